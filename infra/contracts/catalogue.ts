@@ -1,0 +1,105 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Channel, Lane } from './channel.ts'
+import type { DoubtPolicy } from './outcome.ts'
+
+/** A length of time as people write it: `30s`, `10m`, `24h`, `7d`. */
+export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`
+
+/** HTML that is safe to send: only the `html` tag of the SDK makes it. */
+export type Html = { readonly html: string }
+
+export type PushContent = { title: string; body: string; url?: string; image?: string }
+export type SmsContent = { text: string }
+export type EmailContent = { subject: string; html: Html; text: string }
+export type InAppContent = { title: string; body: string; url?: string }
+export type ContentOf = { push: PushContent; sms: SmsContent; email: EmailContent; in_app: InAppContent }
+
+/** What a template sees. It must be a pure function of this. */
+export type TemplateInput<Data> = {
+  data: Data
+  locale: string
+  recipient: string
+  actor?: string
+  thread?: string
+  tenant?: string
+}
+export type Templates<Data> = Record<string, { [C in Channel]?: (input: TemplateInput<Data>) => ContentOf[C] }>
+
+/** One entry of the catalogue: everything the pipeline knows of a notification type. Plain data and pure functions. */
+export type NotificationType<Data = never> = {
+  /** `comment.created`: lower-case words joined by dots. */
+  type: string
+  /** What a person switches on and off. */
+  category: string
+  lane: Lane
+  /** The team that answers for the type. */
+  owner: string
+  /** 1–5: how much attention it is worth. */
+  value: 1 | 2 | 3 | 4 | 5
+  /** Shape of `data`, any Standard Schema (https://standardschema.dev). */
+  schema: StandardSchemaV1
+  /** Ignores opt-outs and quiet hours, never suppressions. For what a person must be told. */
+  mandatory?: boolean
+  /** Data is dropped when the intent settles and shown nowhere. */
+  sensitive?: boolean
+  /** After this time from `occurredAt` it is worthless and is not sent. Default: never. */
+  expiresAfter?: Duration
+  dedupe?: { key: (data: Data, intent: { thread?: string }) => string; within: Duration }
+  throttle?: { limit: number; per: Duration }
+  /** Quiet hours hold `push`, `sms` and `email`; `all` holds the inbox too; `ignore` holds nothing. Critical passes. */
+  quietHours?: 'interruptions' | 'all' | 'ignore'
+  doubt?: DoubtPolicy
+  /** Required when an intent of the type may reach more than 1,000 recipients. */
+  maxRecipients?: number
+  deliver: readonly { channel: Channel }[]
+  /** By locale; the first locale is the one to fall back to. */
+  templates: Templates<Data>
+}
+
+/** Any entry, its data type forgotten: what the pipeline works with. The schema has proved the data by then. */
+export type AnyNotificationType = NotificationType
+
+export type Catalogue = { readonly version: string; readonly types: ReadonlyMap<string, AnyNotificationType> }
+
+const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Milliseconds of `10m`. Throws on anything but digits and one of s, m, h, d. */
+export function durationMs(duration: string): number {
+  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(duration)
+  if (!match) throw new Error(`"${duration}" is not a duration: write a number and s, m, h or d, like 10m`)
+  return Math.round(Number(match[1]) * units[match[2] as keyof typeof units])
+}
+
+/** Catalogue from its entries. Throws with every problem at once: doubled types, impossible limits, missing templates. */
+export function catalogueOf(version: string, entries: readonly AnyNotificationType[]): Catalogue {
+  const types = new Map(entries.map(entry => [entry.type, entry]))
+  const problems = entries.flatMap(entry => problemsOf(entry).map(problem => `${entry.type}: ${problem}`))
+  if (types.size !== entries.length) problems.push('two entries have the same type')
+  if (problems.length > 0) throw new Error(`catalogue ${version} cannot be used:\n  ${problems.join('\n  ')}`)
+  return { version, types }
+}
+
+function problemsOf(entry: AnyNotificationType): string[] {
+  const problems: string[] = []
+  if (!/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/.test(entry.type))
+    problems.push('type must be lower-case words joined by dots')
+  if (entry.deliver.length === 0) problems.push('deliver names no channel')
+  const locales = Object.keys(entry.templates)
+  if (locales.length === 0) problems.push('templates names no locale')
+  for (const { channel } of entry.deliver)
+    for (const locale of locales)
+      if (!entry.templates[locale]?.[channel]) problems.push(`no template for ${channel} in ${locale}`)
+  for (const duration of [entry.expiresAfter, entry.dedupe?.within, entry.throttle?.per])
+    if (duration !== undefined && !/^\d+(\.\d+)?[smhd]$/.test(duration))
+      problems.push(`"${duration}" is not a duration`)
+  if (
+    entry.throttle &&
+    !(Number.isInteger(entry.throttle.limit) && entry.throttle.limit > 0 && entry.throttle.limit <= 1000)
+  )
+    problems.push('throttle.limit must be a whole number from 1 to 1,000')
+  return problems
+}
+
+/** Doubt policy in force: the type's word, else what is safe for the channel. */
+export const doubtPolicyOf = (entry: Pick<AnyNotificationType, 'doubt'>, channel: Channel): DoubtPolicy =>
+  entry.doubt ?? (channel === 'email' || channel === 'sms' ? 'await_receipt' : 'resend')

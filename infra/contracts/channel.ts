@@ -1,0 +1,21 @@
+/** The ways to reach a person, in the order of their stored numbers (append only). */
+export const channels = ['push', 'sms', 'email', 'in_app'] as const
+export type Channel = (typeof channels)[number]
+
+/** A lane has its own topic, queues and processes (append only: the position is stored). */
+export const lanes = ['critical', 'default', 'bulk'] as const
+export type Lane = (typeof lanes)[number]
+
+/** Why somebody is among the recipients; `other` reasons are free names of the product. */
+export type Reason = string
+
+/** Providers of this release and the channel each serves. `inbox` is our own. */
+export const providers = {
+  fcm: 'push',
+  apns: 'push',
+  twilio: 'sms',
+  sendgrid: 'email',
+  inbox: 'in_app',
+} as const satisfies Record<string, Channel>
+export type Provider = keyof typeof providers
+export const isProvider = (name: string): name is Provider => Object.hasOwn(providers, name)

@@ -1,0 +1,76 @@
+import type { Channel } from './channel.ts'
+import type { Outcome } from './outcome.ts'
+import type { EpochMs } from './ids.ts'
+
+/** Why a hold waits. */
+export const holdReasons = ['scheduled', 'quiet_hours'] as const
+export type HoldReason = (typeof holdReasons)[number]
+
+/**
+ * Why a decision is what it is: `rule` is the machine code, `value` what the rule looked at
+ * (never an address, never message data), `sentence` the same for a person.
+ */
+export type Why = { rule: Rule; value?: string }
+
+export const rules = [
+  'default',
+  'mandatory',
+  'opted_in',
+  'opted_out',
+  'muted_thread',
+  'erased',
+  'no_endpoint',
+  'endpoint_suppressed',
+  'deduplicated',
+  'throttled',
+  'quiet_hours',
+  'scheduled',
+  'expired',
+  'actor',
+] as const
+export type Rule = (typeof rules)[number]
+
+/** The router's verdict for one (intent, recipient, channel). */
+export type Verdict =
+  | { kind: 'deliver'; why: Why }
+  | { kind: 'held'; reason: HoldReason; until: EpochMs; why: Why }
+  | { kind: 'refused'; outcome: Outcome; why: Why }
+
+export type Decision = { channel: Channel; verdict: Verdict }
+
+/** The sentence for a person. Every rule has one. */
+export function sentence(why: Why): string {
+  const value = why.value ?? ''
+  switch (why.rule) {
+    case 'default':
+      return 'Sent: nothing speaks against it.'
+    case 'mandatory':
+      return 'Sent: the type is mandatory, opt-outs do not apply.'
+    case 'opted_in':
+      return `Sent: the person switched ${value} on.`
+    case 'opted_out':
+      return `Not sent: the person switched ${value} off.`
+    case 'muted_thread':
+      return `Not sent: the person muted ${value}.`
+    case 'erased':
+      return 'Not sent: the person was erased.'
+    case 'no_endpoint':
+      return `Not sent: the person has no usable address for ${value}.`
+    case 'endpoint_suppressed':
+      return `Not sent: the address must not be used (${value}).`
+    case 'deduplicated':
+      return `Not sent: the same was told within ${value}.`
+    case 'throttled':
+      return `Not sent: more than ${value} for this person.`
+    case 'quiet_hours':
+      return `Held: quiet hours until ${value}.`
+    case 'scheduled':
+      return `Held: to be sent at ${value}.`
+    case 'expired':
+      return `Not sent: it was worth something until ${value}.`
+    case 'actor':
+      return 'Not sent: nobody is told of their own act.'
+    default:
+      return why.rule satisfies never
+  }
+}

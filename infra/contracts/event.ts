@@ -1,0 +1,53 @@
+import type { Channel, Lane } from './channel.ts'
+import type { Why } from './decision.ts'
+import type { BatchId, EpochMs, IntentId, SetId } from './ids.ts'
+import type { OutcomeOrMoved } from './outcome.ts'
+
+/** The facts of an intent that every event of it carries; never its data. */
+export type IntentFacts = {
+  id: IntentId
+  type: string
+  category: string
+  producer: string
+  lane: Lane
+  occurredAt: EpochMs
+  tenant?: string
+  thread?: string
+}
+
+/** `decided`: the router's verdict. `settled`: an outcome (or `moved`: a retry follows). `engaged`: seen, opened, acted. */
+export type EventKind = 'decided' | 'settled' | 'engaged'
+export const decidedVerdicts = ['deliver', 'held', 'refused'] as const
+
+/** One line of a pack: one (intent, recipient, channel) or one delivery, and what became of it. */
+export type EventSlot = {
+  /** Position in `intents`. */
+  i: number
+  recipient: string
+  channel: Channel
+  endpoint?: string
+  /** decided: `deliver`, `held`, or the outcome of a refusal; settled: the outcome; engaged: seen, opened, read, acted. */
+  what: 'deliver' | 'held' | OutcomeOrMoved | 'seen' | 'opened' | 'read' | 'acted'
+  /** Position in `whys`. */
+  w?: number
+}
+
+/**
+ * Events travel packed: one message for one transition of one set or batch. `pack` is unique for ever, so that a pack
+ * that arrives twice is stored once; `day` (of the pack's making) names the partition, never the day of arrival.
+ */
+export type EventPack = {
+  v: 1
+  pack: string
+  day: string
+  at: EpochMs
+  kind: EventKind
+  set?: SetId
+  batch?: BatchId
+  provider?: string
+  /** True where the fact was made up at a stated rate (the example community's opens), not observed. */
+  simulated?: boolean
+  intents: IntentFacts[]
+  whys: Why[]
+  slots: EventSlot[]
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto'
+
+declare const brand: unique symbol
+/** A string that only its own constructor or parser makes; two kinds of ids cannot be swapped. */
+export type Id<Name extends string> = string & { readonly [brand]: Name }
+
+export type IntentId = Id<'IntentId'>
+export type RecipientId = Id<'RecipientId'>
+export type EndpointId = Id<'EndpointId'>
+export type SetId = Id<'SetId'>
+export type BatchId = Id<'BatchId'>
+export type HoldId = Id<'HoldId'>
+export type DeliveryId = Id<'DeliveryId'>
+/** Milliseconds since 1970-01-01T00:00Z. */
+export type EpochMs = number
+
+/**
+ * The intent's id is computed from who says it and under which key, so a repeated publish is the same intent.
+ * UUID version 8 (RFC 9562) over the first 122 bits of sha256(producer NUL key).
+ */
+export function intentId({ producer, key }: { producer: string; key: string }): IntentId {
+  const bytes = createHash('sha256').update(producer).update('\0').update(key).digest().subarray(0, 16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as IntentId
+}
+
+/** One intent to one endpoint: APNs collapse id, FCM tag and device receipts carry it. 22 characters, url-safe. */
+export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpoint: string }): DeliveryId {
+  const hash = createHash('sha256').update(of.intent).update('\0').update(of.recipient).update('\0').update(of.endpoint)
+  return hash.digest().subarray(0, 16).toString('base64url') as DeliveryId
+}
+
+/** One provider call for a delivery: the batch and the slot in it. A retry is a new batch, so it gets a new id. */
+export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
+
+/** The UTC day (`2026-11-21`) that a UUIDv7 was made on: the partition of a batch or set, never stored apart. */
+export function dayOf(uuidV7: string): string {
+  const ms = Number.parseInt(uuidV7.slice(0, 8) + uuidV7.slice(9, 13), 16)
+  return new Date(ms).toISOString().slice(0, 10)
+}
+
+/** A uuid in its canonical lower-case text form. */
+export const isUuid = (text: unknown): text is string =>
+  typeof text === 'string' && /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)
+
+/**
+ * What an opaque name (recipient, audience, tenant, thread, actor, key …) may look like: 1–200 characters without
+ * control characters, quotes, backslashes, or unpaired surrogates.
+ */
+export const isName = (text: unknown): text is string =>
+  // oxlint-disable-next-line no-control-regex
+  typeof text === 'string' && /^[^\u0000-\u001f\u007f"\\\u2028\u2029]{1,200}$/.test(text) && text.isWellFormed()

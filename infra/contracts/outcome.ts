@@ -1,0 +1,60 @@
+/**
+ * What we did with a delivery. A closed list, each written once; the position is the stored code (append only).
+ * Code 0 is no outcome: the slot moved on into a later batch (a retry, or a doubt that waits for its receipt).
+ */
+export const outcomes = [
+  'moved',
+  'sent',
+  'delivered',
+  'rejected',
+  'address_dead',
+  'expired',
+  'suppressed_preference',
+  'suppressed_mute',
+  'suppressed_address',
+  'suppressed_read',
+  'suppressed_active',
+  'superseded',
+  'deduplicated',
+  'throttled',
+  'over_budget',
+  'digested',
+  'escalation_stopped',
+  'holdout',
+  'no_endpoint',
+  'killed',
+  'retracted',
+  'discarded',
+  'dry_run',
+  'not_allowed_here',
+  'template_error',
+  'provider_exhausted',
+  'in_doubt',
+] as const
+export type OutcomeOrMoved = (typeof outcomes)[number]
+export type Outcome = Exclude<OutcomeOrMoved, 'moved'>
+
+const codes = new Map<string, number>(outcomes.map((name, code) => [name, code]))
+export const outcomeCode = (outcome: OutcomeOrMoved): number => codes.get(outcome)!
+export const outcomeName = (code: number): OutcomeOrMoved => {
+  const name = outcomes[code]
+  if (name === undefined)
+    throw new Error(`outcome code ${code} is unknown: this process is older than the ledger it reads`)
+  return name
+}
+
+/** What a provider said to one attempt. A throw is a bug or an outage; an answer is a value. */
+export type Answer =
+  | { kind: 'accepted'; providerId: string }
+  | { kind: 'retry'; afterMs: number; reason: string }
+  | { kind: 'pause'; afterMs: number; reason: string }
+  | { kind: 'addressDead'; reason: string; asOf?: number }
+  | { kind: 'messageDead'; reason: string }
+  | { kind: 'suppress'; reason: string }
+  | { kind: 'config'; reason: string }
+  | { kind: 'doubt'; reason: string }
+export type AnswerKind = Answer['kind']
+
+/** What doubt (sent or not, nobody knows) means for a type: see law 5. */
+export const doubtPolicies = ['resend', 'await_receipt', 'never'] as const
+export type DoubtPolicy = (typeof doubtPolicies)[number]

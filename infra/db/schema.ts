@@ -1,0 +1,194 @@
+import type { ColumnType, Generated } from 'kysely'
+
+/** Which module writes a table. Others may read it. */
+export const owners = {
+  admitted: 'infra/ledger',
+  refused: 'infra/ledger',
+  sets: 'infra/ledger',
+  batches: 'infra/ledger',
+  intent_sets: 'infra/ledger',
+  holds: 'infra/ledger',
+  expansions: 'infra/ledger',
+  outbox: 'infra/ledger',
+  windows: 'router',
+  recipients: 'preferences',
+  addresses: 'preferences',
+  suppressions: 'preferences',
+  consent_log: 'preferences',
+  audience_members: 'preferences',
+  producer_tokens: 'producers/http',
+  inbox_items: 'channels',
+  event_packs: 'analytics',
+  delivery_events: 'analytics',
+} as const satisfies Record<keyof Schema, string>
+
+type Day = ColumnType<string, string, never>
+
+/** The tables as kysely sees them. `schema.sql` beside it is dumped from the real server and compared in a test. */
+export type Schema = {
+  /** One narrow row per intent: the idempotency key. Kept 35 days, longer than Pub/Sub can redeliver. */
+  admitted: { id: string; body_hash: string; set_id: string }
+  /** Messages that could not become intents; a parked one waits for a catalogue that knows its type. */
+  refused: {
+    message_id: string
+    at: Date
+    lane: string
+    reason: string
+    intent_id: string | null
+    producer: string | null
+    type: string | null
+    problems: string
+    message: Buffer | null
+    readmitted_at: Date | null
+  }
+  /** The journal: one row for every router transaction, what it took in and what it decided. Never updated. */
+  sets: {
+    day: Day
+    id: string
+    lane: number
+    /** `messages`, `expansion` or `release`. */
+    origin: string
+    received: number
+    admitted: number
+    duplicate: number
+    malformed: number
+    conflict: number
+    unknown: number
+    parked: number
+    expired: number
+    killed: number
+    /** Decisions (intent, recipient, channel) by verdict. */
+    delivering: number
+    refused: number
+    held: number
+    /** Held decisions that this set took up again. */
+    released: number
+    /** Deliveries (endpoints) that the delivering decisions opened. */
+    opened: number
+  }
+  /** The packed ledger. See `infra/ledger/batch.ts`. */
+  batches: {
+    day: Day
+    id: string
+    set_id: string
+    lane: number
+    channel: number
+    provider: string
+    sensitive: boolean
+    tries: number
+    due_at: Date
+    enqueued_at: Date | null
+    attempt: Generated<number>
+    lease_until: Date | null
+    claimed_at: Date | null
+    claim_snapshot: string | null
+    closed_at: Date | null
+    doubt: Generated<boolean>
+    from_batch: string | null
+    from_slots: number[] | null
+    n: number
+    recipients: string[]
+    endpoints: string[]
+    intents: string[]
+    picks: number[] | null
+    payload: string | null
+    whys: string | null
+    outcomes: number[] | null
+    provider_ids: string | null
+  }
+  /** Later sets of an intent: expansion pages and released holds. The first is in `admitted`. */
+  intent_sets: { intent_id: string; set_id: string }
+  holds: {
+    id: string
+    set_id: string
+    lane: number
+    reason: string
+    due_at: Date
+    released_at: Date | null
+    released_by: string | null
+    n: number
+    recipients: string[]
+    channels: number[]
+    reasons: string
+    intents: string[]
+    picks: number[] | null
+    payload: string | null
+    whys: string
+  }
+  /** An intent with audiences that is being turned into sets, page by page. */
+  expansions: {
+    intent_id: string
+    lane: number
+    set_id: string
+    payload: string
+    after_recipient: Generated<string>
+    pages: Generated<number>
+    members: Generated<number>
+    due_at: Date
+    lease_until: Date | null
+    done_at: Date | null
+  }
+  outbox: { id: Generated<string>; pack: string; n: number; payload: string }
+  windows: { recipient: string; state: string }
+  recipients: {
+    id: string
+    tenant: string | null
+    locale: string | null
+    zone: string | null
+    quiet: string | null
+    choices: string | null
+    endpoints: string | null
+    erased_at: Date | null
+    updated_at: Generated<Date>
+  }
+  addresses: { hash: string; recipient: string; endpoint: string; channel: number }
+  suppressions: { hash: string; channel: number; reason: string; source: string; at: Date }
+  consent_log: {
+    id: Generated<string>
+    xid: Generated<string>
+    at: Date
+    recipient: string
+    kind: string
+    category: string | null
+    channel: number | null
+    wish: boolean
+    source: string
+  }
+  audience_members: { audience: string; recipient: string; reason: string | null }
+  producer_tokens: { token_hash: string; producer: string; types: string[]; created_at: Generated<Date> }
+  inbox_items: {
+    delivery: string
+    recipient: string
+    intent_id: string
+    type: string
+    occurred_at: Date
+    created_at: Date
+    thread: string | null
+    content: string
+    seen_at: Date | null
+    read_at: Date | null
+  }
+  event_packs: { day: Day; pack: string }
+  delivery_events: {
+    day: Day
+    at: Date
+    kind: string
+    what: string
+    intent_id: string
+    type: string
+    category: string
+    producer: string
+    tenant: string | null
+    lane: string
+    occurred_at: Date
+    recipient: string
+    channel: string
+    endpoint: string | null
+    provider: string | null
+    rule: string | null
+    rule_value: string | null
+    batch_id: string | null
+    set_id: string | null
+    simulated: Generated<boolean>
+  }
+}
