@@ -1,0 +1,94 @@
+import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
+import type { Why } from '#contracts/decision.ts'
+import { type BatchId, dayOf, type EpochMs, type IntentId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import type { JsonObject } from '#contracts/intent.ts'
+import type { Outcome } from '#contracts/outcome.ts'
+
+/** What a batch, a hold or an expansion carries of an intent: what deciding again, rendering and claiming need. */
+export type CarriedIntent = {
+  id: IntentId
+  producer: string
+  type: string
+  catalogue: string
+  occurredAt: EpochMs
+  expiresAt?: EpochMs
+  tenant?: string
+  thread?: string
+  actor?: string
+  data: JsonObject
+}
+
+/** One delivery in a batch: one intent (its position in `intents`) to one endpoint of one recipient. */
+export type Slot = { recipient: RecipientId; endpoint: string; intent: number }
+
+/** The ledger's row before it is stored: up to 500 deliveries of one lane, channel and provider route. */
+export type NewBatch = {
+  id: BatchId
+  set: SetId
+  lane: Lane
+  channel: Channel
+  provider: string
+  sensitive: boolean
+  dueAt: EpochMs
+  intents: CarriedIntent[]
+  slots: Slot[]
+  whys: Packed<Why>
+  /** A batch born closed: refusals by a rule, each with its outcome. */
+  outcomes?: Outcome[]
+}
+
+export type ClaimedBatch = {
+  id: BatchId
+  set: SetId
+  lane: Lane
+  channel: Channel
+  provider: string
+  sensitive: boolean
+  /** Provider calls made before for these deliveries. */
+  tries: number
+  /** Which claim this is; the fence that record checks. */
+  attempt: number
+  claimedAt: EpochMs
+  intents: CarriedIntent[]
+  slots: Slot[]
+}
+
+/** What the worker found out about one slot. */
+export type SlotResult =
+  | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
+  /** Try again from `dueAt`: the slot moves into a new batch. `spent` says whether a provider call was made. */
+  | { kind: 'retry'; dueAt: EpochMs; spent: boolean }
+  /** Sent or not, nobody knows: wait until `dueAt` for a receipt, then send again. */
+  | { kind: 'doubt'; dueAt: EpochMs }
+
+/** Deliveries that one batch may hold: what `sendEach` takes, and little where a lost worker's doubt would hurt. */
+export const batchSizeMax = (lane: Lane, channel: Channel): number =>
+  lane === 'critical' || channel === 'sms' ? 50 : 500
+
+/** A list with few distinct values: the values once, and for each place which one it is (absent: always the first). */
+export type Packed<T> = { values: T[]; picks?: number[] }
+
+export function pack<T>(items: readonly T[], keyOf: (item: T) => string): Packed<T> {
+  const positions = new Map<string, number>()
+  const values: T[] = []
+  const picks = items.map(item => {
+    const key = keyOf(item)
+    let position = positions.get(key)
+    if (position === undefined) {
+      position = values.push(item) - 1
+      positions.set(key, position)
+    }
+    return position
+  })
+  return values.length > 1 ? { values, picks } : { values }
+}
+export const unpack = <T>(packed: Packed<T>, place: number): T => packed.values[packed.picks?.[place] ?? 0]!
+
+// JSON escapes control characters, so U+001F never stands inside an item.
+const unit = '\u001f'
+export const joinJson = (items: readonly unknown[]): string => items.map(item => JSON.stringify(item)).join(unit)
+export const splitJson = <T>(text: string): T[] => text.split(unit).map(item => JSON.parse(item) as T)
+
+export const laneCode = (lane: Lane): number => lanes.indexOf(lane)
+export const channelCode = (channel: Channel): number => channels.indexOf(channel)
+export const batchKey = (id: BatchId): readonly [day: string, id: string] => [dayOf(id), id]

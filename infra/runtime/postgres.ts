@@ -1,0 +1,113 @@
+import { promises as fs } from 'node:fs'
+import path from 'node:path'
+import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Schema } from '#db/schema.ts'
+
+/** The narrow face of Postgres for hot paths: plain SQL with parameters, rows back. No named statements, no session state. */
+export type Queryable = {
+  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>
+}
+
+export type Database = Queryable &
+  AsyncDisposable & {
+    readonly kysely: Kysely<Schema>
+    readonly pool: pg.Pool
+    /** Runs `work` in one transaction on one connection; what it throws rolls back. */
+    transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+  }
+
+const connectTimeoutMs = 10_000
+/** No statement of the pipeline runs longer; a transaction left open by a lost process ends as well. */
+const statementTimeoutMs = 30_000
+
+/** Opens a pool. `url` may point to a transaction pooler. Does not migrate. Rejects when the server cannot be reached. */
+export async function openPostgres(options: { url: string; connectionsMax: number; name: string }): Promise<Database> {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.connectionsMax,
+    application_name: `carillon-${options.name}`,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: statementTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    keepAlive: true,
+  })
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => {})
+  const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  const database: Database = {
+    kysely,
+    pool,
+    query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+      (await pool.query<Row>(text, [...values])).rows,
+    transaction: work => transaction(pool, work),
+    [Symbol.asyncDispose]: () => kysely.destroy(),
+  }
+  await database.query('select 1')
+  return database
+}
+
+async function transaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  // A connection that dies between two statements says so by an event; the next statement fails anyway.
+  const onError = (error: Error) => void (broken = error)
+  client.on('error', onError)
+  const tx: Queryable = {
+    query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+      (await client.query<Row>(text, [...values])).rows,
+  }
+  try {
+    await client.query('begin')
+    const result = await work(tx)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((failed: Error) => void (broken ??= failed))
+    throw error
+  } finally {
+    client.off('error', onError)
+    client.release(broken)
+  }
+}
+
+/** True when the server could not be reached or is going away: wait and try again, nothing is wrong with the work. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  // Class 08 connection exception, 53 insufficient resources, 57P operator intervention (Appendix A of the manual).
+  if (/^(08|53|57P)/.test(code)) return true
+  if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)/.test(code)) return true
+  if (error instanceof AggregateError) return error.errors.some(isOutage)
+  return /timeout exceeded when trying to connect|Connection terminated|Query read timeout|connection error and is not queryable/.test(
+    error.message,
+  )
+}
+
+/** Brings the schema up to date under a lock; many processes may call it at once. Forward only. Returns what was applied. */
+export async function migrate(db: Database): Promise<string[]> {
+  const folder = path.join(import.meta.dirname, '..', 'db', 'migrations')
+  const migrator = new Migrator({
+    db: db.kysely,
+    provider: {
+      async getMigrations() {
+        const files = (await fs.readdir(folder)).filter(file => file.endsWith('.ts')).sort()
+        const modules = files.map(
+          async file => [path.basename(file, '.ts'), await import(path.join(folder, file))] as const,
+        )
+        return Object.fromEntries(await Promise.all(modules))
+      },
+    },
+  })
+  const { error, results } = await migrator.migrateToLatest()
+  if (error) throw error
+  return (results ?? []).map(result => result.migrationName)
+}
+
+/** A Postgres array literal of texts that hold no quote and no backslash (ids); cheaper than the driver's own escaping. */
+export const textArray = (items: readonly string[]): string => (items.length === 0 ? '{}' : `{"${items.join('","')}"}`)
+/** A Postgres array literal of numbers, or of uuids. */
+export const plainArray = (items: readonly (number | string)[]): string => `{${items.join(',')}}`
+
+export { sql }
