@@ -26,7 +26,6 @@ export const rules = [
   'quiet_hours',
   'scheduled',
   'expired',
-  'actor',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -68,8 +67,6 @@ export function sentence(why: Why): string {
       return `Held: to be sent at ${value}.`
     case 'expired':
       return `Not sent: it was worth something until ${value}.`
-    case 'actor':
-      return 'Not sent: nobody is told of their own act.'
     default:
       return why.rule satisfies never
   }

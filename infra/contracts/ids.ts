@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUIDv7 } from 'node:crypto'
 
 declare const brand: unique symbol
 /** A string that only its own constructor or parser makes; two kinds of ids cannot be swapped. */
@@ -34,6 +34,9 @@ export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpo
 
 /** One provider call for a delivery: the batch and the slot in it. A retry is a new batch, so it gets a new id. */
 export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
+
+/** A new id that sorts by time of making (UUIDv7, RFC 9562): sets, batches, holds. */
+export const newId = <T extends SetId | BatchId | HoldId>(): T => randomUUIDv7() as T
 
 /** The UTC day (`2026-11-21`) that a UUIDv7 was made on: the partition of a batch or set, never stored apart. */
 export function dayOf(uuidV7: string): string {

@@ -9,6 +9,7 @@ export type CarriedIntent = {
   id: IntentId
   producer: string
   type: string
+  category: string
   catalogue: string
   occurredAt: EpochMs
   expiresAt?: EpochMs
@@ -35,6 +36,12 @@ export type NewBatch = {
   whys: Packed<Why>
   /** A batch born closed: refusals by a rule, each with its outcome. */
   outcomes?: Outcome[]
+  /** Provider calls made before for these deliveries. Absent: none. */
+  tries?: number
+  /** Nobody knows whether these were sent: waits for receipts until `dueAt`. */
+  doubt?: boolean
+  /** The earlier batch that these slots come from, and their places in it. */
+  from?: { batch: BatchId; places: number[] }
 }
 
 export type ClaimedBatch = {

@@ -1,27 +1,183 @@
-import type { BatchId, EpochMs } from '#contracts/ids.ts'
-import type { Queryable } from '#runtime/postgres.ts'
-import type { ClaimedBatch, SlotResult } from './batch.ts'
+import { channels, lanes } from '#contracts/channel.ts'
+import { type BatchId, type EpochMs, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { outcomeCode } from '#contracts/outcome.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { plainArray } from '#runtime/postgres.ts'
+import {
+  batchKey,
+  type CarriedIntent,
+  type ClaimedBatch,
+  joinJson,
+  type NewBatch,
+  pack,
+  type SlotResult,
+  splitJson,
+} from './batch.ts'
+import { insertBatches } from './insert.ts'
+import { settledPack, writeOutbox } from './outbox.ts'
 
 /**
  * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
  * withdrawals are judged by. Undefined when it is closed, leased, not due, or unknown; never waits on a lock.
+ * Lease and due time are judged by the database's clock, so that workers with skewed clocks agree.
  */
-export declare function claimBatch(
+export async function claimBatch(
   db: Queryable,
   claim: { id: BatchId; now: EpochMs; leaseMs: number },
-): Promise<ClaimedBatch | undefined>
+): Promise<ClaimedBatch | undefined> {
+  // Waiting for a lock would judge the withdrawals by an old snapshot: a batch that somebody else holds is skipped.
+  const rows = await db.query<ClaimRow>(
+    `with ready as (
+       select day, id from batches
+       where day = $1 and id = $2 and closed_at is null and not doubt and due_at <= now()
+         and (lease_until is null or lease_until < now())
+       for update skip locked)
+     update batches b set attempt = b.attempt + 1, claimed_at = to_timestamp($3 / 1000.0),
+       lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot()
+     from ready where b.day = ready.day and b.id = ready.id
+     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.attempt, b.payload,
+       array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
+       array_to_string(b.picks, ',') as picks`,
+    [...batchKey(claim.id), claim.now, claim.leaseMs],
+  )
+  const row = rows[0]
+  return row && claimedBatch(row, claim)
+}
+
+type ClaimRow = {
+  set_id: string
+  lane: number
+  channel: number
+  provider: string
+  sensitive: boolean
+  tries: number
+  attempt: number
+  payload: string
+  recipients: string
+  endpoints: string
+  picks: string | null
+}
+
+function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs }): ClaimedBatch {
+  const endpoints = row.endpoints.split('\u001f')
+  const picks = row.picks?.split(',')
+  return {
+    id,
+    set: row.set_id as SetId,
+    lane: lanes[row.lane]!,
+    channel: channels[row.channel]!,
+    provider: row.provider,
+    sensitive: row.sensitive,
+    tries: row.tries,
+    attempt: row.attempt,
+    claimedAt: now,
+    intents: splitJson<CarriedIntent>(row.payload),
+    slots: row.recipients.split('\u001f').map((recipient, at) => ({
+      recipient: recipient as RecipientId,
+      endpoint: endpoints[at]!,
+      intent: picks ? Number(picks[at]) : 0,
+    })),
+  }
+}
 
 /**
- * Closes a claimed batch: outcomes, retries and doubts (into new batches) and their events in one statement.
+ * Closes a claimed batch: outcomes, retries and doubts (into new batches) and their events in one transaction.
  * `fenced`: another claim took over meanwhile; nothing was written. `results` has one entry for each slot.
  */
-export declare function recordBatch(
-  db: Queryable,
+export async function recordBatch(
+  db: Database,
   record: { batch: ClaimedBatch; results: readonly SlotResult[]; now: EpochMs },
-): Promise<'recorded' | 'fenced'>
+): Promise<'recorded' | 'fenced'> {
+  const { batch, results, now } = record
+  if (results.length !== batch.slots.length)
+    throw new Error(`batch ${batch.id} has ${batch.slots.length} slots, got ${results.length} results`)
+  const outcomes = results.map(result => outcomeCode(result.kind === 'closed' ? result.outcome : 'moved'))
+  const close: readonly unknown[] = [
+    ...batchKey(batch.id),
+    batch.attempt,
+    now,
+    plainArray(outcomes),
+    providerIds(batch, results),
+  ]
+  const settled = settledPack(record)
+  const moved = movedBatches(record)
+  if (moved.length === 0) {
+    const rows = await db.query(
+      `with closed as (${closeStatement} returning 1)
+       insert into outbox (pack, n, payload) select $7, $8, $9 from closed returning 1`,
+      [...close, settled.pack, settled.slots.length, JSON.stringify(settled)],
+    )
+    return rows.length === 1 ? 'recorded' : 'fenced'
+  }
+  return db.transaction(async tx => {
+    const rows = await tx.query(`${closeStatement} returning 1`, close)
+    if (rows.length === 0) return 'fenced'
+    await insertBatches(tx, moved)
+    await writeOutbox(tx, [settled])
+    return 'recorded'
+  })
+}
+
+const closeStatement = `update batches
+  set outcomes = $5::smallint[], closed_at = to_timestamp($4 / 1000.0), lease_until = null, provider_ids = $6,
+    payload = case when sensitive then null else payload end
+  where day = $1 and id = $2 and attempt = $3 and closed_at is null`
+
+/** Only SMS and email are asked about later by the provider's own id. */
+function providerIds(batch: ClaimedBatch, results: readonly SlotResult[]): string | null {
+  if (batch.channel !== 'sms' && batch.channel !== 'email') return null
+  return joinJson(results.map(result => (result.kind === 'closed' ? (result.providerId ?? '') : '')))
+}
+
+function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readonly SlotResult[] }): NewBatch[] {
+  const groups = new Map<string, { result: SlotResult & { dueAt: EpochMs }; places: number[] }>()
+  results.forEach((result, place) => {
+    if (result.kind === 'closed') return
+    const key = `${result.kind} ${result.dueAt} ${result.kind === 'doubt' || result.spent}`
+    const group = groups.get(key)
+    if (group) group.places.push(place)
+    else groups.set(key, { result, places: [place] })
+  })
+  return [...groups.values()].map(({ result, places }) => {
+    const intents = pack(
+      places.map(place => batch.intents[batch.slots[place]!.intent]!),
+      intent => intent.id,
+    )
+    const spent = result.kind === 'doubt' || (result.kind === 'retry' && result.spent)
+    return {
+      ...{
+        set: batch.set,
+        lane: batch.lane,
+        channel: batch.channel,
+        provider: batch.provider,
+        sensitive: batch.sensitive,
+      },
+      id: newId<BatchId>(),
+      dueAt: result.dueAt,
+      intents: intents.values,
+      slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),
+      whys: { values: [] },
+      tries: batch.tries + (spent ? 1 : 0),
+      doubt: result.kind === 'doubt',
+      from: { batch: batch.id, places },
+    }
+  })
+}
 
 /** Gives a claimed batch back untouched (no provider call was made): it is ready again from `dueAt`. */
-export declare function returnBatch(db: Queryable, back: { batch: ClaimedBatch; dueAt: EpochMs }): Promise<void>
+export async function returnBatch(db: Queryable, back: { batch: ClaimedBatch; dueAt: EpochMs }): Promise<void> {
+  await db.query(
+    `update batches set lease_until = null, enqueued_at = null, due_at = to_timestamp($4 / 1000.0)
+     where day = $1 and id = $2 and attempt = $3 and closed_at is null`,
+    [...batchKey(back.batch.id), back.batch.attempt, back.dueAt],
+  )
+}
 
 /** A job whose batch was not claimed (paused provider): due again later, to be enqueued again by the reconciler. */
-export declare function postponeBatch(db: Queryable, postpone: { id: BatchId; dueAt: EpochMs }): Promise<void>
+export async function postponeBatch(db: Queryable, postpone: { id: BatchId; dueAt: EpochMs }): Promise<void> {
+  await db.query(
+    `update batches set enqueued_at = null, due_at = greatest(due_at, to_timestamp($3 / 1000.0))
+     where day = $1 and id = $2 and closed_at is null and (lease_until is null or lease_until < now())`,
+    [...batchKey(postpone.id), postpone.dueAt],
+  )
+}

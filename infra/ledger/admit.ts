@@ -1,0 +1,89 @@
+import type { Lane } from '#contracts/channel.ts'
+import type { EpochMs, IntentId, SetId } from '#contracts/ids.ts'
+import type { Refusal } from '#contracts/intent.ts'
+import { plainArray, type Queryable } from '#runtime/postgres.ts'
+
+export type Candidate = { id: IntentId; bodyHash: bigint }
+export type Admission = 'admitted' | 'duplicate' | 'conflict'
+
+/**
+ * Takes in what is new; the same id with the same body is a duplicate, with another body a conflict. A twin in flight
+ * waits here for the other transaction to end. Ids must be distinct. Sorted, because unsorted inserts deadlock.
+ */
+export async function admitIntents(
+  tx: Queryable,
+  set: SetId,
+  candidates: readonly Candidate[],
+): Promise<Map<IntentId, Admission>> {
+  const admissions = new Map<IntentId, Admission>()
+  if (candidates.length === 0) return admissions
+  const inserted = await tx.query<{ id: IntentId }>(
+    `insert into admitted (id, body_hash, set_id)
+     select id, hash, $3 from unnest($1::uuid[], $2::bigint[]) as u(id, hash) order by id
+     on conflict (id) do nothing returning id`,
+    [plainArray(candidates.map(one => one.id)), plainArray(candidates.map(one => one.bodyHash.toString())), set],
+  )
+  for (const { id } of inserted) admissions.set(id, 'admitted')
+  if (inserted.length === candidates.length) return admissions
+  const known = await tx.query<{ id: IntentId; body_hash: string }>(
+    `select id, body_hash from admitted where id = any($1::uuid[])`,
+    [plainArray(candidates.filter(one => !admissions.has(one.id)).map(one => one.id))],
+  )
+  const hashes = new Map(known.map(row => [row.id, BigInt(row.body_hash)]))
+  for (const { id, bodyHash } of candidates)
+    if (!admissions.has(id)) admissions.set(id, hashes.get(id) === bodyHash ? 'duplicate' : 'conflict')
+  return admissions
+}
+
+export type RefusedMessage = {
+  messageId: string
+  lane: Lane
+  reason: Refusal
+  problems: string[]
+  intentId?: string
+  producer?: string
+  type?: string
+  /** Kept for what may be admitted later (`parked`), never listed. */
+  message?: Buffer
+}
+
+const problemsBytesMax = 4000
+
+/** Writes messages that cannot be used, each once however often it is delivered. Returns how many were new by reason. */
+export async function refuseMessages(tx: Queryable, refused: readonly RefusedMessage[], now: EpochMs): Promise<void> {
+  for (const one of [...refused].sort((a, b) => (a.messageId < b.messageId ? -1 : 1)))
+    await tx.query(
+      `insert into refused (message_id, at, lane, reason, intent_id, producer, type, problems, message)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (message_id) do nothing`,
+      [
+        ...[
+          one.messageId,
+          new Date(now),
+          one.lane,
+          one.reason,
+          one.intentId ?? null,
+          one.producer ?? null,
+          one.type ?? null,
+        ],
+        one.problems.join('; ').replaceAll('\0', '').slice(0, problemsBytesMax),
+        one.message ?? null,
+      ],
+    )
+}
+
+/** Parked messages of these types that a catalogue now knows: taken once, to be routed again. */
+export async function readmitParked(
+  tx: Queryable,
+  types: readonly string[],
+  limit: number,
+): Promise<{ messageId: string; lane: Lane; message: Buffer }[]> {
+  const rows = await tx.query<{ message_id: string; lane: Lane; message: Buffer }>(
+    `update refused set readmitted_at = now()
+     where message_id in (
+       select message_id from refused where reason = 'parked' and readmitted_at is null and type = any($1) and message is not null
+       order by at limit $2 for update skip locked)
+     returning message_id, lane, message`,
+    [[...types], limit],
+  )
+  return rows.map(row => ({ messageId: row.message_id, lane: row.lane, message: row.message }))
+}

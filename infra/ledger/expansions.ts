@@ -1,0 +1,52 @@
+import { type Lane, lanes } from '#contracts/channel.ts'
+import type { EpochMs, IntentId, SetId } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import { type CarriedIntent, laneCode } from './batch.ts'
+
+/** An intent whose audiences are being turned into sets, page by page; the checkpoint is the last recipient. */
+export type Expansion = {
+  lane: Lane
+  intent: CarriedIntent
+  audiences: { audience: string; reason?: string }[]
+  /** Decided with the intent's own set; not again as members. */
+  except: string[]
+  after: string
+}
+
+export async function openExpansion(
+  tx: Queryable,
+  open: Omit<Expansion, 'after'> & { set: SetId; now: EpochMs },
+): Promise<void> {
+  const { lane, intent, audiences, except, set, now } = open
+  await tx.query(`insert into expansions (intent_id, lane, set_id, payload, due_at) values ($1, $2, $3, $4, $5)`, [
+    ...[intent.id, laneCode(lane), set, JSON.stringify({ intent, audiences, except }), new Date(now)],
+  ])
+}
+
+/** Locks one open expansion for the page that the caller's transaction works on; others skip it. */
+export async function nextExpansion(tx: Queryable, now: EpochMs): Promise<Expansion | undefined> {
+  const [row] = await tx.query<{ lane: number; payload: string; after_recipient: string }>(
+    `select lane, payload, after_recipient from expansions where done_at is null and due_at <= to_timestamp($1 / 1000.0)
+     order by lane, due_at limit 1 for update skip locked`,
+    [now],
+  )
+  if (!row) return undefined
+  return {
+    ...(JSON.parse(row.payload) as Omit<Expansion, 'lane' | 'after'>),
+    lane: lanes[row.lane]!,
+    after: row.after_recipient,
+  }
+}
+
+/** Moves the checkpoint in the page's own transaction; `done` when the page was the last. */
+export async function checkpoint(
+  tx: Queryable,
+  page: { intent: IntentId; after: string; members: number; done: boolean; now: EpochMs },
+): Promise<void> {
+  await tx.query(
+    `update expansions set after_recipient = $2, pages = pages + 1, members = members + $3,
+       done_at = case when $4 then to_timestamp($5 / 1000.0) end, payload = case when $4 then '{}' else payload end
+     where intent_id = $1`,
+    [page.intent, page.after, page.members, page.done, page.now],
+  )
+}

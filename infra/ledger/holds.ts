@@ -1,0 +1,78 @@
+import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
+import type { HoldReason } from '#contracts/decision.ts'
+import type { EpochMs, HoldId, RecipientId, SetId } from '#contracts/ids.ts'
+import { plainArray, type Queryable } from '#runtime/postgres.ts'
+import { type CarriedIntent, splitJson } from './batch.ts'
+
+export type DueHold = {
+  id: HoldId
+  lane: Lane
+  reason: HoldReason
+  dueAt: EpochMs
+  intents: CarriedIntent[]
+  slots: { recipient: RecipientId; channel: Channel; reason?: string; intent: number }[]
+}
+
+/**
+ * Locks holds that are due, inside the transaction that decides them again; other schedulers skip them. Whoever
+ * commits that transaction must have called `releaseHolds` in it.
+ */
+export async function dueHolds(tx: Queryable, { now, limit }: { now: EpochMs; limit: number }): Promise<DueHold[]> {
+  const rows = await tx.query<HoldRow>(
+    `select id, lane, reason, due_at, recipients, channels, reasons, picks, payload from holds
+     where released_at is null and due_at <= to_timestamp($1 / 1000.0) order by due_at limit $2 for update skip locked`,
+    [now, limit],
+  )
+  return rows.map(row => {
+    const reasons = splitJson<string | null>(row.reasons)
+    return {
+      ...{ id: row.id, lane: lanes[row.lane]!, reason: row.reason, dueAt: row.due_at.getTime() },
+      intents: splitJson<CarriedIntent>(row.payload),
+      slots: row.recipients.map((recipient, at) => ({
+        recipient,
+        channel: channels[row.channels[at]!]!,
+        intent: row.picks?.[at] ?? 0,
+        ...(reasons[at] != null && { reason: reasons[at] }),
+      })),
+    }
+  })
+}
+
+type HoldRow = {
+  id: HoldId
+  lane: number
+  reason: HoldReason
+  due_at: Date
+  recipients: RecipientId[]
+  channels: number[]
+  reasons: string
+  picks: number[] | null
+  payload: string
+}
+
+/** Marks holds as taken up by a set; their data is dropped, it lives on in what the set decided. */
+export async function releaseHolds(
+  tx: Queryable,
+  release: { holds: readonly DueHold[]; set: SetId; now: EpochMs },
+): Promise<void> {
+  const intents = [...new Set(release.holds.flatMap(hold => hold.intents.map(intent => intent.id)))].sort()
+  await tx.query(
+    `update holds set released_at = to_timestamp($2 / 1000.0), released_by = $3, payload = null where id = any($1::uuid[])`,
+    [plainArray(release.holds.map(hold => hold.id)), release.now, release.set],
+  )
+  await linkIntents(tx, release.set, intents)
+}
+
+/** Remembers that a later set works on these intents, for trace and retract. */
+export async function linkIntents(tx: Queryable, set: SetId, intents: readonly string[]): Promise<void> {
+  await tx.query(
+    `insert into intent_sets (intent_id, set_id) select id, $2 from unnest($1::uuid[]) as id order by id on conflict do nothing`,
+    [plainArray(intents), set],
+  )
+}
+
+/** The latest due instant among open holds: where a replay's clock jumps to at its end. Undefined when none is open. */
+export async function lastDueHold(db: Queryable): Promise<EpochMs | undefined> {
+  const [row] = await db.query<{ due: Date | null }>(`select max(due_at) as due from holds where released_at is null`)
+  return row?.due?.getTime()
+}

@@ -1,0 +1,53 @@
+import { type EpochMs } from '#contracts/ids.ts'
+import { outcomeCode } from '#contracts/outcome.ts'
+import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
+import { batchKey, channelCode, joinJson, laneCode, type NewBatch } from './batch.ts'
+
+/** Writes batches as they are: open ones to be enqueued, refusals born closed. One statement. */
+export async function insertBatches(tx: Queryable, batches: readonly NewBatch[], now?: EpochMs): Promise<void> {
+  if (batches.length === 0) return
+  const values: unknown[] = []
+  const rows = batches.map(
+    batch =>
+      `(${rowOf(batch, now)
+        .map(({ type, value }) => `$${values.push(value)}::${type}`)
+        .join(',')})`,
+  )
+  await tx.query(
+    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, due_at, closed_at, doubt,
+       from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes)
+     values ${rows.join(',')}`,
+    values,
+  )
+}
+
+function rowOf(batch: NewBatch, now?: EpochMs): { type: string; value: unknown }[] {
+  const [day, id] = batchKey(batch.id)
+  const { slots, intents, outcomes, from } = batch
+  return [
+    { type: 'date', value: day },
+    { type: 'uuid', value: id },
+    { type: 'uuid', value: batch.set },
+    { type: 'smallint', value: laneCode(batch.lane) },
+    { type: 'smallint', value: channelCode(batch.channel) },
+    { type: 'text', value: batch.provider },
+    { type: 'boolean', value: batch.sensitive },
+    { type: 'smallint', value: batch.tries ?? 0 },
+    { type: 'timestamptz', value: new Date(batch.dueAt) },
+    { type: 'timestamptz', value: outcomes ? new Date(now ?? batch.dueAt) : null },
+    { type: 'boolean', value: batch.doubt ?? false },
+    { type: 'uuid', value: from?.batch ?? null },
+    { type: 'smallint[]', value: from ? plainArray(from.places) : null },
+    { type: 'smallint', value: slots.length },
+    { type: 'text[]', value: textArray(slots.map(slot => slot.recipient)) },
+    { type: 'text[]', value: textArray(slots.map(slot => slot.endpoint)) },
+    { type: 'uuid[]', value: plainArray(intents.map(intent => intent.id)) },
+    { type: 'smallint[]', value: intents.length > 1 ? plainArray(slots.map(slot => slot.intent)) : null },
+    { type: 'text', value: outcomes ? refusedPayload(batch) : joinJson(intents) },
+    { type: 'text', value: batch.whys.values.length > 0 ? JSON.stringify(batch.whys) : null },
+    { type: 'smallint[]', value: outcomes ? plainArray(outcomes.map(outcomeCode)) : null },
+  ]
+}
+
+/** What is refused needs no data any more: only what a trace shows. */
+const refusedPayload = ({ intents }: NewBatch): string => joinJson(intents.map(({ data: _data, ...facts }) => facts))

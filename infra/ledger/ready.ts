@@ -1,0 +1,86 @@
+import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
+import { type BatchId, dayOf } from '#contracts/ids.ts'
+import { plainArray, type Queryable } from '#runtime/postgres.ts'
+import { laneCode } from './batch.ts'
+import type { ReadyBatch } from './set.ts'
+
+/** A batch that was written is enqueued by its router within this time; after that the reconciler does it. */
+const enqueueGraceMs = 2_000
+/** A job that was added but never claimed may have been lost with the queue store; adding it again is a no-op while it lives. */
+const unclaimedMs = 60_000
+
+/**
+ * Batches to put on their queues: never enqueued, lease lapsed, or enqueued long ago and not claimed. `everything`:
+ * whatever is ready, because the queue store was wiped. One lane at a time, so that the index serves.
+ */
+export async function unqueuedBatches(
+  db: Queryable,
+  { lane, everything, limit }: { lane: Lane; everything: boolean; limit: number },
+): Promise<ReadyBatch[]> {
+  const rows = await db.query<{ id: BatchId; channel: number; attempt: number }>(
+    `select id, channel, attempt from batches
+     where closed_at is null and lane = $1 and due_at <= now() and not doubt
+       and (case when lease_until is not null then lease_until < now() and ($5 or enqueued_at is null or enqueued_at < lease_until or enqueued_at < now() - $3 * interval '1 ms')
+                 when enqueued_at is null then due_at < now() - $2 * interval '1 ms' or attempt > 0 or tries > 0 or $5
+                 else $5 or enqueued_at < now() - $3 * interval '1 ms' end)
+     order by due_at limit $4`,
+    [laneCode(lane), enqueueGraceMs, unclaimedMs, limit, everything],
+  )
+  return rows.map(row => ({ id: row.id, lane, channel: channels[row.channel]!, attempt: row.attempt }))
+}
+
+/** Remembers that jobs for these batches were added. */
+export async function markEnqueued(db: Queryable, batches: readonly ReadyBatch[]): Promise<void> {
+  if (batches.length === 0) return
+  await db.query(
+    `update batches b set enqueued_at = now() from unnest($1::uuid[], $2::date[]) as u(id, day) where b.day = u.day and b.id = u.id`,
+    [plainArray(batches.map(batch => batch.id)), plainArray(batches.map(batch => dayOf(batch.id)))],
+  )
+}
+
+/** What operators and readiness watch; the truth about liveness is here, not in the queue store. */
+export type LedgerState = {
+  ready: { lane: Lane; channel: Channel; batches: number; oldestAgeMs: number }[]
+  openBatches: number
+  leasesLapsed: number
+  doubtsOpen: number
+  holdsOpen: number
+  holdsOverdue: number
+  expansionsOpen: number
+  outbox: number
+}
+
+export async function ledgerState(db: Queryable): Promise<LedgerState> {
+  const ready = await db.query<{ lane: number; channel: number; batches: string; age: string }>(
+    `select lane, channel, count(*) as batches, extract(epoch from max(now() - due_at)) * 1000 as age from batches
+     where closed_at is null and not doubt and due_at <= now() and (lease_until is null or lease_until < now()) group by 1, 2`,
+  )
+  const [rest] = await db.query<
+    Record<'open' | 'lapsed' | 'doubts' | 'holds' | 'overdue' | 'expansions' | 'outbox', string>
+  >(
+    `select (select count(*) from batches where closed_at is null) as open,
+       (select count(*) from batches where closed_at is null and lease_until < now()) as lapsed,
+       (select coalesce(sum(n), 0) from batches where closed_at is null and doubt) as doubts,
+       (select coalesce(sum(n), 0) from holds where released_at is null) as holds,
+       (select coalesce(sum(n), 0) from holds where released_at is null and due_at < now() - interval '1 minute') as overdue,
+       (select count(*) from expansions where done_at is null) as expansions,
+       (select count(*) from outbox) as outbox`,
+  )
+  return {
+    ready: ready.map(row => ({
+      ...{ lane: lanes[row.lane]!, channel: channels[row.channel]! },
+      ...{ batches: Number(row.batches), oldestAgeMs: Number(row.age) },
+    })),
+    openBatches: Number(rest!.open),
+    leasesLapsed: Number(rest!.lapsed),
+    doubtsOpen: Number(rest!.doubts),
+    holdsOpen: Number(rest!.holds),
+    holdsOverdue: Number(rest!.overdue),
+    expansionsOpen: Number(rest!.expansions),
+    outbox: Number(rest!.outbox),
+  }
+}
+
+/** True when nothing is on its way: every delivery closed, no hold, no expansion, no event unpublished. */
+export const isSettled = (state: LedgerState): boolean =>
+  state.openBatches + state.holdsOpen + state.expansionsOpen + state.outbox === 0

@@ -1,0 +1,206 @@
+import { type Channel, type Lane } from '#contracts/channel.ts'
+import type { Verdict, Why } from '#contracts/decision.ts'
+import type { EventPack } from '#contracts/event.ts'
+import { type BatchId, dayOf, type EpochMs, type HoldId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import type { Outcome } from '#contracts/outcome.ts'
+import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
+import { batchSizeMax, type CarriedIntent, joinJson, laneCode, channelCode, type NewBatch, pack } from './batch.ts'
+import { insertBatches } from './insert.ts'
+import { factsOf, writeOutbox } from './outbox.ts'
+
+/** One decision of the router, ready to be written: (intent, recipient, channel), its verdict, and where to. */
+export type Decided = {
+  intent: CarriedIntent
+  sensitive: boolean
+  recipient: RecipientId
+  reason?: string
+  channel: Channel
+  verdict: Verdict
+  /** For `deliver`: the endpoints, each of which becomes a delivery. */
+  endpoints: readonly { id: string; provider: string }[]
+}
+
+/** What a set took in, message by message. They sum to what was received. */
+export const intakes = [
+  'admitted',
+  'duplicate',
+  'malformed',
+  'conflict',
+  'unknown',
+  'parked',
+  'expired',
+  'killed',
+] as const
+export type Intake = (typeof intakes)[number]
+
+export type NewSet = {
+  id: SetId
+  lane: Lane
+  origin: 'messages' | 'expansion' | 'release'
+  now: EpochMs
+  intake: Partial<Record<Intake, number>>
+  decided: readonly Decided[]
+  /** Held decisions that this set takes up again. */
+  released: number
+}
+
+/** A batch to be put on its queue after the commit. */
+export type ReadyBatch = { id: BatchId; lane: Lane; channel: Channel; attempt: number }
+
+/** Writes a set with everything it decided, in the caller's transaction. Returns the batches that are ready now. */
+export async function writeSet(tx: Queryable, set: NewSet): Promise<ReadyBatch[]> {
+  const open = deliveries(set)
+  const refused = refusals(set)
+  const held = holds(set)
+  await insertBatches(tx, [...open, ...refused], set.now)
+  await insertHolds(tx, set, held)
+  await insertJournal(tx, set, { opened: open, refused, held })
+  if (set.decided.length > 0) await writeOutbox(tx, [decidedPack(set)])
+  return open.map(({ id, lane, channel }) => ({ id, lane, channel, attempt: 0 }))
+}
+
+/** Splits decisions by what a batch has in common, then by size. */
+function grouped(decided: readonly Decided[], keyOf: (one: Decided) => string): Decided[][] {
+  const groups = new Map<string, Decided[]>()
+  for (const one of decided) {
+    const key = keyOf(one)
+    const group = groups.get(key)
+    if (group) group.push(one)
+    else groups.set(key, [one])
+  }
+  return [...groups.values()]
+}
+
+function inChunks<T>(items: readonly T[], size: number): T[][] {
+  const chunks: T[][] = []
+  for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size))
+  return chunks
+}
+
+function deliveries(set: NewSet): NewBatch[] {
+  // One entry for each endpoint, so that a person with two devices is two deliveries.
+  const wanted = set.decided.filter(one => one.verdict.kind === 'deliver')
+  const single = wanted.flatMap(one => one.endpoints.map(endpoint => ({ ...one, endpoints: [endpoint] })))
+  return grouped(single, one => `${one.channel} ${one.endpoints[0]!.provider} ${one.sensitive}`).flatMap(group =>
+    inChunks(group, batchSizeMax(set.lane, group[0]!.channel)).map(part => batchOf(set, part)),
+  )
+}
+
+function refusals(set: NewSet): NewBatch[] {
+  const wanted = set.decided.filter(one => one.verdict.kind === 'refused')
+  return grouped(wanted, one => `${one.channel} ${one.sensitive}`).flatMap(group =>
+    inChunks(group, 500).map(part => ({
+      ...batchOf(set, part),
+      outcomes: part.map(one => (one.verdict as { outcome: Outcome }).outcome),
+    })),
+  )
+}
+
+function batchOf(set: NewSet, decided: readonly Decided[]): NewBatch {
+  const intents = pack(decided, one => one.intent.id)
+  const { channel, sensitive, endpoints } = decided[0]!
+  return {
+    ...{ id: newId<BatchId>(), set: set.id, lane: set.lane, channel, sensitive },
+    provider: endpoints[0]?.provider ?? '',
+    dueAt: set.now,
+    intents: intents.values.map(one => one.intent),
+    slots: decided.map((one, at) => ({
+      recipient: one.recipient,
+      endpoint: one.endpoints[0]?.id ?? '',
+      intent: intents.picks?.[at] ?? 0,
+    })),
+    whys: pack(
+      decided.map(one => one.verdict.why),
+      whyKey,
+    ),
+  }
+}
+
+const whyKey = (why: Why): string => `${why.rule} ${why.value ?? ''}`
+
+type NewHold = { id: HoldId; reason: string; dueAt: EpochMs; decided: Decided[] }
+
+/** Holds that fall due together for the same reason wait in one row, due when its quarter minute is over. */
+function holds(set: NewSet): NewHold[] {
+  const wanted = set.decided.filter(one => one.verdict.kind === 'held')
+  return grouped(wanted, one => {
+    const verdict = one.verdict as Extract<Verdict, { kind: 'held' }>
+    return `${verdict.reason} ${dueTogether(verdict.until)} ${one.sensitive}`
+  }).flatMap(group => {
+    const { reason, until } = group[0]!.verdict as Extract<Verdict, { kind: 'held' }>
+    return inChunks(group, 500).map(decided => ({ id: newId<HoldId>(), reason, dueAt: dueTogether(until), decided }))
+  })
+}
+
+const holdGrainMs = 15_000
+const dueTogether = (until: EpochMs): EpochMs => Math.ceil(until / holdGrainMs) * holdGrainMs
+
+async function insertHolds(tx: Queryable, set: NewSet, rows: readonly NewHold[]): Promise<void> {
+  for (const { id, reason, dueAt, decided } of rows) {
+    const intents = pack(decided, one => one.intent.id)
+    const whys = pack(
+      decided.map(one => one.verdict.why),
+      whyKey,
+    )
+    await tx.query(
+      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, intents, picks, payload, whys)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+      [
+        ...[id, set.id, laneCode(set.lane), reason, new Date(dueAt), decided.length],
+        textArray(decided.map(one => one.recipient)),
+        plainArray(decided.map(one => channelCode(one.channel))),
+        joinJson(decided.map(one => one.reason ?? null)),
+        plainArray(intents.values.map(one => one.intent.id)),
+        intents.picks ? plainArray(intents.picks) : null,
+        joinJson(intents.values.map(one => one.intent)),
+        JSON.stringify(whys),
+      ],
+    )
+  }
+}
+
+async function insertJournal(
+  tx: Queryable,
+  set: NewSet,
+  wrote: { opened: NewBatch[]; refused: NewBatch[]; held: NewHold[] },
+): Promise<void> {
+  const { intake } = set
+  const count = (kind: Verdict['kind']) => set.decided.reduce((n, one) => n + (one.verdict.kind === kind ? 1 : 0), 0)
+  await tx.query(
+    `insert into sets (day, id, lane, origin, received, admitted, duplicate, malformed, conflict, unknown, parked,
+       expired, killed, delivering, refused, held, released, opened)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+    [
+      ...[dayOf(set.id), set.id, laneCode(set.lane), set.origin],
+      Object.values(intake).reduce((sum, n) => sum + n, 0),
+      ...intakes.map(name => intake[name] ?? 0),
+      ...[count('deliver'), count('refused'), count('held'), set.released],
+      wrote.opened.reduce((n, batch) => n + batch.slots.length, 0),
+    ],
+  )
+}
+
+function decidedPack(set: NewSet): EventPack {
+  const intents = pack(set.decided, one => one.intent.id)
+  const whys = pack(
+    set.decided.map(one => one.verdict.why),
+    whyKey,
+  )
+  return {
+    v: 1,
+    pack: `${set.id}/decided`,
+    day: dayOf(set.id),
+    at: set.now,
+    kind: 'decided',
+    set: set.id,
+    intents: intents.values.map(one => factsOf(one.intent, set.lane)),
+    whys: whys.values,
+    slots: set.decided.map((one, at) => ({
+      i: intents.picks?.[at] ?? 0,
+      recipient: one.recipient,
+      channel: one.channel,
+      what: one.verdict.kind === 'refused' ? one.verdict.outcome : one.verdict.kind,
+      w: whys.picks?.[at] ?? 0,
+    })),
+  }
+}
