@@ -13,6 +13,7 @@ export type CarriedIntent = {
   catalogue: string
   occurredAt: EpochMs
   expiresAt?: EpochMs
+  sendAt?: EpochMs
   tenant?: string
   thread?: string
   actor?: string

@@ -2,7 +2,7 @@ import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { HoldReason } from '#contracts/decision.ts'
 import type { EpochMs, HoldId, RecipientId, SetId } from '#contracts/ids.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
-import { type CarriedIntent, splitJson } from './batch.ts'
+import { type CarriedIntent, laneCode, splitJson } from './batch.ts'
 
 export type DueHold = {
   id: HoldId
@@ -17,11 +17,14 @@ export type DueHold = {
  * Locks holds that are due, inside the transaction that decides them again; other schedulers skip them. Whoever
  * commits that transaction must have called `releaseHolds` in it.
  */
-export async function dueHolds(tx: Queryable, { now, limit }: { now: EpochMs; limit: number }): Promise<DueHold[]> {
+export async function dueHolds(
+  tx: Queryable,
+  { lane, now, limit }: { lane: Lane; now: EpochMs; limit: number },
+): Promise<DueHold[]> {
   const rows = await tx.query<HoldRow>(
     `select id, lane, reason, due_at, recipients, channels, reasons, picks, payload from holds
-     where released_at is null and due_at <= to_timestamp($1 / 1000.0) order by due_at limit $2 for update skip locked`,
-    [now, limit],
+     where released_at is null and lane = $3 and due_at <= to_timestamp($1 / 1000.0) order by due_at limit $2 for update skip locked`,
+    [now, limit, laneCode(lane)],
   )
   return rows.map(row => {
     const reasons = splitJson<string | null>(row.reasons)
@@ -48,6 +51,17 @@ type HoldRow = {
   reasons: string
   picks: number[] | null
   payload: string
+}
+
+/** Puts holds off without deciding them. */
+export async function postponeHolds(
+  tx: Queryable,
+  postpone: { holds: readonly DueHold[]; until: EpochMs },
+): Promise<void> {
+  await tx.query(`update holds set due_at = to_timestamp($2 / 1000.0) where id = any($1::uuid[])`, [
+    plainArray(postpone.holds.map(hold => hold.id)),
+    postpone.until,
+  ])
 }
 
 /** Marks holds as taken up by a set; their data is dropped, it lives on in what the set decided. */

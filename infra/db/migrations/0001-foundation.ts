@@ -56,7 +56,7 @@ const statements = [
     n smallint not null, recipients text[] not null, channels smallint[] not null, reasons text not null,
     intents uuid[] not null, picks smallint[], payload text, whys text not null
   ) with (fillfactor = 80)`,
-  `create index holds_due on holds (due_at) where released_at is null`,
+  `create index holds_due on holds (lane, due_at) where released_at is null`,
   `create index holds_by_set on holds (set_id)`,
   `create table expansions (
     intent_id uuid primary key, lane smallint not null, set_id uuid not null, payload text not null,

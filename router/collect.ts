@@ -1,0 +1,80 @@
+import type { EpochMs } from '#contracts/ids.ts'
+
+/** A set is closed when it would hold more recipients than this, or when its first message has waited long enough. */
+const recipientsMax = 500
+/** What a message may hold that does not say how many recipients it names. */
+const recipientsUnknown = 1
+
+export type Collected = { publishedAt: EpochMs; attributes: Readonly<Record<string, string>> }
+
+export type Collector<Message> = AsyncDisposable & {
+  push(message: Message): void
+  /** Publish time of the oldest message that is neither acked nor nacked; undefined when there is none. */
+  oldest(): EpochMs | undefined
+}
+
+/**
+ * Gathers pulled messages into sets and works on up to `parallel` sets at once. While all are busy the next set grows,
+ * so that the busier the router, the fuller its sets. `work` must not reject.
+ */
+export function collect<Message extends Collected>(options: {
+  waitMs: number
+  parallel: number
+  work: (messages: Message[]) => Promise<void>
+}): Collector<Message> {
+  const waiting: Message[] = []
+  const working = new Set<Message[]>()
+  const running = new Set<Promise<void>>()
+  let timer: NodeJS.Timeout | undefined
+
+  const start = () => {
+    clearTimeout(timer)
+    timer = undefined
+    while (waiting.length > 0 && running.size < options.parallel) {
+      const set = takeSet(waiting)
+      working.add(set)
+      const run = options.work(set).finally(() => {
+        running.delete(run)
+        working.delete(set)
+        start()
+      })
+      running.add(run)
+    }
+  }
+  return {
+    push(message) {
+      waiting.push(message)
+      if (isFull(waiting)) start()
+      else timer ??= setTimeout(start, options.waitMs)
+    },
+    oldest: () => oldestOf([...working].flat(), waiting),
+    async [Symbol.asyncDispose]() {
+      start()
+      while (running.size > 0) await Promise.all(running)
+    },
+  }
+}
+
+const sizeOf = (message: Collected): number => {
+  const said = Number(message.attributes.recipients ?? recipientsUnknown)
+  return Number.isFinite(said) && said > 0 ? said : recipientsUnknown
+}
+
+function isFull(messages: readonly Collected[]): boolean {
+  // The sum is only needed near the border: a set never has more messages than recipients.
+  if (messages.length >= recipientsMax) return true
+  return messages.reduce((sum, message) => sum + sizeOf(message), 0) >= recipientsMax
+}
+
+function takeSet<Message extends Collected>(waiting: Message[]): Message[] {
+  let recipients = 0
+  let n = 0
+  while (n < waiting.length && (n === 0 || recipients + sizeOf(waiting[n]!) <= recipientsMax))
+    recipients += sizeOf(waiting[n++]!)
+  return waiting.splice(0, n)
+}
+
+const oldestOf = (...lists: readonly (readonly Collected[])[]): EpochMs | undefined =>
+  lists
+    .flat()
+    .reduce<EpochMs | undefined>((oldest, { publishedAt }) => Math.min(oldest ?? publishedAt, publishedAt), undefined)

@@ -1,0 +1,123 @@
+import { durationMs } from '#contracts/catalogue.ts'
+import type { Lane } from '#contracts/channel.ts'
+import { type EpochMs, newId, type SetId } from '#contracts/ids.ts'
+import { admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
+import type { CarriedIntent } from '#ledger/batch.ts'
+import { openExpansion } from '#ledger/expansions.ts'
+import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
+import { audiencesOf, type Facts, instantOf, recipientsOf } from './gather.ts'
+import { type Case, judge, windowKeys, withWindows } from './judge.ts'
+
+export type CommitDeps = {
+  db: Database
+  lane: Lane
+  now: EpochMs
+  trustEventTime: boolean
+  failpoint?: (name: 'after insert before commit') => Promise<void>
+}
+
+export type Committed = { ready: ReadyBatch[]; intake: Partial<Record<Intake, number>> }
+
+/**
+ * One transaction that holds the intents and everything still to be done for them: what is new is admitted, decided
+ * with the windows locked, and written as batches, refusals, holds and expansions with their events (law 1).
+ */
+export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps): Promise<Committed> {
+  const { distinct, duplicates, conflicts: twins } = splitTwins(admitted.intents)
+  const cases = distinct.flatMap(one => casesOf(one, facts, deps))
+  return withWindows(deps.db, windowKeys(cases), async (tx, locked) => {
+    const set = newId<SetId>()
+    const admissions = await admitIntents(
+      tx,
+      set,
+      distinct.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash })),
+    )
+    const isNew = new Set(
+      distinct.filter(one => admissions.get(one.intent.id) === 'admitted').map(one => one.intent.id),
+    )
+    const conflicts = [...distinct.filter(one => admissions.get(one.intent.id) === 'conflict'), ...twins]
+    const refused = [...admitted.refused, ...conflicts.map(one => conflictOf(one, deps.lane))]
+    await refuseMessages(tx, refused, deps.now)
+    const decided = await judge(
+      tx,
+      cases.filter(one => isNew.has(one.intent.id)),
+      locked,
+    )
+    await expandLater(
+      tx,
+      distinct.filter(one => isNew.has(one.intent.id)),
+      { set, facts, deps },
+    )
+    const intake: Committed['intake'] = {
+      admitted: isNew.size,
+      duplicate: distinct.filter(one => admissions.get(one.intent.id) === 'duplicate').length + duplicates.length,
+      expired: admitted.expired.length,
+    }
+    for (const { reason } of refused) intake[reason] = (intake[reason] ?? 0) + 1
+    const ready = await writeSet(tx, {
+      ...{ id: set, lane: deps.lane, origin: 'messages', now: deps.now },
+      intake,
+      decided,
+      released: 0,
+    })
+    await deps.failpoint?.('after insert before commit')
+    return { ready, intake }
+  })
+}
+
+/** A set may hold the same intent twice; only the first is a candidate, it tells what the others are. */
+function splitTwins(intents: readonly AdmittedIntent[]) {
+  const first = new Map<string, AdmittedIntent>()
+  const duplicates: AdmittedIntent[] = []
+  const conflicts: AdmittedIntent[] = []
+  for (const one of intents) {
+    const known = first.get(one.intent.id)
+    if (!known) first.set(one.intent.id, one)
+    else (known.bodyHash === one.bodyHash ? duplicates : conflicts).push(one)
+  }
+  return { distinct: [...first.values()], duplicates, conflicts }
+}
+
+const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({
+  ...refusedBy(one.message, lane, one.intent),
+  reason: 'conflict',
+  problems: [`key is known with another body`],
+})
+
+function carried({ intent, entry }: AdmittedIntent): CarriedIntent {
+  const { id, producer, type, catalogue, occurredAt, sendAt, tenant, thread, actor, data } = intent
+  const expiresAt = intent.expiresAt ?? (entry.expiresAfter && occurredAt + durationMs(entry.expiresAfter))
+  return {
+    ...{ id, producer, type, category: entry.category, catalogue, occurredAt, data },
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(sendAt !== undefined && { sendAt }),
+    ...(tenant !== undefined && { tenant }),
+    ...(thread !== undefined && { thread }),
+    ...(actor !== undefined && { actor }),
+  }
+}
+
+function casesOf(one: AdmittedIntent, facts: Facts, deps: CommitDeps): Case[] {
+  const intent = carried(one)
+  const at = instantOf(one.intent, deps)
+  return recipientsOf(one.intent, facts).map(({ id, reason }) => ({
+    ...{ intent, entry: one.entry, recipient: id, person: facts.people.get(id)!, at },
+    ...(reason !== undefined && { reason }),
+  }))
+}
+
+/** Audiences become sets of their own, page by page, from a checkpoint that this transaction opens. */
+async function expandLater(
+  tx: Queryable,
+  intents: readonly AdmittedIntent[],
+  { set, facts, deps }: { set: SetId; facts: Facts; deps: CommitDeps },
+): Promise<void> {
+  for (const one of intents) {
+    const audiences = audiencesOf(one.intent)
+    if (audiences.length === 0) continue
+    const except = recipientsOf(one.intent, facts).map(recipient => recipient.id)
+    await openExpansion(tx, { lane: deps.lane, intent: carried(one), audiences, except, set, now: deps.now })
+  }
+}

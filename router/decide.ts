@@ -1,0 +1,120 @@
+import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import type { Channel } from '#contracts/channel.ts'
+import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Outcome } from '#contracts/outcome.ts'
+import type { CarriedIntent } from '#ledger/batch.ts'
+import { mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
+import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
+
+/** One question: this intent, this person, at this instant. */
+export type Question = {
+  intent: CarriedIntent
+  entry: AnyNotificationType
+  person: Person
+  /** Read and written: what passes is remembered in it. Undefined for types that declare no window. */
+  windows: Windows | undefined
+  at: EpochMs
+  /** Decided again after a hold: only the channels that waited, and no rule that was passed before. */
+  released?: { channels: readonly Channel[]; reason: HoldReason }
+}
+
+export type ChannelDecision = {
+  channel: Channel
+  verdict: Verdict
+  endpoints: readonly { id: string; provider: string }[]
+}
+
+/**
+ * The order of decision (design §7), for one person: schedule, expiry, preferences, endpoints, dedupe, quiet hours,
+ * throttle. Pure but for `windows`. One decision for every channel of the type, each with its reason.
+ */
+export function decide(question: Question): ChannelDecision[] {
+  const { entry, released } = question
+  const channels = released?.channels ?? entry.deliver.map(step => step.channel)
+  const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
+  return (
+    expired(question, all) ??
+    scheduled(question, all) ??
+    throttled(
+      question,
+      quiet(
+        question,
+        deduplicated(
+          question,
+          channels.map(channel => reachable(question, channel)),
+        ),
+      ),
+    )
+  )
+}
+
+type All = (verdict: Verdict) => ChannelDecision[]
+
+const refused = (outcome: Outcome, why: Why): Verdict => ({ kind: 'refused', outcome, why })
+const isDeliver = (decision: ChannelDecision): boolean => decision.verdict.kind === 'deliver'
+const isoOf = (at: EpochMs): string => new Date(at).toISOString()
+
+function expired({ intent, at }: Question, all: All): ChannelDecision[] | undefined {
+  if (intent.expiresAt === undefined || at <= intent.expiresAt) return undefined
+  return all(refused('expired', { rule: 'expired', value: isoOf(intent.expiresAt) }))
+}
+
+function scheduled({ intent, at, released }: Question, all: All): ChannelDecision[] | undefined {
+  if (released || intent.sendAt === undefined || intent.sendAt <= at) return undefined
+  const why: Why = { rule: 'scheduled', value: isoOf(intent.sendAt) }
+  return all({ kind: 'held', reason: 'scheduled', until: intent.sendAt, why })
+}
+
+/** May we, and where to: asked for each channel by itself. */
+function reachable({ entry, intent, person, at }: Question, channel: Channel): ChannelDecision {
+  const may = mayWe(person, {
+    ...{ category: entry.category, channel, mandatory: entry.mandatory ?? false, at },
+    ...(intent.thread !== undefined && { thread: intent.thread }),
+  })
+  if (!may.allowed) return { channel, verdict: refused(may.outcome ?? 'suppressed_preference', may.why), endpoints: [] }
+  const where = whereTo(person, channel)
+  if (where.endpoints.length === 0)
+    return {
+      channel,
+      verdict: refused(where.outcome ?? 'no_endpoint', where.why ?? { rule: 'no_endpoint', value: channel }),
+      endpoints: [],
+    }
+  return { channel, verdict: { kind: 'deliver', why: may.why }, endpoints: where.endpoints }
+}
+
+/** For the person, never for a channel: the second telling is dropped everywhere. */
+function deduplicated({ entry, intent, windows, released }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { dedupe } = entry
+  if (!dedupe || !windows || released?.reason === 'quiet_hours' || !decisions.some(isDeliver)) return decisions
+  const key = dedupe.key(intent.data as never, intent)
+  if (passDedupe(windows, { type: entry.type, key, within: dedupe.within }, intent.occurredAt)) return decisions
+  return refuseDelivers(decisions, refused('deduplicated', { rule: 'deduplicated', value: dedupe.within }))
+}
+
+function quiet({ entry, person, at }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const policy = entry.quietHours ?? 'interruptions'
+  if (policy === 'ignore' || entry.mandatory || entry.lane === 'critical' || !person.quiet) return decisions
+  const until = quietUntil({ quiet: person.quiet, zone: person.zone ?? 'UTC', at })
+  if (until === undefined) return decisions
+  const why: Why = { rule: 'quiet_hours', value: isoOf(until) }
+  return decisions.map(decision =>
+    isDeliver(decision) && (policy === 'all' || decision.channel !== 'in_app')
+      ? { channel: decision.channel, verdict: { kind: 'held', reason: 'quiet_hours', until, why }, endpoints: [] }
+      : decision,
+  )
+}
+
+/** Only what leaves now is counted and can be dropped. */
+function throttled({ entry, windows, at }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { throttle } = entry
+  if (!throttle || !windows || !decisions.some(isDeliver)) return decisions
+  if (passThrottle(windows, { type: entry.type, ...throttle }, at)) return decisions
+  return refuseDelivers(
+    decisions,
+    refused('throttled', { rule: 'throttled', value: `${throttle.limit} in ${throttle.per}` }),
+  )
+}
+
+const refuseDelivers = (decisions: ChannelDecision[], verdict: Verdict): ChannelDecision[] =>
+  decisions.map(decision => (isDeliver(decision) ? { channel: decision.channel, verdict, endpoints: [] } : decision))

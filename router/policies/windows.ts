@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { durationMs, type Duration } from '#contracts/catalogue.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+
+/**
+ * Everything a person's dedupe and throttle rules remember, one row in the ledger. `d`: by type and key, the window's
+ * start and end. `t`: by type, until when it matters and the instants of the last sends, oldest first.
+ */
+export type Windows = {
+  d: Record<string, [start: EpochMs, end: EpochMs]>
+  t: Record<string, [until: EpochMs, instants: EpochMs[]]>
+}
+
+export const noWindows = (): Windows => ({ d: {}, t: {} })
+export const parseWindows = (state: string): Windows => (state === '' ? noWindows() : (JSON.parse(state) as Windows))
+
+/** The row's new text. What no rule can look at any more is dropped, so that the row does not grow. */
+export function formatWindows(windows: Windows, now: EpochMs): string {
+  const live = <T extends readonly [EpochMs, unknown]>(entries: Record<string, T>, endOf: (value: T) => EpochMs) =>
+    Object.fromEntries(Object.entries(entries).filter(([, value]) => endOf(value) > now))
+  return JSON.stringify({ d: live(windows.d, value => value[1]), t: live(windows.t, value => value[0]) })
+}
+
+/**
+ * First of its kind wins: true opens a window `[occurredAt, occurredAt + within)`, false says a window is open.
+ * What happened before an open window passes and does not move it.
+ */
+export function passDedupe(
+  windows: Windows,
+  rule: { type: string; key: string; within: Duration },
+  occurredAt: EpochMs,
+): boolean {
+  const key = `${rule.type} ${rule.key.length <= 64 ? rule.key : createHash('sha256').update(rule.key).digest('base64url')}`
+  const withinMs = durationMs(rule.within)
+  const open = windows.d[key]
+  if (open && occurredAt < open[0]) return true
+  if (open && occurredAt - open[0] < withinMs) return false
+  windows.d[key] = [occurredAt, occurredAt + withinMs]
+  return true
+}
+
+/** An exact sliding window: true when fewer than `limit` sends lie in `(at − per, at]`, and counts this one. */
+export function passThrottle(
+  windows: Windows,
+  rule: { type: string; limit: number; per: Duration },
+  at: EpochMs,
+): boolean {
+  const perMs = durationMs(rule.per)
+  const instants = (windows.t[rule.type]?.[1] ?? []).filter(instant => instant > at - perMs)
+  // Instants ahead of `at` (another process's clock) count as well: the window is never exceeded.
+  if (instants.length >= rule.limit) return false
+  instants.push(at)
+  instants.sort((a, b) => a - b)
+  windows.t[rule.type] = [instants.at(-1)! + perMs, instants]
+  return true
+}

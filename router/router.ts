@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Lane } from '#contracts/channel.ts'
+import { newId, type EpochMs, type SetId } from '#contracts/ids.ts'
+import { routerSubscriptionOf } from '#contracts/messages.ts'
+import { refuseMessages } from '#ledger/admit.ts'
+import { markEnqueued } from '#ledger/ready.ts'
+import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { Log } from '#runtime/log.ts'
+import { type Database, isOutage } from '#runtime/postgres.ts'
+import type { PubSubPort, PulledMessage, Subscription } from '#runtime/pubsub.ts'
+import type { Queues } from '#runtime/queues.ts'
+import { collect, type Collector } from './collect.ts'
+import { type Failpoint, route, type RouteDeps } from './route.ts'
+
+export type RouterDeps = {
+  db: Database
+  pubsub: PubSubPort
+  queues: Queues
+  catalogue: Catalogue
+  clock: Clock
+  log: Log
+  prefix: string
+  lanes: readonly Lane[]
+  /** A replay: decisions are taken at the time of the events, in their order. */
+  trustEventTime?: boolean
+  onRouted?: (lane: Lane, intake: Partial<Record<Intake, number>>) => void
+  failpoint?: (name: Failpoint) => Promise<void>
+}
+
+export type Router = AsyncDisposable & {
+  /** Publish time of the oldest message of a lane that is being worked on. */
+  oldestUnacked(lane: Lane): EpochMs | undefined
+}
+
+const limits = {
+  /** Messages held unacked by one process and lane. */
+  messagesMax: 2_000,
+  /** How long the first message of a set waits for others. */
+  collectMs: { critical: 2, default: 10, bulk: 25 },
+  parallel: 2,
+  /** Deadlocks and serialization failures are tried again this often. */
+  conflictsMax: 5,
+  outagePauseMs: 1_000,
+  outagePauseMaxMs: 30_000,
+}
+
+/** Pulls intents of the given lanes and routes them in sets. Disposing drains: what was pulled is routed and acked. */
+export async function startRouter(deps: RouterDeps): Promise<Router> {
+  const started = await Promise.all(deps.lanes.map(async lane => [lane, await startLane(lane, deps)] as const))
+  const lanes = new Map(started)
+  return {
+    oldestUnacked: lane => lanes.get(lane)?.oldest(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...lanes.values()].map(lane => lane[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<PulledMessage>> {
+  const { db, catalogue, clock, log, failpoint } = deps
+  const trustEventTime = deps.trustEventTime ?? false
+  const routeDeps: RouteDeps = {
+    ...{ db, lane, catalogue, clock, trustEventTime },
+    enqueue: ready => enqueue(ready, deps),
+    ...(failpoint && { failpoint }),
+  }
+  let subscription: Subscription | undefined
+  let closing = false
+  let recovering: Promise<void> | undefined
+
+  const open = async () => {
+    const name = routerSubscriptionOf(deps.prefix, lane)
+    subscription = await deps.pubsub.subscribe(
+      name,
+      { maxMessages: limits.messagesMax },
+      message => collector.push(message),
+      error => log.warn({ lane, error }, 'pulling intents failed'),
+    )
+  }
+  // Nacking in a loop would turn an outage of ours into load on Pub/Sub: the pull is closed until Postgres answers.
+  const recover = async () => {
+    log.warn({ lane }, 'the database cannot be reached: pulling stops until it answers')
+    await subscription?.close()
+    subscription = undefined
+    for (let pauseMs = limits.outagePauseMs; !closing; pauseMs = Math.min(pauseMs * 2, limits.outagePauseMaxMs)) {
+      await sleep(pauseMs)
+      if (await answers(db)) break
+    }
+    if (!closing) await open()
+    log.info({ lane }, 'pulling again')
+    recovering = undefined
+  }
+  const collector = collect<PulledMessage>({
+    waitMs: limits.collectMs[lane],
+    parallel: trustEventTime ? 1 : limits.parallel,
+    work: async messages => {
+      const outage = await routeSafely(messages, routeDeps, deps)
+      if (outage && !closing) recovering ??= recover()
+    },
+  })
+  await open()
+  return {
+    ...collector,
+    async [Symbol.asyncDispose]() {
+      closing = true
+      const closed = subscription?.close()
+      await collector[Symbol.asyncDispose]()
+      await closed
+      await recovering
+    },
+  }
+}
+
+const answers = (db: Database): Promise<boolean> =>
+  db.query('select 1').then(
+    () => true,
+    () => false,
+  )
+
+/**
+ * Routes a set; when one of its messages makes our own code fail, the set is halved until that message is alone, and
+ * parked, so that it delays nobody. True when the database is out: the messages were given back.
+ */
+async function routeSafely(
+  messages: PulledMessage[],
+  routeDeps: RouteDeps,
+  deps: RouterDeps,
+  conflicts = 0,
+): Promise<boolean> {
+  try {
+    const { intake } = await route(messages, routeDeps)
+    deps.onRouted?.(routeDeps.lane, intake)
+    return false
+  } catch (error) {
+    if (isOutage(error)) {
+      for (const message of messages) message.nack()
+      return true
+    }
+    if (isConflict(error) && conflicts < limits.conflictsMax)
+      return routeSafely(messages, routeDeps, deps, conflicts + 1)
+    if (messages.length > 1) {
+      const half = Math.ceil(messages.length / 2)
+      const first = await routeSafely(messages.slice(0, half), routeDeps, deps)
+      return (await routeSafely(messages.slice(half), routeDeps, deps)) || first
+    }
+    deps.log.error(
+      { lane: routeDeps.lane, messageId: messages[0]!.id, error },
+      'a message cannot be routed and is parked',
+    )
+    return park(messages[0]!, error, routeDeps)
+  }
+}
+
+const isConflict = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
+
+async function park(message: PulledMessage, error: unknown, { db, lane, clock }: RouteDeps): Promise<boolean> {
+  try {
+    await db.transaction(async tx => {
+      const now = clock.now()
+      const problem = `routing failed: ${error instanceof Error ? error.name : 'unknown error'}`
+      await refuseMessages(
+        tx,
+        [{ messageId: message.id, lane, reason: 'parked', problems: [problem], message: message.data }],
+        now,
+      )
+      await writeSet(tx, {
+        id: newId<SetId>(),
+        lane,
+        origin: 'messages',
+        now,
+        intake: { parked: 1 },
+        decided: [],
+        released: 0,
+      })
+    })
+    message.ack()
+    return false
+  } catch {
+    message.nack()
+    return true
+  }
+}
+
+/** Best effort: what could not be added is found by the reconciler. */
+export async function enqueue(
+  ready: readonly ReadyBatch[],
+  { queues, db, log }: Pick<RouterDeps, 'queues' | 'db' | 'log'>,
+): Promise<void> {
+  if (ready.length === 0) return
+  const byQueue = Map.groupBy(ready, batch => `${batch.lane} ${batch.channel}`)
+  try {
+    await Promise.all(
+      [...byQueue.values()].map(batches =>
+        queues.add(
+          { lane: batches[0]!.lane, channel: batches[0]!.channel },
+          batches.map(batch => ({ batchId: batch.id, n: batch.attempt })),
+        ),
+      ),
+    )
+    await markEnqueued(db, ready)
+  } catch (error) {
+    log.warn({ count: ready.length, error }, 'batches could not be enqueued; the reconciler will')
+  }
+}

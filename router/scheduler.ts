@@ -1,0 +1,118 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Lane } from '#contracts/channel.ts'
+import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
+import { readmitParked } from '#ledger/admit.ts'
+import { resendDoubts } from '#ledger/doubts.ts'
+import { relayOutbox } from '#ledger/outbox.ts'
+import { unqueuedBatches } from '#ledger/ready.ts'
+import type { MembershipSource } from '#preferences/preferences.ts'
+import type { Clock } from '#runtime/clock.ts'
+import { every } from '#runtime/every.ts'
+import type { Log } from '#runtime/log.ts'
+import type { Database } from '#runtime/postgres.ts'
+import type { PubSubPort } from '#runtime/pubsub.ts'
+import type { Queues } from '#runtime/queues.ts'
+import { expandPage } from './expand.ts'
+import { releaseDue } from './release.ts'
+import { enqueue } from './router.ts'
+
+export type SchedulerDeps = {
+  db: Database
+  pubsub: PubSubPort
+  queues: Queues
+  catalogue: Catalogue
+  sources?: readonly MembershipSource[]
+  clock: Clock
+  log: Log
+  prefix: string
+  lanes: readonly Lane[]
+  trustEventTime?: boolean
+}
+
+const pauses = {
+  reconcileMs: 2_000,
+  holdsMs: 1_000,
+  expansionsMs: 250,
+  doubtsMs: 5_000,
+  relayMs: 100,
+  parkedMs: 60_000,
+}
+/** Batches that one reconciler turn puts back on their queues, for each lane. */
+const reconcileMax = 200
+const readmitMax = 100
+
+/**
+ * What happens by time: due holds, audiences, lost jobs, doubts, events to publish. Every task takes its rows with SKIP
+ * LOCKED, so any number of copies may run.
+ */
+export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposable> {
+  const { db, clock, log, lanes } = deps
+  const events = deps.pubsub.publisher(eventsTopicOf(deps.prefix), { batchMessages: 50, batchMs: 5 })
+  const report = (task: string) => (error: unknown) =>
+    log.warn({ task, error }, 'a scheduled task failed and will run again')
+  const enqueueReady = async (ready: Awaited<ReturnType<typeof releaseDue>>) => {
+    if (ready) await enqueue(ready, deps)
+    return ready !== undefined
+  }
+  const trustEventTime = deps.trustEventTime ?? false
+  const tasks = [
+    every(pauses.reconcileMs, () => reconcile(deps), report('reconcile')),
+    ...lanes.map(lane =>
+      every(
+        pauses.holdsMs,
+        async () => enqueueReady(await releaseDue(db, { lane, catalogue: deps.catalogue, now: clock.now() })),
+        report('holds'),
+      ),
+    ),
+    every(
+      pauses.expansionsMs,
+      async () =>
+        enqueueReady(await expandPage({ ...deps, sources: deps.sources ?? [], now: clock.now(), trustEventTime })),
+      report('expansions'),
+    ),
+    every(
+      pauses.doubtsMs,
+      async () => (await resendDoubts(db, { now: clock.now(), limit: reconcileMax })) > 0,
+      report('doubts'),
+    ),
+    every(
+      pauses.relayMs,
+      async () => (await relayOutbox(db, payload => events.publish(Buffer.from(payload)))) > 0,
+      report('relay'),
+    ),
+    every(pauses.parkedMs, () => readmit(deps), report('parked')),
+  ]
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(tasks.map(task => task[Symbol.asyncDispose]()))
+      await events.close()
+    },
+  }
+}
+
+/** Puts on their queues what is ready in the ledger and on no queue: never added, lease lapsed, or the store was wiped. */
+async function reconcile(deps: SchedulerDeps): Promise<boolean> {
+  const { db, queues, lanes, log } = deps
+  const everything = !(await queues.sentinel())
+  if (everything) log.warn({}, 'the queue store is new or was wiped: everything that is ready is enqueued again')
+  let more = false
+  for (const lane of lanes) {
+    const ready = await unqueuedBatches(db, { lane, everything, limit: everything ? 1_000_000 : reconcileMax })
+    await enqueue(ready, deps)
+    more ||= !everything && ready.length === reconcileMax
+  }
+  return more
+}
+
+/** Messages of a type that this catalogue knows by now go back to their topic; idempotency holds as for any repeat. */
+async function readmit(deps: SchedulerDeps): Promise<boolean> {
+  return deps.db.transaction(async tx => {
+    const parked = await readmitParked(tx, [...deps.catalogue.types.keys()], readmitMax)
+    for (const { lane, message } of parked) {
+      const publisher = deps.pubsub.publisher(topicOf(deps.prefix, lane), { batchMessages: readmitMax, batchMs: 1 })
+      await publisher.publish(message)
+      await publisher.close()
+    }
+    return parked.length === readmitMax
+  })
+}
