@@ -1,7 +1,8 @@
 import { promises as fs } from 'node:fs'
 import path from 'node:path'
-import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
+import { Kysely, PostgresDialect } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import { Pool } from 'pg'
 import type { Schema } from '#db/schema.ts'
 
 /** The narrow face of Postgres for hot paths: plain SQL with parameters, rows back. No named statements, no session state. */
@@ -12,7 +13,7 @@ export type Queryable = {
 export type Database = Queryable &
   AsyncDisposable & {
     readonly kysely: Kysely<Schema>
-    readonly pool: pg.Pool
+    readonly pool: Pool
     /** Runs `work` in one transaction on one connection; what it throws rolls back. */
     transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   }
@@ -23,7 +24,7 @@ const statementTimeoutMs = 30_000
 
 /** Opens a pool. `url` may point to a transaction pooler. Does not migrate. Rejects when the server cannot be reached. */
 export async function openPostgres(options: { url: string; connectionsMax: number; name: string }): Promise<Database> {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: options.url,
     max: options.connectionsMax,
     application_name: `carillon-${options.name}`,
@@ -48,7 +49,7 @@ export async function openPostgres(options: { url: string; connectionsMax: numbe
   return database
 }
 
-async function transaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function transaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
   // A connection that dies between two statements says so by an event; the next statement fails anyway.
@@ -109,5 +110,3 @@ export async function migrate(db: Database): Promise<string[]> {
 export const textArray = (items: readonly string[]): string => (items.length === 0 ? '{}' : `{"${items.join('","')}"}`)
 /** A Postgres array literal of numbers, or of uuids. */
 export const plainArray = (items: readonly (number | string)[]): string => `{${items.join(',')}}`
-
-export { sql }
