@@ -47,7 +47,7 @@ function admitOne(
   }
   const { intent, bodyHash } = parsed
   const entry = catalogue.types.get(intent.type)
-  if (!entry || isNewer(intent.catalogue, catalogue.version)) {
+  if (!entry || !knows(catalogue, intent.type, intent.catalogue)) {
     const problem = entry
       ? `catalogue version ${intent.catalogue} is newer than ${catalogue.version} here`
       : `type ${intent.type} is not in catalogue version ${catalogue.version}`
@@ -67,8 +67,19 @@ function admitOne(
 
 /** A refusal that names the intent it is about. */
 export const refusedBy = (message: IntentMessage, lane: Lane, intent: Intent) => ({
-  ...{ messageId: message.id, lane, intentId: intent.id, producer: intent.producer, type: intent.type },
+  ...{
+    messageId: message.id,
+    lane,
+    intentId: intent.id,
+    producer: intent.producer,
+    type: intent.type,
+    catalogue: intent.catalogue,
+  },
 })
+
+/** Whether this catalogue can route an intent of a type that was validated against a catalogue version. */
+export const knows = (catalogue: Catalogue, type: string, version: string): boolean =>
+  catalogue.types.has(type) && !isNewer(version, catalogue.version)
 
 const byNumber = new Intl.Collator('en', { numeric: true })
 /** Versions grow: `10` is newer than `9`, `2026-11-21.2` than `2026-11-21.1`. */

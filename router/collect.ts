@@ -23,15 +23,18 @@ export function collect<Message extends Collected>(options: {
   work: (messages: Message[]) => Promise<void>
 }): Collector<Message> {
   const waiting: Message[] = []
+  let recipientsWaiting = 0
   const working = new Set<Message[]>()
   const running = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
+  /** The oldest waiting message has waited long enough. */
+  let due = false
 
   const start = () => {
-    clearTimeout(timer)
-    timer = undefined
-    while (waiting.length > 0 && running.size < options.parallel) {
+    while (waiting.length > 0 && running.size < options.parallel && (due || recipientsWaiting >= recipientsMax)) {
       const set = takeSet(waiting)
+      recipientsWaiting -= set.reduce((sum, message) => sum + sizeOf(message), 0)
+      if (waiting.length === 0) due = false
       working.add(set)
       const run = options.work(set).finally(() => {
         running.delete(run)
@@ -40,16 +43,23 @@ export function collect<Message extends Collected>(options: {
       })
       running.add(run)
     }
+    if (waiting.length > 0 && !due) timer ??= setTimeout(ripen, options.waitMs)
+  }
+  const ripen = () => {
+    timer = undefined
+    due = true
+    start()
   }
   return {
     push(message) {
       waiting.push(message)
-      if (isFull(waiting)) start()
-      else timer ??= setTimeout(start, options.waitMs)
+      recipientsWaiting += sizeOf(message)
+      start()
     },
     oldest: () => oldestOf([...working].flat(), waiting),
     async [Symbol.asyncDispose]() {
-      start()
+      clearTimeout(timer)
+      ripen()
       while (running.size > 0) await Promise.all(running)
     },
   }
@@ -58,12 +68,6 @@ export function collect<Message extends Collected>(options: {
 const sizeOf = (message: Collected): number => {
   const said = Number(message.attributes.recipients ?? recipientsUnknown)
   return Number.isFinite(said) && said > 0 ? said : recipientsUnknown
-}
-
-function isFull(messages: readonly Collected[]): boolean {
-  // The sum is only needed near the border: a set never has more messages than recipients.
-  if (messages.length >= recipientsMax) return true
-  return messages.reduce((sum, message) => sum + sizeOf(message), 0) >= recipientsMax
 }
 
 function takeSet<Message extends Collected>(waiting: Message[]): Message[] {

@@ -12,6 +12,7 @@ import type { Log } from '#runtime/log.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { PubSubPort } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
+import { knows } from './admit.ts'
 import { expandPage } from './expand.ts'
 import { releaseDue } from './release.ts'
 import { enqueue } from './router.ts'
@@ -107,7 +108,10 @@ async function reconcile(deps: SchedulerDeps): Promise<boolean> {
 /** Messages of a type that this catalogue knows by now go back to their topic; idempotency holds as for any repeat. */
 async function readmit(deps: SchedulerDeps): Promise<boolean> {
   return deps.db.transaction(async tx => {
-    const parked = await readmitParked(tx, [...deps.catalogue.types.keys()], readmitMax)
+    const parked = await readmitParked(tx, {
+      knows: (type, version) => knows(deps.catalogue, type, version),
+      limit: readmitMax,
+    })
     for (const { lane, message } of parked) {
       const publisher = deps.pubsub.publisher(topicOf(deps.prefix, lane), { batchMessages: readmitMax, batchMs: 1 })
       await publisher.publish(message)

@@ -9,6 +9,8 @@ export const owners = {
   intent_sets: 'infra/ledger',
   holds: 'infra/ledger',
   expansions: 'infra/ledger',
+  deliveries: 'infra/ledger',
+  held: 'infra/ledger',
   outbox: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
@@ -37,6 +39,7 @@ export type Schema = {
     intent_id: string | null
     producer: string | null
     type: string | null
+    catalogue: string | null
     problems: string
     message: Buffer | null
     readmitted_at: Date | null
@@ -127,6 +130,43 @@ export type Schema = {
     due_at: Date
     lease_until: Date | null
     done_at: Date | null
+  }
+  /** View: one row for each slot of a batch. */
+  deliveries: {
+    day: Day
+    batch_id: string
+    set_id: string
+    slot: number
+    lane: number
+    channel: number
+    provider: string
+    intent_id: string
+    recipient: string
+    endpoint: string
+    outcome: number | null
+    tries: number
+    attempt: number
+    due_at: Date
+    claimed_at: Date | null
+    claim_snapshot: string | null
+    closed_at: Date | null
+    doubt: boolean
+    from_batch: string | null
+    from_slot: number | null
+  }
+  /** View: one row for each decision that a hold keeps or kept. */
+  held: {
+    hold_id: string
+    set_id: string
+    slot: number
+    lane: number
+    channel: number
+    reason: string
+    intent_id: string
+    recipient: string
+    due_at: Date
+    released_at: Date | null
+    released_by: string | null
   }
   outbox: { id: Generated<string>; pack: string; n: number; payload: string }
   windows: { recipient: string; state: string }

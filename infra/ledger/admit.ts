@@ -43,6 +43,7 @@ export type RefusedMessage = {
   intentId?: string
   producer?: string
   type?: string
+  catalogue?: string
   /** Kept for what may be admitted later (`parked`), never listed. */
   message?: Buffer
 }
@@ -53,8 +54,8 @@ const problemsBytesMax = 4000
 export async function refuseMessages(tx: Queryable, refused: readonly RefusedMessage[], now: EpochMs): Promise<void> {
   for (const one of [...refused].sort((a, b) => (a.messageId < b.messageId ? -1 : 1)))
     await tx.query(
-      `insert into refused (message_id, at, lane, reason, intent_id, producer, type, problems, message)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (message_id) do nothing`,
+      `insert into refused (message_id, at, lane, reason, intent_id, producer, type, catalogue, problems, message)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (message_id) do nothing`,
       [
         ...[
           one.messageId,
@@ -71,19 +72,23 @@ export async function refuseMessages(tx: Queryable, refused: readonly RefusedMes
     )
 }
 
-/** Parked messages of these types that a catalogue now knows: taken once, to be routed again. */
+/** Parked messages that `knows` says can be routed now: taken once, to be published again. */
 export async function readmitParked(
   tx: Queryable,
-  types: readonly string[],
-  limit: number,
-): Promise<{ messageId: string; lane: Lane; message: Buffer }[]> {
-  const rows = await tx.query<{ message_id: string; lane: Lane; message: Buffer }>(
+  { knows, limit }: { knows: (type: string, catalogue: string) => boolean; limit: number },
+): Promise<{ lane: Lane; message: Buffer }[]> {
+  const kinds = await tx.query<{ type: string; catalogue: string }>(
+    `select distinct type, catalogue from refused where reason = 'parked' and readmitted_at is null and type is not null`,
+  )
+  const known = kinds.filter(kind => knows(kind.type, kind.catalogue))
+  if (known.length === 0) return []
+  return tx.query<{ lane: Lane; message: Buffer }>(
     `update refused set readmitted_at = now()
      where message_id in (
-       select message_id from refused where reason = 'parked' and readmitted_at is null and type = any($1) and message is not null
-       order by at limit $2 for update skip locked)
-     returning message_id, lane, message`,
-    [[...types], limit],
+       select message_id from refused
+       where reason = 'parked' and readmitted_at is null and (type, catalogue) in (select * from unnest($1::text[], $2::text[]))
+       order by at limit $3 for update skip locked)
+     returning lane, message`,
+    [known.map(kind => kind.type), known.map(kind => kind.catalogue), limit],
   )
-  return rows.map(row => ({ messageId: row.message_id, lane: row.lane, message: row.message }))
 }

@@ -23,7 +23,7 @@ const statements = [
   `create index admitted_by_set on admitted using brin (set_id)`,
   `create table refused (
     message_id text primary key, at timestamptz not null, lane text not null, reason text not null,
-    intent_id uuid, producer text, type text, problems text not null, message bytea, readmitted_at timestamptz
+    intent_id uuid, producer text, type text, catalogue text, problems text not null, message bytea, readmitted_at timestamptz
   )`,
   `create index refused_parked on refused (type) where reason = 'parked' and readmitted_at is null`,
   `create table sets (
@@ -67,6 +67,18 @@ const statements = [
   `create table outbox (
     id bigint generated always as identity primary key, pack text not null, n int not null, payload text not null
   ) with (autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0)`,
+  // One row for each slot of each batch and hold: for people, traces and the audit, not for hot paths.
+  `create view deliveries as
+    select b.day, b.id as batch_id, b.set_id, (s.place - 1)::smallint as slot, b.lane, b.channel, b.provider,
+      b.intents[coalesce(s.pick, 0) + 1] as intent_id, s.recipient, s.endpoint, s.outcome, b.tries, b.attempt, b.due_at,
+      b.claimed_at, b.claim_snapshot, b.closed_at, b.doubt, b.from_batch, b.from_slots[s.place] as from_slot
+    from batches b cross join lateral unnest(b.recipients, b.endpoints, b.picks, b.outcomes)
+      with ordinality as s(recipient, endpoint, pick, outcome, place)`,
+  `create view held as
+    select h.id as hold_id, h.set_id, (s.place - 1)::smallint as slot, h.lane, s.channel, h.reason,
+      h.intents[coalesce(s.pick, 0) + 1] as intent_id, s.recipient, h.due_at, h.released_at, h.released_by
+    from holds h cross join lateral unnest(h.recipients, h.channels, h.picks)
+      with ordinality as s(recipient, channel, pick, place)`,
   // -- router ---------------------------------------------------------------------------------------------------
   `create table windows (
     recipient text collate "C" primary key, state text not null

@@ -1,0 +1,117 @@
+import { channels } from '#contracts/channel.ts'
+import { type Outcome, outcomeName } from '#contracts/outcome.ts'
+import { type Database, plainArray, type Queryable } from '#runtime/postgres.ts'
+import { auditChecks } from './audit-checks.ts'
+import { type Intake, intakes } from './set.ts'
+
+/** What a publisher wrote down for itself after its message was stored: the audit's independent witness. */
+export type Published = { intent: string; recipients: readonly string[]; audiences: readonly string[] }
+
+export type AuditProblem = { check: string; sentence: string; intent?: string; recipient?: string }
+export type Audit = {
+  balanced: boolean
+  problems: AuditProblem[]
+  /** Problems found beyond those listed. */
+  more: number
+  messages: { received: number } & Record<Intake, number>
+  /** Decisions as they were first made, by verdict. */
+  decisions: { delivering: number; refused: number; held: number }
+  /** How deliveries and refused decisions ended. */
+  outcomes: Partial<Record<Outcome, number>>
+  /** Still to be done: slots of open batches, open holds (decisions), open expansions (intents). */
+  inFlight: { deliveries: number; held: number; expansions: number; parked: number }
+}
+
+const problemsListedMax = 100
+
+/**
+ * Proves conservation (law 2) and law 4 on one snapshot of the ledger: every message is accounted for, every decision
+ * of the journal has its slot, every slot ends once. With the publisher's own log also that nothing it published is
+ * missing. Names intent and recipient of what does not balance.
+ */
+export async function audit(db: Database, published?: AsyncIterable<Published>): Promise<Audit> {
+  return db.transaction(async tx => {
+    await tx.query('set transaction isolation level repeatable read')
+    const problems: AuditProblem[] = []
+    for (const { check, sql, sentence } of auditChecks)
+      for (const row of await tx.query<AuditRow>(sql))
+        problems.push({
+          ...{ check, sentence: sentence(row) },
+          ...(row.intent_id && { intent: row.intent_id }),
+          ...(row.recipient && { recipient: row.recipient }),
+        })
+    if (published) problems.push(...(await missingOf(tx, published)))
+    const totals = await totalsOf(tx)
+    return {
+      ...{ balanced: problems.length === 0, problems: problems.slice(0, problemsListedMax) },
+      ...{ more: Math.max(0, problems.length - problemsListedMax), ...totals },
+    }
+  })
+}
+
+export type AuditRow = { intent_id?: string; recipient?: string; channel?: number; detail?: string }
+export const channelNameOf = (row: AuditRow): string => channels[row.channel ?? -1] ?? 'unknown channel'
+
+async function totalsOf(tx: Queryable): Promise<Pick<Audit, 'messages' | 'decisions' | 'outcomes' | 'inFlight'>> {
+  const sum = (name: string) => `coalesce(sum(${name}), 0)::int as ${name}`
+  const [messages] = await tx.query<Audit['messages']>(
+    `select ${['received', ...intakes].map(sum).join(', ')} from sets`,
+  )
+  const [decisions] = await tx.query<Audit['decisions']>(
+    `select ${['delivering', 'refused', 'held'].map(sum).join(', ')} from sets where origin <> 'release'`,
+  )
+  const ended = await tx.query<{ outcome: number; n: number }>(
+    `select outcome, count(*)::int as n from deliveries where outcome > 0 group by 1 order by 1`,
+  )
+  const [inFlight] = await tx.query<Audit['inFlight']>(
+    `select (select coalesce(sum(n), 0)::int from batches where closed_at is null) as deliveries,
+       (select coalesce(sum(n), 0)::int from holds where released_at is null) as held,
+       (select count(*)::int from expansions where done_at is null) as expansions,
+       (select count(*)::int from refused where reason = 'parked' and readmitted_at is null) as parked`,
+  )
+  return {
+    ...{ messages: messages!, decisions: decisions!, inFlight: inFlight! },
+    outcomes: Object.fromEntries(ended.map(({ outcome, n }) => [outcomeName(outcome), n])),
+  }
+}
+
+const publishedChunk = 5_000
+
+/** Whom the publisher named and nobody decided about; intents that arrived nowhere. */
+async function missingOf(tx: Queryable, published: AsyncIterable<Published>): Promise<AuditProblem[]> {
+  await tx.query('create temporary table published (intent_id uuid, recipient text) on commit drop')
+  let pairs: [intent: string, recipient: string | null][] = []
+  const write = async () => {
+    await tx.query('insert into published select * from unnest($1::uuid[], $2::text[])', [
+      plainArray(pairs.map(pair => pair[0])),
+      pairs.map(pair => pair[1]),
+    ])
+    pairs = []
+  }
+  for await (const { intent, recipients } of published) {
+    pairs.push([intent, null], ...recipients.map((recipient): [string, string] => [intent, recipient]))
+    if (pairs.length >= publishedChunk) await write()
+  }
+  await write()
+  const intents = await tx.query<{ intent_id: string }>(
+    `select distinct intent_id from published p
+     where not exists (select from admitted a where a.id = p.intent_id)
+       and not exists (select from refused r where r.intent_id = p.intent_id)`,
+  )
+  const people = await tx.query<{ intent_id: string; recipient: string }>(
+    `select p.intent_id, p.recipient from published p join admitted a on a.id = p.intent_id
+     where p.recipient is not null
+     except select intent_id, recipient from deliveries except select intent_id, recipient from held`,
+  )
+  return [
+    ...intents.map(row => ({
+      check: 'published',
+      intent: row.intent_id,
+      sentence: `intent ${row.intent_id} was published and arrived nowhere`,
+    })),
+    ...people.map(row => ({
+      ...{ check: 'published', intent: row.intent_id, recipient: row.recipient },
+      sentence: `intent ${row.intent_id} was published for ${row.recipient} and nothing was decided about them`,
+    })),
+  ]
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { formatWindows, noWindows, parseWindows, passDedupe, passThrottle } from './windows.ts'
+
+const minute = 60_000
+
+test('the first of a kind opens a window and the rest of it is told as repeats', () => {
+  const windows = noWindows()
+  const rule = { type: 'comment.created', key: 't1', within: '10m' } as const
+  const passes = [0, 1, 9 * minute, 10 * minute, 19 * minute, 20 * minute].map(at => passDedupe(windows, rule, at))
+  assert.deepEqual(passes, [true, false, false, true, false, true])
+})
+
+test('what happened before an open window passes and does not move it', () => {
+  const windows = noWindows()
+  const rule = { type: 'a', key: 'k', within: '10m' } as const
+  assert.equal(passDedupe(windows, rule, 60 * minute), true)
+  assert.equal(passDedupe(windows, rule, 30 * minute), true)
+  assert.equal(passDedupe(windows, rule, 65 * minute), false, 'the window still starts at 60')
+  assert.equal(passDedupe(windows, rule, 70 * minute), true)
+})
+
+test('no sliding window ever holds more sends than the limit', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 200 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 60 }),
+      (instants, limit, seconds) => {
+        let state = ''
+        const sent: number[] = []
+        for (const at of instants.sort((a, b) => a - b)) {
+          const windows = parseWindows(state)
+          if (passThrottle(windows, { type: 't', limit, per: `${seconds}s` }, at)) sent.push(at)
+          state = formatWindows(windows, at)
+        }
+        for (const end of sent) assert.ok(sent.filter(at => at > end - seconds * 1000 && at <= end).length <= limit)
+        // And nothing is dropped that would have fitted.
+        const naive: number[] = []
+        for (const at of instants)
+          if (naive.filter(earlier => earlier > at - seconds * 1000).length < limit) naive.push(at)
+        assert.deepEqual(sent, naive)
+      },
+    ),
+  )
+})
+
+test('what no rule can look at any more leaves the row', () => {
+  const windows = noWindows()
+  passDedupe(windows, { type: 'a', key: 'k', within: '1m' }, 0)
+  passThrottle(windows, { type: 'a', limit: 3, per: '1m' }, 0)
+  assert.deepEqual(parseWindows(formatWindows(windows, 59_999)), windows)
+  assert.deepEqual(parseWindows(formatWindows(windows, 60_000)), noWindows())
+})
