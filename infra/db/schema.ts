@@ -191,6 +191,7 @@ export type Schema = {
     kind: string
     category: string | null
     channel: number | null
+    endpoint: string | null
     wish: boolean
     source: string
   }

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ensurePartitions } from '#db/partitions.ts'
+import { type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { testDatabase } from '#tests/servers.ts'
+import { admitIntents } from './admit.ts'
+import { audit } from './audit.ts'
+import type { CarriedIntent } from './batch.ts'
+import { claimBatch, recordBatch, returnBatch } from './claim.ts'
+import { dueHolds, releaseHolds } from './holds.ts'
+import { relayOutbox } from './outbox.ts'
+import { unqueuedBatches } from './ready.ts'
+import { type Decided, type ReadyBatch, writeSet } from './set.ts'
+
+const now: EpochMs = Date.now()
+const leaseMs = 30_000
+
+async function setup() {
+  const database = await testDatabase()
+  const db = await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' })
+  await migrate(db)
+  await ensurePartitions(db, { from: new Date(now - 86_400_000).toISOString().slice(0, 10), days: 3 })
+  return {
+    db,
+    async [Symbol.asyncDispose]() {
+      await db[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function intent(key: string): CarriedIntent {
+  const id = intentId({ producer: 'test', key })
+  const facts = { producer: 'test', type: 'comment.created', category: 'social', catalogue: '1' }
+  return { id, ...facts, occurredAt: now, data: { excerpt: `text of ${key}` } }
+}
+
+const delivering = (key: string, recipient: string): Decided => ({
+  ...{ intent: intent(key), sensitive: false, recipient: recipient as RecipientId, channel: 'push' },
+  verdict: { kind: 'deliver', why: { rule: 'default' } },
+  endpoints: [{ id: 'device-1', provider: 'fcm' }],
+})
+const refused = (key: string, recipient: string): Decided => ({
+  ...{ intent: intent(key), sensitive: false, recipient: recipient as RecipientId, channel: 'email', endpoints: [] },
+  verdict: { kind: 'refused', outcome: 'no_endpoint', why: { rule: 'no_endpoint', value: 'email' } },
+})
+const held = (key: string, recipient: string, until: EpochMs): Decided => ({
+  ...{ intent: intent(key), sensitive: false, recipient: recipient as RecipientId, channel: 'push', endpoints: [] },
+  verdict: { kind: 'held', reason: 'quiet_hours', until, why: { rule: 'quiet_hours' } },
+})
+
+async function write(db: Database, decided: Decided[]): Promise<ReadyBatch[]> {
+  return db.transaction(async tx => {
+    const set = newId<SetId>()
+    const ids = new Set(decided.map(one => one.intent.id))
+    await admitIntents(
+      tx,
+      set,
+      [...ids].map(id => ({ id, bodyHash: 1n })),
+    )
+    return writeSet(tx, {
+      id: set,
+      lane: 'default',
+      origin: 'messages',
+      now,
+      intake: { admitted: ids.size },
+      decided,
+      released: 0,
+    })
+  })
+}
+
+test('a batch is claimed by one worker, closed once, and the books balance', async () => {
+  await using world = await setup()
+  const { db } = world
+  const ready = await write(db, [
+    delivering('a', 'u1'),
+    delivering('a', 'u2'),
+    delivering('b', 'u1'),
+    refused('b', 'u1'),
+  ])
+  assert.equal(ready.length, 1, 'one channel and provider is one batch')
+  const id = ready[0]!.id
+  const claims = await Promise.all([1, 2, 3].map(() => claimBatch(db, { id, now, leaseMs })))
+  const batch = claims.find(claim => claim !== undefined)!
+  assert.equal(claims.filter(claim => claim !== undefined).length, 1)
+  assert.deepEqual(
+    batch.slots.map(slot => [slot.recipient, batch.intents[slot.intent]!.data.excerpt]),
+    [
+      ['u1', 'text of a'],
+      ['u2', 'text of a'],
+      ['u1', 'text of b'],
+    ],
+  )
+  const results = batch.slots.map(() => ({ kind: 'closed', outcome: 'sent' }) as const)
+  assert.equal(await recordBatch(db, { batch, results, now }), 'recorded')
+  assert.equal(await recordBatch(db, { batch, results, now }), 'fenced', 'closed once')
+  assert.equal(await claimBatch(db, { id, now, leaseMs }), undefined, 'a closed batch is not claimed')
+  const report = await audit(db)
+  assert.deepEqual(report.problems, [])
+  assert.deepEqual(report.outcomes, { sent: 3, no_endpoint: 1 })
+  const packs: string[] = []
+  assert.equal(await relayOutbox(db, async payload => packs.push(payload)), 2)
+  assert.deepEqual(
+    packs.map(pack => JSON.parse(pack).kind),
+    ['decided', 'settled'],
+  )
+})
+
+test('a worker whose lease lapsed cannot write over the one that took over', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [ready] = await write(db, [delivering('a', 'u1')])
+  const first = (await claimBatch(db, { id: ready!.id, now, leaseMs: -1 }))!
+  const second = (await claimBatch(db, { id: ready!.id, now, leaseMs }))!
+  const results = [{ kind: 'closed', outcome: 'sent' }] as const
+  assert.equal(await recordBatch(db, { batch: first, results, now }), 'fenced')
+  assert.equal(await recordBatch(db, { batch: second, results, now }), 'recorded')
+})
+
+test('what is to be tried again moves into a batch of its own, and the audit follows it', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [ready] = await write(db, [delivering('a', 'u1'), delivering('b', 'u2'), delivering('c', 'u3')])
+  const batch = (await claimBatch(db, { id: ready!.id, now, leaseMs }))!
+  await recordBatch(db, {
+    ...{ batch, now },
+    results: [
+      { kind: 'closed', outcome: 'sent' },
+      { kind: 'retry', dueAt: now - 1, spent: true },
+      { kind: 'doubt', dueAt: now + 60_000 },
+    ],
+  })
+  const again = await unqueuedBatches(db, { lane: 'default', everything: false, limit: 10 })
+  assert.equal(again.length, 1, 'the doubt waits for its receipt')
+  const retry = (await claimBatch(db, { id: again[0]!.id, now, leaseMs }))!
+  assert.equal(retry.tries, 1)
+  assert.deepEqual(retry.intents[retry.slots[0]!.intent]!.data, { excerpt: 'text of b' })
+  await returnBatch(db, { batch: retry, dueAt: now - 1 })
+  const once = (await claimBatch(db, { id: retry.id, now, leaseMs }))!
+  await recordBatch(db, { batch: once, results: [{ kind: 'closed', outcome: 'rejected' }], now })
+  const report = await audit(db)
+  assert.deepEqual(report.problems, [])
+  assert.deepEqual([report.outcomes, report.inFlight.deliveries], [{ sent: 1, rejected: 1 }, 1])
+  await db.query('delete from batches where doubt')
+  const red = await audit(db)
+  assert.match(red.problems.map(problem => problem.sentence).join(), /for u3 by push left batch .* did not arrive/)
+})
+
+test('a slot or a batch that is deleted behind our back turns the audit red and is named', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [ready] = await write(db, [delivering('a', 'u1'), delivering('b', 'u2')])
+  const published = async function* () {
+    yield { intent: intent('a').id, recipients: ['u1'], audiences: [] }
+    yield { intent: intent('b').id, recipients: ['u2'], audiences: [] }
+    yield { intent: intent('lost').id, recipients: ['u9'], audiences: [] }
+  }
+  const lost = await audit(db, published())
+  assert.deepEqual(
+    lost.problems.map(problem => problem.intent),
+    [intent('lost').id],
+  )
+  await db.query(
+    `update batches set n = 1, recipients = recipients[1:1], endpoints = endpoints[1:1], picks = picks[1:1]`,
+  )
+  const short = await audit(db, published())
+  const named = short.problems.map(problem => `${problem.check} ${problem.intent ?? ''} ${problem.recipient ?? ''}`)
+  assert.ok(named.includes(`published ${intent('b').id} u2`), named.join('\n'))
+  assert.ok(named.some(name => name.startsWith('journal')))
+  await db.query('delete from batches where id = $1', [ready!.id])
+  const gone = (await audit(db, published())).problems.map(
+    problem => `${problem.check} ${problem.intent ?? ''} ${problem.recipient ?? ''}`,
+  )
+  assert.ok(
+    gone.includes(`published ${intent('a').id} u1`) && gone.includes(`published ${intent('b').id} u2`),
+    gone.join('\n'),
+  )
+})
+
+test('a hold is taken up by one set and its decisions are counted as released', async () => {
+  await using world = await setup()
+  const { db } = world
+  await write(db, [held('a', 'u1', now - 60_000), held('a', 'u2', now - 60_000), held('a', 'u3', now + 3_600_000)])
+  await db.transaction(async tx => {
+    const holds = await dueHolds(tx, { lane: 'default', now, limit: 10 })
+    assert.deepEqual(
+      holds.flatMap(hold => hold.slots.map(slot => slot.recipient)),
+      ['u1', 'u2'],
+    )
+    const other = await db.transaction(tx2 => dueHolds(tx2, { lane: 'default', now, limit: 10 }))
+    assert.equal(other.length, 0, 'another scheduler skips them')
+    const set = newId<SetId>()
+    await releaseHolds(tx, { holds, set, now })
+    const decided = [delivering('a', 'u1'), delivering('a', 'u2')]
+    await writeSet(tx, { id: set, lane: 'default', origin: 'release', now, intake: {}, decided, released: 2 })
+  })
+  const report = await audit(db)
+  assert.deepEqual(report.problems, [])
+  assert.deepEqual([report.decisions.held, report.inFlight.held, report.inFlight.deliveries], [3, 1, 2])
+})
+
+test('the same intents in many transactions at once are admitted once, without deadlock', async () => {
+  await using world = await setup()
+  const { db } = world
+  const ids = Array.from({ length: 200 }, (_, n) => intent(`k${n}`).id)
+  const shuffled = () => ids.toSorted(() => Math.random() - 0.5).map(id => ({ id, bodyHash: 1n }))
+  const results = await Promise.all(
+    Array.from({ length: 8 }, () => db.transaction(tx => admitIntents(tx, newId<SetId>(), shuffled()))),
+  )
+  const admitted = results.flatMap(result => [...result.values()]).filter(admission => admission === 'admitted')
+  assert.equal(admitted.length, 200)
+  const other = await db.transaction(tx => admitIntents(tx, newId<SetId>(), [{ id: ids[0]!, bodyHash: 2n }]))
+  assert.equal(other.get(ids[0]!), 'conflict')
+})
