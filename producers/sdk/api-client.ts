@@ -1,0 +1,130 @@
+import type { Channel, Provider } from '#contracts/channel.ts'
+import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
+
+/** What a product says of a person. Fields that are not given stay as they are. */
+export type RecipientProfile = {
+  tenant?: string
+  /** BCP 47 language tag. */
+  locale?: string
+  /** IANA time zone. */
+  zone?: string
+  quiet?: { start: string; end: string } | null
+  endpoints?: readonly { id: string; channel: Channel; provider: Provider; address: string; app?: string }[]
+}
+
+export type Member = string | { id: string; reason?: string }
+/** A team's own list of members: pages in order of id (by UTF-8 bytes), from behind `after` on; an empty page ends it. */
+export type MembershipSource = (after: string | undefined) => Promise<readonly Member[]>
+
+/** Where an intent is. `outcomes` counts deliveries and refusals by outcome, `open` what is still under way. */
+export type IntentStatus = {
+  intentId: string
+  state: 'unknown' | 'refused' | 'expired' | 'accepted' | 'settled'
+  reason?: string
+  outcomes: Record<string, number>
+  held: number
+  open: number
+}
+
+export type Api = {
+  status(key: string): Promise<IntentStatus>
+  recipients: { upsert(id: string, profile: RecipientProfile): Promise<void>; delete(id: string): Promise<void> }
+  audiences: {
+    add(audience: string, members: readonly Member[]): Promise<void>
+    remove(audience: string, ids: readonly string[]): Promise<void>
+    /** Afterwards the audience is exactly these. Safe to repeat; until it is done it is part old and part new. */
+    replace(audience: string, members: readonly Member[] | MembershipSource): Promise<void>
+  }
+}
+
+export type ApiOptions = { url: string; token: string }
+
+const deadlineMs = 10_000
+/** Members in one request. */
+const membersMax = 1000
+
+/** Client of Carillon's HTTP API. Without `options` every call is refused with the reason. */
+export function apiClient(options: ApiOptions | undefined): Api {
+  const call = (method: string, path: string, body?: unknown): Promise<unknown> =>
+    callApi(options, { method, path, body })
+  return {
+    status: async key => (await call('GET', `/v1/intents/${encodeURIComponent(key)}/status`)) as IntentStatus,
+    recipients: {
+      upsert: async (id, profile) => void (await call('PUT', `/v1/recipients/${encodeURIComponent(id)}`, profile)),
+      delete: async id => void (await call('DELETE', `/v1/recipients/${encodeURIComponent(id)}`)),
+    },
+    audiences: {
+      async add(audience, members) {
+        for (const page of pagesOf(members.map(memberOf))) await call('POST', membersOf(audience), { members: page })
+      },
+      async remove(audience, ids) {
+        for (const page of pagesOf(ids)) await call('POST', `${membersOf(audience)}/remove`, { ids: page })
+      },
+      async replace(audience, members) {
+        const source = typeof members === 'function' ? members : sourceOf(members)
+        // Each request replaces the members in the half-open range (after, until]: the last one has no end.
+        for (let after: string | undefined; ;) {
+          const page = (await source(after)).map(memberOf)
+          const until = page.at(-1)?.id
+          await call('PUT', membersOf(audience), { after: after ?? null, until: until ?? null, members: page })
+          if (until === undefined) return
+          after = until
+        }
+      },
+    },
+  }
+}
+
+const membersOf = (audience: string) => `/v1/audiences/${encodeURIComponent(audience)}/members`
+
+type Call = { method: string; path: string; body: unknown }
+
+async function callApi(options: ApiOptions | undefined, { method, path, body }: Call): Promise<unknown> {
+  if (!options) throw new RefusedError([`${method} ${path} needs the HTTP API: give createNotifier api: {url, token}`])
+  const request: RequestInit = {
+    method,
+    signal: AbortSignal.timeout(deadlineMs),
+    redirect: 'error',
+    headers: {
+      authorization: `Bearer ${options.token}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  }
+  let response: Response
+  let text: string
+  try {
+    response = await fetch(new URL(path, options.url), request)
+    text = await response.text()
+  } catch (error) {
+    throw new UnknownError(`${method} ${path} had no answer within ${deadlineMs} ms: repeat it`, { cause: error })
+  }
+  if (response.ok) return text === '' ? undefined : JSON.parse(text)
+  if (response.status === 429 || response.status === 503)
+    throw new NotStoredError(`${method} ${path} was not done (HTTP ${response.status}): try again later`)
+  if (response.status >= 500) throw new UnknownError(`${method} ${path} failed with HTTP ${response.status}: repeat it`)
+  throw new RefusedError(problemsOf(text, `${method} ${path} was refused with HTTP ${response.status}`))
+}
+
+/** The problems of an RFC 9457 answer. */
+function problemsOf(text: string, otherwise: string): string[] {
+  try {
+    const { detail, errors } = JSON.parse(text) as { detail?: string; errors?: { detail: string }[] }
+    return errors && errors.length > 0 ? errors.map(error => error.detail) : [detail ?? otherwise]
+  } catch {
+    return [otherwise]
+  }
+}
+
+const memberOf = (member: Member): { id: string; reason?: string } =>
+  typeof member === 'string' ? { id: member } : member
+
+function* pagesOf<T>(items: readonly T[]): Iterable<T[]> {
+  for (let at = 0; at < items.length; at += membersMax) yield items.slice(at, at + membersMax)
+}
+
+function sourceOf(members: readonly Member[]): MembershipSource {
+  const sorted = members.map(memberOf).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)))
+  let at = 0
+  return () => Promise.resolve(sorted.slice(at, (at += membersMax)))
+}
