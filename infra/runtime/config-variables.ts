@@ -1,0 +1,210 @@
+import { accessSync, constants } from 'node:fs'
+import path from 'node:path'
+import { channels, lanes } from '#contracts/channel.ts'
+import { isEmail, isPhone } from '#contracts/intent.ts'
+import { logLevels } from './log.ts'
+
+/** Makes the value of a text, or throws an error that says what the text must be. */
+type Parse<T> = (text: string) => T
+
+export type Variable<T> = {
+  name: string
+  parse: Parse<T>
+  meaning: string
+  /** The default, as one would set it. */
+  preset?: string
+  /** May come from the file that `<NAME>_FILE` names, and is never shown. */
+  secret?: boolean
+}
+export type ValueOf<V> = V extends { parse: Parse<infer T>; preset: string }
+  ? T
+  : V extends { parse: Parse<infer T> }
+    ? T | undefined
+    : never
+
+const root = path.resolve(import.meta.dirname, '..', '..')
+
+const text: Parse<string> = value => value
+const matching =
+  (pattern: RegExp, what: string): Parse<string> =>
+  value => {
+    if (!pattern.test(value)) throw new Error(what)
+    return value
+  }
+const number =
+  (min: number, max: number): Parse<number> =>
+  value => {
+    if (!/^\d{1,9}$/.test(value) || Number(value) < min || Number(value) > max)
+      throw new Error(`a whole number from ${min} to ${max}`)
+    return Number(value)
+  }
+const oneOf =
+  <T extends string>(names: readonly T[]): Parse<T> =>
+  value => {
+    const found = names.find(name => name === value)
+    if (found === undefined) throw new Error(`one of ${names.join(', ')}`)
+    return found
+  }
+const someOf =
+  <T extends string>(names: readonly T[]): Parse<T[]> =>
+  value => [...new Set(value.split(',').map(name => oneOf(names)(name.trim())))]
+const url =
+  (...schemes: string[]): Parse<string> =>
+  value => {
+    const scheme = URL.parse(value)?.protocol.slice(0, -1)
+    if (scheme === undefined || !schemes.includes(scheme))
+      throw new Error(`a URL that begins with ${schemes.join(':// or ')}://`)
+    return value.replace(/\/$/, '')
+  }
+const readable: Parse<string> = value => {
+  const file = path.resolve(value)
+  try {
+    accessSync(file, constants.R_OK)
+  } catch {
+    throw new Error('a file that this process may read')
+  }
+  return file
+}
+const mailbox: Parse<string> = value => {
+  if (!isEmail(value)) throw new Error('an e-mail address')
+  return value
+}
+const smsSender: Parse<string> = value => {
+  if (!isPhone(value) && !/^MG[0-9a-f]{32}$/.test(value))
+    throw new Error('a number like +15005550006 or the id of a messaging service (MG…)')
+  return value
+}
+const flag: Parse<boolean> = value => oneOf(['true', 'false'])(value) === 'true'
+const postgres = url('postgres', 'postgresql')
+const appleId = matching(/^\w{10}$/, '10 letters and digits')
+
+/** Every variable of the project: its name, what it may be, its default, what it means. */
+export const variables = {
+  databaseUrl: {
+    name: 'DATABASE_URL',
+    parse: postgres,
+    secret: true,
+    meaning: 'PostgreSQL ≥ 15, may be a transaction pooler. Unset: the embedded server.',
+  },
+  databaseDirectUrl: {
+    name: 'DATABASE_DIRECT_URL',
+    parse: postgres,
+    secret: true,
+    meaning: 'The same database without a pooler: migrations, LISTEN, queues. Unset: `DATABASE_URL`.',
+  },
+  databaseConnections: {
+    name: 'CARILLON_DATABASE_CONNECTIONS',
+    parse: number(1, 1_000),
+    preset: '10',
+    meaning: 'Connections that one process holds at most, those of queues on PostgreSQL apart.',
+  },
+  redisUrl: {
+    name: 'REDIS_URL',
+    parse: url('redis', 'rediss'),
+    secret: true,
+    meaning: 'Redis ≥ 6.2 for the queues. Unset: queues on PostgreSQL.',
+  },
+  project: {
+    name: 'GOOGLE_CLOUD_PROJECT',
+    parse: matching(/^[a-z][a-z0-9:.-]{4,62}[a-z0-9]$/, 'a Google Cloud project id'),
+    meaning: 'Project whose Pub/Sub is used. Unset: the local Pub/Sub server.',
+  },
+  emulator: {
+    name: 'PUBSUB_EMULATOR_HOST',
+    parse: matching(/^[^\s/:]+:\d{1,5}$/, 'host:port'),
+    meaning: 'A local Pub/Sub server that runs already, instead of Google’s.',
+  },
+  prefix: {
+    name: 'CARILLON_PREFIX',
+    parse: matching(/^[a-z][a-z0-9-]{2,40}$/, '3 to 41 lower-case letters, digits and -, the first a letter'),
+    preset: 'carillon',
+    meaning: 'Begins the names of topics, subscriptions and queues: parts installations that share servers.',
+  },
+  catalogue: {
+    name: 'CARILLON_CATALOGUE',
+    parse: (value: string) => path.resolve(root, value),
+    preset: 'producers/catalogue/catalogue.ts',
+    meaning: 'Module that exports the `catalogue`.',
+  },
+  dataDir: {
+    name: 'CARILLON_DATA_DIR',
+    parse: (value: string) => path.resolve(value),
+    meaning: 'Folder of the embedded servers. Unset: one for this clone in the user’s data folder.',
+  },
+  httpHost: { name: 'CARILLON_HTTP_HOST', parse: text, preset: '127.0.0.1', meaning: 'Address to listen on.' },
+  httpPort: {
+    name: 'CARILLON_HTTP_PORT',
+    parse: number(0, 65_535),
+    preset: '0',
+    meaning: 'Port of the APIs and pages; 0 takes any free one.',
+  },
+  metricsPort: {
+    name: 'CARILLON_METRICS_PORT',
+    parse: number(0, 65_535),
+    preset: '0',
+    meaning: 'Port of /healthz, /readyz and /metrics of each process; 0 takes any free one.',
+  },
+  publicUrl: {
+    name: 'CARILLON_PUBLIC_URL',
+    parse: url('https', 'http'),
+    meaning: 'How the world reaches the API: links in mail, webhooks. Unset: the address it listens on.',
+  },
+  secret: {
+    name: 'CARILLON_SECRET',
+    parse: matching(/^.{32,}$/s, 'at least 32 characters'),
+    secret: true,
+    meaning: 'Signs attempt ids, links and tokens. Unset: made once in the data folder.',
+  },
+  lanes: {
+    name: 'CARILLON_LANES',
+    parse: someOf(lanes),
+    preset: lanes.join(','),
+    meaning: 'Lanes that a router or worker process serves.',
+  },
+  channels: {
+    name: 'CARILLON_CHANNELS',
+    parse: someOf(channels),
+    preset: channels.join(','),
+    meaning: 'Channels that a worker process serves.',
+  },
+  workerConcurrency: {
+    name: 'CARILLON_WORKER_CONCURRENCY',
+    parse: number(1, 1_000),
+    preset: '8',
+    meaning: 'Batches that a worker process sends at once, for each lane and channel.',
+  },
+  logLevel: {
+    name: 'CARILLON_LOG_LEVEL',
+    parse: oneOf(logLevels),
+    preset: 'info',
+    meaning: `What goes to stderr: ${logLevels.join(', ')}.`,
+  },
+  fcmFile: {
+    name: 'FCM_SERVICE_ACCOUNT_FILE',
+    parse: readable,
+    meaning: 'Service account of the Firebase project, JSON. Unset: the simulator.',
+  },
+  apnsKeyFile: {
+    name: 'APNS_KEY_FILE',
+    parse: readable,
+    meaning: 'Key for Apple push, .p8. Unset: the simulator.',
+  },
+  apnsKeyId: { name: 'APNS_KEY_ID', parse: appleId, meaning: 'Id of that key.' },
+  apnsTeamId: { name: 'APNS_TEAM_ID', parse: appleId, meaning: 'The team that the key belongs to.' },
+  apnsTopic: { name: 'APNS_TOPIC', parse: matching(/^[\w.-]+$/, 'a bundle id'), meaning: 'Bundle id of the app.' },
+  apnsProduction: { name: 'APNS_PRODUCTION', parse: flag, preset: 'true', meaning: 'false: Apple’s sandbox.' },
+  sendgridKey: { name: 'SENDGRID_API_KEY', parse: text, secret: true, meaning: 'Unset: the simulator.' },
+  sendgridFrom: { name: 'SENDGRID_FROM', parse: mailbox, meaning: 'Sender of e-mail.' },
+  sendgridWebhookKey: {
+    name: 'SENDGRID_WEBHOOK_KEY',
+    parse: text,
+    meaning: 'Public key of SendGrid’s signed event webhook, base64. Unset: events are refused.',
+  },
+  twilioSid: {
+    name: 'TWILIO_ACCOUNT_SID',
+    parse: matching(/^AC[0-9a-f]{32}$/, 'AC and 32 hexadecimal digits'),
+    meaning: 'Unset: the simulator.',
+  },
+  twilioToken: { name: 'TWILIO_AUTH_TOKEN', parse: text, secret: true, meaning: 'Auth token of that account.' },
+  twilioFrom: { name: 'TWILIO_FROM', parse: smsSender, meaning: 'Sender of SMS: a number or a messaging service.' },
+} as const satisfies Record<string, Variable<unknown>>
