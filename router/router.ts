@@ -70,13 +70,11 @@ async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<Pulled
   let closing = false
   let recovering: Promise<void> | undefined
 
-  const open = async () => {
-    const name = routerSubscriptionOf(deps.prefix, lane)
-    subscription = await deps.pubsub.subscribe(
-      name,
-      { maxMessages: limits.messagesMax },
+  const open = () => {
+    subscription = deps.pubsub.subscribe(
+      routerSubscriptionOf(deps.prefix, lane),
+      { maxMessages: limits.messagesMax, onError: error => log.warn({ lane, error }, 'pulling intents failed') },
       message => collector.push(message),
-      error => log.warn({ lane, error }, 'pulling intents failed'),
     )
   }
   // Nacking in a loop would turn an outage of ours into load on Pub/Sub: the pull is closed until Postgres answers.
@@ -88,7 +86,7 @@ async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<Pulled
       await sleep(pauseMs)
       if (await answers(db)) break
     }
-    if (!closing) await open()
+    if (!closing) open()
     log.info({ lane }, 'pulling again')
     recovering = undefined
   }
@@ -100,7 +98,7 @@ async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<Pulled
       if (outage && !closing) recovering ??= recover()
     },
   })
-  await open()
+  open()
   return {
     ...collector,
     async [Symbol.asyncDispose]() {

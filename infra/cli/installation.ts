@@ -1,0 +1,79 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import { lanes } from '#contracts/channel.ts'
+import { eventsTopicOf, routerSubscriptionOf, sinkSubscriptionOf, topicOf } from '#contracts/messages.ts'
+import { daysAhead, ensurePartitions } from '#db/partitions.ts'
+import { type Clock, systemClock } from '#runtime/clock.ts'
+import type { Log } from '#runtime/log.ts'
+import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPubSub, type PubSubPort } from '#runtime/pubsub.ts'
+import { openQueues, type Queues } from '#runtime/queues.ts'
+
+/** Where the real parts are, whether embedded or managed services; the same client libraries reach both. */
+export type Addresses = {
+  databaseUrl: string
+  /** Not through a transaction pooler. */
+  databaseDirectUrl: string
+  redisUrl?: string | undefined
+  pubsub: { projectId: string; emulator?: string | undefined }
+  prefix: string
+}
+
+/** What every role works with. Disposing closes the connections. */
+export type Installation = AsyncDisposable & {
+  addresses: Addresses
+  db: Database
+  pubsub: PubSubPort
+  queues: Queues
+  catalogue: Catalogue
+  clock: Clock
+  log: Log
+  prefix: string
+}
+
+const connectionsMax = 16
+const retries = { retryMinS: 10, retryMaxS: 600, ackDeadlineS: 60 }
+
+/** Opens the connections of one process and makes what is missing: schema, partitions, topics, subscriptions. */
+export async function openInstallation(options: {
+  addresses: Addresses
+  catalogue: Catalogue
+  log: Log
+  clock?: Clock
+}): Promise<Installation> {
+  const { addresses, catalogue, log, clock = systemClock } = options
+  const { databaseUrl, databaseDirectUrl, redisUrl, prefix } = addresses
+  await using opened = new AsyncDisposableStack()
+  await prepareDatabase(databaseDirectUrl)
+  const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax, name: 'pipeline' }))
+  const pubsub = opened.use(openPubSub(addresses.pubsub))
+  await preparePubSub(pubsub, prefix)
+  const queues = opened.use(
+    await openQueues({
+      ...{ redisUrl, postgresUrl: databaseDirectUrl, prefix },
+      onError: (error, at) => log.warn({ ...at, error }, 'the queue store has trouble'),
+    }),
+  )
+  const running = opened.move()
+  return { addresses, db, pubsub, queues, catalogue, clock, log, prefix, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+async function prepareDatabase(url: string): Promise<void> {
+  await using db = await openPostgres({ url, connectionsMax: 2, name: 'migrate' })
+  await migrate(db)
+  await preparePartitions(db, systemClock.now())
+}
+
+const dayMs = 86_400_000
+
+/** Yesterday's too: what was made just before midnight may be written after it. */
+export const preparePartitions = (db: Database, now: number): Promise<void> =>
+  ensurePartitions(db, { from: new Date(now - dayMs).toISOString().slice(0, 10), days: daysAhead + 2 })
+
+async function preparePubSub(pubsub: PubSubPort, prefix: string): Promise<void> {
+  for (const lane of lanes) {
+    await pubsub.ensureTopic(topicOf(prefix, lane))
+    await pubsub.ensureSubscription(routerSubscriptionOf(prefix, lane), { topic: topicOf(prefix, lane), ordering: true, ...retries })
+  }
+  await pubsub.ensureTopic(eventsTopicOf(prefix))
+  await pubsub.ensureSubscription(sinkSubscriptionOf(prefix), { topic: eventsTopicOf(prefix), ordering: false, ...retries })
+}
