@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sentence } from '#contracts/decision.ts'
+import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import { intentId } from '#contracts/ids.ts'
+import type { Endpoint, Person } from '#preferences/preferences.ts'
+import { decide, type Question } from './decide.ts'
+import { noWindows } from './policies/windows.ts'
+
+/** 2026-11-21 12:00 in Berlin is 11:00 UTC. */
+const noon = Date.parse('2026-11-21T11:00:00Z')
+const night = Date.parse('2026-11-21T22:00:00Z')
+
+const endpoint = (
+  channel: Endpoint['channel'],
+  provider: Endpoint['provider'],
+  state: Endpoint['state'] = 'active',
+): Endpoint => ({
+  ...{ id: `${provider}-1`, channel, provider, address: 'x', state, since: 0 },
+})
+const inbox = endpoint('in_app', 'inbox')
+const everybody: Person = {
+  ...{ id: 'u1', zone: 'Europe/Berlin', choices: {}, erased: false },
+  endpoints: [endpoint('push', 'fcm'), endpoint('push', 'apns'), endpoint('email', 'sendgrid'), inbox],
+}
+const entry: AnyNotificationType = {
+  ...{ type: 'comment.created', category: 'social', lane: 'default', owner: 'docs', value: 3 },
+  schema: { '~standard': { version: 1, vendor: 'test', validate: value => ({ value }) } },
+  deliver: [{ channel: 'in_app' }, { channel: 'push' }, { channel: 'email' }],
+  templates: {},
+}
+const intent: Question['intent'] = {
+  ...{
+    id: intentId({ producer: 'p', key: 'k' }),
+    producer: 'p',
+    type: 'comment.created',
+    category: 'social',
+    catalogue: '1',
+  },
+  ...{ occurredAt: noon, thread: 't1', data: {} },
+}
+const quiet = { start: '22:00', end: '08:00' }
+const windowed = { ...entry, dedupe: { key: () => 'k', within: '10m' }, throttle: { limit: 1, per: '1h' } } as const
+
+type Row = { name: string; ask?: Partial<Question>; expect: string[]; before?: Partial<Question>[] }
+
+/** The order of decision as a table: each row adds what an earlier rule looks at and that rule wins. */
+const rows: Row[] = [
+  {
+    name: 'nothing speaks against it',
+    expect: ['in_app deliver default', 'push deliver default', 'email deliver default'],
+  },
+  {
+    name: 'expiry comes before everything else',
+    ask: { intent: { ...intent, expiresAt: noon - 1, sendAt: noon + 1 }, person: { ...everybody, erased: true } },
+    expect: ['in_app expired expired', 'push expired expired', 'email expired expired'],
+  },
+  {
+    name: 'what is to be sent later is held before anybody is asked',
+    ask: { intent: { ...intent, sendAt: noon + 60_000 }, person: { ...everybody, erased: true } },
+    expect: ['in_app held scheduled', 'push held scheduled', 'email held scheduled'],
+  },
+  {
+    name: 'an erased person gets nothing, not even what is mandatory',
+    ask: { entry: { ...entry, mandatory: true }, person: { ...everybody, erased: true } },
+    expect: [
+      'in_app suppressed_preference erased',
+      'push suppressed_preference erased',
+      'email suppressed_preference erased',
+    ],
+  },
+  {
+    name: 'a mandatory type passes opt-outs and quiet hours, never a suppressed address',
+    ask: {
+      ...{ entry: { ...entry, mandatory: true }, at: night },
+      person: {
+        ...{ ...everybody, quiet, choices: { categories: { '*': { push: false, email: false, in_app: false } } } },
+        endpoints: [endpoint('push', 'fcm'), endpoint('email', 'sendgrid', 'suppressed'), inbox],
+      },
+    },
+    expect: ['in_app deliver mandatory', 'push deliver mandatory', 'email suppressed_address endpoint_suppressed'],
+  },
+  {
+    name: 'an opt-out is for its category and channel',
+    ask: { person: { ...everybody, choices: { categories: { social: { push: false }, billing: { email: false } } } } },
+    expect: ['in_app deliver default', 'push suppressed_preference opted_out', 'email deliver default'],
+  },
+  {
+    name: 'the nearer wish wins over the one for everything',
+    ask: { person: { ...everybody, choices: { categories: { '*': { push: false }, social: { push: true } } } } },
+    expect: ['in_app deliver default', 'push deliver opted_in', 'email deliver default'],
+  },
+  {
+    name: 'a muted thread is silent on every channel',
+    ask: { person: { ...everybody, choices: { threads: { t1: true } } } },
+    expect: [
+      'in_app suppressed_mute muted_thread',
+      'push suppressed_mute muted_thread',
+      'email suppressed_mute muted_thread',
+    ],
+  },
+  {
+    name: 'no address, or none that may be used',
+    ask: {
+      person: {
+        ...everybody,
+        endpoints: [endpoint('push', 'fcm', 'dead'), endpoint('email', 'sendgrid', 'suppressed'), inbox],
+      },
+    },
+    expect: ['in_app deliver default', 'push no_endpoint no_endpoint', 'email suppressed_address endpoint_suppressed'],
+  },
+  {
+    name: 'the second telling is dropped on every channel, before quiet hours can hold it',
+    ask: { entry: windowed, at: night, person: { ...everybody, quiet } },
+    before: [{}],
+    expect: ['in_app deduplicated deduplicated', 'push deduplicated deduplicated', 'email deduplicated deduplicated'],
+  },
+  {
+    name: 'quiet hours hold what would interrupt',
+    ask: { at: night, person: { ...everybody, quiet } },
+    expect: ['in_app deliver default', 'push held quiet_hours', 'email held quiet_hours'],
+  },
+  {
+    name: 'critical passes quiet hours',
+    ask: { entry: { ...entry, lane: 'critical' }, at: night, person: { ...everybody, quiet } },
+    expect: ['in_app deliver default', 'push deliver default', 'email deliver default'],
+  },
+  {
+    name: 'a throttle drops only what would leave now',
+    ask: { entry: { ...entry, throttle: { limit: 1, per: '24h' } }, at: night, person: { ...everybody, quiet } },
+    before: [{}],
+    expect: ['in_app throttled throttled', 'push held quiet_hours', 'email held quiet_hours'],
+  },
+  {
+    name: 'what waited for quiet hours to end is not its own repeat, but a new wish counts',
+    ask: {
+      ...{ entry: windowed, at: noon + 7_200_000, released: { channels: ['push', 'email'], reason: 'quiet_hours' } },
+      person: { ...everybody, choices: { categories: { social: { email: false } } } },
+    },
+    before: [{}],
+    expect: ['push deliver default', 'email suppressed_preference opted_out'],
+  },
+]
+
+for (const { name, ask, before = [], expect } of rows)
+  test(`order of decision: ${name}`, () => {
+    const windows = noWindows()
+    const question: Question = { intent, entry, person: everybody, windows, at: noon, ...ask }
+    for (const earlier of before) decide({ ...question, at: noon, person: everybody, ...earlier, released: undefined })
+    const decided = decide(question).map(({ channel, verdict }) => {
+      assert.ok(sentence(verdict.why).length > 10)
+      return `${channel} ${verdict.kind === 'refused' ? verdict.outcome : verdict.kind} ${verdict.why.rule}`
+    })
+    assert.deepEqual(decided, expect)
+  })
+
+test('a person with two devices gets both, and what is refused consumes no window', () => {
+  const windows = noWindows()
+  const off: Person = { ...everybody, choices: { categories: { '*': { push: false, email: false, in_app: false } } } }
+  decide({ intent, entry: windowed, person: off, windows, at: noon })
+  assert.deepEqual(windows, noWindows())
+  const push = decide({ intent, entry: windowed, person: everybody, windows, at: noon }).find(
+    one => one.channel === 'push',
+  )
+  assert.deepEqual(
+    push?.endpoints.map(one => one.id),
+    ['fcm-1', 'apns-1'],
+  )
+})
