@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { promises as fs } from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { temporaryFolder } from '#tests/temporary-folder.ts'
 
 const limits = { timeout: 60_000 }
 const startLimitMs = 30_000
@@ -130,7 +130,8 @@ test('without a pinned Node the host Node serves, if it is new enough', limits, 
 
 /** A clone in a temporary folder, with a lockfile whose only package stands in for the pinned Node. */
 async function freshClone() {
-  const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'carillon-start-'))
+  const folder = await temporaryFolder()
+  const dir = folder.path
   const write = async (name: string, content: string) => {
     await fs.mkdir(path.dirname(path.join(dir, name)), { recursive: true })
     await fs.writeFile(path.join(dir, name), content)
@@ -167,7 +168,7 @@ async function freshClone() {
       const [out, err, [code]] = await Promise.all([text(start.stdout), text(start.stderr), once(start, 'exit')])
       return { code: Number(code), out, err }
     },
-    [Symbol.asyncDispose]: () => fs.rm(dir, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }
 }
 

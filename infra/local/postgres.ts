@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, promises as fs, readFileSync, readlinkSync, realpathSync } from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, escapeIdentifier } from 'pg'
+import { freePort } from './free-port.ts'
 import { type Cluster, openCluster, runProgram } from './postgres-cluster.ts'
 
 /** A PostgreSQL server of this machine, reachable from loopback with the password in its URL. Disposing stops it. */
@@ -244,13 +244,4 @@ async function ask<Row extends object>(url: string, statement: string): Promise<
   } finally {
     await client.end().catch(() => {})
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (!address || typeof address === 'string') throw new Error('no free port on 127.0.0.1')
-  return address.port
 }

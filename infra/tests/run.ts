@@ -1,0 +1,101 @@
+// Takes `--long` and parts of paths, runs every test file that matches (*.test.ts, with --long *.long.ts instead) on one
+// shared PostgreSQL and Redis, and prints the failures again at the end. The last line counts the tests. Ends with 0
+// only if at least one test ran and none failed; with CI=true also only if nothing that is missing here was left out.
+import { globSync } from 'node:fs'
+import path from 'node:path'
+import { finished } from 'node:stream/promises'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { parseArgs } from 'node:util'
+import { startPostgres } from '#local/postgres.ts'
+import { startRedis } from '#local/redis.ts'
+import { tracesFolder, variables } from './servers.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+type Counts = { passed: number; failed: number; skipped: number }
+
+const root = path.join(import.meta.dirname, '..', '..')
+const folders = ['analytics', 'channels', 'infra', 'preferences', 'producers', 'router']
+const filesAtOnce = 2
+const fileLimitMs = 5 * 60_000
+const longFileLimitMs = 14 * 60_000
+const interruptedCode = 130
+
+const { values, positionals } = parseArgs({
+  options: { long: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const files = testFiles(values.long, positionals)
+if (files.length === 0) console.log('no test file matches\n0 passed, 0 failed, 0 skipped')
+process.exitCode = files.length === 0 ? 1 : await runTests(files)
+
+async function runTests(files: readonly string[]): Promise<number> {
+  const interrupted = untilInterrupted()
+  await using folder = await temporaryFolder()
+  await using postgres = await startPostgres({ dataDir: path.join(folder.path, 'postgres') })
+  await using redis = await startRedis({ dir: path.join(folder.path, 'redis') })
+  process.env[variables.postgres] = postgres.url
+  if (redis) process.env[variables.redis] = redis.url
+  const missing = whatIsMissing({ redis: redis !== undefined, traces: tracesFolder() !== undefined })
+  for (const line of missing) console.error(line)
+  const counts = await runFiles(files, interrupted)
+  for (const line of missing) console.log(line)
+  console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+  if (interrupted.aborted) return interruptedCode
+  const incomplete = missing.length > 0 && process.env.CI === 'true'
+  return counts.failed > 0 || counts.passed === 0 || incomplete ? 1 : 0
+}
+
+function testFiles(long: boolean, parts: readonly string[]): string[] {
+  const files = globSync(
+    folders.map(folder => `${folder}/**/*.${long ? 'long' : 'test'}.ts`),
+    { cwd: root },
+  )
+  return files.filter(file => parts.length === 0 || parts.some(part => file.includes(part))).sort()
+}
+
+async function runFiles(files: readonly string[], signal: AbortSignal): Promise<Counts> {
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  const tests = run({
+    files: files.map(file => path.join(root, file)),
+    concurrency: filesAtOnce,
+    timeout: values.long ? longFileLimitMs : fileLimitMs,
+    signal,
+  })
+  tests.on('test:summary', summary => {
+    // One summary for each file, and one without a file for all of them.
+    if (summary.file !== undefined) return
+    const { tests, passed, skipped, todo } = summary.counts
+    counts.passed = passed
+    counts.skipped = skipped + todo
+    counts.failed = tests - passed - skipped - todo
+  })
+  const empty: string[] = []
+  tests.on('test:pass', test => {
+    if (test.nesting === 0 && test.file !== undefined && path.resolve(test.name) === test.file) empty.push(test.name)
+  })
+  const report = tests.compose(spec)
+  report.pipe(process.stdout, { end: false })
+  await finished(report)
+  for (const file of empty) console.log(`✖ ${path.relative(root, file)} holds no test`)
+  return { ...counts, passed: counts.passed - empty.length, failed: counts.failed + empty.length }
+}
+
+function whatIsMissing(found: { redis: boolean; traces: boolean }): string[] {
+  const left: string[] = []
+  if (!found.redis)
+    left.push(
+      '!!! THE REDIS SUITE DID NOT RUN: no redis-server on the PATH. Install it (Debian: apt-get install redis-server).',
+    )
+  if (!found.traces)
+    left.push(`!!! THE TRACE TESTS DID NOT RUN: set ${variables.traces} to the folder with the recorded traces.`)
+  return left
+}
+
+/** Aborts when someone asks the run to stop, or the process that started it is gone. */
+function untilInterrupted(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.once(name, () => controller.abort())
+  process.channel?.unref()
+  return controller.signal
+}

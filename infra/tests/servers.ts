@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { createDatabase, dropDatabase, startPostgres } from '#local/postgres.ts'
+import { startRedis } from '#local/redis.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+export type TestDatabase = AsyncDisposable & { readonly url: string }
+
+/** By these the test runner hands its shared servers to test files. */
+export const variables = {
+  postgres: 'CARILLON_TEST_POSTGRES_URL',
+  redis: 'CARILLON_TEST_REDIS_URL',
+  traces: 'CARILLON_TRACES',
+} as const
+
+/** An empty database of the test's own, with a name that nobody else has. Disposing drops it, connections and all. */
+export async function testDatabase(): Promise<TestDatabase> {
+  const server = await testPostgresUrl()
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const url = await createDatabase(server, name)
+  return { url, [Symbol.asyncDispose]: () => dropDatabase(server, name) }
+}
+
+/** The superuser's URL of the shared server; a test file that runs alone starts one and stops it at the process's end. */
+export function testPostgresUrl(): Promise<string> {
+  const shared = process.env[variables.postgres]
+  return shared ? Promise.resolve(shared) : (ownPostgres ??= startOwnPostgres())
+}
+
+/** A Redis shared with other test files (use key prefixes of your own), or nothing on a machine that has none. */
+export function testRedisUrl(): Promise<string | undefined> {
+  const shared = process.env[variables.redis]
+  return shared ? Promise.resolve(shared) : (ownRedis ??= startOwnRedis())
+}
+
+/** The folder with the recorded traces: the one that is configured, else `../shared/data` beside the repository, if it is there. */
+export function tracesFolder(): string | undefined {
+  const folder = process.env[variables.traces] ?? path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data')
+  return existsSync(folder) ? path.resolve(folder) : undefined
+}
+
+let ownPostgres: Promise<string> | undefined
+let ownRedis: Promise<string | undefined> | undefined
+
+async function startOwnPostgres(): Promise<string> {
+  const folder = await temporaryFolder()
+  const server = await startPostgres({ dataDir: path.join(folder.path, 'postgres') })
+  disposeAtEnd(folder, server)
+  return server.url
+}
+
+async function startOwnRedis(): Promise<string | undefined> {
+  const folder = await temporaryFolder()
+  const server = await startRedis({ dir: path.join(folder.path, 'redis') })
+  disposeAtEnd(folder, ...(server ? [server] : []))
+  return server?.url
+}
+
+/** The servers keep no process alive, so its end comes by itself; a killed one's servers end with the next test run. */
+function disposeAtEnd(...owned: AsyncDisposable[]): void {
+  const stack = new AsyncDisposableStack()
+  for (const each of owned) stack.use(each)
+  process.once('beforeExit', () => void stack.disposeAsync())
+}
