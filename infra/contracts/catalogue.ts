@@ -18,7 +18,6 @@ export type ContentOf = { push: PushContent; sms: SmsContent; email: EmailConten
 export type TemplateInput<Data> = {
   data: Data
   locale: string
-  recipient: string
   actor?: string
   thread?: string
   tenant?: string

@@ -46,7 +46,8 @@ export const outcomeName = (code: number): OutcomeOrMoved => {
 /** What a provider said to one attempt. A throw is a bug or an outage; an answer is a value. */
 export type Answer =
   | { kind: 'accepted'; providerId: string }
-  | { kind: 'retry'; afterMs: number; reason: string }
+  /** `maybeSent`: the provider asks to try again, but has been seen to have sent; the type's doubt policy decides. */
+  | { kind: 'retry'; afterMs: number; reason: string; maybeSent?: true }
   | { kind: 'pause'; afterMs: number; reason: string }
   | { kind: 'addressDead'; reason: string; asOf?: number }
   | { kind: 'messageDead'; reason: string }

@@ -1,0 +1,37 @@
+import type { Channel, Lane } from '#contracts/channel.ts'
+
+export type DeliveryLimits = {
+  /** How long a claim keeps other workers away. */
+  leaseMs: number
+  /** No provider call starts later than this after the claim (law 4, T_claim). */
+  startWithinMs: number
+  /** A provider call without an answer by then is in doubt. With `startWithinMs` it ends within the lease. */
+  callMs: number
+}
+
+/** The limits of one batch on its way through a worker. */
+export function limitsOf({ lane, channel }: { lane: Lane; channel: Channel }): DeliveryLimits {
+  const limits = lane === 'critical' ? critical : standard
+  return channel === 'push' ? { ...limits, ...push } : limits
+}
+
+const critical: DeliveryLimits = { leaseMs: 10_000, startWithinMs: 5_000, callMs: 4_000 }
+const standard: DeliveryLimits = { leaseMs: 30_000, startWithinMs: 10_000, callMs: 15_000 }
+// firebase-admin cannot be stopped: it may POST a message for about 82 s after it was asked to. Google wants callers to
+// wait for at least 10 s (https://firebase.google.com/docs/cloud-messaging/scale-fcm).
+const push: Pick<DeliveryLimits, 'leaseMs' | 'callMs'> = { leaseMs: 90_000, callMs: 15_000 }
+
+/** Provider calls that a delivery may cost. */
+export const triesMax = 6
+/** Back-off between tries: a random part of base × 2ⁿ, never more than the cap. */
+export const backoff = { criticalBaseMs: 2_000, baseMs: 30_000, capMs: 600_000 }
+/** How long a doubt waits for its receipt before it is sent again. Channels without receipts do not wait. */
+export const receiptWaitMs: { readonly [C in Channel]?: number } = { sms: 60_000, email: 600_000 }
+/** What meets a fault of configuration is held this long, or as long as it has waited already, up to the maximum. */
+export const configHold = { minMs: 60_000, maxMs: 600_000 }
+/** So many faults of configuration in a row, without one message accepted, stop the provider. */
+export const configFaultsMax = 10
+/** A batch that this worker cannot serve (newer type, provider not configured) is offered again after this time. */
+export const notOursMs = 15_000
+/** Between two attempts to record while the database is away. */
+export const recordPauseMs = 500

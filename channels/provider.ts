@@ -1,0 +1,36 @@
+import type { ContentOf } from '#contracts/catalogue.ts'
+import type { Channel, Lane, Provider as ProviderName } from '#contracts/channel.ts'
+import type { DeliveryId, EpochMs, RecipientId } from '#contracts/ids.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import type { CarriedIntent } from '#ledger/batch.ts'
+import type { Endpoint } from '#preferences/preferences.ts'
+
+/** One rendered delivery, on its way to its provider. Messages of one intent and language share one `content` object. */
+export type OutMessage<C extends Channel = Channel> = {
+  /** The slot of the batch that it comes from. */
+  place: number
+  recipient: RecipientId
+  endpoint: Endpoint
+  intent: CarriedIntent
+  content: ContentOf[C]
+  deliveryId: DeliveryId
+  attemptId: string
+}
+
+/** `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. */
+export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number }
+
+/**
+ * One vendor's client. `send` makes one call: at most `callSizeMax` messages, all of one content where `sameContent`
+ * says so. It gives one answer for each message, in their order, by the deadline or shortly after, and never rejects
+ * for anything that a provider or a network can do. No answer's reason holds an address or a secret.
+ */
+export type Provider<C extends Channel = Channel> = AsyncDisposable & {
+  readonly name: ProviderName
+  readonly channel: C
+  readonly callSizeMax: number
+  /** Calls that one batch may have under way. */
+  readonly callsAtOnce: number
+  readonly sameContent: boolean
+  send(messages: readonly OutMessage<C>[], options: SendOptions): Promise<Answer[]>
+}

@@ -1,0 +1,67 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Channel } from '#contracts/channel.ts'
+import type { EpochMs, RecipientId } from '#contracts/ids.ts'
+import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
+import { type Endpoint, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
+
+/** A slot that may be sent, and where to. */
+export type Target = {
+  place: number
+  recipient: RecipientId
+  intent: CarriedIntent
+  endpoint: Endpoint
+  locale?: string
+}
+
+/**
+ * Asks again what may have changed since the decision: expiry, erasure, preferences, the endpoint. `people` must have
+ * been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
+ */
+export function recheck(
+  batch: ClaimedBatch,
+  facts: { people: ReadonlyMap<string, Person>; catalogue: Catalogue; now: EpochMs },
+): { targets: Target[]; results: (SlotResult | undefined)[] } {
+  const targets: Target[] = []
+  const results = batch.slots.map((slot, place): SlotResult | undefined => {
+    const intent = batch.intents[slot.intent]!
+    const person = facts.people.get(slot.recipient)!
+    const refused = refusal({ slot, intent, person, batch }, facts)
+    if ('kind' in refused) return refused
+    const { recipient } = slot
+    targets.push({ place, recipient, intent, endpoint: refused, ...(person.locale && { locale: person.locale }) })
+    return undefined
+  })
+  return { targets, results }
+}
+
+type Question = { slot: Slot; intent: CarriedIntent; person: Person; batch: ClaimedBatch }
+type Closed = Extract<SlotResult, { kind: 'closed' }>
+
+function refusal(
+  { slot, intent, person, batch }: Question,
+  { catalogue, now }: { catalogue: Catalogue; now: EpochMs },
+): Closed | Endpoint {
+  if (intent.expiresAt !== undefined && now > intent.expiresAt) return expired(intent.expiresAt)
+  const { channel } = batch
+  const mandatory = catalogue.types.get(intent.type)?.mandatory ?? false
+  const { category, thread } = intent
+  const may = mayWe(person, { category, channel, mandatory, at: now, ...(thread !== undefined && { thread }) })
+  if (!may.allowed) return { kind: 'closed', outcome: may.outcome ?? 'suppressed_preference', why: may.why }
+  const usable = whereTo(person, channel).endpoints.find(endpoint => endpoint.id === slot.endpoint)
+  return usable ?? noLonger(person, slot, channel)
+}
+
+/** The end of a delivery whose time is over. */
+export const expired = (expiresAt: EpochMs): Closed => ({
+  kind: 'closed',
+  outcome: 'expired',
+  why: { rule: 'expired', value: new Date(expiresAt).toISOString() },
+})
+
+/** The endpoint is gone, dead, somebody else's now, or must not be used. */
+function noLonger(person: Person, slot: Slot, channel: Channel): Closed {
+  const known = person.endpoints.find(endpoint => endpoint.id === slot.endpoint && endpoint.channel === channel)
+  if (known?.state === 'suppressed')
+    return { kind: 'closed', outcome: 'suppressed_address', why: { rule: 'endpoint_suppressed', value: channel } }
+  return { kind: 'closed', outcome: 'no_endpoint', why: { rule: 'no_endpoint', value: channel } }
+}

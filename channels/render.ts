@@ -1,0 +1,75 @@
+import type { Catalogue, ContentOf } from '#contracts/catalogue.ts'
+import type { Channel } from '#contracts/channel.ts'
+import { attemptId, deliveryId } from '#contracts/ids.ts'
+import type { CarriedIntent, ClaimedBatch } from '#ledger/batch.ts'
+import type { OutMessage } from './provider.ts'
+import type { Target } from './recheck.ts'
+
+export type TemplateFault = { type: string; locale: string; error: unknown }
+
+/**
+ * Makes the messages of a batch: each (intent, language) is rendered once and shared. A template that throws costs its
+ * own slots only (`failed`, by place). `onFault` hears of it once; the error may hold data and must not be logged whole.
+ */
+export function render(
+  batch: ClaimedBatch,
+  targets: readonly Target[],
+  deps: { catalogue: Catalogue; onFault: (fault: TemplateFault) => void },
+): { messages: OutMessage[]; failed: number[] } {
+  const contents = new Map<CarriedIntent, Map<string, Rendered>>()
+  const messages: OutMessage[] = []
+  const failed: number[] = []
+  for (const { place, recipient, intent, endpoint, locale = '' } of targets) {
+    let byLocale = contents.get(intent)
+    if (!byLocale) contents.set(intent, (byLocale = new Map()))
+    let content = byLocale.get(locale)
+    if (content === undefined) byLocale.set(locale, (content = rendered({ intent, locale, batch, byLocale }, deps)))
+    if (content === 'failed') {
+      failed.push(place)
+      continue
+    }
+    messages.push({
+      ...{ place, recipient, endpoint, intent, content },
+      deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
+      attemptId: attemptId({ batch: batch.id, slot: place }),
+    })
+  }
+  return { messages, failed }
+}
+
+type Rendered = ContentOf[Channel] | 'failed'
+type Wanted = { intent: CarriedIntent; locale: string; batch: ClaimedBatch; byLocale: Map<string, Rendered> }
+
+function rendered(
+  { intent, locale: wish, batch, byLocale }: Wanted,
+  { catalogue, onFault }: { catalogue: Catalogue; onFault: (fault: TemplateFault) => void },
+): Rendered {
+  const { templates } = catalogue.types.get(intent.type)!
+  const locale = localeFor(wish, Object.keys(templates))
+  const known = byLocale.get(locale)
+  if (known !== undefined) return known
+  const { actor, thread, tenant } = intent
+  try {
+    const input = {
+      // The schema has proved the data at the producer.
+      ...{ data: intent.data as never, locale },
+      ...(actor !== undefined && { actor }),
+      ...(thread !== undefined && { thread }),
+      ...(tenant !== undefined && { tenant }),
+    }
+    const content = templates[locale]![batch.channel]!(input)
+    byLocale.set(locale, content)
+    return content
+  } catch (error) {
+    onFault({ type: intent.type, locale, error })
+    byLocale.set(locale, 'failed')
+    return 'failed'
+  }
+}
+
+/** The person's language among those that there are: `de-AT`, else `de`, else the type's first (BCP 47 look-up, RFC 4647 §3.4). */
+export function localeFor(wish: string, locales: readonly string[]): string {
+  for (let range = wish; range !== ''; range = range.slice(0, Math.max(0, range.lastIndexOf('-'))))
+    if (locales.includes(range)) return range
+  return locales[0]!
+}

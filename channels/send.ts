@@ -1,0 +1,54 @@
+import type { Answer } from '#contracts/outcome.ts'
+import type { OutMessage, Provider, SendOptions } from './provider.ts'
+
+export type SendTerms = SendOptions & {
+  /** Provider calls made for these deliveries before. */
+  tries: number
+  /** Asked before each call; once it says no, the rest is not sent. */
+  mayStart: () => boolean
+  onAnswers: (answers: readonly Answer[]) => void
+}
+
+/**
+ * Sends messages in calls of the provider's size, some at once. Gives the answer of each, undefined for those whose
+ * call was not begun.
+ */
+export async function send(
+  messages: readonly OutMessage[],
+  provider: Provider,
+  terms: SendTerms,
+): Promise<(Answer | undefined)[]> {
+  const answers: (Answer | undefined)[] = Array.from({ length: messages.length })
+  const calls = callsOf(messages, provider, terms.tries)
+  let next = 0
+  const run = async () => {
+    while (next < calls.length && terms.mayStart()) {
+      const call = calls[next++]!
+      const given = await provider.send(
+        call.map(at => messages[at]!),
+        terms,
+      )
+      terms.onAnswers(given)
+      call.forEach((at, position) => (answers[at] = given[position]!))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(provider.callsAtOnce, calls.length) }, run))
+  return answers
+}
+
+/** Each retry makes smaller calls, so that one message that makes its call hang does not take the others along again. */
+const shrinkPerTry = 10
+
+function callsOf(messages: readonly OutMessage[], provider: Provider, tries: number): number[][] {
+  const size = Math.max(1, Math.floor(provider.callSizeMax / shrinkPerTry ** tries))
+  const groups = new Map<object | undefined, number[]>()
+  messages.forEach(({ content }, at) => {
+    const key = provider.sameContent ? content : undefined
+    const group = groups.get(key)
+    if (group) group.push(at)
+    else groups.set(key, [at])
+  })
+  return [...groups.values()].flatMap(group =>
+    Array.from({ length: Math.ceil(group.length / size) }, (_, part) => group.slice(part * size, (part + 1) * size)),
+  )
+}

@@ -1,0 +1,85 @@
+import type { Channel, Lane } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Answer, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
+import type { SlotResult } from '#ledger/batch.ts'
+import { backoff, receiptWaitMs, triesMax } from './limits.ts'
+import { expired } from './recheck.ts'
+
+/** What the slots of a batch have in common. */
+export type BatchTerms = {
+  lane: Lane
+  channel: Channel
+  now: EpochMs
+  leaseUntil: EpochMs
+  /** Provider calls made for these deliveries before this one. */
+  tries: number
+  /** From 0 to 1, drawn once for the batch, so that what is retried together stays together. */
+  jitter: number
+  /** How long what meets a fault of configuration is held. */
+  holdMs: number
+  /** When slots that no call was begun for may try again. */
+  unsentDueAt: EpochMs
+}
+export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
+
+/**
+ * What an answer means for its delivery. Undefined: no call was begun in time. A delivery that could not be tried again
+ * before it expires is closed now.
+ */
+export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
+  const { now } = batch
+  if (answer === undefined) return later({ dueAt: batch.unsentDueAt, spent: false }, slot)
+  switch (answer.kind) {
+    case 'accepted':
+      return batch.channel === 'in_app'
+        ? closed('delivered')
+        : { kind: 'closed', outcome: 'sent', providerId: answer.providerId }
+    case 'addressDead':
+      return closed('address_dead')
+    case 'suppress':
+      return closed('suppressed_address')
+    case 'messageDead':
+      return closed('rejected')
+    case 'pause':
+      return later({ dueAt: now + answer.afterMs, spent: false }, slot)
+    case 'config':
+      return later({ dueAt: now + batch.holdMs, spent: false }, slot)
+    case 'retry':
+      return answer.maybeSent && doubtOf(slot, batch) !== 'resend'
+        ? doubtful(slot, batch)
+        : retried(answer, slot, batch)
+    case 'doubt':
+      return doubtful(slot, batch)
+    default:
+      return answer satisfies never
+  }
+}
+
+const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
+
+/** Where nothing can give a receipt, waiting for one is waiting for nothing. */
+const doubtOf = ({ doubt }: SlotTerms, { channel }: BatchTerms): DoubtPolicy =>
+  doubt === 'await_receipt' && receiptWaitMs[channel] === undefined ? 'resend' : doubt
+
+function later({ dueAt, spent }: { dueAt: EpochMs; spent: boolean }, { expiresAt }: SlotTerms): SlotResult {
+  if (expiresAt !== undefined && dueAt > expiresAt) return expired(expiresAt)
+  return { kind: 'retry', dueAt, spent }
+}
+
+/** Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), never before the provider said. */
+function retried({ afterMs }: { afterMs: number }, slot: SlotTerms, batch: BatchTerms): SlotResult {
+  if (batch.tries + 1 >= triesMax) return closed('provider_exhausted')
+  const baseMs = batch.lane === 'critical' ? backoff.criticalBaseMs : backoff.baseMs
+  const waitMs = Math.round(batch.jitter * Math.min(backoff.capMs, baseMs * 2 ** batch.tries))
+  return later({ dueAt: batch.now + Math.max(afterMs, waitMs), spent: true }, slot)
+}
+
+/** Law 5. Where nothing could follow, the end is told as what it is: in doubt. */
+function doubtful(slot: SlotTerms, batch: BatchTerms): SlotResult {
+  const policy = doubtOf(slot, batch)
+  if (policy === 'never' || batch.tries + 1 >= triesMax) return closed('in_doubt')
+  // A call that we gave up may still be under way until the lease ends.
+  const dueAt = policy === 'resend' ? batch.leaseUntil : batch.now + receiptWaitMs[batch.channel]!
+  if (slot.expiresAt !== undefined && dueAt > slot.expiresAt) return closed('in_doubt')
+  return policy === 'resend' ? { kind: 'retry', dueAt, spent: true } : { kind: 'doubt', dueAt }
+}
