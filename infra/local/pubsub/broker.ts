@@ -7,10 +7,11 @@ import { limits } from './limits.ts'
 import { attributesOf, encodePublishTime, parsePublished, publishTimeOf, seal, withAttributes } from './message.ts'
 import type { PublishedMessage } from './message.ts'
 import { enqueue } from './pump.ts'
+import type { Refusal } from './refusal.ts'
 import { invalid, notFound, refusal } from './refusal.ts'
 import type { SubscriptionSettings, TopicSettings } from './resources.ts'
 import type { Delivery, Subscription } from './subscription.ts'
-import { createSubscription, emptySubscription } from './subscription.ts'
+import { createSubscription, emptySubscription, endConsumers } from './subscription.ts'
 
 /** All topics and subscriptions; changed only as a whole, and stored before it counts. Subscription ids are never used again. */
 export type Config = {
@@ -45,7 +46,8 @@ export class Broker {
   /** Continues with what the folder's journal holds. Every message not known as acknowledged is to be delivered again. */
   static async open(dir: string): Promise<Broker> {
     const { journal, recovered } = await Journal.open(dir)
-    const broker = new Broker(journal, recovered.lastNumber)
+    await using opened = new AsyncDisposableStack()
+    const broker = opened.use(new Broker(opened.use(journal), recovered.lastNumber))
     if (recovered.configJson !== undefined) broker.#use(JSON.parse(recovered.configJson) as Config)
     const present = Array.from(broker.#subscriptions.values()).filter(({ settings }) => !settings.detached)
     const takers = new Map(present.map(each => [each.id, each]))
@@ -53,6 +55,7 @@ export class Broker {
       broker.#backlogBytes += memoryBytesOf(message)
       broker.#deliver(message, takers)
     }
+    opened.move()
     return broker
   }
 
@@ -112,7 +115,7 @@ export class Broker {
   /** Ends all pulls that are under way; messages stay. */
   endStreams(): void {
     const reason = refusal(status.UNAVAILABLE, 'The local Pub/Sub server is shutting down.')
-    for (const { consumers } of this.#subscriptions.values()) for (const consumer of consumers) consumer.end(reason)
+    for (const subscription of this.#subscriptions.values()) endConsumers(subscription, reason)
   }
 
   async #store(topic: string, published: PublishedMessage[]): Promise<StoredMessage[]> {
@@ -215,8 +218,9 @@ export class Broker {
     if (detaches) this.#empty(subscription, detached(settings.name))
   }
 
-  #empty(subscription: Subscription, reason: Error & { code: status; details: string }): void {
-    for (const message of emptySubscription(subscription, reason)) this.#drop(message, subscription.id)
+  #empty(subscription: Subscription, reason: Refusal): void {
+    endConsumers(subscription, reason)
+    for (const message of emptySubscription(subscription)) this.#drop(message, subscription.id)
   }
 }
 
@@ -235,6 +239,6 @@ function memoryBytesOf(message: StoredMessage): number {
   return message.body.length + limits.messageOverheadBytes
 }
 
-function detached(name: string): ReturnType<typeof refusal> {
+function detached(name: string): Refusal {
   return refusal(status.FAILED_PRECONDITION, `The subscription ${name} is detached from its topic; delete it.`)
 }

@@ -36,6 +36,13 @@ test('what is published arrives once, with id, time, attributes and key', { time
   assert.deepEqual(await pullNow(world), [])
 })
 
+test('a message as large as may be passes through', { timeout: waitMs }, async () => {
+  await using world = await startWorld()
+  const data = Buffer.alloc(9_999_990, 'large')
+  await world.pubsub.topic('topic-a').publishMessage({ data })
+  assert.ok((await receiveOne(world)).data.equals(data))
+})
+
 test('a publisher cannot set what the server sets', async () => {
   await using world = await startWorld()
   const forged = { data: Buffer.from('x'), messageId: 'forged', publishTime: { seconds: 1, nanos: 1 } }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How long a lock that was taken over must stand before it is trusted: another process may be taking it over, too. */
@@ -15,44 +15,50 @@ const held = new Set<string>()
  * Throws when another server uses the folder.
  */
 export async function lockFolder(dir: string): Promise<AsyncDisposable> {
-  const path = join(dir, 'lock')
-  const mine = `${process.pid} ${startTime(process.pid)}`
+  const path = join(resolve(dir), 'lock')
   if (held.has(path)) throw inUse(dir, process.pid)
   held.add(path)
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    if (!(await tryCreate(path, mine))) await takeOver({ dir, path, mine })
+    await take(dir, path)
   } catch (error) {
     held.delete(path)
     throw error
   }
   return {
     async [Symbol.asyncDispose]() {
-      await unlink(path)
+      await rm(path, { force: true })
       held.delete(path)
     },
   }
 }
 
-async function tryCreate(path: string, mine: string): Promise<boolean> {
+// The file comes into being with its content, by linking or renaming, so nobody reads a lock without an owner.
+async function take(dir: string, path: string): Promise<void> {
+  const mine = `${process.pid} ${startTime(process.pid)}`
+  const own = `${path}.${process.pid}`
+  await writeFile(own, mine, { mode: 0o600 })
   try {
-    await writeFile(path, mine, { flag: 'wx', mode: 0o600 })
+    if (await tryLink(own, path)) return
+    const pid = ownerOf(await readFile(path, 'utf8').catch(() => ''), mine)
+    if (pid !== undefined) throw inUse(dir, pid)
+    await rename(own, path)
+    await sleep(settleMs)
+    const winner = await readFile(path, 'utf8')
+    if (winner !== mine) throw inUse(dir, Number.parseInt(winner, 10))
+  } finally {
+    await rm(own, { force: true })
+  }
+}
+
+async function tryLink(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path)
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw error
   }
-}
-
-async function takeOver(lock: { dir: string; path: string; mine: string }): Promise<void> {
-  const pid = ownerOf(await readFile(lock.path, 'utf8').catch(() => ''), lock.mine)
-  if (pid !== undefined) throw inUse(lock.dir, pid)
-  const own = `${lock.path}.${process.pid}`
-  await writeFile(own, lock.mine, { mode: 0o600 })
-  await rename(own, lock.path)
-  await sleep(settleMs)
-  const winner = await readFile(lock.path, 'utf8')
-  if (winner !== lock.mine) throw inUse(lock.dir, Number.parseInt(winner, 10))
 }
 
 /** The process that holds the lock, undefined when it does not live any more. */

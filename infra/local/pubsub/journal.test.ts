@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { appendFile, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { appendFile, open, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { TestContext } from 'node:test'
 import { test } from 'node:test'
+import { status } from '@grpc/grpc-js'
 import type { StoredMessage } from './journal-records.ts'
 import { unplace } from './journal-records.ts'
 import { Journal } from './journal.ts'
@@ -53,7 +56,7 @@ for (const [what, damage] of Object.entries({
       await journal.appendMessages([makeMessage(1, [7])], 1)
       await journal.appendMessages([makeMessage(2, [7])], 2)
     }
-    const path = join(folder.path, (await readdir(folder.path)).at(-1)!)
+    const path = await lastFile(folder.path)
     await damage(path, (await stat(path)).size)
     const warned = once(process, 'warning')
     {
@@ -73,6 +76,27 @@ for (const [what, damage] of Object.entries({
   })
 }
 
+test('a full disk refuses what cannot be written, and what was half-written is not in the way later', async t => {
+  await using folder = await temporaryFolder()
+  {
+    await using journal = await openJournal(folder.path)
+    await journal.appendMessages([makeMessage(1, [7])], 1)
+    const full = await fillDisk(t, await lastFile(folder.path))
+    await assert.rejects(journal.appendMessages([makeMessage(2, [7], 300), makeMessage(3, [7])], 3), {
+      code: status.UNAVAILABLE,
+      details: /cannot write its journal: ENOSPC/,
+    })
+    full.mock.restore()
+    await journal.appendMessages([makeMessage(4, [7])], 4)
+  }
+  const { journal, recovered } = await Journal.open(folder.path)
+  await using _journal = journal
+  assert.deepEqual(
+    recovered.messages.map(({ number }) => number),
+    [1, 4],
+  )
+})
+
 test('damage before the last file is an error that names the place', async () => {
   await using folder = await temporaryFolder()
   await (await openJournal(folder.path))[Symbol.asyncDispose]()
@@ -80,7 +104,7 @@ test('damage before the last file is an error that names the place', async () =>
     await using journal = await openJournal(folder.path)
     await journal.appendMessages([makeMessage(1, [7])], 1)
   }
-  const path = join(folder.path, (await readdir(folder.path)).at(-1)!)
+  const path = await lastFile(folder.path)
   await (await openJournal(folder.path))[Symbol.asyncDispose]()
   const file = await readFile(path)
   file[file.length - 1]! ^= 1
@@ -152,6 +176,10 @@ test('opening cleans what is mostly acknowledged', async () => {
   assert.ok((await sizeOf(folder.path)) < 200_000)
 })
 
+async function lastFile(dir: string): Promise<string> {
+  return join(dir, (await readdir(dir)).sort().at(-1)!)
+}
+
 async function openJournal(dir: string): Promise<Journal> {
   return (await Journal.open(dir)).journal
 }
@@ -167,6 +195,17 @@ function makeMessage(number: number, holders: number[], bytes = 20): StoredMessa
   const { content, orderingKey } = parsePublished(raw)
   const body = seal(content, number, encodePublishTime(1_700_000_000_123))
   return { number, body, orderingKey, holders, segment: undefined }
+}
+
+/** Every write of the journal takes half of what it is given, then fails. */
+async function fillDisk(t: TestContext, path: string): Promise<{ mock: { restore: () => void } }> {
+  const handle = await open(path)
+  const prototype = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  return t.mock.method(prototype, 'write', async (bytes: Buffer) => {
+    await appendFile(path, bytes.subarray(0, bytes.length / 2))
+    throw new Error('ENOSPC: no space left on device')
+  })
 }
 
 async function sizeOf(dir: string): Promise<number> {

@@ -38,9 +38,11 @@ export class Journal {
   static async open(dir: string): Promise<{ journal: Journal; recovered: Recovered }> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const replayed = await replayJournal(dir)
-    const journal = new Journal(dir, replayed)
+    await using opened = new AsyncDisposableStack()
+    const journal = opened.use(new Journal(dir, replayed))
     await journal.#beginSegment()
     await journal.#clean(0)
+    opened.move()
     return { journal, recovered: replayed }
   }
 

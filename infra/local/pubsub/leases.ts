@@ -7,12 +7,9 @@ import { milliseconds } from './resources.ts'
 import type { Delivery, Subscription } from './subscription.ts'
 import { takeDue, wake } from './wakes.ts'
 
-/** Ack ids name the server's run, the message and the delivery attempt, so a late one is known for what it is. */
-const run = Date.now().toString(36)
-
-/** The ack id of the delivery's current lease. */
-export function ackIdOf(delivery: Delivery): string {
-  return `${run}.${delivery.message.number}.${delivery.attempts}`
+/** The ack id of the delivery's current lease: it names the server's run, the message and the delivery attempt. */
+export function ackIdOf(subscription: Subscription, delivery: Delivery): string {
+  return `${subscription.epoch}.${delivery.message.number}.${delivery.attempts}`
 }
 
 /**
@@ -92,7 +89,7 @@ function findLeases(subscription: Subscription, ackIds: string[]): Found[] {
     }
     const delivery = subscription.deliveries.get(number)
     if (!delivery) continue
-    const current = delivery.attempts === attempt && delivery.state === 'leased' && ackId.startsWith(run)
+    const current = delivery.attempts === attempt && delivery.state === 'leased' && ackId.startsWith(subscription.epoch)
     found.push({ delivery, current })
   }
   if (bytes > limits.ackRequestBytes) {

@@ -69,7 +69,9 @@ export type StreamingPullCall = ServerDuplexStream<StreamingPullRequest, Streami
  */
 export function streamPull(broker: Broker, call: StreamingPullCall): void {
   let opened: { subscription: Subscription; consumer: Consumer } | undefined
+  let over = false
   const close = (): void => {
+    over = true
     if (opened) removeConsumer(opened.subscription, opened.consumer)
   }
   const fail = (error: unknown): void => {
@@ -77,7 +79,7 @@ export function streamPull(broker: Broker, call: StreamingPullCall): void {
     call.emit('error', toStatus(error))
   }
   call.on('data', (request: StreamingPullRequest) => {
-    if (opened?.consumer.closed) return
+    if (over) return
     try {
       if (opened) followUp({ broker, ...opened }, request).catch(fail)
       else {
@@ -141,11 +143,11 @@ async function followUp({ broker, subscription, consumer }: OpenStream, request:
   if (ackIds.length > 0) await broker.acknowledge(subscription, ackIds)
 }
 
-function received({ settings }: Subscription, delivery: Delivery): ReceivedMessage {
+function received(subscription: Subscription, delivery: Delivery): ReceivedMessage {
   return {
-    ackId: ackIdOf(delivery),
+    ackId: ackIdOf(subscription, delivery),
     message: delivery.message.body,
-    deliveryAttempt: settings.deadLetterPolicy ? delivery.attempts : 0,
+    deliveryAttempt: subscription.settings.deadLetterPolicy ? delivery.attempts : 0,
   }
 }
 

@@ -59,12 +59,14 @@ export type Consumer = {
   /** False while its connection has not taken what it was given. */
   writable: () => boolean
   send: (deliveries: Delivery[]) => void
-  /** Called when the subscription is gone. */
+  /** Called, after it was removed, when the subscription is gone or the server stops. */
   end: (reason: Refusal) => void
 }
 
 export type Subscription = {
   id: number
+  /** Set anew at every start; in the ack ids, so that one from before is known for what it is. */
+  epoch: string
   settings: SubscriptionSettings
   filter: Filter | undefined
   /** Every unacknowledged message by its number. */
@@ -86,6 +88,7 @@ export type Subscription = {
 export function createSubscription(spec: Pick<Subscription, 'id' | 'settings' | 'takeDead'>): Subscription {
   return {
     ...spec,
+    epoch: Date.now().toString(36),
     filter: compileFilter(spec.settings.filter),
     deliveries: new Map(),
     fresh: createFifo(),
@@ -112,12 +115,16 @@ export function removeConsumer(subscription: Subscription, consumer: Consumer): 
   subscription.consumers.delete(consumer)
 }
 
-/** Ends all consumers and forgets all messages; gives the messages that were forgotten. */
-export function emptySubscription(subscription: Subscription, reason: Refusal): StoredMessage[] {
+/** Ends all pulls of the subscription; what they hold stays leased. */
+export function endConsumers(subscription: Subscription, reason: Refusal): void {
   for (const consumer of subscription.consumers) {
     removeConsumer(subscription, consumer)
     consumer.end(reason)
   }
+}
+
+/** Forgets all messages; gives those that were forgotten. */
+export function emptySubscription(subscription: Subscription): StoredMessage[] {
   const messages = Array.from(subscription.deliveries.values(), delivery => delivery.message)
   subscription.deliveries.clear()
   subscription.lines.clear()
