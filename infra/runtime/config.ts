@@ -45,11 +45,11 @@ export function avoidMetadataServer(): void {
 type Values = { [K in keyof typeof variables]: ValueOf<(typeof variables)[K]> }
 const all: readonly Variable<unknown>[] = Object.values(variables)
 
-/** A mistyped name would be a setting that silently has no effect. `_TEST_` and `_LOCAL_` have readers of their own. */
+/** A mistyped name would be a setting that silently has no effect. What tests and embedded servers read is theirs. */
 function unknownNames(env: Env): string[] {
   const known = new Set(all.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name])))
   return Object.keys(env)
-    .filter(name => name.startsWith('CARILLON_') && !/^CARILLON_(TEST|LOCAL)_/.test(name) && !known.has(name))
+    .filter(name => name.startsWith('CARILLON_') && !/^CARILLON_(TEST_|LOCAL_|TRACES$)/.test(name) && !known.has(name))
     .map(name => `${name} is no variable of Carillon: is it mistyped?`)
 }
 
