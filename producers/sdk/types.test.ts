@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+
+const root = path.join(import.meta.dirname, '..', '..')
+const good = `{ commentId: '1', author: 'ada', title: 't', excerpt: 'e', url: 'https://a.example' }`
+const notify = (to: string, data: string, type = 'commentCreated') =>
+  `void notifier.notify(${type}, { to: ${to}, data: ${data}, key: 'k' })`
+
+/** What must not compile, and the same said rightly. */
+const mistakes = [
+  { mistake: 'a type by its name', wrong: notify(`['u1']`, good, `'comment.created'`), right: notify(`['u1']`, good) },
+  {
+    mistake: 'data of another type',
+    wrong: notify(`['u1']`, `{ team: 't', by: 'b', url: 'u' }`),
+    right: notify(`['u1']`, good),
+  },
+  {
+    mistake: 'a missing field',
+    wrong: notify(`['u1']`, good.replace(`author: 'ada', `, '')),
+    right: notify(`['u1']`, good),
+  },
+  {
+    mistake: 'a field of the wrong kind',
+    wrong: notify(`['u1']`, good.replace(`'ada'`, '7')),
+    right: notify(`['u1']`, good),
+  },
+  {
+    mistake: 'a misspelt field',
+    wrong: notify(`['u1']`, good.replace('{', `{ autor: 'ada',`)),
+    right: notify(`['u1']`, good),
+  },
+  { mistake: 'a recipient who is a number', wrong: notify(`[7]`, good), right: notify(`['7']`, good) },
+  {
+    mistake: 'a recipient by another name',
+    wrong: notify(`[{ user: 'u1' }]`, good),
+    right: notify(`[{ id: 'u1' }]`, good),
+  },
+  { mistake: 'one recipient, not a list', wrong: notify(`'u1'`, good), right: notify(`['u1']`, good) },
+  {
+    mistake: 'a recipient that is two things',
+    wrong: notify(`[{ id: 'u1', audience: 'a' }]`, good),
+    right: notify(`[{ id: 'u1', reason: 'a' }]`, good),
+  },
+  {
+    mistake: 'a contact without an address',
+    wrong: notify(`[{ contact: { mail: 'a@b.example' } }]`, good),
+    right: notify(`[{ contact: { email: 'a@b.example' }, locale: 'de' }]`, good),
+  },
+  {
+    mistake: 'no key',
+    wrong: `void notifier.notify(commentCreated, { to: ['u1'], data: ${good} })`,
+    right: notify(`['u1']`, good),
+  },
+  {
+    mistake: 'a time as one says it',
+    wrong: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', expiresIn: '10 minutes' })`,
+    right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', expiresIn: '10m' })`,
+  },
+  {
+    mistake: 'a template that reads what the schema does not have',
+    wrong: `void commentCreated.templates.en!.push!({ data: { text: '' }, locale: 'en'})`,
+    right: `void commentCreated.templates.en!.push!({ data: ${good}, locale: 'en'})`,
+  },
+]
+
+// With the directive over it, a line compiles only if it has an error; so the compiler itself proves both directions.
+const program = (lines: readonly string[]) =>
+  [
+    `import { commentCreated } from '${root}/producers/catalogue/social.ts'`,
+    `import { ask } from '${root}/producers/sdk/ask.ts'`,
+    `import type { Notifier } from '${root}/producers/sdk/notifier.ts'`,
+    `declare const notifier: Notifier`,
+    `void [ask, commentCreated]`,
+    ...lines.flatMap(line => ['// @ts-expect-error', line]),
+  ].join('\n')
+
+test('mistakes in a call do not compile, and the same without the mistake does', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'carillon-types-'))
+  try {
+    await writeFile(path.join(folder, 'wrong.mts'), program(mistakes.map(one => one.wrong)))
+    await writeFile(path.join(folder, 'right.mts'), program(mistakes.map(one => one.right)))
+    const output = await compile(folder)
+    const found = output.match(/^.*error TS\d+/gm) ?? []
+    // TS2578: unused '@ts-expect-error' directive.
+    const unused = mistakes.map((_, at) => `right.mts(${6 + 2 * at},1): error TS2578`)
+    assert.deepEqual(
+      found.map(line => path.basename(line.replace(/^.*\//, ''))),
+      unused,
+      output,
+    )
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+async function compile(folder: string): Promise<string> {
+  const config = {
+    extends: path.join(root, 'tsconfig.json'),
+    compilerOptions: { typeRoots: [path.join(root, 'node_modules/@types')] },
+    include: [path.join(folder, '*.mts')],
+  }
+  await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  return new Promise(resolve => {
+    execFile(
+      process.execPath,
+      [tsc, '-p', folder, '--pretty', 'false'],
+      { timeout: 120_000 },
+      (_error, stdout, stderr) => resolve(stdout + stderr),
+    )
+  })
+}
