@@ -1,0 +1,117 @@
+import { startSink } from '#analytics/collect.ts'
+import type { Channel, Lane } from '#contracts/channel.ts'
+import type { Provider } from '#channels/provider.ts'
+import { startWorker } from '#channels/worker.ts'
+import { dropPartitions } from '#db/partitions.ts'
+import { purgeAdmitted } from '#ledger/admit.ts'
+import { ledgerState } from '#ledger/ready.ts'
+import { every } from '#runtime/every.ts'
+import type { Metrics } from '#runtime/metrics.ts'
+import { startRouter } from '#router/router.ts'
+import { startScheduler } from '#router/scheduler.ts'
+import { type Installation, preparePartitions } from './installation.ts'
+
+export type RoleOptions = {
+  lanes: readonly Lane[]
+  channels: readonly Channel[]
+  concurrency: number
+  providers: readonly Provider[]
+  metrics: Metrics
+}
+
+/** Roles that take work from Pub/Sub, the ledger and the queues. Each may run in any number of processes. */
+export const pipelineRoles = ['router', 'worker', 'sink'] as const
+export type PipelineRole = (typeof pipelineRoles)[number]
+
+/** Starts roles in this process. Disposing drains them: routers first, so that nothing new comes in. */
+export async function startRoles(
+  wanted: readonly PipelineRole[],
+  installation: Installation,
+  options: RoleOptions,
+): Promise<AsyncDisposable> {
+  await using opened = new AsyncDisposableStack()
+  for (const role of pipelineRoles.toReversed()) if (wanted.includes(role)) opened.use(await startRole(role, installation, options))
+  const running = opened.move()
+  return { [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+async function startRole(role: PipelineRole, installation: Installation, options: RoleOptions): Promise<AsyncDisposable> {
+  switch (role) {
+    case 'sink':
+      return startSink({ ...installation, metrics: options.metrics })
+    case 'worker':
+      return startWorker({ ...installation, ...options })
+    case 'router':
+      return startRouting(installation, options)
+    default:
+      return role satisfies never
+  }
+}
+
+const hourMs = 3_600_000
+const dayMs = 86_400_000
+/** Closed batches and events are kept this long; idempotency keys longer than Pub/Sub can redeliver. */
+const retention = { partitionsDays: 90, admittedDays: 35 }
+
+async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
+  const { db, clock, log } = installation
+  await using opened = new AsyncDisposableStack()
+  opened.use(
+    every(
+      hourMs,
+      async () => {
+        await preparePartitions(db, clock.now())
+        await dropPartitions(db, { before: new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10) })
+        return purgeAdmitted(db, { before: clock.now() - retention.admittedDays * dayMs })
+      },
+      error => log.warn({ task: 'retention', error }, 'keeping partitions failed and will run again'),
+    ),
+  )
+  opened.use(await startScheduler({ ...installation, lanes }))
+  const router = opened.use(
+    await startRouter({
+      ...{ ...installation, lanes },
+      onRouted: (lane, intake) => {
+        for (const [result, n] of Object.entries(intake)) {
+          if (n > 0) metrics.count('messages_total', { lane, result }, n)
+          if (n > 0 && ['malformed', 'conflict', 'unknown', 'parked'].includes(result)) metrics.count('refused_total', { reason: result }, n)
+        }
+      },
+    }),
+  )
+  metrics.onScrape(async () => ({
+    oldest_unacked_age: lanes.map(lane => ({ labels: { lane }, value: ageS(router.oldestUnacked(lane), clock.now()) })),
+    ...(await ledgerReadings(installation)),
+  }))
+  const running = opened.move()
+  return { [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+const ageS = (since: number | undefined, now: number): number => (since === undefined ? 0 : Math.max(0, now - since) / 1000)
+
+async function ledgerReadings({ db }: Installation) {
+  const state = await ledgerState(db)
+  const ready = state.ready.map(({ lane, channel, batches, oldestAgeMs }) => ({ labels: { lane, channel }, batches, ageS: oldestAgeMs / 1000 }))
+  return {
+    oldest_ready_age: ready.map(one => ({ labels: one.labels, value: one.ageS })),
+    ready_batches: ready.map(one => ({ labels: one.labels, value: one.batches })),
+    open_batches: state.openBatches,
+    holds_open: state.holdsOpen,
+    holds_overdue: state.holdsOverdue,
+    doubts_open: state.doubtsOpen,
+    leases_lapsed: state.leasesLapsed,
+    expansions_open: state.expansionsOpen,
+    outbox_packs: state.outbox,
+  }
+}
+
+/** A batch that is ready and was not claimed for this long means that no worker works. */
+const unclaimedMs = 60_000
+
+/** Why this installation is not fit to take work; none when it is. */
+export async function unreadiness({ db }: Installation): Promise<string[]> {
+  const state = await ledgerState(db)
+  return state.ready
+    .filter(one => one.oldestAgeMs > unclaimedMs)
+    .map(one => `${one.batches} batches of ${one.lane} ${one.channel} are ready and were not claimed for ${Math.round(one.oldestAgeMs / 1000)} s`)
+}
