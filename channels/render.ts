@@ -2,19 +2,20 @@ import type { Catalogue, ContentOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { attemptId, deliveryId } from '#contracts/ids.ts'
 import type { CarriedIntent, ClaimedBatch } from '#ledger/batch.ts'
+import type { Log } from '#runtime/log.ts'
 import type { OutMessage } from './provider.ts'
 import type { Target } from './recheck.ts'
 
-export type TemplateFault = { type: string; locale: string; error: unknown }
+type RenderDeps = { catalogue: Catalogue; log: Log }
 
 /**
  * Makes the messages of a batch: each (intent, language) is rendered once and shared. A template that throws costs its
- * own slots only (`failed`, by place). `onFault` hears of it once; the error may hold data and must not be logged whole.
+ * own slots only (`failed`, by place) and is logged once; what it throws may hold data and is not.
  */
 export function render(
   batch: ClaimedBatch,
   targets: readonly Target[],
-  deps: { catalogue: Catalogue; onFault: (fault: TemplateFault) => void },
+  deps: RenderDeps,
 ): { messages: OutMessage[]; failed: number[] } {
   const contents = new Map<CarriedIntent, Map<string, Rendered>>()
   const messages: OutMessage[] = []
@@ -29,7 +30,11 @@ export function render(
       continue
     }
     messages.push({
-      ...{ place, recipient, endpoint, intent, content },
+      place,
+      recipient,
+      endpoint,
+      intent,
+      content,
       deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
       attemptId: attemptId({ batch: batch.id, slot: place }),
     })
@@ -40,10 +45,7 @@ export function render(
 type Rendered = ContentOf[Channel] | 'failed'
 type Wanted = { intent: CarriedIntent; locale: string; batch: ClaimedBatch; byLocale: Map<string, Rendered> }
 
-function rendered(
-  { intent, locale: wish, batch, byLocale }: Wanted,
-  { catalogue, onFault }: { catalogue: Catalogue; onFault: (fault: TemplateFault) => void },
-): Rendered {
+function rendered({ intent, locale: wish, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
   const { templates } = catalogue.types.get(intent.type)!
   const locale = localeFor(wish, Object.keys(templates))
   const known = byLocale.get(locale)
@@ -52,19 +54,40 @@ function rendered(
   try {
     const input = {
       // The schema has proved the data at the producer.
-      ...{ data: intent.data as never, locale },
+      data: intent.data as never,
+      locale,
       ...(actor !== undefined && { actor }),
       ...(thread !== undefined && { thread }),
       ...(tenant !== undefined && { tenant }),
     }
-    const content = templates[locale]![batch.channel]!(input)
+    // A copy: templates may give the same object twice, but one object stands for one intent and language.
+    const content = { ...templates[locale]![batch.channel]!(input) }
+    assertWhole(batch.channel, content)
     byLocale.set(locale, content)
     return content
   } catch (error) {
-    onFault({ type: intent.type, locale, error })
+    const kind = error instanceof Error ? error.name : typeof error
+    log.error(
+      { type: intent.type, channel: batch.channel, intent: intent.id, kind },
+      `the template in ${locale} failed`,
+    )
     byLocale.set(locale, 'failed')
     return 'failed'
   }
+}
+
+const texts: { [C in Channel]: readonly string[] } = {
+  push: ['title', 'body'],
+  sms: ['text'],
+  email: ['subject', 'text'],
+  in_app: ['title', 'body'],
+}
+
+/** A template that reads a field which old data lacks gives holes: they must not get as far as a provider's client. */
+function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>>): void {
+  const html = channel === 'email' ? (content.html as { html?: unknown } | undefined)?.html : ''
+  if (texts[channel].some(name => typeof content[name] !== 'string') || typeof html !== 'string')
+    throw new TypeError('the template left a text out')
 }
 
 /** The person's language among those that there are: `de-AT`, else `de`, else the type's first (BCP 47 look-up, RFC 4647 §3.4). */

@@ -6,7 +6,8 @@ export type SendTerms = SendOptions & {
   tries: number
   /** Asked before each call; once it says no, the rest is not sent. */
   mayStart: () => boolean
-  onAnswers: (answers: readonly Answer[]) => void
+  /** Hears the answers of each call, and how long it took. */
+  onAnswers: (answers: readonly Answer[], seconds: number) => void
 }
 
 /**
@@ -24,11 +25,12 @@ export async function send(
   const run = async () => {
     while (next < calls.length && terms.mayStart()) {
       const call = calls[next++]!
+      const begunMs = performance.now()
       const given = await provider.send(
         call.map(at => messages[at]!),
         terms,
       )
-      terms.onAnswers(given)
+      terms.onAnswers(given, (performance.now() - begunMs) / 1000)
       call.forEach((at, position) => (answers[at] = given[position]!))
     }
   }

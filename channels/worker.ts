@@ -2,43 +2,49 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
+import type { Metrics } from '#runtime/metrics.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { deliver, type DeliverDeps } from './deliver.ts'
-import { limits } from './limits.ts'
 import { createPace } from './pace.ts'
-import type { AnyProvider } from './provider.ts'
+import type { Provider } from './provider.ts'
 
 export type WorkerOptions = {
   db: Database
   queues: Queues
   catalogue: Catalogue
-  providers: readonly AnyProvider[]
+  providers: readonly Provider[]
   clock: Clock
   log: Log
+  metrics: Metrics
   lanes: readonly Lane[]
   channels: readonly Channel[]
-  /** Batches sent at once, for each lane and channel. */
+  /** Batches that are worked on at once, for each lane and channel. */
   concurrency: number
   failpoint?: DeliverDeps['failpoint']
 }
 
-/** Takes batches off the queues of its lanes and channels and delivers them. Disposing finishes what runs. */
+/**
+ * Takes batches off the queues of its lanes and channels and delivers them. Disposing takes no new ones and finishes
+ * what runs. The providers stay the caller's to dispose.
+ */
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
-  const { db, queues, catalogue, clock, log, lanes, channels, concurrency, failpoint } = options
-  const providers = new Map(options.providers.map(provider => [provider.name, provider]))
-  const deps: Omit<DeliverDeps, 'leaseMs'> = {
-    ...{ db, catalogue, providers, clock, log, pace: createPace(), random: Math.random },
+  const { db, queues, catalogue, clock, log, metrics, lanes, channels, concurrency, failpoint } = options
+  const deps: DeliverDeps = {
+    db,
+    catalogue,
+    clock,
+    log,
+    metrics,
+    pace: createPace(),
+    random: Math.random,
+    providers: new Map(options.providers.map(provider => [provider.name, provider])),
     ...(failpoint && { failpoint }),
   }
   const workers = await Promise.all(
     lanes.flatMap(lane =>
       channels.map(channel =>
-        queues.work(
-          { lane, channel },
-          { concurrency },
-          async job => void (await deliver(job, { ...deps, leaseMs: limits.leaseMs(lane, channel) })),
-        ),
+        queues.work({ lane, channel }, { concurrency }, ({ batchId }) => deliver({ batchId, lane, channel }, deps)),
       ),
     ),
   )

@@ -1,65 +1,61 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
+import { answerTo, type AnswerTable } from '../answer-table.ts'
 import { retryAfterMs } from '../retry-after.ts'
 
-/** What FCM's HTTP v1 API answered, read from the response itself: the library's codes merge cases that differ. */
-export type FcmResponse = { status: number; headers: Readonly<Record<string, unknown>>; data: unknown }
-
-const minuteMs = 60_000
-type Said = { message: string; afterMs: number | undefined }
-type Rule = (said: Said) => Answer
-const dead =
-  (reason: string): Rule =>
-  () => ({ kind: 'addressDead', reason })
-const config =
-  (reason: string): Rule =>
-  () => ({ kind: 'config', reason })
-const doubt =
-  (reason: string): Rule =>
-  () => ({ kind: 'doubt', reason })
-
 /**
- * By `FcmError.errorCode` in the error's details (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode).
+ * By `FcmError.errorCode` (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode); by HTTP status where the
+ * answer came from Google's front end and names none; by the library's code where nothing was sent.
  */
-export const byErrorCode: Readonly<Record<string, Rule>> = {
-  UNREGISTERED: dead('UNREGISTERED'),
-  SENDER_ID_MISMATCH: dead('SENDER_ID_MISMATCH'),
-  INVALID_ARGUMENT: ({ message }) =>
-    /registration token/i.test(message)
-      ? { kind: 'addressDead', reason: 'INVALID_ARGUMENT token' }
-      : { kind: 'messageDead', reason: 'INVALID_ARGUMENT' },
-  THIRD_PARTY_AUTH_ERROR: config('THIRD_PARTY_AUTH_ERROR'),
-  APNS_AUTH_ERROR: config('APNS_AUTH_ERROR'),
-  // One device is refused alone, a project's quota is everybody's.
-  QUOTA_EXCEEDED: ({ message, afterMs }) =>
-    /device|topic/i.test(message)
-      ? { kind: 'retry', afterMs: Math.max(minuteMs, afterMs ?? 0), reason: 'QUOTA_EXCEEDED device' }
-      : { kind: 'pause', afterMs: afterMs ?? minuteMs, reason: 'QUOTA_EXCEEDED' },
-  // FCM has answered 5xx for pushes that it delivered.
-  INTERNAL: doubt('INTERNAL'),
-  UNAVAILABLE: doubt('UNAVAILABLE'),
+export const fcmAnswers = {
+  UNREGISTERED: { kind: 'addressDead' },
+  UNREGISTERED_FID: { kind: 'addressDead' },
+  SENDER_ID_MISMATCH: { kind: 'addressDead' },
+  'INVALID_ARGUMENT token': { kind: 'addressDead' },
+  INVALID_ARGUMENT: { kind: 'messageDead' },
+  THIRD_PARTY_AUTH_ERROR: { kind: 'config' },
+  APNS_AUTH_ERROR: { kind: 'config' },
+  // The project's quota refills within a minute; a device is asked for patience alone.
+  QUOTA_EXCEEDED: { kind: 'pause', afterMs: 60_000 },
+  'QUOTA_EXCEEDED device': { kind: 'retry', afterMs: 60_000 },
+  // FCM has answered both for pushes that it delivered.
+  INTERNAL: { kind: 'retry', afterMs: 10_000, maybeSent: true },
+  UNAVAILABLE: { kind: 'retry', afterMs: 10_000, maybeSent: true },
+  'HTTP 401': { kind: 'config' },
+  'HTTP 403': { kind: 'config' },
+  'HTTP 404': { kind: 'config' },
+  'HTTP 429': { kind: 'pause', afterMs: 60_000 },
+  'app/invalid-credential': { kind: 'config' },
+  'messaging/invalid-argument': { kind: 'messageDead' },
+  'messaging/invalid-payload': { kind: 'messageDead' },
+  'messaging/invalid-data-payload-key': { kind: 'messageDead' },
+  'messaging/invalid-options': { kind: 'messageDead' },
+  'messaging/payload-size-limit-exceeded': { kind: 'messageDead' },
+} as const satisfies AnswerTable
+
+/** The part of a firebase-admin error that tells cases apart: its own code is one for several of them. */
+export type FcmFailure = {
+  code?: string
+  httpResponse?: { status: number; headers?: Readonly<Record<string, unknown>>; data?: unknown }
 }
 
-export function fcmAnswer({ status, headers, data }: FcmResponse, now: EpochMs): Answer {
-  const error = isObject(data) && isObject(data.error) ? data.error : {}
-  const details = Array.isArray(error.details) ? error.details.filter(isObject) : []
-  const code = details.find(detail => detail['@type'] === fcmErrorType)?.errorCode
-  const rule = typeof code === 'string' && Object.hasOwn(byErrorCode, code) ? byErrorCode[code] : undefined
-  const afterMs = retryAfterMs(headers, now)
-  return (
-    rule?.({ message: typeof error.message === 'string' ? error.message : '', afterMs }) ?? byStatus(status, afterMs)
-  )
+export function fcmAnswer({ code, httpResponse }: FcmFailure, now: EpochMs): Answer {
+  // Codes of messages that were refused before they were sent come without a response.
+  if (!httpResponse) return answerTo({ code }, fcmAnswers)
+  const { status, headers, data } = httpResponse
+  return answerTo({ code: fcmCode(data), status }, fcmAnswers, { afterMs: retryAfterMs(headers?.['retry-after'], now) })
 }
 
-const fcmErrorType = 'type.googleapis.com/google.firebase.fcm.v1.FcmError'
+type Detail = { '@type'?: string; errorCode?: unknown; violations?: unknown }
+const typeOf = (detail: Detail) => detail['@type']?.replace('type.googleapis.com/', '')
 
-/** Where the body names no FcmError: the request never came as far as FCM itself. */
-function byStatus(status: number, afterMs: number | undefined): Answer {
-  const reason = `HTTP ${status}`
-  if (status === 401 || status === 403 || status === 404) return { kind: 'config', reason }
-  if (status === 429) return { kind: 'pause', afterMs: afterMs ?? minuteMs, reason }
-  if (status >= 400 && status < 500) return { kind: 'messageDead', reason }
-  return { kind: 'doubt', reason }
+function fcmCode(data: unknown): string | undefined {
+  const error = (data as { error?: { message?: unknown; details?: unknown } } | undefined)?.error
+  const details: Detail[] = Array.isArray(error?.details) ? error.details : []
+  const code = details.find(detail => typeOf(detail) === 'google.firebase.fcm.v1.FcmError')?.errorCode
+  if (typeof code !== 'string') return undefined
+  if (code === 'INVALID_ARGUMENT' && /registration token/i.test(String(error?.message))) return `${code} token`
+  const quota = details.find(detail => typeOf(detail) === 'google.rpc.QuotaFailure')?.violations
+  if (code === 'QUOTA_EXCEEDED' && /device|topic/i.test(JSON.stringify(quota ?? ''))) return `${code} device`
+  return code
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

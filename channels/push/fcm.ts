@@ -1,62 +1,79 @@
-import { type App, cert, deleteApp, initializeApp } from 'firebase-admin/app'
+import { readFileSync } from 'node:fs'
+import { cert, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Message, type SendResponse } from 'firebase-admin/messaging'
+import { type EpochMs, newId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
-import { type EpochMs, newId, type SetId } from '#contracts/ids.ts'
-import { withDeadline } from '#runtime/deadline.ts'
-import type { OutMessage, Provider } from '../provider.ts'
-import { fcmAnswer, type FcmResponse } from './fcm-answers.ts'
+import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
+import { forAll } from '../answer-table.ts'
+import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import { fcmAnswer } from './fcm-answers.ts'
 import { fitPush } from './fit.ts'
+import { guardTokens } from './guard.ts'
 
-/** Messages that `sendEach` takes. */
+/** What `sendEach` takes (https://firebase.google.com/docs/cloud-messaging/send/admin-sdk). */
 const callSizeMax = 500
+/** Each opens an HTTP/2 connection of its own. */
+const callsAtOnce = 4
+/** Four weeks, the most FCM stores (https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan). */
+const ttlMaxMs = 28 * 24 * 3_600_000
 
 /**
  * Firebase Cloud Messaging by the official library. The library cannot be stopped: after the deadline we only stop
- * waiting, and what it may still send is in doubt.
+ * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
 export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
-  const app: App = initializeApp({ credential: cert(serviceAccountFile) }, `carillon-${newId<SetId>()}`)
+  const app = initializeApp(
+    { credential: cert(JSON.parse(readFileSync(serviceAccountFile, 'utf8')) as object) },
+    newId(),
+  )
   const messaging = getMessaging(app)
   return {
-    ...{ name: 'fcm', channel: 'push', callSizeMax },
-    async send(messages, { now, deadlineMs }) {
+    name: 'fcm',
+    channel: 'push',
+    callSizeMax,
+    callsAtOnce,
+    sameContent: false,
+    async send(messages, options) {
+      const call = messaging.sendEach(messages.map(message => messageOf(message, options)))
       try {
-        const { responses } = await withDeadline(messaging.sendEach(messages.map(message => messageOf(message, now))), {
-          ms: deadlineMs,
-          what: 'FCM',
-        })
-        return responses.map(response => answerOf(response, now))
+        const { responses } = await withDeadline(call, { ms: options.deadlineMs, what: 'FCM' })
+        const answers = responses.map(response => answerOf(response, options.now))
+        return guardTokens(answers, { suspects: ['SENDER_ID_MISMATCH'], unproved: ['INVALID_ARGUMENT token'] })
       } catch (error) {
-        const reason = error instanceof Error ? error.name : 'unknown error'
-        return messages.map(() => ({ kind: 'doubt', reason }))
+        if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
+        // Before the first message the library asks for the project's id.
+        return forAll(messages, fcmAnswer(error as { code?: string }, options.now))
       }
     },
     [Symbol.asyncDispose]: () => deleteApp(app),
   }
 }
 
-function messageOf(message: OutMessage<'push'>, now: EpochMs): Message {
-  const { address, delivery, lane, expiresAt, type } = message
-  const { title, body, url, image } = fitPush(message.content)
-  const ttl = expiresAt === undefined ? undefined : Math.max(0, expiresAt - now)
+function messageOf({ endpoint, deliveryId, intent, content }: OutMessage<'push'>, options: SendOptions): Message {
+  const { title, body, url, image } = fitPush(content)
+  const { lane, now } = options
   return {
-    token: address,
+    token: endpoint.address,
     notification: { title, body, ...(image !== undefined && { imageUrl: image }) },
-    data: { nid: delivery, type, ...(url !== undefined && { url }) },
+    // No collapse key: FCM keeps four of them for a device and would drop others. The tag replaces on the screen.
+    data: { nid: deliveryId, type: intent.type, ...(url !== undefined && { url }) },
     android: {
       priority: lane === 'bulk' ? 'normal' : 'high',
-      ...(ttl !== undefined && { ttl }),
-      notification: { tag: delivery },
+      notification: { tag: deliveryId },
+      ...(intent.expiresAt !== undefined && { ttl: Math.min(ttlMaxMs, Math.max(0, intent.expiresAt - now)) }),
+    },
+    apns: {
+      headers: {
+        'apns-collapse-id': deliveryId,
+        'apns-priority': lane === 'bulk' ? '5' : '10',
+        ...(intent.expiresAt !== undefined && { 'apns-expiration': String(Math.ceil(intent.expiresAt / 1000)) }),
+      },
     },
   }
 }
 
-function answerOf(response: SendResponse, now: EpochMs): Answer {
-  if (response.success) return { kind: 'accepted', providerId: response.messageId ?? '' }
-  const error = response.error as { code?: string; httpResponse?: FcmResponse } | undefined
-  if (error?.httpResponse) return fcmAnswer(error.httpResponse, now)
-  // The library found the message bad before it sent it.
-  if (error?.code === 'messaging/invalid-argument' || error?.code === 'messaging/invalid-payload')
-    return { kind: 'messageDead', reason: error.code }
-  return { kind: 'doubt', reason: error?.code ?? 'unknown error' }
+function answerOf({ success, messageId, error }: SendResponse, now: EpochMs): Answer {
+  if (!success) return fcmAnswer(error ?? {}, now)
+  // A 200 that names no message was not FCM's.
+  return messageId ? { kind: 'accepted', providerId: messageId } : { kind: 'doubt', reason: 'no message id' }
 }

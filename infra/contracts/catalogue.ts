@@ -14,7 +14,7 @@ export type EmailContent = { subject: string; html: Html; text: string }
 export type InAppContent = { title: string; body: string; url?: string }
 export type ContentOf = { push: PushContent; sms: SmsContent; email: EmailContent; in_app: InAppContent }
 
-/** What a template sees. It must be a pure function of this. */
+/** What a template sees. It must be a pure function of this: one text for everybody who reads a language. */
 export type TemplateInput<Data> = {
   data: Data
   locale: string

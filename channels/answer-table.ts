@@ -1,0 +1,44 @@
+import type { Answer } from '#contracts/outcome.ts'
+
+/** What one code of a provider means. The code itself becomes the answer's reason. */
+export type Row =
+  | { kind: 'retry'; afterMs: number; maybeSent?: true }
+  | { kind: 'pause'; afterMs: number }
+  | { kind: 'addressDead' | 'messageDead' | 'suppress' | 'config' | 'doubt' }
+/** Every code that a provider may answer a send with. Each provider's file of answers holds one. */
+export type AnswerTable = Readonly<Record<string, Row>>
+
+/** What the provider said beside the code: when to come back, since when an address is dead. */
+export type Said = { afterMs?: number | undefined; asOf?: number | undefined }
+
+/**
+ * The answer to a code. One that the table does not have goes by its HTTP status: what the client did wrong cannot be
+ * mended by trying again, for anything else nobody knows whether it was sent.
+ */
+export function answerTo(
+  { code, status }: { code?: string | undefined; status?: number | undefined },
+  table: AnswerTable,
+  said: Said = {},
+): Answer {
+  const known = [code, `HTTP ${status}`].find(key => key !== undefined && Object.hasOwn(table, key))
+  if (known !== undefined) return answerOf(table[known]!, known, said)
+  const reason = status === undefined ? 'no answer' : `HTTP ${status}`
+  const refused = status !== undefined && status >= 400 && status < 500 && status !== 408
+  return { kind: refused ? 'messageDead' : 'doubt', reason }
+}
+
+function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer {
+  switch (row.kind) {
+    case 'retry':
+      return { ...row, reason, afterMs: Math.max(row.afterMs, afterMs) }
+    case 'pause':
+      return { kind: 'pause', reason, afterMs: afterMs > 0 ? afterMs : row.afterMs }
+    case 'addressDead':
+      return { kind: 'addressDead', reason, ...(asOf !== undefined && { asOf }) }
+    default:
+      return { kind: row.kind, reason }
+  }
+}
+
+/** The same answer for each of many messages. */
+export const forAll = (messages: readonly unknown[], answer: Answer): Answer[] => messages.map(() => answer)

@@ -1,0 +1,143 @@
+import { catalogueOf, type AnyNotificationType } from '#contracts/catalogue.ts'
+import type { Channel, Lane } from '#contracts/channel.ts'
+import { type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { ensurePartitions } from '#db/partitions.ts'
+import { admitIntents } from '#ledger/admit.ts'
+import type { CarriedIntent } from '#ledger/batch.ts'
+import { type ReadyBatch, writeSet } from '#ledger/set.ts'
+import type { Endpoint } from '#preferences/preferences.ts'
+import { manualClock } from '#runtime/clock.ts'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { testDatabase } from '#tests/servers.ts'
+import { deliver, type DeliverDeps } from './deliver.ts'
+import { createPace } from './pace.ts'
+import type { Provider } from './provider.ts'
+
+/** A database, a clock and people, and batches as the router writes them. */
+export async function createWorld(options: { types?: readonly AnyNotificationType[] } = {}) {
+  await using opened = new AsyncDisposableStack()
+  const database = opened.use(await testDatabase())
+  const db = opened.use(await openPostgres({ url: database.url, connectionsMax: 4, name: 'test' }))
+  await migrate(db)
+  const clock = manualClock(Date.now())
+  await ensurePartitions(db, { from: new Date(clock.now() - 86_400_000).toISOString().slice(0, 10), days: 3 })
+  const lines: string[] = []
+  const deps: DeliverDeps = {
+    db,
+    clock,
+    catalogue: catalogueOf('1', options.types ?? [greeting]),
+    providers: new Map(),
+    pace: createPace(),
+    random: () => 0,
+    log: createLog({ role: 'test', write: line => void lines.push(line) }),
+    metrics: createMetrics(),
+  }
+  const running = opened.move()
+  return {
+    db,
+    clock,
+    deps,
+    lines,
+    use: (provider: Provider) =>
+      void (deps.providers as Map<string, Provider>).set(provider.name, running.use(provider)),
+    addPerson: async (id: string, person: { endpoints?: Endpoint[]; locale?: string; choices?: object } = {}) => {
+      const { endpoints = [], locale = null, choices = {} } = person
+      await db.query(
+        `insert into recipients (id, locale, endpoints, choices) values ($1, $2, $3, $4) on conflict (id) do update set
+           locale = excluded.locale, endpoints = excluded.endpoints, choices = excluded.choices`,
+        [id, locale, JSON.stringify(endpoints), JSON.stringify(choices)],
+      )
+    },
+    /** Writes a set whose every delivery is of one channel, and gives its batches. */
+    write: (set: Written) => written(deps, set),
+    deliver: async (batches: readonly ReadyBatch[]) => {
+      for (const { id: batchId, lane, channel } of batches) await deliver({ batchId, lane, channel }, deps)
+    },
+    outcomes: async () => {
+      const rows = await db.query<{ recipient: string; outcome: number | null }>(
+        'select recipient, outcome from deliveries order by recipient, batch_id',
+      )
+      return rows.map(({ recipient, outcome }) => [recipient, outcome] as const)
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+export type Written = {
+  channel: Channel
+  provider: string
+  to: readonly { recipient: string; endpoint: string; key?: string }[]
+  lane?: Lane
+  intent?: Partial<CarriedIntent>
+}
+
+async function written({ db, clock }: DeliverDeps, written: Written): Promise<ReadyBatch[]> {
+  const { channel, provider, to, lane = 'default' } = written
+  const now = clock.now()
+  return db.transaction(async tx => {
+    const set = newId<SetId>()
+    const decided = to.map(({ recipient, endpoint, key = 'k' }) => ({
+      intent: { ...intentOf(key, now), ...written.intent },
+      sensitive: false,
+      recipient: recipient as RecipientId,
+      channel,
+      verdict: { kind: 'deliver' as const, why: { rule: 'default' as const } },
+      endpoints: [{ id: endpoint, provider }],
+    }))
+    const ids = [...new Set(decided.map(one => one.intent.id))]
+    await admitIntents(
+      tx,
+      set,
+      ids.map(id => ({ id, bodyHash: 1n })),
+    )
+    return writeSet(tx, { id: set, lane, origin: 'messages', now, intake: {}, decided, released: 0 })
+  })
+}
+
+const intentOf = (key: string, now: EpochMs): CarriedIntent => ({
+  id: intentId({ producer: 'test', key }),
+  producer: 'test',
+  type: 'test.greeting',
+  category: 'social',
+  catalogue: '1',
+  occurredAt: now,
+  data: { name: key },
+})
+
+const of = (data: never): string => (data as { name: string }).name
+
+/** A type that goes everywhere, in two languages. */
+export const greeting: AnyNotificationType = {
+  type: 'test.greeting',
+  category: 'social',
+  lane: 'default',
+  owner: 'tests',
+  value: 3,
+  schema: { '~standard': { version: 1, vendor: 'test', validate: value => ({ value }) } },
+  deliver: (['push', 'sms', 'email', 'in_app'] as const).map(channel => ({ channel })),
+  templates: {
+    en: {
+      push: ({ data }) => ({ title: 'Hello', body: `Hello ${of(data)}` }),
+      sms: ({ data }) => ({ text: `Hello ${of(data)}` }),
+      email: ({ data }) => ({
+        subject: 'Hello',
+        html: { html: `<p>Hello ${of(data)}</p>` },
+        text: `Hello ${of(data)}`,
+      }),
+      in_app: ({ data }) => ({ title: 'Hello', body: `Hello ${of(data)}` }),
+    },
+    de: {
+      push: ({ data }) => ({ title: 'Hallo', body: `Hallo ${of(data)}` }),
+      sms: ({ data }) => ({ text: `Hallo ${of(data)}` }),
+      email: ({ data }) => ({
+        subject: 'Hallo',
+        html: { html: `<p>Hallo ${of(data)}</p>` },
+        text: `Hallo ${of(data)}`,
+      }),
+      in_app: ({ data }) => ({ title: 'Hallo', body: `Hallo ${of(data)}` }),
+    },
+  },
+}
