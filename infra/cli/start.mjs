@@ -55,7 +55,10 @@ async function cleanInstall() {
   const startedAt = Date.now()
   console.error('carillon: installing dependencies (npm ci), once per lockfile, up to a minute …')
   // No package here needs its install script, and every npm version decides differently whether to run them.
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
+  const all = ['--include=dev', '--include=optional']
+  // The host's Node, which npm would warn about, is not the one that runs the packages.
+  const quiet = ['--no-engine-strict', '--loglevel=error', '--no-audit', '--no-fund']
+  const args = ['ci', '--ignore-scripts', ...all, ...quiet]
   const stdio = ['ignore', 'ignore', 'inherit']
   const cli = process.env.npm_execpath
   const code = /npm-cli\.[cm]?js$/.test(cli ?? '')
