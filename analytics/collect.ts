@@ -22,7 +22,7 @@ export type SinkParts = {
 }
 
 /** `lagMs()`: the age of the oldest pack that is pulled and not stored, 0 when there is none. */
-export type Sink = AsyncDisposable & { lagMs(): number }
+export type Sink = AsyncDisposable & { readonly lagMs: () => number }
 
 /** Packs held at once, stored or not: what an outage of Postgres costs in memory, about 60 MB. Then the pull pauses. */
 const packsHeldMax = 1_000

@@ -18,8 +18,9 @@ export function parseEventPack(bytes: Uint8Array): ParsedPack {
     return malformed('is not JSON in UTF-8')
   }
   if (!isObject(json)) return malformed('is not a JSON object')
+  if (!Number.isInteger(json.v)) return malformed('has no version')
   if (json.v !== 1)
-    return { ok: false, reason: 'unknown', problem: `has version ${String(json.v).slice(0, 20)}, this build reads 1` }
+    return { ok: false, reason: 'unknown', problem: `the pack has version ${json.v as number}, this build reads 1` }
   const problem = problemOf(json) ?? problemOfIntents(json.intents) ?? problemOfWhys(json.whys) ?? problemOfSlots(json)
   return problem === undefined ? { ok: true, pack: json as EventPack } : malformed(problem)
 }
