@@ -16,7 +16,10 @@ export type Endpoint = {
 }
 export type QuietHours = { start: string; end: string }
 /** Category (or `*`) × channel: false is off. `threads`: muted ones and until when. */
-export type Choices = { categories?: Record<string, { [C in Channel]?: boolean }>; threads?: Record<string, EpochMs | true> }
+export type Choices = {
+  categories?: Record<string, { [C in Channel]?: boolean }>
+  threads?: Record<string, EpochMs | true>
+}
 export type Person = {
   id: string
   tenant?: string
@@ -33,7 +36,9 @@ const noChoices: Choices = {}
 
 /** The people of a set, in one statement. Who is not known is a person without settings. */
 export async function readPeople(db: Queryable, ids: readonly string[]): Promise<Map<string, Person>> {
-  const people = new Map<string, Person>(ids.map(id => [id, { id, choices: noChoices, endpoints: [inbox], erased: false }]))
+  const people = new Map<string, Person>(
+    ids.map(id => [id, { id, choices: noChoices, endpoints: [inbox], erased: false }]),
+  )
   if (ids.length === 0) return people
   const rows = await db.query<Row>(
     `select id, tenant, locale, zone, quiet, choices, endpoints, erased_at is not null as erased from recipients where id = any($1::text[])`,
@@ -43,7 +48,16 @@ export async function readPeople(db: Queryable, ids: readonly string[]): Promise
   return people
 }
 
-type Row = { id: string; tenant: string | null; locale: string | null; zone: string | null; quiet: string | null; choices: string | null; endpoints: string | null; erased: boolean }
+type Row = {
+  id: string
+  tenant: string | null
+  locale: string | null
+  zone: string | null
+  quiet: string | null
+  choices: string | null
+  endpoints: string | null
+  erased: boolean
+}
 
 function personOf(row: Row): Person {
   const [start, end] = row.quiet?.split('-') ?? []
@@ -69,14 +83,18 @@ export function mayWe(
   const muted = ask.thread === undefined ? undefined : person.choices.threads?.[ask.thread]
   if (muted !== undefined && (muted === true || muted > (ask.at ?? 0)))
     return { allowed: false, why: { rule: 'muted_thread', value: ask.thread! }, outcome: 'suppressed_mute' }
-  const wish = person.choices.categories?.[ask.category]?.[ask.channel] ?? person.choices.categories?.['*']?.[ask.channel]
+  const wish =
+    person.choices.categories?.[ask.category]?.[ask.channel] ?? person.choices.categories?.['*']?.[ask.channel]
   const value = `${ask.category} by ${ask.channel}`
   if (wish === false) return { allowed: false, why: { rule: 'opted_out', value }, outcome: 'suppressed_preference' }
   return { allowed: true, why: wish ? { rule: 'opted_in', value } : { rule: 'default' } }
 }
 
 /** Where to? The endpoints that may be used. */
-export function whereTo(person: Person, channel: Channel): { endpoints: readonly Endpoint[]; why?: Why; outcome?: 'no_endpoint' | 'suppressed_address' } {
+export function whereTo(
+  person: Person,
+  channel: Channel,
+): { endpoints: readonly Endpoint[]; why?: Why; outcome?: 'no_endpoint' | 'suppressed_address' } {
   const all = person.endpoints.filter(endpoint => endpoint.channel === channel)
   const active = all.filter(endpoint => endpoint.state === 'active')
   if (active.length > 0) return { endpoints: active }
@@ -88,9 +106,13 @@ export function whereTo(person: Person, channel: Channel): { endpoints: readonly
 export const contactRecipient = (contact: Contact): string =>
   `contact:${createHash('sha256').update(JSON.stringify(contact)).digest('base64url').slice(0, 22)}`
 
-export async function keepContacts(db: Queryable, contacts: readonly { contact: Contact; locale?: string }[]): Promise<string[]> {
+export async function keepContacts(
+  db: Queryable,
+  contacts: readonly { contact: Contact; locale?: string }[],
+): Promise<string[]> {
   const rows = contacts.map(({ contact, locale }) => {
-    const [channel, provider, address] = 'email' in contact ? (['email', 'sendgrid', contact.email] as const) : (['sms', 'twilio', contact.phone] as const)
+    const [channel, provider, address] =
+      'email' in contact ? (['email', 'sendgrid', contact.email] as const) : (['sms', 'twilio', contact.phone] as const)
     const endpoint: Endpoint = { id: 'contact', channel, provider, address, state: 'active', since: 0 }
     return { id: contactRecipient(contact), locale: locale ?? null, endpoints: JSON.stringify([endpoint]) }
   })
@@ -118,17 +140,41 @@ export async function audiencePage(
   return rows.map(({ recipient, reason }) => ({ recipient, ...(reason && { reason }) }))
 }
 
+/**
+ * Remembers what was learned about endpoints: dead ones are not used until they are registered again, suppressed ones
+ * never. What a provider says about a time before the last registration (`at` < `since`) changes nothing.
+ */
 export async function markEndpoint(
   db: Queryable,
   marks: readonly { recipient: string; endpoint: string; state: 'dead' | 'suppressed'; reason: string; at: EpochMs }[],
 ): Promise<void> {
-  for (const mark of marks)
-    await db.query(
-      `update recipients set endpoints = (
-         select json_agg(case when e->>'id' = $2 then e || jsonb_build_object('state', $3::text) else e end)::text from jsonb_array_elements(endpoints::jsonb) e)
-       where id = $1 and endpoints is not null`,
-      [mark.recipient, mark.endpoint, mark.state],
-    )
+  const values = [
+    marks.map(mark => mark.recipient),
+    marks.map(mark => mark.endpoint),
+    marks.map(mark => mark.state),
+    marks.map(mark => mark.at),
+    marks.map(mark => mark.reason),
+  ]
+  await db.query(
+    `with mark as (
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[]) as m(recipient, endpoint, state, at, reason)),
+     person as (
+       select id, endpoints from recipients where id in (select recipient from mark) and endpoints is not null order by id for update),
+     marked as (
+       update recipients r set endpoints = (
+         select json_agg(case when m.state is not null then e || jsonb_build_object('state', m.state) else e end order by n)::text
+         from jsonb_array_elements(p.endpoints::jsonb) with ordinality as x(e, n)
+         left join mark m on m.recipient = p.id and m.endpoint = e->>'id' and (m.state = 'suppressed' or (e->>'since')::float8 < m.at))
+       from person p where r.id = p.id),
+     refused as (
+       insert into suppressions (hash, channel, reason, source, at)
+       select distinct on (a.hash, a.channel) a.hash, a.channel, m.reason, 'provider', to_timestamp(m.at / 1000.0)
+       from mark m join addresses a on a.recipient = m.recipient and a.endpoint = m.endpoint where m.state = 'suppressed'
+       order by a.hash, a.channel on conflict do nothing)
+     insert into consent_log (at, recipient, kind, endpoint, wish, source)
+     select to_timestamp(at / 1000.0), recipient, 'suppression', endpoint, false, 'provider' from mark where state = 'suppressed'`,
+    values,
+  )
 }
 
 export function quietUntil(ask: { quiet: QuietHours; zone: string; at: EpochMs }): EpochMs | undefined {
@@ -144,4 +190,3 @@ export function quietUntil(ask: { quiet: QuietHours; zone: string; at: EpochMs }
   const day = wraps && afterStart ? at.toPlainDate().add({ days: 1 }) : at.toPlainDate()
   return day.toZonedDateTime({ timeZone: ask.zone, plainTime: end }).epochMilliseconds
 }
-
