@@ -65,6 +65,7 @@ export async function refuseMessages(tx: Queryable, refused: readonly RefusedMes
           one.intentId ?? null,
           one.producer ?? null,
           one.type ?? null,
+          one.catalogue ?? null,
         ],
         one.problems.join('; ').replaceAll('\0', '').slice(0, problemsBytesMax),
         one.message ?? null,
