@@ -22,6 +22,8 @@ const headersLimitMs = 10_000
 /** A connection on which nothing moves is closed; longer than the idle time of common load balancers (60 s). */
 const idleLimitMs = 75_000
 const readinessLimitMs = 5_000
+/** A name has 200 characters, each up to nine in a path. */
+const paramLengthMax = 1_800
 
 /**
  * An HTTP server, not listening yet. Every error is `application/problem+json` (RFC 9457): invalid input with all its
@@ -34,6 +36,7 @@ export function createHttp(options: { log: Log; metrics: Metrics; bodyLimitBytes
     sendProblem(reply, problemOf(error, request, log))
   const app: FastifyInstance = fastify({
     bodyLimit: bodyLimitBytes,
+    routerOptions: { maxParamLength: paramLengthMax },
     requestTimeout: requestLimitMs,
     handlerTimeout: handlerLimitMs,
     connectionTimeout: idleLimitMs,

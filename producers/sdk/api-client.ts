@@ -16,14 +16,20 @@ export type Member = string | { id: string; reason?: string }
 /** A team's own list of members: pages in order of id (by UTF-8 bytes), from behind `after` on; an empty page ends it. */
 export type MembershipSource = (after: string | undefined) => Promise<readonly Member[]>
 
-/** Where an intent is. `outcomes` counts deliveries and refusals by outcome, `open` what is still under way. */
+/** Where an intent is. `unknown`: no router has seen it yet, or it was never stored. */
 export type IntentStatus = {
   intentId: string
-  state: 'unknown' | 'refused' | 'expired' | 'accepted' | 'settled'
+  state: 'unknown' | 'parked' | 'refused' | 'accepted' | 'settled' | 'expired'
+  /** Why it was refused or is parked. */
   reason?: string
+  /** Deliveries and refusals by outcome. */
   outcomes: Record<string, number>
+  /** Decisions that wait: scheduled, quiet hours. */
   held: number
+  /** Deliveries under way. */
   open: number
+  /** An audience is still being read. */
+  expanding: boolean
 }
 
 export type Api = {

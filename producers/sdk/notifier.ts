@@ -1,13 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { type IntentId, isName } from '#contracts/ids.ts'
-import type { Intent } from '#contracts/intent.ts'
 import { type Api, apiClient, type ApiOptions } from './api-client.ts'
 import { type Ask, ask, type NotifyOptions } from './ask.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { NotificationOf } from './define-notification.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 import { type MadeIntent, makeIntent } from './make-intent.ts'
+import { type PublisherLogLine, publisherLogLine } from './publisher-log.ts'
 import { openPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
 
 export type NotifierOptions = {
@@ -21,9 +21,6 @@ export type NotifierOptions = {
   /** Told of every stored intent: what an audit compares the pipeline with. Must not throw. */
   publisherLog?: (line: PublisherLogLine) => void
 }
-
-/** What the producer knows it has published: whom it named (ids, the actor left out), never data or addresses. */
-export type PublisherLogLine = { intent: IntentId; recipients: string[]; audiences: string[]; contacts: number }
 
 export type Notified = { intentId: IntentId }
 
@@ -67,7 +64,7 @@ export function notifierOver(
   const store = async ({ intent, bytes }: MadeIntent, orderingKey: string | undefined): Promise<Notified> => {
     const attributes = { type: intent.type, lane: intent.lane, producer }
     await publisher.publish({ lane: intent.lane, bytes, attributes, ...(orderingKey !== undefined && { orderingKey }) })
-    publisherLog?.(logLineOf(intent))
+    publisherLog?.(publisherLogLine(intent))
     return { intentId: intent.id }
   }
   const close = async (): Promise<void> => publisher[Symbol.asyncDispose]()
@@ -102,14 +99,4 @@ async function storeAll(
   named.keys = failures.map(({ key }) => key)
   named.cause = worst.cause
   throw named
-}
-
-function logLineOf({ id, to, actor }: Intent): PublisherLogLine {
-  const line: PublisherLogLine = { intent: id, recipients: [], audiences: [], contacts: 0 }
-  for (const one of to) {
-    if (one.kind === 'audience') line.audiences.push(one.audience)
-    else if (one.kind === 'contact') line.contacts++
-    else if (one.id !== actor) line.recipients.push(one.id)
-  }
-  return line
 }

@@ -172,15 +172,22 @@ async function publishLot({ connection, topic, lot }: { connection: Connection; 
 // Status codes of gRPC (https://grpc.io/docs/guides/status-codes/) that only a server gives that has stored nothing:
 // INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED.
 const refusals = new Set([3, 5, 7, 9, 11, 12, 16])
+const deadlineExceeded = 4
 const resourceExhausted = 8
 const unavailable = 14
+// How grpc-js says that a call ended before it was given to a connection; its codes alone do not tell.
+const neverSent = /No connection established|Name resolution failed|ECONNREFUSED/
+const waitedOnly = /waiting for (LB pick|name resolution|metadata filters)/i
+const sentBefore = /previous attempts/
 
 function failureOf(error: unknown): 'refused' | 'not stored' | 'maybe stored' {
   const { code, message } = error as { code?: unknown; message?: unknown }
   if (typeof code === 'number' && refusals.has(code)) return 'refused'
   if (error instanceof NoCredentials || code === resourceExhausted) return 'not stored'
-  const neverSent = /No connection established|Name resolution failed|ECONNREFUSED/
-  if (code === unavailable && neverSent.test(String(message))) return 'not stored'
+  const text = String(message)
+  if (sentBefore.test(text)) return 'maybe stored'
+  if (code === unavailable && neverSent.test(text)) return 'not stored'
+  if (code === deadlineExceeded && waitedOnly.test(text)) return 'not stored'
   return 'maybe stored'
 }
 
@@ -211,7 +218,8 @@ function connectionTo({ projectId, emulator }: { projectId: string; emulator: st
   }
   return {
     async publish(request, timeoutMs) {
-      await (await client()).publish(request, { timeout: timeoutMs, retry: null })
+      const opened = await inTime(client(), timeoutMs)
+      await opened.publish(request, { timeout: timeoutMs, retry: null })
     },
     async close() {
       await opening?.then(
@@ -219,5 +227,17 @@ function connectionTo({ projectId, emulator }: { projectId: string; emulator: st
         () => {},
       )
     },
+  }
+}
+
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const limit = new AbortController()
+  const late = sleep(ms, undefined, { signal: limit.signal }).then(() => {
+    throw new NoCredentials(`no credentials for Google Cloud Pub/Sub within ${Math.round(ms)} ms`)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    limit.abort()
   }
 }

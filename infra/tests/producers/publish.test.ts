@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import net, { type AddressInfo, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { lanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
@@ -14,6 +12,7 @@ import { NotStoredError, UnknownError } from '#producers/sdk/errors.ts'
 import { createNotifier } from '#producers/sdk/notifier.ts'
 import { openPubSub, type PubSubPort, type PulledMessage } from '#runtime/pubsub.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { startProxy } from './proxy.ts'
 
 const prefix = 'carillon-test'
 const projectId = 'carillon-test'
@@ -127,33 +126,12 @@ test('a server that stays away, or has no such topic, has surely stored nothing'
   assert.ok(performance.now() - started < 5000, 'a topic that is missing is not waited for')
 })
 
-/** Passes bytes on until told to keep the server's answers to itself. */
-async function muffledProxy(to: number) {
-  let muffled = false
-  const sockets = new Set<Socket>()
-  const proxy = net.createServer(client => {
-    const server = net.connect(to, '127.0.0.1')
-    for (const socket of [client, server]) sockets.add(socket.on('error', () => {}))
-    client.pipe(server)
-    server.on('data', chunk => void (muffled || client.write(chunk)))
-  })
-  await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  return {
-    address: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    muffle: (yes: boolean) => void (muffled = yes),
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy()
-      proxy.close()
-    },
-  }
-}
-
 test('when the answer is lost, nobody knows: the same key again is the same intent', async () => {
   await using world = await setup()
-  await using proxy = await muffledProxy(world.server.port)
-  const notifier = notifierAt(proxy.address, 500)
+  await using proxy = await startProxy(world.server.port)
+  const notifier = notifierAt(`127.0.0.1:${proxy.port}`, 500)
   await notifier.notify(commentCreated, { to: ['u1'], data, key: 'before' })
-  proxy.muffle(true)
+  proxy.muffle()
   await assert.rejects(notifier.notify(commentCreated, { to: ['u1'], data, key: 'k1' }), (error: UnknownError) => {
     assert.ok(error instanceof UnknownError)
     assert.deepEqual(error.keys, ['k1'])

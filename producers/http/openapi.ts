@@ -1,0 +1,170 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import { intentBytesMax, intentToMax } from '#contracts/intent.ts'
+import { outcomes } from '#contracts/outcome.ts'
+
+/** A document of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), as far as this API uses it. */
+export type OpenApi = {
+  openapi: '3.1.1'
+  info: { title: string; version: string; description: string }
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, object> }
+  security: Record<string, string[]>[]
+}
+export type Operation = {
+  operationId: string
+  summary: string
+  description: string
+  parameters?: { name: string; in: 'path' | 'header'; required?: boolean; description: string; schema: Schema }[]
+  requestBody?: { required: true; content: Record<string, { schema: Schema }> }
+  responses: Record<string, Answer>
+}
+type Answer = { description: string; content: Record<string, { schema: Schema }> }
+export type Schema = Record<string, unknown>
+
+/** The one description of the API: the document is served as it is, the page is made from it. */
+export function openapiOf(catalogue: Catalogue): OpenApi {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Carillon intents',
+      version: catalogue.version,
+      description:
+        'State an intent once; it reaches the right people on the right channels, and accounts for every one.',
+    },
+    paths: { '/v1/intents': { post: postIntent }, '/v1/intents/{key}/status': { get: getStatus } },
+    components: {
+      schemas: schemasOf(catalogue),
+      securitySchemes: { producerToken: { type: 'http', scheme: 'bearer', description: 'Says who the producer is.' } },
+    },
+    security: [{ producerToken: [] }],
+  }
+}
+
+const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
+const answer = (description: string, schema: string): Answer => ({
+  description,
+  content: { 'application/json': { schema: ref(schema) } },
+})
+const refused = (description: string): Answer => ({
+  description,
+  content: { 'application/problem+json': { schema: ref('Problem') } },
+})
+const refusals = {
+  '401': refused('No token, or one that is not known.'),
+  '503': refused('Not stored, or nobody knows. Send it again with the same key after Retry-After seconds.'),
+}
+
+const postIntent: Operation = {
+  operationId: 'postIntent',
+  summary: 'State an intent',
+  description:
+    'Answers 202 when the intent is stored. The same key again is the same intent and notifies nobody twice.',
+  parameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      description: 'The key of the intent, if it is not in the body. If it is in both, they must agree.',
+      schema: { type: 'string' },
+    },
+  ],
+  requestBody: { required: true, content: { 'application/json': { schema: ref('Intent') } } },
+  responses: {
+    '202': answer('Stored.', 'Accepted'),
+    '400': refused('Not a JSON object.'),
+    '403': refused('The token does not allow this type.'),
+    '413': refused(`Longer than ${intentBytesMax} bytes.`),
+    '415': refused('Not JSON.'),
+    '422': refused('Refused, with every problem; or the key was used for another intent.'),
+    ...refusals,
+  },
+}
+
+const getStatus: Operation = {
+  operationId: 'getIntentStatus',
+  summary: 'Ask what became of an intent',
+  description: 'Only of the intents of the token’s producer. Changes nothing.',
+  parameters: [
+    { name: 'key', in: 'path', required: true, description: 'The key of the intent.', schema: { type: 'string' } },
+  ],
+  responses: { '200': answer('What is known.', 'Status'), '404': refused('Not a key.'), ...refusals },
+}
+
+const name: Schema = { type: 'string', minLength: 1, maxLength: 200 }
+const instant: Schema = {
+  oneOf: [
+    { type: 'string', format: 'date-time' },
+    { type: 'integer', description: 'Milliseconds since 1970.' },
+  ],
+}
+const object = (properties: Record<string, Schema>, required: readonly string[]): Schema => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+})
+
+const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
+  Intent: object(
+    {
+      type: { enum: [...catalogue.types.keys()], description: 'A notification type of the catalogue.' },
+      to: { type: 'array', minItems: 1, maxItems: intentToMax, items: ref('Recipient') },
+      data: { type: 'object', description: 'As the schema of the type has it.' },
+      key: { ...name, description: 'Idempotency key: derive it from what happened, never randomly.' },
+      actor: { ...name, description: 'Who did it: is not notified of it.' },
+      tenant: name,
+      thread: name,
+      expiresIn: { type: 'string', pattern: '^\\d+(\\.\\d+)?[smhd]$', description: 'Worthless after that time: 10m.' },
+      sendAt: { ...instant, description: 'Not before.' },
+      occurredAt: { ...instant, description: 'When it happened. Default: now.' },
+      orderingKey: { ...name, description: 'Intents with the same one are routed in the order they were stored in.' },
+    },
+    ['type', 'to', 'data'],
+  ),
+  Recipient: {
+    oneOf: [
+      { ...name, description: 'A person’s id.' },
+      object({ id: name, reason: name }, ['id']),
+      object({ audience: name, reason: name }, ['audience']),
+      object({ contact: ref('Contact'), locale: name, reason: name }, ['contact']),
+    ],
+  },
+  Contact: {
+    oneOf: [
+      object({ email: { type: 'string', format: 'email' } }, ['email']),
+      object({ phone: { type: 'string', pattern: '^\\+[1-9]\\d{6,14}$' } }, ['phone']),
+    ],
+  },
+  Accepted: object({ intentId: { type: 'string', format: 'uuid' }, statusUrl: { type: 'string' } }, [
+    'intentId',
+    'statusUrl',
+  ]),
+  Status: object(
+    {
+      intentId: { type: 'string', format: 'uuid' },
+      state: { enum: ['unknown', 'parked', 'refused', 'accepted', 'settled', 'expired'] },
+      reason: { type: 'string', description: 'Why it was refused or is parked.' },
+      outcomes: {
+        type: 'object',
+        description: 'Deliveries and refusals by outcome.',
+        propertyNames: { enum: outcomes.filter(outcome => outcome !== 'moved') },
+        additionalProperties: { type: 'integer' },
+      },
+      held: { type: 'integer', description: 'Decisions that wait: scheduled, quiet hours.' },
+      open: { type: 'integer', description: 'Deliveries under way.' },
+      expanding: { type: 'boolean', description: 'An audience is still being read.' },
+    },
+    ['intentId', 'state', 'outcomes', 'held', 'open', 'expanding'],
+  ),
+  Problem: {
+    type: 'object',
+    description: 'RFC 9457.',
+    properties: {
+      type: { type: 'string' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      detail: { type: 'string' },
+      errors: { type: 'array', items: object({ detail: { type: 'string' }, pointer: { type: 'string' } }, ['detail']) },
+    },
+    required: ['type', 'title', 'status'],
+  },
+})
