@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { localCredentials } from '#local/credentials.ts'
+import type { LocalCredentials } from '#local/credentials.ts'
+import type { LoggedRequest } from './request-log.ts'
+import { startSimulators } from './server.ts'
+import type { Simulators } from './server.ts'
+
+const waitMs = 5000
+
+/** Simulators of their own for one test, with credentials that all tests of the process share. */
+export async function setup(options: { logFile?: string; keepRequests?: number } = {}) {
+  const credentials = await sharedCredentials()
+  const simulators = await startSimulators({ credentials, ...options })
+  return { ...simulators, credentials, lines: linesOf(simulators), logged: loggedBy(simulators) }
+}
+
+let shared: Promise<LocalCredentials> | undefined
+function sharedCredentials(): Promise<LocalCredentials> {
+  shared ??= (async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'carillon-credentials-'))
+    process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+    return localCredentials(dir)
+  })()
+  return shared
+}
+
+/** A folder that goes with the test. */
+export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'carillon-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** The provider's lines without what differs from run to run. */
+const linesOf = (simulators: Simulators) => (provider: LoggedRequest['provider']) =>
+  simulators.log.entries().filter(line => line.provider === provider)
+
+/** Waits until an address is in the log. */
+const loggedBy = (simulators: Simulators) => async (address: string) => {
+  const end = Date.now() + waitMs
+  while (!simulators.log.entries().some(line => line.address === address)) {
+    if (Date.now() > end) throw new Error(`no request to ${address} within ${waitMs} ms`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto'
+import type { LocalCredentials } from '#local/credentials.ts'
+import { refusal, settle, verdict } from './answers.ts'
+import type { Details, ProviderAnswers } from './answers.ts'
+import type { Exchange, Reply } from './exchange.ts'
+import type { MessageLine, RequestLog } from './request-log.ts'
+import type { Script } from './script.ts'
+
+/** Twilio's message creation (https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource). */
+export function serveTwilio(deps: { credentials: LocalCredentials; script: Script; log: RequestLog }) {
+  const { credentials, script, log } = deps
+  const { accountSid, authToken } = credentials.twilio
+  const path = `/2010-04-01/Accounts/${accountSid}/Messages.json`
+  const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`
+
+  return (exchange: Exchange): void => {
+    const form = new URLSearchParams(exchange.tooLarge ? '' : exchange.body.toString())
+    const record = { lines: [lineOf(form)], log }
+    const no = (code: TwilioAnswer) => settle(exchange, refusal(code, twilioAnswers[code]({ index: 0 })), record)
+    if (exchange.headers.authorization !== authorization) return no('20003')
+    if (exchange.path !== path || exchange.method !== 'POST') return no('20404')
+    const fault = faultOf(form)
+    if (fault !== undefined) return no(fault)
+    const decision = script.decide('twilio', [record.lines[0]!.address])
+    const ok = () => created(form, accountSid)
+    settle(exchange, verdict(decision, { answers: twilioAnswers, ok, failure }), record)
+  }
+}
+
+const contentType = { 'content-type': 'application/json' }
+
+const codes = {
+  '20003': [401, 'Authenticate'],
+  '20005': [403, 'Account not active'],
+  '20404': [404, 'The requested resource was not found'],
+  '20429': [429, 'Too Many Requests'],
+  '21211': [400, "Invalid 'To' Phone Number"],
+  '21212': [400, "Invalid 'From' Number"],
+  '21214': [400, "'To' phone number cannot be reached"],
+  '21217': [400, 'Phone number does not appear to be valid'],
+  '21408': [400, 'Permission to send an SMS has not been enabled for the region indicated by the To number'],
+  '21602': [400, 'Message body is required.'],
+  '21603': [400, "A 'From' phone number is required."],
+  '21604': [400, "A 'To' phone number is required."],
+  '21606': [400, "The 'From' phone number provided is not a valid, message-capable Twilio phone number."],
+  '21608': [400, 'The number is unverified. Trial accounts cannot send messages to unverified numbers.'],
+  '21609': [400, "The 'StatusCallback' URL is not a valid URL."],
+  '21610': [400, 'Attempt to send to unsubscribed recipient'],
+  '21611': [400, "This 'From' number has exceeded the maximum number of queued messages"],
+  '21612': [400, "The 'To' phone number is not currently reachable using the 'From' phone number"],
+  '21614': [400, "'To' number is not a valid mobile number"],
+  '21617': [400, 'The concatenated message body exceeds the 1600 character limit'],
+  internal: [500, 'An internal server error has occurred'],
+  unavailable: [503, 'Service unavailable'],
+} as const
+export type TwilioAnswer = keyof typeof codes
+
+/** The codes of https://www.twilio.com/docs/api/errors that a creation can answer at once, by number. */
+export const twilioAnswers = Object.fromEntries(
+  Object.entries(codes).map(([name, [status, message]]) => [name, answerOf({ name, status, message })]),
+) as Record<TwilioAnswer, ProviderAnswers[string]>
+
+function answerOf({ name, status, message }: { name: string; status: number; message: string }) {
+  const code = /^\d+$/.test(name) ? Number(name) : 20500
+  const body = JSON.stringify({ code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status })
+  return ({ retryAfterSeconds }: Details): Reply => ({
+    status,
+    headers:
+      retryAfterSeconds === undefined ? contentType : { ...contentType, 'retry-after': String(retryAfterSeconds) },
+    body,
+  })
+}
+
+const failure = twilioAnswers.internal({ index: 0 })
+
+/** The callback's address carries our ids: `a` the attempt, `d` the delivery. */
+function lineOf(form: URLSearchParams): MessageLine {
+  const callback = form.get('StatusCallback') ?? ''
+  const query = new URLSearchParams(callback.slice(callback.indexOf('?') + 1))
+  return {
+    provider: 'twilio',
+    address: form.get('To') ?? '',
+    deliveryId: query.get('d') ?? undefined,
+    attemptId: query.get('a') ?? undefined,
+  }
+}
+
+const bodyCharactersMax = 1600
+const phoneNumber = /^\+[1-9]\d{6,14}$/
+/** A sender may be a number, a short code, or a name of up to 11 characters. */
+const senderPattern = /^(\+[1-9]\d{6,14}|\d{3,8}|[A-Za-z0-9 ]{1,11})$/
+
+function faultOf(form: URLSearchParams): TwilioAnswer | undefined {
+  const to = form.get('To')
+  if (!to) return '21604'
+  if (!phoneNumber.test(to)) return '21211'
+  const from = form.get('From')
+  if (!from && !form.get('MessagingServiceSid')) return '21603'
+  if (from && !senderPattern.test(from)) return '21212'
+  const body = form.get('Body')
+  if (!body && !form.has('MediaUrl') && !form.has('ContentSid')) return '21602'
+  if (body !== null && body.length > bodyCharactersMax) return '21617'
+  const callback = form.get('StatusCallback')
+  return callback !== null && !URL.canParse(callback) ? '21609' : undefined
+}
+
+function created(form: URLSearchParams, accountSid: string): Reply {
+  const sid = `SM${randomBytes(16).toString('hex')}`
+  const date = new Date().toUTCString()
+  const message = {
+    account_sid: accountSid,
+    api_version: '2010-04-01',
+    body: form.get('Body') ?? '',
+    date_created: date,
+    date_sent: null,
+    date_updated: date,
+    direction: 'outbound-api',
+    error_code: null,
+    error_message: null,
+    from: form.get('From'),
+    messaging_service_sid: form.get('MessagingServiceSid'),
+    num_media: '0',
+    num_segments: '1',
+    price: null,
+    price_unit: 'USD',
+    sid,
+    to: form.get('To'),
+    // A messaging service picks the sender later.
+    status: form.has('MessagingServiceSid') ? 'accepted' : 'queued',
+    subresource_uris: { media: `/2010-04-01/Accounts/${accountSid}/Messages/${sid}/Media.json` },
+    uri: `/2010-04-01/Accounts/${accountSid}/Messages/${sid}.json`,
+  }
+  return { status: 201, headers: contentType, body: JSON.stringify(message) }
+}
