@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { cert, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Message, type SendResponse } from 'firebase-admin/messaging'
 import { type EpochMs, newId } from '#contracts/ids.ts'
@@ -22,10 +21,7 @@ const ttlMaxMs = 28 * 24 * 3_600_000
  * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
 export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
-  const app = initializeApp(
-    { credential: cert(JSON.parse(readFileSync(serviceAccountFile, 'utf8')) as object) },
-    newId(),
-  )
+  const app = initializeApp({ credential: cert(serviceAccountFile) }, newId())
   const messaging = getMessaging(app)
   return {
     name: 'fcm',

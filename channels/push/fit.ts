@@ -1,7 +1,7 @@
 import type { PushContent } from '#contracts/catalogue.ts'
 
-/** FCM and APNs take 4,096 bytes of payload as JSON; field names, ids and the app's own parts need the rest. */
-const textBytesMax = 3_600
+/** FCM and APNs take 4,096 bytes of payload as JSON; field names, ids, the type and a long thread need the rest. */
+const textBytesMax = 3_000
 /** A title shall leave room for a body. */
 const titleBytesMax = 1_000
 /** JSON writes one UTF-16 unit in at most six bytes (`\u0000`), so shorter texts need no measuring. */

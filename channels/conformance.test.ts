@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict'
+import { afterEach, describe, test } from 'node:test'
+import { type ContentOf } from '#contracts/catalogue.ts'
+import type { Channel } from '#contracts/channel.ts'
+import { attemptId, type BatchId, deliveryId, intentId, newId, type RecipientId } from '#contracts/ids.ts'
+import type { Answer, AnswerKind } from '#contracts/outcome.ts'
+import { redirectGoogleApis } from '#local/redirect.ts'
+import { apnsAnswers as apnsScript } from '#local/simulators/apns.ts'
+import { commonAnswers, type ProviderName } from '#local/simulators/answers.ts'
+import { fcmAnswers as fcmScript } from '#local/simulators/fcm.ts'
+import { parseRule } from '#local/simulators/control.ts'
+import { sendgridAnswers as sendgridScript } from '#local/simulators/sendgrid.ts'
+import { setup } from '#local/simulators/test-setup.ts'
+import { twilioAnswers as twilioScript } from '#local/simulators/twilio.ts'
+import { sendgridProvider } from './email/sendgrid.ts'
+import type { OutMessage, Provider } from './provider.ts'
+import { apnsIdOf, apnsProvider } from './push/apns.ts'
+import { fcmProvider } from './push/fcm.ts'
+import { twilioProvider } from './sms/twilio.ts'
+
+type Simulators = Awaited<ReturnType<typeof setup>>
+type Subject = {
+  name: ProviderName
+  channel: Channel
+  address: (n: number) => string
+  open: (simulators: Simulators) => Provider
+  /** What the simulator's log names a message by. */
+  logged: (message: OutMessage) => { deliveryId?: string; attemptId?: string }
+  script: Readonly<Record<string, unknown>>
+  /** What each of its answers means, written down once more from the providers' documentation. */
+  expected: Readonly<Record<string, AnswerKind>>
+}
+
+const content: ContentOf = {
+  push: { title: 'Secret title', body: 'Secret body' },
+  sms: { text: 'Secret body' },
+  email: { subject: 'Secret title', html: { html: '<p>Secret body</p>' }, text: 'Secret body' },
+  in_app: { title: 'Secret title', body: 'Secret body' },
+}
+const local = (port: number) => `http://127.0.0.1:${port}`
+const all = (kind: AnswerKind, names: string) => Object.fromEntries(names.split(' ').map(name => [name, kind]))
+
+let undo = () => {}
+afterEach(() => undo())
+
+const subjects: readonly Subject[] = [
+  {
+    name: 'fcm',
+    channel: 'push',
+    address: n => `token-${n}`,
+    open: ({ credentials, ports }) => {
+      undo()
+      undo = redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
+      return fcmProvider(credentials.fcm)
+    },
+    logged: ({ deliveryId }) => ({ deliveryId }),
+    script: fcmScript,
+    expected: {
+      ...all('addressDead', 'invalidToken senderMismatch unregistered'),
+      ...all('config', 'thirdPartyAuth unauthenticated permissionDenied wrongProject'),
+      ...all('retry', 'deviceQuota internal unavailable acceptThen500'),
+      ...all('doubt', 'garbage'),
+      invalidArgument: 'messageDead',
+      quota: 'pause',
+    },
+  },
+  {
+    name: 'apns',
+    channel: 'push',
+    address: n => n.toString(16).padStart(64, '0'),
+    open: ({ credentials: { apns, caFile }, ports }) =>
+      apnsProvider({
+        ...apns,
+        production: false,
+        server: { host: '127.0.0.1', port: ports.apns, caFile },
+      }),
+    logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId: apnsIdOf(attemptId) }),
+    script: apnsScript,
+    expected: {
+      ...all('addressDead', 'BadDeviceToken Unregistered ExpiredToken'),
+      ...all(
+        'messageDead',
+        'BadCollapseId BadExpirationDate BadMessageId BadPriority InvalidPushType DuplicateHeaders',
+      ),
+      ...all('messageDead', 'PayloadEmpty PayloadTooLarge MissingDeviceToken BadPath MethodNotAllowed'),
+      ...all('config', 'BadTopic MissingTopic TopicDisallowed DeviceTokenNotForTopic InvalidProviderToken'),
+      ...all('config', 'MissingProviderToken BadCertificate BadCertificateEnvironment Forbidden UnrelatedKeyIdInToken'),
+      ...all('config', 'BadEnvironmentKeyIdInToken BadEnvironmentKeyInToken'),
+      ...all(
+        'retry',
+        'IdleTimeout ExpiredProviderToken TooManyRequests InternalServerError ServiceUnavailable Shutdown',
+      ),
+      TooManyProviderTokenUpdates: 'pause',
+      acceptThen500: 'retry',
+      garbage: 'doubt',
+    },
+  },
+  {
+    name: 'sendgrid',
+    channel: 'email',
+    address: n => `u${n}@carillon.test`,
+    open: ({ credentials, ports }) =>
+      sendgridProvider({
+        apiKey: credentials.sendgrid.apiKey,
+        from: 'notify@carillon.test',
+        baseUrl: `${local(ports.sendgrid)}/`,
+      }),
+    logged: ({ attemptId }) => ({ attemptId }),
+    script: sendgridScript,
+    expected: {
+      ...all('messageDead', 'badRequest badPersonalization tooLarge'),
+      ...all('config', 'unauthorized forbidden notFound methodNotAllowed unsupportedMediaType'),
+      ...all('doubt', 'internal unavailable acceptThen500'),
+      // It says 202 and gives a message id: the body is of no interest.
+      tooManyRequests: 'pause',
+      garbage: 'accepted',
+    },
+  },
+  {
+    name: 'twilio',
+    channel: 'sms',
+    address: n => `+1202555${String(n).padStart(4, '0')}`,
+    open: ({ credentials: { twilio }, ports }) =>
+      twilioProvider({
+        ...twilio,
+        baseUrl: local(ports.twilio),
+        callback: { url: 'https://carillon.test/receipts/twilio', secret: 'signing secret' },
+      }),
+    logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId }),
+    script: twilioScript,
+    expected: {
+      ...all('addressDead', '21211 21214 21217 21614'),
+      ...all('messageDead', '21408 21602 21604 21609 21612 21617'),
+      ...all('config', '21212 21603 21606 21608 20003 20005 20404'),
+      ...all('doubt', 'internal unavailable acceptThen500 garbage'),
+      21610: 'suppress',
+      21611: 'pause',
+      20429: 'pause',
+    },
+  },
+]
+
+const anyway = {
+  ...all('accepted', 'accept slow'),
+  ...all('doubt', 'hang resetBefore resetAfter goaway html502'),
+} as Record<string, AnswerKind>
+
+const batch = newId<BatchId>()
+function messageTo(subject: Subject, n: number, text = content[subject.channel]): OutMessage {
+  const id = intentId({ producer: 'test', key: 'k' })
+  const recipient = `u${n}` as RecipientId
+  return {
+    place: n,
+    recipient,
+    content: text,
+    endpoint: {
+      id: 'e',
+      channel: subject.channel,
+      provider: subject.name,
+      since: 0,
+      state: 'active',
+      address: subject.address(n),
+    },
+    intent: {
+      id,
+      producer: 'test',
+      type: 'test.greeting',
+      category: 'social',
+      catalogue: '1',
+      occurredAt: Date.now(),
+      expiresAt: Date.now() + 3_600_000,
+      thread: 't1',
+      data: {},
+    },
+    deliveryId: deliveryId({ intent: id, recipient, endpoint: 'e' }),
+    attemptId: attemptId({ batch, slot: n }),
+  }
+}
+
+/** Nothing that a person or an operator must not read in a log. */
+function assertHarmless(answers: readonly Answer[], messages: readonly OutMessage[], { credentials }: Simulators) {
+  const secrets = [credentials.sendgrid.apiKey, credentials.twilio.authToken, credentials.twilio.accountSid, 'Secret']
+  const said = JSON.stringify(answers.map(answer => ('reason' in answer ? answer.reason : '')))
+  for (const text of [...secrets, ...messages.map(message => message.endpoint.address)])
+    assert.ok(!said.includes(text), `an answer's reason tells "${text}": ${said}`)
+}
+
+const send = (provider: Provider, messages: OutMessage[], deadlineMs = 5000) =>
+  provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs })
+
+for (const subject of subjects)
+  describe(subject.name, () => {
+    test('takes messages, each with its own ids, and answers in their order', async () => {
+      await using simulators = await setup()
+      await using provider = subject.open(simulators)
+      const messages = Array.from({ length: Math.min(5, provider.callSizeMax) }, (_, n) => messageTo(subject, n + 1))
+      const answers = await send(provider, messages)
+      assert.deepEqual(
+        answers.map(({ kind }) => kind),
+        messages.map(() => 'accepted'),
+      )
+      for (const message of messages) {
+        const line = simulators.lines(subject.name).find(({ address }) => address === message.endpoint.address)!
+        const named = subject.logged(message)
+        assert.deepEqual({ ...named, ...line }, { ...line, ...named }, 'the log names delivery and attempt')
+      }
+    })
+
+    test('gives every answer of its provider one meaning, and tells nobody whose it was', async () => {
+      const expected: Record<string, AnswerKind> = { ...anyway, ...subject.expected }
+      for (const name of [...commonAnswers, ...Object.keys(subject.script)])
+        assert.ok(name in expected, `${name} has a meaning`)
+      for (const [answer, kind] of Object.entries(expected)) {
+        await using simulators = await setup()
+        await using provider = subject.open(simulators)
+        const target = messageTo(subject, 666)
+        const address = target.endpoint.address
+        // More than 60 s: firebase-admin does not wait for it.
+        simulators.script.set(
+          parseRule({ provider: subject.name, address, answer, ms: answer === 'slow' ? 50 : 0, retryAfterSeconds: 61 }),
+        )
+        const beside = provider.callSizeMax > 1 ? [messageTo(subject, 1)] : []
+        const messages = [target, ...beside]
+        const answers = await send(provider, messages, answer === 'hang' ? 300 : 10_000)
+        assert.equal(answers.length, messages.length)
+        assert.equal(answers[0]!.kind, kind, answer)
+        if (kind === 'pause') assert.ok((answers[0] as { afterMs: number }).afterMs >= 2_000, answer)
+        assertHarmless(answers, messages, simulators)
+      }
+    })
+
+    test('comes back at its deadline, whatever the provider does', async () => {
+      await using simulators = await setup()
+      await using provider = subject.open(simulators)
+      simulators.script.set(parseRule({ provider: subject.name, answer: 'hang' }))
+      const begun = performance.now()
+      const [answer] = await send(provider, [messageTo(subject, 1)], 200)
+      assert.equal(answer!.kind, 'doubt')
+      const tookMs = performance.now() - begun
+      assert.ok(tookMs >= 195 && tookMs < 2_000, `took ${tookMs} ms`)
+    })
+
+    test('where nobody listens nothing is called sent', async () => {
+      const simulators = await setup()
+      await using provider = subject.open(simulators)
+      await simulators[Symbol.asyncDispose]()
+      const message = messageTo(subject, 1)
+      const answers = await send(provider, [message], 1_000)
+      assert.ok(['retry', 'doubt'].includes(answers[0]!.kind), answers[0]!.kind)
+      assertHarmless(answers, [message], simulators)
+    })
+  })

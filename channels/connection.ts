@@ -1,0 +1,24 @@
+import type { Answer } from '#contracts/outcome.ts'
+
+/** Codes of a connection that never came to be: nothing was written. */
+const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'])
+const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/
+
+/**
+ * What a failed call without a response means. Where no connection was made nothing was sent; in every other case
+ * (reset, timeout, a response that cannot be read) nobody knows.
+ */
+export function connectionAnswer(error: unknown): Answer {
+  const code = codesOf(error).find(code => unreached.has(code) || untrusted.test(code))
+  if (code === undefined) return { kind: 'doubt', reason: 'no answer' }
+  return unreached.has(code) ? { kind: 'retry', afterMs: 0, reason: code } : { kind: 'config', reason: code }
+}
+
+const depthMax = 5
+
+/** Error codes of an error and its causes (`jse_cause`: those of VError). */
+function codesOf(error: unknown, depth = 0): string[] {
+  if (typeof error !== 'object' || error === null || depth > depthMax) return []
+  const { code, cause, jse_cause } = error as { code?: unknown; cause?: unknown; jse_cause?: unknown }
+  return [...(typeof code === 'string' ? [code] : []), ...codesOf(jse_cause ?? cause, depth + 1)]
+}

@@ -1,0 +1,95 @@
+import apn from 'apn'
+import type { BatchId } from '#contracts/ids.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import { withDeadline } from '#runtime/deadline.ts'
+import { forAll } from '../answer-table.ts'
+import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import { apnsAnswer } from './apns-answers.ts'
+import { fitPush } from './fit.ts'
+import { guardTokens } from './guard.ts'
+
+export type ApnsOptions = {
+  keyFile: string
+  keyId: string
+  teamId: string
+  /** The app's bundle id. */
+  topic: string
+  production: boolean
+  /** Another server than Apple's, and the authority that it is checked against. */
+  server?: { host: string; port: number; caFile: string }
+}
+
+/** One connection carries them at once, as many as Apple allows; the library queues the others. */
+const callSizeMax = 500
+const callsAtOnce = 4
+/** The library gives up a request after this time, later than any caller waits. */
+const requestTimeoutMs = 20_000
+const closeLimitMs = 2_000
+/** What never expires is kept this long for a device that is off. */
+const storedMs = 28 * 24 * 3_600_000
+
+/** Apple Push Notification service by node-apn, with a provider token. It never retries by itself. */
+export function apnsProvider(options: ApnsOptions): Provider<'push'> {
+  const { keyFile: key, keyId, teamId, topic, production, server } = options
+  const client = new apn.Provider({
+    token: { key, keyId, teamId },
+    production,
+    connectionRetryLimit: 0,
+    requestTimeout: requestTimeoutMs,
+    ...(server && { address: server.host, port: server.port, ca: [server.caFile] }),
+  })
+  return {
+    name: 'apns',
+    channel: 'push',
+    callSizeMax,
+    callsAtOnce,
+    sameContent: false,
+    async send(messages, options) {
+      const answers = forAll(messages, { kind: 'doubt', reason: 'deadline' })
+      const sending = messages.map(async (message, at) => {
+        answers[at] = await answered(client, message, { ...options, topic })
+      })
+      await withDeadline(Promise.all(sending), { ms: options.deadlineMs, what: 'APNs' }).catch(() => {})
+      // A copy: what is answered too late must not change what was recorded.
+      return guardTokens([...answers], { suspects: ['BadDeviceToken'], unproved: [] })
+    },
+    [Symbol.asyncDispose]: () => withDeadline(client.shutdown(), { ms: closeLimitMs, what: 'APNs' }).catch(() => {}),
+  }
+}
+
+type ApnsSendOptions = SendOptions & { topic: string }
+
+async function answered(client: apn.Provider, message: OutMessage<'push'>, options: ApnsSendOptions): Promise<Answer> {
+  const token = message.endpoint.address
+  // The token is a part of the request's path.
+  if (!/^[0-9a-f]{64,200}$/i.test(token)) return { kind: 'addressDead', reason: 'not a device token' }
+  const { sent, failed } = await client.send(notificationOf(message, options), token)
+  if (sent.length === 1) return { kind: 'accepted', providerId: apnsIdOf(message.attemptId) }
+  return apnsAnswer(failed[0] ?? {})
+}
+
+function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsSendOptions) {
+  const { deliveryId, attemptId, intent, content } = message
+  const { title, body, url } = fitPush(content)
+  const note = new apn.Notification()
+  note.topic = topic
+  note.pushType = 'alert'
+  note.id = apnsIdOf(attemptId)
+  note.collapseId = deliveryId
+  note.priority = lane === 'bulk' ? 5 : 10
+  // Without it APNs would try once and forget.
+  note.expiry = Math.ceil((intent.expiresAt ?? now + storedMs) / 1000)
+  note.aps = {
+    alert: { title, body },
+    sound: 'default',
+    ...(intent.thread !== undefined && { 'thread-id': intent.thread }),
+  }
+  note.payload = { nid: deliveryId, type: intent.type, ...(url !== undefined && { url }) }
+  return note
+}
+
+/** The attempt as a UUID, which APNs wants: the batch's with the slot in place of its last four digits. */
+export function apnsIdOf(attemptId: string): string {
+  const [batch, slot] = attemptId.split('.') as [BatchId, string]
+  return batch.slice(0, -4) + Number(slot).toString(16).padStart(4, '0')
+}

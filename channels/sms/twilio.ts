@@ -1,0 +1,79 @@
+import twilio, { type RequestClient } from 'twilio'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
+import { signedAttempt } from '../attempt-signature.ts'
+import type { OutMessage, Provider } from '../provider.ts'
+import { twilioAnswer, type TwilioFailure } from './twilio-answers.ts'
+
+export type TwilioOptions = {
+  accountSid: string
+  authToken: string
+  /** A number, or the id of a messaging service (`MG…`). */
+  from: string
+  /** Where Twilio reports what became of a message, and the key that signs the attempt in it. */
+  callback?: { url: string; secret: string }
+  /** Another server than Twilio's: `http://127.0.0.1:8026`. */
+  baseUrl?: string
+}
+
+const callsAtOnce = 20
+/** The library gives up a request after this time, later than any caller waits. */
+const requestTimeoutMs = 20_000
+/** https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource */
+const validitySMax = 36_000
+
+/** Twilio by its official library; it never retries by itself. */
+export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
+  const { accountSid, authToken, baseUrl } = options
+  const httpClient = baseUrl === undefined ? new twilio.RequestClient({ timeout: requestTimeoutMs }) : sentTo(baseUrl)
+  const client = twilio(accountSid, authToken, { httpClient })
+  return {
+    name: 'twilio',
+    channel: 'sms',
+    callSizeMax: 1,
+    callsAtOnce,
+    sameContent: false,
+    async send([message], { now, deadlineMs }) {
+      return [await answered(client.messages.create(requestOf(message!, options, now)), deadlineMs)]
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+async function answered(creating: Promise<{ sid?: string }>, ms: number): Promise<Answer> {
+  try {
+    const { sid } = await withDeadline(creating, { ms, what: 'Twilio' })
+    return sid ? { kind: 'accepted', providerId: sid } : { kind: 'doubt', reason: 'no message id' }
+  } catch (error) {
+    return error instanceof DeadlineError ? { kind: 'doubt', reason: 'deadline' } : twilioAnswer(error as TwilioFailure)
+  }
+}
+
+function requestOf(message: OutMessage<'sms'>, { from, callback }: TwilioOptions, now: EpochMs) {
+  const { endpoint, content, intent, attemptId: attempt, deliveryId: delivery } = message
+  const { expiresAt } = intent
+  const validS = expiresAt === undefined ? validitySMax : Math.floor((expiresAt - now) / 1000)
+  return {
+    to: endpoint.address,
+    body: content.text,
+    validityPeriod: Math.min(validitySMax, Math.max(1, validS)),
+    ...(from.startsWith('MG') ? { messagingServiceSid: from } : { from }),
+    ...(callback && {
+      statusCallback: `${callback.url}?${signedAttempt({ attempt, delivery, secret: callback.secret })}`,
+    }),
+  }
+}
+
+type Request = Parameters<RequestClient['request']>[0]
+
+/** The library has no option for its server's address; its HTTP client may be replaced by a subclass. */
+function sentTo(baseUrl: string): RequestClient {
+  class Redirected extends twilio.RequestClient {
+    override request<Data>(request: Request) {
+      const uri = request.uri.replace('https://api.twilio.com', baseUrl)
+      return super.request<Data>({ ...request, uri } as never)
+    }
+  }
+  return new Redirected({ timeout: requestTimeoutMs })
+}
