@@ -7,7 +7,7 @@ import { type Database, isOutage } from '#runtime/postgres.ts'
 import { type Clock, systemClock } from '../sdk/clock.ts'
 import { NotStoredError, UnknownError } from '../sdk/errors.ts'
 import { type MadeIntent, makeIntent } from '../sdk/make-intent.ts'
-import type { Publisher } from '../sdk/publisher.ts'
+import { messageOf, type Publisher } from '../sdk/publisher.ts'
 import { type PublisherLogLine, publisherLogLine } from '../sdk/publisher-log.ts'
 import { intentStatus } from './intent-status.ts'
 import { openapiOf } from './openapi.ts'
@@ -110,22 +110,16 @@ async function isKnown(db: Database, { intent }: MadeIntent): Promise<boolean> {
   throw problem(422, { title: 'Key used before', detail: 'nothing was sent', errors })
 }
 
-async function store({ intent, bytes }: MadeIntent, api: IntentsApi, orderingKey: string | undefined): Promise<void> {
-  const { type, lane, producer } = intent
+async function store(made: MadeIntent, api: IntentsApi, orderingKey: string | undefined): Promise<void> {
   try {
-    await api.publisher.publish({
-      lane,
-      bytes,
-      attributes: { type, lane, producer },
-      ...(orderingKey && { orderingKey }),
-    })
+    await api.publisher.publish(messageOf(made, orderingKey))
   } catch (error) {
     if (error instanceof NotStoredError) throw unavailable('the intent was not stored: send it again')
     if (error instanceof UnknownError)
       throw unavailable('the intent may be stored or not: send it again, with the same key')
     throw error
   }
-  api.publisherLog?.(publisherLogLine(intent))
+  api.publisherLog?.(publisherLogLine(made.intent))
 }
 
 const unavailable = (detail: string): Error => problem(503, { detail, headers: { 'retry-after': retryAfterS } })

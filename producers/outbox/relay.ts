@@ -1,7 +1,7 @@
 import type { Lane } from '#contracts/channel.ts'
 import { every } from '#runtime/every.ts'
 import type { Database } from '#runtime/postgres.ts'
-import type { Publisher } from '../sdk/publisher.ts'
+import type { Message, Publisher } from '../sdk/publisher.ts'
 
 export type OutboxRelay = {
   /** The database that holds `carillon_outbox`. */
@@ -23,14 +23,14 @@ export const startOutboxRelay = ({ pollMs = 200, onError, ...outbox }: OutboxRel
 /** Rows of one turn. The transaction stays open while they are published, at most the publisher's deadline. */
 const rowsMax = 500
 
-type Row = { id: string; lane: Lane; type: string; producer: string; ordering_key: string | null; message: string }
+type Row = { id: string; lane: Lane; attributes: string; ordering_key: string | null; message: string }
 
 /** One turn: takes rows that no other relay holds, publishes them, deletes those that are stored. Returns how many. */
 export async function relayOutbox({ db, publisher }: Pick<OutboxRelay, 'db' | 'publisher'>): Promise<number> {
   const failures: unknown[] = []
   const stored = await db.transaction(async tx => {
     const rows = await tx.query<Row>(
-      `select id, lane, type, producer, ordering_key, message from carillon_outbox order by id limit $1 for update skip locked`,
+      `select id, lane, attributes, ordering_key, message from carillon_outbox order by id limit $1 for update skip locked`,
       [rowsMax],
     )
     const results = await Promise.allSettled(rows.map(row => publisher.publish(messageOf(row))))
@@ -44,9 +44,9 @@ export async function relayOutbox({ db, publisher }: Pick<OutboxRelay, 'db' | 'p
   return stored
 }
 
-const messageOf = ({ lane, type, producer, ordering_key, message }: Row) => ({
+const messageOf = ({ lane, attributes, ordering_key, message }: Row): Message => ({
   lane,
   bytes: Buffer.from(message),
-  attributes: { type, lane, producer },
+  attributes: JSON.parse(attributes) as Message['attributes'],
   ...(ordering_key !== null && { orderingKey: ordering_key }),
 })

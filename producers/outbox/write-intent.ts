@@ -4,12 +4,13 @@ import type { Ask } from '../sdk/ask.ts'
 import { type Clock, systemClock } from '../sdk/clock.ts'
 import { RefusedError } from '../sdk/errors.ts'
 import { makeIntent, type Speaker } from '../sdk/make-intent.ts'
+import { messageOf } from '../sdk/publisher.ts'
 
 /** The table that the caller's own database needs; run it among the caller's own migrations. Safe to repeat. */
 export const outboxMigration = `create table if not exists carillon_outbox (
   id bigint generated always as identity primary key,
-  lane text not null, type text not null, producer text not null, ordering_key text,
-  message text not null, written_at timestamptz not null default now()
+  lane text not null, attributes text not null, ordering_key text, message text not null,
+  written_at timestamptz not null default now()
 )`
 
 /** The caller's open transaction: Kysely's, a pg client's, or anything else with a `query`. */
@@ -30,13 +31,14 @@ export async function writeIntent(
   const { producer, catalogue, clock = systemClock } = by
   const made = await makeIntent(said, { producer, catalogue, now: clock.now() })
   if (!made.ok) throw new RefusedError(made.problems)
-  const { intent, bytes } = made
-  await run(
-    tx,
-    'insert into carillon_outbox (lane, type, producer, ordering_key, message) values ($1, $2, $3, $4, $5)',
-    [intent.lane, intent.type, producer, said.options.orderingKey ?? null, bytes.toString()],
-  )
-  return { intentId: intent.id }
+  const { lane, bytes, attributes, orderingKey } = messageOf(made, said.options.orderingKey)
+  await run(tx, 'insert into carillon_outbox (lane, attributes, ordering_key, message) values ($1, $2, $3, $4)', [
+    lane,
+    JSON.stringify(attributes),
+    orderingKey ?? null,
+    bytes.toString(),
+  ])
+  return { intentId: made.intent.id }
 }
 
 const run = (tx: OpenTransaction, text: string, values: unknown[]): Promise<unknown> =>

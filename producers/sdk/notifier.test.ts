@@ -80,7 +80,12 @@ test('the publisher log names whom the producer expects to be told, without data
   const to = ['u1', { id: 'u9' }, { audience: 'team' }, { contact: { email: 'secret@mail.example' } }]
   const { intentId } = await notifier.notify(commentCreated, { to, data, key: 'a', actor: 'u9' })
   assert.deepEqual(log, [{ intent: intentId, recipients: ['u1'], audiences: ['team'], contacts: 1 }])
-  assert.deepEqual(sent[0]!.attributes, { type: 'comment.created', lane: 'default', producer: 'docs' })
+  assert.deepEqual(sent[0]!.attributes, {
+    type: 'comment.created',
+    lane: 'default',
+    producer: 'docs',
+    recipients: '4',
+  })
 })
 
 test('what needs the HTTP API says so', async () => {

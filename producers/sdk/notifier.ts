@@ -8,7 +8,7 @@ import type { NotificationOf } from './define-notification.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 import { type MadeIntent, makeIntent } from './make-intent.ts'
 import { type PublisherLogLine, publisherLogLine } from './publisher-log.ts'
-import { openPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
+import { messageOf, openPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
 
 export type NotifierOptions = {
   /** Name of the service. Intents of one key and one producer are the same intent. */
@@ -61,11 +61,10 @@ export function notifierOver(
     if (problems.length > 0) throw new RefusedError(problems)
     return all.filter(one => one.ok)
   }
-  const store = async ({ intent, bytes }: MadeIntent, orderingKey: string | undefined): Promise<Notified> => {
-    const attributes = { type: intent.type, lane: intent.lane, producer }
-    await publisher.publish({ lane: intent.lane, bytes, attributes, ...(orderingKey !== undefined && { orderingKey }) })
-    publisherLog?.(publisherLogLine(intent))
-    return { intentId: intent.id }
+  const store = async (made: MadeIntent, orderingKey: string | undefined): Promise<Notified> => {
+    await publisher.publish(messageOf(made, orderingKey))
+    publisherLog?.(publisherLogLine(made.intent))
+    return { intentId: made.intent.id }
   }
   const close = async (): Promise<void> => publisher[Symbol.asyncDispose]()
   return {

@@ -3,14 +3,22 @@ import { PubSub, v1 } from '@google-cloud/pubsub'
 import type { Lane } from '#contracts/channel.ts'
 import { topicOf } from '#contracts/messages.ts'
 import { NotStoredError, UnknownError } from './errors.ts'
+import type { MadeIntent } from './make-intent.ts'
 
-export type Message = {
-  lane: Lane
-  bytes: Buffer
-  /** Ids only. */
-  attributes: Record<string, string>
-  orderingKey?: string
-}
+export type Message = { lane: Lane; bytes: Buffer; attributes: Record<string, string>; orderingKey?: string }
+
+/** The message of an intent. Attributes are seen by all who may read the topic: ids, and how much work it is. */
+export const messageOf = ({ intent, bytes }: MadeIntent, orderingKey: string | undefined): Message => ({
+  lane: intent.lane,
+  bytes,
+  attributes: {
+    type: intent.type,
+    lane: intent.lane,
+    producer: intent.producer,
+    recipients: String(intent.to.length),
+  },
+  ...(orderingKey !== undefined && { orderingKey }),
+})
 
 /** Stores messages; `publish` resolves when the message is stored, else rejects with NotStoredError or UnknownError. */
 export type Publisher = AsyncDisposable & { publish(message: Message): Promise<void> }

@@ -79,7 +79,12 @@ test('an intent is in the topic of its lane when notify resolves', async () => {
   const [message] = await pulled(world.pubsub, 'critical', 1)
   const parsed = parseIntent(message!.data)
   assert.ok(parsed.ok && parsed.intent.id === intentId && parsed.intent.type === 'security.alert')
-  assert.deepEqual(message!.attributes, { type: 'security.alert', lane: 'critical', producer: 'docs' })
+  assert.deepEqual(message!.attributes, {
+    type: 'security.alert',
+    lane: 'critical',
+    producer: 'docs',
+    recipients: '1',
+  })
 })
 
 test('many go in few requests and all of them arrive', async () => {
