@@ -6,7 +6,7 @@ export type AudienceMember = { id: string; reason?: string }
 export async function addMembers(db: Queryable, audience: string, members: readonly AudienceMember[]): Promise<void> {
   await db.query(
     `insert into audience_members (audience, recipient, reason)
-     select distinct on (m.id) $1, m.id, m.reason from unnest($2::text[], $3::text[]) as m(id, reason) order by m.id collate "C"
+     select distinct on (m.id collate "C") $1, m.id, m.reason from unnest($2::text[], $3::text[]) as m(id, reason) order by m.id collate "C"
      on conflict (audience, recipient) do update set reason = excluded.reason
        where audience_members.reason is distinct from excluded.reason`,
     [audience, members.map(member => member.id), members.map(member => member.reason ?? null)],

@@ -54,7 +54,17 @@ export async function openInstallation(options: {
     }),
   )
   const running = opened.move()
-  return { addresses, db, pubsub, queues, catalogue, clock, log, prefix, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return {
+    addresses,
+    db,
+    pubsub,
+    queues,
+    catalogue,
+    clock,
+    log,
+    prefix,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
 }
 
 async function prepareDatabase(url: string): Promise<void> {
@@ -72,8 +82,16 @@ export const preparePartitions = (db: Database, now: number): Promise<void> =>
 async function preparePubSub(pubsub: PubSubPort, prefix: string): Promise<void> {
   for (const lane of lanes) {
     await pubsub.ensureTopic(topicOf(prefix, lane))
-    await pubsub.ensureSubscription(routerSubscriptionOf(prefix, lane), { topic: topicOf(prefix, lane), ordering: true, ...retries })
+    await pubsub.ensureSubscription(routerSubscriptionOf(prefix, lane), {
+      topic: topicOf(prefix, lane),
+      ordering: true,
+      ...retries,
+    })
   }
   await pubsub.ensureTopic(eventsTopicOf(prefix))
-  await pubsub.ensureSubscription(sinkSubscriptionOf(prefix), { topic: eventsTopicOf(prefix), ordering: false, ...retries })
+  await pubsub.ensureSubscription(sinkSubscriptionOf(prefix), {
+    topic: eventsTopicOf(prefix),
+    ordering: false,
+    ...retries,
+  })
 }

@@ -1,18 +1,7 @@
 import { CommandError, type Command } from './command.ts'
-import { auditCommand } from './commands/audit.ts'
-import { configCommand } from './commands/config.ts'
-import { funnelCommand } from './commands/funnel.ts'
-import { previewCommand } from './commands/preview.ts'
-import { replayCommand } from './commands/replay.ts'
-import { roleCommands } from './commands/roles.ts'
 import { startCommand } from './commands/start.ts'
-import { tokenCommand } from './commands/token.ts'
-import { traceCommand } from './commands/trace.ts'
 
-const commands: readonly Command[] = [
-  ...[startCommand, ...roleCommands],
-  ...[replayCommand, funnelCommand, traceCommand, auditCommand, previewCommand, tokenCommand, configCommand],
-]
+const commands: readonly Command[] = [startCommand]
 
 const [name, ...args] = process.argv.slice(2)
 process.exitCode = await run(name, args)

@@ -21,8 +21,10 @@ function parse(line: string): Published | undefined {
   }
 }
 
-/** Appends lines in order, in few writes. Dispose to be sure that all are written. */
-export function publishedWriter(file: string): AsyncDisposable & { write(line: Published): void } {
+/** Appends lines in order, in few writes; `flush` resolves when all are written. */
+export function publishedWriter(
+  file: string,
+): AsyncDisposable & { write(line: Published): void; flush(): Promise<void> } {
   let waiting: string[] = []
   let writing = Promise.resolve()
   const flush = async () => {
@@ -32,8 +34,10 @@ export function publishedWriter(file: string): AsyncDisposable & { write(line: P
   }
   return {
     write(line) {
-      if (waiting.push(`${JSON.stringify(line)}\n`) === 1) writing = writing.then(() => new Promise(setImmediate)).then(flush)
+      if (waiting.push(`${JSON.stringify(line)}\n`) === 1)
+        writing = writing.then(() => new Promise(setImmediate)).then(flush)
     },
+    flush: () => writing.then(flush),
     [Symbol.asyncDispose]: () => writing.then(flush),
   }
 }

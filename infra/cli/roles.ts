@@ -30,12 +30,17 @@ export async function startRoles(
   options: RoleOptions,
 ): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  for (const role of pipelineRoles.toReversed()) if (wanted.includes(role)) opened.use(await startRole(role, installation, options))
+  for (const role of pipelineRoles.toReversed())
+    if (wanted.includes(role)) opened.use(await startRole(role, installation, options))
   const running = opened.move()
   return { [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-async function startRole(role: PipelineRole, installation: Installation, options: RoleOptions): Promise<AsyncDisposable> {
+async function startRole(
+  role: PipelineRole,
+  installation: Installation,
+  options: RoleOptions,
+): Promise<AsyncDisposable> {
   switch (role) {
     case 'sink':
       return startSink({ ...installation, metrics: options.metrics })
@@ -61,7 +66,9 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
       hourMs,
       async () => {
         await preparePartitions(db, clock.now())
-        await dropPartitions(db, { before: new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10) })
+        await dropPartitions(db, {
+          before: new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10),
+        })
         return purgeAdmitted(db, { before: clock.now() - retention.admittedDays * dayMs })
       },
       error => log.warn({ task: 'retention', error }, 'keeping partitions failed and will run again'),
@@ -74,7 +81,8 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
       onRouted: (lane, intake) => {
         for (const [result, n] of Object.entries(intake)) {
           if (n > 0) metrics.count('messages_total', { lane, result }, n)
-          if (n > 0 && ['malformed', 'conflict', 'unknown', 'parked'].includes(result)) metrics.count('refused_total', { reason: result }, n)
+          if (n > 0 && ['malformed', 'conflict', 'unknown', 'parked'].includes(result))
+            metrics.count('refused_total', { reason: result }, n)
         }
       },
     }),
@@ -87,11 +95,16 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
   return { [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-const ageS = (since: number | undefined, now: number): number => (since === undefined ? 0 : Math.max(0, now - since) / 1000)
+const ageS = (since: number | undefined, now: number): number =>
+  since === undefined ? 0 : Math.max(0, now - since) / 1000
 
 async function ledgerReadings({ db }: Installation) {
   const state = await ledgerState(db)
-  const ready = state.ready.map(({ lane, channel, batches, oldestAgeMs }) => ({ labels: { lane, channel }, batches, ageS: oldestAgeMs / 1000 }))
+  const ready = state.ready.map(({ lane, channel, batches, oldestAgeMs }) => ({
+    labels: { lane, channel },
+    batches,
+    ageS: oldestAgeMs / 1000,
+  }))
   return {
     oldest_ready_age: ready.map(one => ({ labels: one.labels, value: one.ageS })),
     ready_batches: ready.map(one => ({ labels: one.labels, value: one.batches })),
@@ -113,5 +126,8 @@ export async function unreadiness({ db }: Installation): Promise<string[]> {
   const state = await ledgerState(db)
   return state.ready
     .filter(one => one.oldestAgeMs > unclaimedMs)
-    .map(one => `${one.batches} batches of ${one.lane} ${one.channel} are ready and were not claimed for ${Math.round(one.oldestAgeMs / 1000)} s`)
+    .map(
+      one =>
+        `${one.batches} batches of ${one.lane} ${one.channel} are ready and were not claimed for ${Math.round(one.oldestAgeMs / 1000)} s`,
+    )
 }

@@ -1,18 +1,14 @@
 import path from 'node:path'
 import type { Catalogue } from '#contracts/catalogue.ts'
-import type { Provider } from '#channels/provider.ts'
-import { apnsProvider } from '#channels/push/apns.ts'
-import { fcmProvider } from '#channels/push/fcm.ts'
-import { inboxProvider } from '#channels/in-app/inbox.ts'
-import { sendgridProvider } from '#channels/email/sendgrid.ts'
-import { twilioProvider } from '#channels/sms/twilio.ts'
 import { type Stack, startStack } from '#local/stack.ts'
 import type { Config } from '#runtime/config.ts'
-import type { Database } from '#runtime/postgres.ts'
 import type { Addresses } from './installation.ts'
 
 /** Starts the parts that are not configured to a real service; says which ones. */
-export const startMissing = (config: Config, onPart: (part: { name: string; address: string }) => void): Promise<Stack> =>
+export const startMissing = (
+  config: Config,
+  onPart: (part: { name: string; address: string }) => void,
+): Promise<Stack> =>
   startStack({
     ...{ dataDir: config.dataDir, onPart },
     postgres: config.database.url === undefined,

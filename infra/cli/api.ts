@@ -1,0 +1,50 @@
+import { preferencesApi } from '#preferences/api.ts'
+import { intentsApi } from '#producers/http/intents-api.ts'
+import { producerOf } from '#producers/http/producer-tokens.ts'
+import { openPublisher } from '#producers/sdk/publisher.ts'
+import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
+import { createHttp, listen, serveOperations } from '#runtime/http.ts'
+import type { Metrics } from '#runtime/metrics.ts'
+import type { Installation } from './installation.ts'
+import { unreadiness } from './roles.ts'
+
+export type ApiOptions = {
+  host: string
+  port: number
+  metrics: Metrics
+  /** Addresses are hashed with it. */
+  secret: string
+  publisherLog?: (line: PublisherLogLine) => void
+}
+
+const bodyBytesMax = 1024 * 1024
+
+/** Serves every API of the installation on one port, with health and metrics. Disposing finishes open requests. */
+export async function serveApi(
+  installation: Installation,
+  options: ApiOptions,
+): Promise<AsyncDisposable & { url: string }> {
+  const { db, clock, log, catalogue, addresses, prefix } = installation
+  const { metrics, host, port, secret, publisherLog } = options
+  const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
+  const publisher = openPublisher({ ...addresses.pubsub, prefix })
+  intentsApi(app, { ...{ catalogue, publisher, db }, ...(publisherLog && { publisherLog }) })
+  preferencesApi(app, {
+    ...{
+      db,
+      clock,
+      addressKey: secret,
+      categories: [...new Set([...catalogue.types.values()].map(type => type.category))],
+    },
+    authorize: async request => void (await producerOf(db, request.headers.authorization)),
+  })
+  serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
+  const url = await listen(app, { host, port })
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      await app.close()
+      await publisher[Symbol.asyncDispose]()
+    },
+  }
+}

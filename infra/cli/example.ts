@@ -1,0 +1,62 @@
+import { audit, type Audit } from '#ledger/audit.ts'
+import { choose } from '#preferences/recipient-store.ts'
+import { community, seedCommunity } from '#producers/examples/community.ts'
+import { playExample } from '#producers/examples/play.ts'
+import { createProducerToken } from '#producers/http/producer-tokens.ts'
+import { createNotifier } from '#producers/sdk/notifier.ts'
+import type { Everything } from './everything.ts'
+import { publishedWriter, readPublished } from './published.ts'
+
+export type Example = AsyncDisposable & {
+  play(options: {
+    run: string
+    signal: AbortSignal
+    onProgress: (progress: { intents: number }) => void
+  }): Promise<{ intents: number }>
+  /** Compares the ledger with everything that this example ever published into it. */
+  audit(): Promise<Audit>
+  /** Intents that this example ever published. */
+  published(): Promise<number>
+}
+
+const producer = 'example-community'
+
+/** The example product beside a running installation: its community is made known, its webhooks can be played. */
+export async function openExample({ installation, apiUrl }: Everything, publishedFile: string): Promise<Example> {
+  const { db, catalogue, addresses, prefix, clock } = installation
+  await using opened = new AsyncDisposableStack()
+  const published = opened.use(publishedWriter(publishedFile))
+  const token = await createProducerToken(db, { producer, types: [...catalogue.types.keys()] })
+  opened.defer(async () => void (await db.query('delete from producer_tokens where producer = $1', [producer])))
+  const notifier = opened.use(
+    createNotifier({
+      ...{ producer, catalogue, api: { url: apiUrl, token }, publisherLog: line => published.write(line) },
+      pubsub: {
+        projectId: addresses.pubsub.projectId,
+        prefix,
+        ...(addresses.pubsub.emulator && { emulator: addresses.pubsub.emulator }),
+      },
+    }),
+  )
+  const people = community()
+  await seedCommunity({
+    ...{ community: people, api: notifier },
+    choose: async (member, choices) =>
+      void (await choose(member, choices, { db, now: clock.now(), source: 'example' })),
+  })
+  const running = opened.move()
+  return {
+    play: ({ run, signal, onProgress }) => playExample({ notifier, community: people, run, signal, onProgress }),
+    async audit() {
+      await published.flush()
+      return audit(db, readPublished(publishedFile))
+    },
+    async published() {
+      await published.flush()
+      let n = 0
+      for await (const _line of readPublished(publishedFile)) n++
+      return n
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
