@@ -7,7 +7,7 @@ import { withDeadline } from './deadline.ts'
 /** All that a job says; everything else is in the ledger. */
 export type JobData = { batch: string }
 export type JobQueue = Pick<Queue<JobData>, 'add' | 'addBulk' | 'getJob' | 'getWaitingCount' | 'obliterate' | 'close'>
-export type JobWorker = Pick<Worker<JobData>, 'run' | 'close'>
+export type JobWorker = Pick<Worker<JobData>, 'run' | 'pause' | 'close'>
 export type RunJob = (job: { data: JobData }) => Promise<void>
 
 /** The part in which the two backends of BullMQ differ: connections. */
@@ -18,6 +18,8 @@ export type QueueStore = {
   worker(name: string, options: { concurrency: number; run: RunJob }): Promise<JobWorker>
   /** False while the store is known to be out of reach. */
   up(): boolean
+  /** Asks it, within a second. */
+  answers(): Promise<boolean>
   close(): Promise<void>
 }
 export type OnStoreError = (error: unknown) => void
@@ -51,10 +53,12 @@ const workerOptions = {
  * back. All keys of a queue share the hash tag of its name, so that they live in one slot of a cluster.
  */
 export async function openRedisStore(url: string, onError: OnStoreError): Promise<QueueStore> {
+  let closing = false
   const common = {
     connectTimeout: connectLimitMs,
     socketTimeout: socketLimitMs,
-    retryStrategy: (times: number) => Math.min(times * 100, reconnectMaxMs),
+    // Giving up is what ends a connection that is lost, and what waits on it.
+    retryStrategy: (times: number) => (closing ? null : Math.min(times * 100, reconnectMaxMs)),
     // A primary that was demoted answers READONLY: only a new connection finds the one that took over.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   }
@@ -77,8 +81,13 @@ export async function openRedisStore(url: string, onError: OnStoreError): Promis
         onError,
       ),
     up: () => producer.status === 'ready',
+    answers: () => producer.ping().then(yes, no),
     close: async () => {
-      for (const connection of [producer, worker]) connection.disconnect()
+      closing = true
+      for (const connection of [producer, worker]) {
+        if (connection.status !== 'reconnecting') connection.disconnect()
+        else connection.once('ready', () => connection.disconnect())
+      }
     },
   }
 }
@@ -106,7 +115,7 @@ export async function openPostgresStore(
   }
   const producer = open({ max: 4, connectMs: producerLimitMs, queryMs: producerLimitMs })
   const worker = open({ max: workersMax + 4, connectMs: connectLimitMs, queryMs: statementLimitMs })
-  const bullmq = withBackend(createPostgresBackend)
+  const bullmq = withBackend(pollingBackend)
   const close = async () => void (await Promise.all([producer.end(), worker.end()]))
   try {
     await migrateOnce(worker)
@@ -127,9 +136,14 @@ export async function openPostgresStore(
       return made
     },
     up: () => true,
+    answers: () => producer.query('select 1').then(yes, no),
     close,
   }
 }
+
+/** After a lost connection BullMQ would trust in NOTIFY alone for an hour, by a timer that keeps a process from ending. */
+const pollingBackend: typeof createPostgresBackend = (name, options, more) =>
+  Object.defineProperty(createPostgresBackend(name, options, more), 'maximumBlockTimeout', { value: blockingWaitS })
 
 async function migrateOnce(pool: Pool): Promise<void> {
   const client = await pool.connect()
@@ -141,6 +155,9 @@ async function migrateOnce(pool: Pool): Promise<void> {
 }
 
 const keysOf = (name: string) => ({ prefix: `{${name}}`, skipVersionCheck: true })
+
+const yes = () => true
+const no = () => false
 
 /** An `error` event without a listener would end the process. What a producer's call suffers, the call says itself. */
 function listened<T extends { on(event: 'error', listener: OnStoreError): unknown }>(emitter: T, on: OnStoreError): T {

@@ -31,6 +31,7 @@ export type Queues = AsyncDisposable & {
 }
 
 const drainLimitMs = 30_000
+const closeLimitMs = 5_000
 const restartAfterMs = 1_000
 /** The same trouble is reported once in this time: an outage repeats itself many times a second. */
 const repeatQuietMs = 10_000
@@ -142,12 +143,18 @@ async function startWorker(store: QueueStore, setup: WorkerSetup): Promise<{ clo
     }
   }
   void loop()
+  const idle = async () => {
+    while (running.size > 0) await Promise.all(running)
+  }
+  const limited = (work: Promise<unknown>, ms: number) =>
+    withDeadline(work, { ms, what: `draining ${name}` }).catch((error: unknown) => onError(error, { queue: name }))
   const drain = async () => {
-    // BullMQ waits for a store that is away; the jobs that run here can be waited for all the same.
-    const stopped = Promise.all([worker.close(!store.up()), ...running])
-    await withDeadline(stopped, { ms: drainLimitMs, what: `draining ${name}` }).catch((error: unknown) =>
-      onError(error, { queue: name }),
-    )
+    await worker.pause(true)
+    await limited(idle(), drainLimitMs)
+    // BullMQ would wait for a store that is away to say that the jobs are done.
+    await limited(worker.close(!(await store.answers())), closeLimitMs)
+    // A job that was on its way to us when we stopped.
+    await limited(idle(), drainLimitMs)
   }
   return { close: () => (closing ??= drain()) }
 }
