@@ -61,7 +61,7 @@ test('nothing to run is a failure, and so is a file without tests or one that do
 
 test('what a machine lacks is said loudly, and is a failure where CI=true', limits, async () => {
   await using clone = await cloneWith({ 'router/a.test.ts': passing })
-  const bare = { PATH: '/nowhere', CARILLON_TRACES: '/nowhere' }
+  const bare = { PATH: '/nowhere', CARILLON_TEST_TRACES: '/nowhere' }
   const here = await clone.run([], bare)
   assert.equal(here.code, 0)
   const inCi = await clone.run([], { ...bare, CI: 'true' })
@@ -89,7 +89,7 @@ async function cloneWith(files: Record<string, string>) {
       const { NODE_TEST_CONTEXT: _, CI: __, ...inherited } = process.env
       const child = spawn(process.execPath, ['infra/tests/run.ts', ...args], {
         cwd: folder.path,
-        env: { ...inherited, CARILLON_TRACES: folder.path, ...more },
+        env: { ...inherited, CARILLON_TEST_TRACES: folder.path, ...more },
         stdio: ['ignore', 'pipe', 'ignore'],
       })
       const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])

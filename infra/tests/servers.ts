@@ -11,7 +11,7 @@ export type TestDatabase = AsyncDisposable & { readonly url: string }
 export const variables = {
   postgres: 'CARILLON_TEST_POSTGRES_URL',
   redis: 'CARILLON_TEST_REDIS_URL',
-  traces: 'CARILLON_TRACES',
+  traces: 'CARILLON_TEST_TRACES',
 } as const
 
 /** An empty database of the test's own, with a name that nobody else has. Disposing drops it, connections and all. */
