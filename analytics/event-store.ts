@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { EventPack, IntentFacts } from '#contracts/event.ts'
 import { partitionOf } from '#db/partitions.ts'
@@ -29,7 +28,7 @@ export async function storePacks(
   db: Database,
   packs: readonly EventPack[],
 ): Promise<{ packs: number; events: number }> {
-  const client = await db.pool.connect()
+  const client = await connect(db)
   let broken: Error | undefined
   const onError = (error: Error) => void (broken = error)
   client.on('error', onError)
@@ -48,8 +47,11 @@ export async function storePacks(
   }
 }
 
+const connect = (db: Database) => db.pool.connect()
+type Client = Awaited<ReturnType<typeof connect>>
+
 /** Sorted, because two sinks that hold the same packs in different orders would deadlock. */
-async function newPacks(client: PoolClient, packs: readonly EventPack[]): Promise<EventPack[]> {
+async function newPacks(client: Client, packs: readonly EventPack[]): Promise<EventPack[]> {
   const { rows } = await client.query<{ pack: string }>(
     `insert into event_packs (day, pack) select day, pack from unnest($1::date[], $2::text[]) as u(day, pack)
      order by day, pack collate "C" on conflict do nothing returning pack`,
@@ -67,7 +69,7 @@ const columns = `day, at, kind, provider, batch_id, set_id, simulated,
 const columnsCount = columns.split(',').length
 
 /** Straight into the day's partition: finding it for every row would cost a sixth more. */
-async function copyEvents(client: PoolClient, packs: readonly EventPack[]): Promise<void> {
+async function copyEvents(client: Client, packs: readonly EventPack[]): Promise<void> {
   for (const [day, ofDay] of Map.groupBy(packs, pack => pack.day)) {
     const statement = `copy ${partitionOf('delivery_events', day)} (${columns}) from stdin with (format binary)`
     await pipeline(Readable.from(rowsOf(ofDay)), client.query(copyFrom(statement)))

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { EventPack, EventSlot } from '#contracts/event.ts'
+import { ensurePartitions } from '#db/partitions.ts'
+import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { at, day, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { testDatabase } from '#tests/servers.ts'
+import { storePacks } from './event-store.ts'
+import { funnel } from './funnel-store.ts'
+import type { FunnelRow, Stage } from './funnel.ts'
+
+const minute = 60_000
+
+async function setup(packs: readonly EventPack[]) {
+  await using started = new AsyncDisposableStack()
+  const { url } = started.use(await testDatabase())
+  const db = started.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
+  await migrate(db)
+  await ensurePartitions(db, { from: day, days: 3 })
+  await storePacks(db, packs)
+  const running = started.move()
+  return { db, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+const counts = ({ stages }: FunnelRow): number[] => Object.values(stages)
+const slot = (recipient: string, what: EventSlot['what'], more: Partial<EventSlot> = {}): EventSlot => ({
+  i: 0,
+  recipient,
+  channel: 'push',
+  endpoint: 'device-1',
+  what,
+  ...more,
+})
+
+test('who has two devices is one notification: accepted by one of them is accepted', async () => {
+  const slots = [
+    slot('user-0', 'address_dead'),
+    slot('user-0', 'sent', { endpoint: 'device-2' }),
+    slot('user-1', 'address_dead'),
+    slot('user-1', 'rejected', { endpoint: 'device-2' }),
+  ]
+  await using world = await setup([decidedPack(people(3)), settledPack([], { slots })])
+  const [row] = await funnel(world.db)
+  assert.deepEqual(counts(row!), [3, 3, 2, 1, 0, 0, 0])
+  assert.deepEqual(row!.rest, [
+    { after: 'decided', what: 'queued', n: 1 },
+    { after: 'attempted', what: 'rejected', n: 1 },
+  ])
+})
+
+test('where the rest went: refused, held, retrying, closed by a rule before a call, closed by the provider after it', async () => {
+  const decided = decidedPack(people(7))
+  decided.whys = [{ rule: 'default' }, { rule: 'throttled', value: '10/1h' }, { rule: 'quiet_hours', value: '08:00' }]
+  Object.assign(decided.slots[0]!, { what: 'throttled', w: 1 })
+  Object.assign(decided.slots[1]!, { what: 'held', w: 2 })
+  const whys = [{ rule: 'expired' as const }]
+  const slots = [
+    slot('user-2', 'moved'),
+    slot('user-3', 'expired', { w: 0 }),
+    slot('user-4', 'moved'),
+    slot('user-5', 'suppressed_address'),
+    slot('user-6', 'sent'),
+  ]
+  const later = settledPack([], { at: at + minute, whys, slots: [slot('user-4', 'expired', { w: 0 })] })
+  await using world = await setup([decided, settledPack([], { whys, slots }), later])
+  const [row] = await funnel(world.db)
+  assert.deepEqual(counts(row!), [7, 5, 4, 1, 0, 0, 0])
+  assert.deepEqual(row!.rest, [
+    { after: 'intended', what: 'held', reason: 'quiet_hours', n: 1 },
+    { after: 'intended', what: 'throttled', n: 1 },
+    { after: 'decided', what: 'expired', n: 1 },
+    { after: 'attempted', what: 'expired', n: 1 },
+    { after: 'attempted', what: 'retrying', n: 1 },
+    { after: 'attempted', what: 'suppressed_address', n: 1 },
+  ])
+})
+
+test('what was held counts as what it became, and the same event twice counts once', async () => {
+  const held = decidedPack(people(2), { whys: [{ rule: 'scheduled', value: 'noon' }] })
+  for (const one of held.slots) one.what = 'held'
+  const released = decidedPack(['user-0'], { at: at + minute })
+  const refused = decidedPack(['user-1'], { at: at + minute, whys: [{ rule: 'opted_out', value: 'social' }] })
+  refused.slots[0]!.what = 'suppressed_preference'
+  await using world = await setup([held, released, refused])
+  const [row] = await funnel(world.db)
+  assert.deepEqual(counts(row!), [2, 1, 0, 0, 0, 0, 0])
+  assert.deepEqual(row!.rest, [
+    { after: 'intended', what: 'suppressed_preference', n: 1 },
+    { after: 'decided', what: 'queued', n: 1 },
+  ])
+})
+
+test('engagement counts once each stage before it was passed; what is simulated only when it is asked for', async () => {
+  const engaged = engagedPack([
+    { recipient: 'user-0', what: 'opened' },
+    { recipient: 'user-0', what: 'opened' },
+    { recipient: 'user-0', what: 'acted' },
+    { recipient: 'user-1', what: 'seen' },
+    { recipient: 'user-2', what: 'acted' },
+    { recipient: 'user-9', what: 'opened' },
+  ])
+  const simulated = engagedPack([{ recipient: 'user-3', what: 'read' }], { simulated: true })
+  await using world = await setup([decidedPack(people(5)), settledPack(people(4)), engaged, simulated])
+  assert.deepEqual(counts((await funnel(world.db))[0]!), [5, 5, 4, 4, 2, 1, 1])
+  assert.deepEqual(counts((await funnel(world.db, { includeSimulated: true }))[0]!), [5, 5, 4, 4, 3, 2, 1])
+})
+
+test('late events change the answer', async () => {
+  await using world = await setup([settledPack(people(2))])
+  assert.equal((await funnel(world.db))[0]!.stages.intended, 0)
+  await storePacks(world.db, [decidedPack(people(3))])
+  assert.deepEqual(counts((await funnel(world.db))[0]!), [3, 3, 2, 2, 0, 0, 0])
+})
+
+const byMail = (pack: EventPack): EventPack => ({
+  ...pack,
+  slots: pack.slots.map(one => ({ ...one, channel: 'email' as const })),
+})
+
+test('by type, channel, category, provider, lane, outcome, and filters', async () => {
+  const security = [
+    intentFacts('sign-in', {
+      type: 'account.sign_in',
+      category: 'security',
+      lane: 'critical',
+      occurredAt: at + minute,
+    }),
+  ]
+  const packs = [
+    decidedPack(people(4)),
+    settledPack(people(1)),
+    settledPack(['user-1'], { provider: 'apns' }),
+    byMail(decidedPack(people(2), { intents: security })),
+    byMail(settledPack(people(2), { intents: security, provider: 'sendgrid' })),
+  ]
+  await using world = await setup(packs)
+  const by = async (query: Parameters<typeof funnel>[1], stage: Stage = 'accepted') =>
+    (await funnel(world.db, query)).map(row => [row.group, row.stages[stage]])
+  assert.deepEqual(await by({ by: 'type' }, 'intended'), [
+    ['comment.created', 4],
+    ['account.sign_in', 2],
+  ])
+  assert.deepEqual(await by({ by: 'channel' }), [
+    ['push', 2],
+    ['email', 2],
+  ])
+  assert.deepEqual(await by({ by: 'category' }), [
+    ['social', 2],
+    ['security', 2],
+  ])
+  assert.deepEqual(await by({ by: 'lane' }), [
+    ['default', 2],
+    ['critical', 2],
+  ])
+  assert.deepEqual(await by({ by: 'provider' }), [
+    [null, 0],
+    ['sendgrid', 2],
+    ['apns', 1],
+    ['fcm', 1],
+  ])
+  assert.deepEqual(await by({ by: 'outcome' }, 'intended'), [
+    ['sent', 4],
+    ['queued', 2],
+  ])
+  for (const query of [
+    { type: 'account.sign_in' },
+    { category: 'security' },
+    { channel: 'email' as const },
+    { since: at + 1 },
+  ])
+    assert.deepEqual(await by(query, 'intended'), [[undefined, 2]], JSON.stringify(query))
+  assert.deepEqual(await by({ until: at + minute }, 'intended'), [[undefined, 4]])
+  assert.deepEqual(await by({ since: at + 2 * minute, by: 'type' }), [])
+  assert.deepEqual(await by({ type: "x' or true --" }, 'intended'), [[undefined, 0]])
+})

@@ -1,0 +1,76 @@
+import type { Database } from '#runtime/postgres.ts'
+import { type Counted, type Dimension, type FunnelQuery, type FunnelRow, shapeFunnel } from './funnel.ts'
+
+/**
+ * Counts notifications from the raw events, so that a late event changes the answer. Reads the days since `since`
+ * (all, without it) whole; a notification belongs to its intent's time. Rejects after 30 s.
+ */
+export async function funnel(db: Database, query: FunnelQuery = {}): Promise<FunnelRow[]> {
+  const { text, values } = statement(query)
+  const counted = await db.transaction(async tx => {
+    // Notifications are grouped in memory; beyond this they spill to disk.
+    await tx.query(`set local work_mem = '64MB'`)
+    return tx.query<Counted>(text, values)
+  })
+  return shapeFunnel(counted, query.by)
+}
+
+const columns: Record<Dimension, string> = {
+  type: 'type',
+  channel: 'channel',
+  category: 'category',
+  provider: 'provider',
+  lane: 'lane',
+  outcome: 'fate',
+}
+
+// Only a provider's answer closes a delivery without a rule; what a rule closed was never sent.
+const settledByProvider = `kind = 'settled' and rule is null and what in
+  ('sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted', 'in_doubt')`
+const accepted = `kind = 'settled' and what in ('sent', 'delivered')`
+/** A text that sorts by time, in front of a fact: the greatest is the last. */
+const stamp = `lpad((extract(epoch from at) * 1000)::bigint::text, 15, '0')`
+
+function statement(query: FunnelQuery): { text: string; values: unknown[] } {
+  const values: unknown[] = []
+  const value = (given: unknown) => `$${values.push(given)}`
+  const where = ['true']
+  for (const column of ['type', 'category', 'channel'] as const)
+    if (query[column] !== undefined) where.push(`${column} = ${value(query[column])}`)
+  if (query.since !== undefined) {
+    const since = value(new Date(query.since))
+    // Nothing is packed before it happened, but for a clock that is a minute ahead.
+    where.push(`occurred_at >= ${since} and day >= (${since}::timestamptz at time zone 'utc')::date - 1`)
+  }
+  if (query.until !== undefined) where.push(`occurred_at < ${value(new Date(query.until))}`)
+  if (!query.includeSimulated) where.push('not simulated')
+  const text = `
+    with facts as (
+      select type, category, channel, lane,
+        coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled')) as provider,
+        bool_or(kind = 'decided' and what = 'deliver') as decided,
+        bool_or(${settledByProvider}) or bool_or(kind = 'settled' and what = 'moved') as attempted,
+        bool_or(kind = 'settled' and what = 'moved') as moved,
+        min(what) filter (where ${accepted}) as accepted,
+        max(${stamp} || what) filter (where kind = 'settled' and what not in ('moved', 'sent', 'delivered')) as closed,
+        max(${stamp} || what) filter (where kind = 'decided' and what <> 'deliver') as undelivered,
+        max(${stamp} || rule) filter (where kind = 'decided' and what = 'held') as held,
+        bool_or(kind = 'engaged' and what in ('seen', 'opened', 'read')) as seen,
+        bool_or(kind = 'engaged' and what in ('opened', 'read')) as opened,
+        bool_or(kind = 'engaged' and what = 'acted') as acted
+      from delivery_events where ${where.join(' and ')}
+      group by intent_id, recipient, channel, type, category, lane
+      having bool_or(kind = 'decided')
+    ), ends as (
+      select *,
+        case when not decided then 0 when accepted is null then (case when attempted then 2 else 1 end)
+          when not seen then 3 when not opened then 4 when not acted then 5 else 6 end as reached,
+        case when not decided then substr(undelivered, 16)
+          else coalesce(accepted, substr(closed, 16), case when moved then 'retrying' else 'queued' end) end as fate
+      from facts
+    )
+    select ${query.by === undefined ? 'null' : columns[query.by]} as grp, reached, fate,
+      case when fate = 'held' then substr(held, 16) end as reason, count(*)::int as n
+    from ends group by 1, 2, 3, 4`
+  return { text, values }
+}
