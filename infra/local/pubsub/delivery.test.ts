@@ -234,6 +234,12 @@ test('streams share the work', async () => {
   await Promise.all([left.settled(), right.settled()])
   assert.equal(left.received.length + right.received.length, 100)
   assert.ok(left.received.length >= 25 && right.received.length >= 25, `${left.received.length} of 100`)
+  const before = left.received.length
+  for (const text of numbered(10)) {
+    await publish(world, [text])
+    await Promise.all([left.settled(), right.settled()])
+  }
+  assert.equal(left.received.length - before, 5)
 })
 
 test('messages of a stream that is gone come again when their leases end', async () => {

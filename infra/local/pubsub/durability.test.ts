@@ -7,18 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Message } from '@google-cloud/pubsub'
+import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { startPubSubServer } from './server.ts'
 import type { Clients } from './world.fixture.ts'
-import {
-  connect,
-  numbered,
-  readMessage,
-  subscribe,
-  subscriptionName,
-  temporaryFolder,
-  topicName,
-  waitMs,
-} from './world.fixture.ts'
+import { connect, numbered, readMessage, subscribe, subscriptionName, topicName, waitMs } from './world.fixture.ts'
 
 const topic = topicName('topic-a')
 const subscription = subscriptionName('sub-a')
@@ -92,8 +84,12 @@ test('messages of an ordering key come in order after a restart, also with some 
   )
 })
 
-test('an acknowledgement of a message delivered before a restart counts', async () => {
+test('of a message delivered before a restart, the acknowledgement counts and giving it back does not', async () => {
   await using folder = await temporaryFolder()
+  const pullIds = async ({ subscriber }: Clients): Promise<string[]> => {
+    const [{ receivedMessages }] = await subscriber.pull({ subscription, maxMessages: 1, returnImmediately: true })
+    return (receivedMessages ?? []).map(({ ackId }) => ackId ?? '')
+  }
   let ackIds: string[]
   {
     await using server = await startPubSubServer({ dataDir: folder.path })
@@ -101,18 +97,19 @@ test('an acknowledgement of a message delivered before a restart counts', async 
     await clients.publisher.createTopic({ name: topic })
     await clients.subscriber.createSubscription({ name: subscription, topic })
     await clients.publisher.publish({ topic, messages: [{ data: Buffer.from('x') }] })
-    const [{ receivedMessages }] = await clients.subscriber.pull({ subscription, maxMessages: 1 })
-    ackIds = (receivedMessages ?? []).map(({ ackId }) => ackId ?? '')
+    ackIds = await pullIds(clients)
+  }
+  {
+    await using server = await startPubSubServer({ dataDir: folder.path })
+    await using clients = connect(server.address)
+    assert.equal((await pullIds(clients)).length, 1)
+    await clients.subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 })
+    assert.deepEqual(await pullIds(clients), [])
   }
   await using server = await startPubSubServer({ dataDir: folder.path })
   await using clients = connect(server.address)
   await clients.subscriber.acknowledge({ subscription, ackIds })
-  const [{ receivedMessages }] = await clients.subscriber.pull({
-    subscription,
-    maxMessages: 1,
-    returnImmediately: true,
-  })
-  assert.deepEqual(receivedMessages, [])
+  assert.deepEqual(await pullIds(clients), [])
 })
 
 test(

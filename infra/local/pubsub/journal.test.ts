@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { status } from '@grpc/grpc-js'
+import { temporaryFolder } from '#tests/temporary-folder.ts'
 import type { StoredMessage } from './journal-records.ts'
 import { unplace } from './journal-records.ts'
 import { Journal } from './journal.ts'
 import { limits } from './limits.ts'
 import { encodePublishTime, parsePublished, seal } from './message.ts'
-import { temporaryFolder } from './world.fixture.ts'
 
 test('what was appended is there after opening again: messages with their holders, the last configuration, the number', async () => {
   await using folder = await temporaryFolder()
@@ -76,26 +76,25 @@ for (const [what, damage] of Object.entries({
   })
 }
 
-test('a full disk refuses what cannot be written, and what was half-written is not in the way later', async t => {
-  await using folder = await temporaryFolder()
-  {
-    await using journal = await openJournal(folder.path)
-    await journal.appendMessages([makeMessage(1, [7])], 1)
-    const full = await fillDisk(t, await lastFile(folder.path))
-    await assert.rejects(journal.appendMessages([makeMessage(2, [7], 300), makeMessage(3, [7])], 3), {
-      code: status.UNAVAILABLE,
-      details: /cannot write its journal: ENOSPC/,
-    })
-    full.mock.restore()
-    await journal.appendMessages([makeMessage(4, [7])], 4)
-  }
-  const { journal, recovered } = await Journal.open(folder.path)
-  await using _journal = journal
-  assert.deepEqual(
-    recovered.messages.map(({ number }) => number),
-    [1, 4],
-  )
-})
+for (const failing of ['write', 'datasync'] as const) {
+  test(`a disk whose ${failing} fails refuses, and what it took is not in the way later`, async t => {
+    await using folder = await temporaryFolder()
+    {
+      await using journal = await openJournal(folder.path)
+      await journal.appendMessages([makeMessage(1, [7])], 1)
+      const broken = await breakDisk(t, failing, await lastFile(folder.path))
+      const refused = { code: status.UNAVAILABLE, details: /cannot write its journal: ENOSPC/ }
+      const two = [2, 3].map(number => journal.appendMessages([makeMessage(number, [7])], number))
+      await Promise.all(two.map(each => assert.rejects(each, refused)))
+      broken.mock.restore()
+      await journal.appendMessages([makeMessage(4, [7])], 4)
+    }
+    const { journal, recovered } = await Journal.open(folder.path)
+    await using _journal = journal
+    const numbers = recovered.messages.map(({ number }) => number)
+    assert.deepEqual(numbers, [1, 4])
+  })
+}
 
 test('damage before the last file is an error that names the place', async () => {
   await using folder = await temporaryFolder()
@@ -197,13 +196,15 @@ function makeMessage(number: number, holders: number[], bytes = 20): StoredMessa
   return { number, body, orderingKey, holders, segment: undefined }
 }
 
-/** Every write of the journal takes half of what it is given, then fails. */
-async function fillDisk(t: TestContext, path: string): Promise<{ mock: { restore: () => void } }> {
+type Broken = { mock: { restore: () => void } }
+
+/** A write takes half of what it is given, then fails; a datasync fails after the write. */
+async function breakDisk(t: TestContext, failing: 'write' | 'datasync', path: string): Promise<Broken> {
   const handle = await open(path)
   const prototype = Object.getPrototypeOf(handle) as FileHandle
   await handle.close()
-  return t.mock.method(prototype, 'write', async (bytes: Buffer) => {
-    await appendFile(path, bytes.subarray(0, bytes.length / 2))
+  return t.mock.method(prototype, failing, async (bytes?: Buffer) => {
+    if (bytes) await appendFile(path, bytes.subarray(0, bytes.length / 2))
     throw new Error('ENOSPC: no space left on device')
   })
 }

@@ -14,7 +14,7 @@ type Pending = { record: JournalRecord; bytes: Buffer; resolve: () => void; reje
 /**
  * The append-only journal of one folder. What is appended in one turn of the event loop, and while the disk is busy, goes
  * out in one write and one fdatasync; the promises resolve after it. Files of 16 MB; the oldest is emptied into the
- * newest and deleted while more is dead than alive, so the folder stays below twice what is alive plus 48 MB.
+ * newest and deleted while more is dead than alive, so the folder stays below twice what is alive plus about 64 MB.
  */
 export class Journal {
   #dir: string

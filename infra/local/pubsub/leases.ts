@@ -67,7 +67,7 @@ export function sweep(subscription: Subscription, now: number): void {
 }
 
 /** The wait before a message is handed out again after `attempts` deliveries, in milliseconds. */
-export function backoffMs(policy: RetryPolicy | null, attempts: number): number {
+function backoffMs(policy: RetryPolicy | null, attempts: number): number {
   if (!policy) return 0
   const shortest = milliseconds(policy.minimumBackoff)
   return Math.min(milliseconds(policy.maximumBackoff), shortest * 2 ** Math.min(attempts - 1, 30))

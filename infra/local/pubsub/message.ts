@@ -15,22 +15,19 @@ const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 const ascii = 0x80
 
 /**
- * Checks one encoded message as a publisher sent it and takes out what only the server may set.
+ * Checks one encoded message as a publisher sent it. Id and time are passed over: the server's come after them and count.
  * Throws INVALID_ARGUMENT for bytes that are no message, an empty message, and attributes or ordering keys beyond the limits.
  */
 export function parsePublished(raw: Buffer): PublishedMessage {
   const cursor: Cursor = { bytes: raw, at: 0 }
-  let foreign: Range[] | undefined
   let orderingKey = ''
   let dataBytes = 0
   let attributeCount = 0
   while (cursor.at < raw.length) {
-    const from = cursor.at
     const tag = readVarint(cursor)
     const number = Math.floor(tag / 8)
     if ((tag & 7) !== wire.bytes || !isContent(number)) {
       skipValue(cursor, tag & 7)
-      ;(foreign ??= []).push([from, cursor.at])
       continue
     }
     const length = readLength(cursor)
@@ -47,7 +44,7 @@ export function parsePublished(raw: Buffer): PublishedMessage {
     throw invalid(`A message has ${attributeCount} attributes; at most ${limits.messageAttributes} are allowed.`)
   }
   if (dataBytes === 0 && attributeCount === 0) throw invalid('A message must have data or at least one attribute.')
-  return { content: foreign ? without(raw, foreign) : raw, orderingKey }
+  return { content: raw, orderingKey }
 }
 
 /** The content with message id and publish time: what is stored and delivered. A copy; the request's memory is let go. */
@@ -117,7 +114,6 @@ export function withAttributes(body: Buffer, attributes: Record<string, string>)
 }
 
 type Cursor = { bytes: Buffer; at: number }
-type Range = [from: number, to: number]
 
 function isContent(number: number): boolean {
   return number === field.data || number === field.attributes || number === field.orderingKey
@@ -170,16 +166,6 @@ function checkText(bytes: Buffer, from: number, to: number): void {
       throw invalid('An attribute or ordering key is not valid UTF-8.')
     }
   }
-}
-
-function without(raw: Buffer, ranges: Range[]): Buffer {
-  let kept = 0
-  const parts = ranges.map(([from, to]) => {
-    const part = raw.subarray(kept, from)
-    kept = to
-    return part
-  })
-  return Buffer.concat([...parts, raw.subarray(kept)])
 }
 
 function eachField(bytes: Buffer, visit: (number: number, from: number, to: number) => void): void {

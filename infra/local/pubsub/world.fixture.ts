@@ -1,10 +1,8 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Subscription, SubscriptionOptions } from '@google-cloud/pubsub'
 import { PubSub, SubscriptionCloseBehaviors, v1 } from '@google-cloud/pubsub'
 import { credentials } from '@grpc/grpc-js'
+import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { startPubSubServer } from './server.ts'
 
 // Without it the client library looks for a Google metadata server before its first call.
@@ -44,12 +42,6 @@ export function connect(address: string): Clients {
       await Promise.all([pubsub.close(), publisher.close(), subscriber.close()])
     },
   }
-}
-
-/** An empty folder that goes with the test. */
-export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'carillon-pubsub-'))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 export type World = AsyncDisposable & Omit<Clients, typeof Symbol.asyncDispose> & { address: string; dataDir: string }
