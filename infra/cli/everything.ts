@@ -2,9 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { Provider } from '#channels/provider.ts'
-import { fcmProvider } from '#channels/push/fcm.ts'
-import { inboxProvider } from '#channels/in-app/inbox.ts'
 import { channels, lanes } from '#contracts/channel.ts'
 import type { Stack } from '#local/stack.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
@@ -13,8 +10,9 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Metrics } from '#runtime/metrics.ts'
 import { serveApi } from './api.ts'
 import { type Installation, openInstallation } from './installation.ts'
+import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
-import { addressesOf, catalogueFrom, startMissing } from './stack.ts'
+import { addressesOf, catalogueFrom, simulatedOf, startMissing } from './stack.ts'
 
 export type Everything = AsyncDisposable & {
   installation: Installation
@@ -38,7 +36,7 @@ export async function startEverything(options: {
   const installation = opened.use(await openInstallation({ addresses: addressesOf(config, stack), catalogue, log }))
   const metrics = createMetrics()
   const secret = config.secret ?? (await keptSecret(config.dataDir))
-  const providers = await providersOf(config, stack, installation)
+  const providers = openProviders({ config, secret, db: installation.db, simulated: simulatedOf(stack) })
   for (const provider of providers) opened.use(provider)
   const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
   opened.use(await startRoles(pipelineRoles, installation, role))
@@ -51,13 +49,8 @@ export async function startEverything(options: {
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-/** Real where it is configured, else the simulator behind the same client library. */
-async function providersOf(config: Config, { credentials }: Stack, { db }: Installation): Promise<Provider[]> {
-  return [fcmProvider(config.fcm ?? credentials!.fcm), inboxProvider(db)] as Provider[]
-}
-
 /** The installation's own secret, made once. */
-async function keptSecret(dataDir: string): Promise<string> {
+export async function keptSecret(dataDir: string): Promise<string> {
   const file = path.join(dataDir, 'secret')
   if (!existsSync(file))
     await writeFile(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' }).catch(() => {})

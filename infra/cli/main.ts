@@ -1,7 +1,9 @@
-import { CommandError, type Command } from './command.ts'
+import { ConfigError } from '#runtime/config.ts'
+import { type Command, CommandError } from './command.ts'
+import { roleCommands } from './commands/roles.ts'
 import { startCommand } from './commands/start.ts'
 
-const commands: readonly Command[] = [startCommand]
+const commands: readonly Command[] = [startCommand, ...roleCommands]
 
 const [name, ...args] = process.argv.slice(2)
 process.exitCode = await run(name, args)
@@ -24,6 +26,10 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
   try {
     return await command.run(args)
   } catch (error) {
+    if (error instanceof ConfigError) {
+      console.error(`carillon ${name}: ${error.message}`)
+      return 2
+    }
     if (error instanceof CommandError) {
       console.error(`carillon ${name}: ${error.message}`)
       return error.exitCode

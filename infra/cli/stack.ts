@@ -1,8 +1,14 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Catalogue } from '#contracts/catalogue.ts'
+import { localCredentials } from '#local/credentials.ts'
+import { redirectGoogleApis } from '#local/redirect.ts'
 import { type Stack, startStack } from '#local/stack.ts'
 import type { Config } from '#runtime/config.ts'
+import { CommandError } from './command.ts'
 import type { Addresses } from './installation.ts'
+import type { Simulated } from './providers.ts'
 
 /** Starts the parts that are not configured to a real service; says which ones. */
 export const startMissing = (
@@ -32,4 +38,38 @@ export const catalogueFrom = async (file: string): Promise<Catalogue> => {
   const module = (await import(file)) as { catalogue?: Catalogue }
   if (!module.catalogue) throw new Error(`${path.basename(file)} exports no \`catalogue\``)
   return module.catalogue
+}
+
+/** The stack's simulators, when it has any. */
+export const simulatedOf = ({ credentials, simulators }: Stack): Simulated | undefined =>
+  credentials && simulators && { credentials, ports: simulators.ports }
+
+/** Addresses of a process that starts nothing itself. */
+export function configuredAddresses(config: Config): Addresses {
+  const { database, pubsub, redisUrl, prefix } = config
+  const missing = [
+    ...(database.url === undefined ? ['DATABASE_URL'] : []),
+    ...(pubsub === undefined ? ['GOOGLE_CLOUD_PROJECT or PUBSUB_EMULATOR_HOST'] : []),
+  ]
+  if (missing.length > 0) throw new CommandError(`set ${missing.join(' and ')}; \`npm start\` runs everything without`)
+  return {
+    databaseUrl: database.url!,
+    databaseDirectUrl: database.directUrl ?? database.url!,
+    redisUrl,
+    pubsub: pubsub!,
+    prefix,
+  }
+}
+
+/** Where `carillon simulators` tells the processes beside it which ports it got. */
+export const simulatorsFile = (dataDir: string): string => path.join(dataDir, 'simulators.json')
+
+/** The simulators that run for the same data folder, with this process's Google connections sent to them. */
+export async function simulatedBeside(config: Config, opened: AsyncDisposableStack): Promise<Simulated | undefined> {
+  const file = simulatorsFile(config.dataDir)
+  if (!existsSync(file)) return undefined
+  const ports = JSON.parse(await readFile(file, 'utf8')) as Simulated['ports']
+  const credentials = await localCredentials(path.join(config.dataDir, 'credentials'))
+  if (config.fcm === undefined) opened.defer(redirectGoogleApis({ port: ports.google, caFile: credentials.caFile }))
+  return { credentials, ports }
 }

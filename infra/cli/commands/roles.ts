@@ -1,0 +1,138 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { localCredentials } from '#local/credentials.ts'
+import { startPubSubServer } from '#local/pubsub/server.ts'
+import { startSimulators } from '#local/simulators/server.ts'
+import { type Config, readConfig } from '#runtime/config.ts'
+import { createHttp, listen, serveOperations } from '#runtime/http.ts'
+import { untilSignal } from '#runtime/lifecycle.ts'
+import { createLog, type Log } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { serveApi } from '../api.ts'
+import type { Command } from '../command.ts'
+import { keptSecret, startEverything } from '../everything.ts'
+import { type Installation, openInstallation } from '../installation.ts'
+import { openProviders } from '../providers.ts'
+import { type PipelineRole, startRoles, unreadiness } from '../roles.ts'
+import { catalogueFrom, configuredAddresses, simulatedBeside, simulatorsFile } from '../stack.ts'
+
+const pipeline = (name: PipelineRole, summary: string): Command => ({
+  name,
+  usage: name,
+  summary,
+  run: () => runPipeline(name),
+})
+
+/** One role, one process: how production runs. Settings come from the environment (`carillon config` lists them). */
+export const roleCommands: readonly Command[] = [
+  pipeline('router', 'Routes intents and does what happens by time: holds, audiences, retries, events.'),
+  pipeline('worker', 'Delivers batches to providers and the inbox.'),
+  pipeline('sink', 'Stores delivery events.'),
+  { name: 'api', usage: 'api', summary: 'Serves the HTTP APIs.', run: runApi },
+  {
+    name: 'pubsub',
+    usage: 'pubsub [--port N]',
+    summary: 'Runs the local Pub/Sub server, a stand-in for one machine.',
+    run: runPubSub,
+  },
+  {
+    name: 'simulators',
+    usage: 'simulators',
+    summary: 'Runs simulators of FCM, APNs, SendGrid and Twilio.',
+    run: runSimulators,
+  },
+  {
+    name: 'all',
+    usage: 'all',
+    summary: 'Runs every role in this process, and what is not configured beside it.',
+    run: runAll,
+  },
+]
+
+const bodyBytesMax = 1024
+
+/** A process of the installation that is configured. `work` starts its role; a signal drains it. */
+async function runInstalled(
+  role: string,
+  work: (at: { config: Config; installation: Installation; log: Log; opened: AsyncDisposableStack }) => Promise<void>,
+): Promise<number> {
+  const config = readConfig()
+  const log = createLog({ role, level: config.logLevel })
+  await using opened = new AsyncDisposableStack()
+  const catalogue = await catalogueFrom(config.catalogue)
+  const installation = opened.use(await openInstallation({ addresses: configuredAddresses(config), catalogue, log }))
+  await work({ config, installation, log, opened })
+  log.info({ catalogue: catalogue.version }, `${role} works`)
+  log.info({ signal: await untilSignal() }, `${role} drains and stops`)
+  return 0
+}
+
+const runPipeline = (role: PipelineRole): Promise<number> =>
+  runInstalled(role, async ({ config, installation, log, opened }) => {
+    const metrics = createMetrics()
+    const { lanes, channels, workerConcurrency: concurrency } = config
+    const providers =
+      role === 'worker'
+        ? openProviders({
+            config,
+            db: installation.db,
+            secret: await secretOf(config),
+            simulated: await simulatedBeside(config, opened),
+          })
+        : []
+    for (const provider of providers) opened.use(provider)
+    opened.use(await startRoles([role], installation, { lanes, channels, concurrency, providers, metrics }))
+    const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
+    serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
+    const url = await listen(app, { host: config.http.host, port: config.http.metricsPort })
+    opened.defer(() => app.close())
+    log.info({ host: new URL(url).host }, 'health and metrics are served')
+  })
+
+const secretOf = async (config: Config): Promise<string> => config.secret ?? keptSecret(config.dataDir)
+
+function runApi(): Promise<number> {
+  return runInstalled('api', async ({ config, installation, log, opened }) => {
+    const { host, port } = config.http
+    const api = opened.use(
+      await serveApi(installation, { host, port, metrics: createMetrics(), secret: await secretOf(config) }),
+    )
+    log.info({ host: new URL(api.url).host }, 'the API is served')
+  })
+}
+
+async function runPubSub(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { port: { type: 'string', default: '8085' } } })
+  await using server = await startPubSubServer({
+    dataDir: path.join(readConfig().dataDir, 'pubsub'),
+    port: Number(values.port),
+  })
+  console.log(`export PUBSUB_EMULATOR_HOST=${server.address}`)
+  await untilSignal()
+  return 0
+}
+
+async function runSimulators(): Promise<number> {
+  const { dataDir } = readConfig()
+  await mkdir(dataDir, { recursive: true })
+  const credentials = await localCredentials(path.join(dataDir, 'credentials'))
+  await using simulators = await startSimulators({ credentials, logFile: path.join(dataDir, 'simulators.ndjson') })
+  await writeFile(simulatorsFile(dataDir), JSON.stringify(simulators.ports))
+  console.log(JSON.stringify(simulators.ports))
+  await untilSignal()
+  return 0
+}
+
+async function runAll(): Promise<number> {
+  const config = readConfig()
+  const log = createLog({ role: 'all', level: config.logLevel })
+  await using everything = await startEverything({
+    config,
+    log,
+    onPart: ({ name, address }) => console.log(`${name.padEnd(20)} ${address}`),
+  })
+  log.info({ host: new URL(everything.apiUrl).host }, 'everything works')
+  await untilSignal()
+  return 0
+}

@@ -1,0 +1,49 @@
+import { sendgridProvider } from '#channels/email/sendgrid.ts'
+import { inboxProvider } from '#channels/in-app/inbox.ts'
+import type { Provider } from '#channels/provider.ts'
+import { apnsProvider } from '#channels/push/apns.ts'
+import { fcmProvider } from '#channels/push/fcm.ts'
+import { twilioProvider } from '#channels/sms/twilio.ts'
+import type { LocalCredentials } from '#local/credentials.ts'
+import type { SimulatorPorts } from '#local/simulators/server.ts'
+import type { Config } from '#runtime/config.ts'
+import type { Database } from '#runtime/postgres.ts'
+
+/** Where the simulators are, for the providers that are not configured. */
+export type Simulated = { credentials: LocalCredentials; ports: SimulatorPorts }
+
+type Options = { config: Config; db: Database; secret: string; simulated: Simulated | undefined }
+
+/** The adapter of every provider: real where it is configured, else a simulator behind the same client library. */
+export function openProviders({ config, db, secret, simulated }: Options): Provider[] {
+  const missing = (['fcm', 'apns', 'sendgrid', 'twilio'] as const).filter(name => config[name] === undefined)
+  if (missing.length > 0 && !simulated) throw new Error(`neither configured nor simulated: ${missing.join(', ')}`)
+  const { publicUrl } = config.http
+  return [
+    fcmProvider(config.fcm ?? simulated!.credentials.fcm),
+    apnsProvider(config.apns ?? apnsSimulated(simulated!)),
+    sendgridProvider(config.sendgrid ?? sendgridSimulated(simulated!)),
+    twilioProvider({
+      ...(config.twilio ?? twilioSimulated(simulated!)),
+      ...(publicUrl !== undefined && { callback: { url: `${publicUrl}/webhooks/twilio`, secret } }),
+    }),
+    inboxProvider(db),
+  ] as Provider[]
+}
+
+const loopback = '127.0.0.1'
+
+const apnsSimulated = ({ credentials, ports }: Simulated): Parameters<typeof apnsProvider>[0] => ({
+  ...credentials.apns,
+  production: false,
+  server: { host: 'localhost', port: ports.apns, caFile: credentials.caFile },
+})
+const sendgridSimulated = ({ credentials, ports }: Simulated): Parameters<typeof sendgridProvider>[0] => ({
+  apiKey: credentials.sendgrid.apiKey,
+  from: 'notifications@example.com',
+  baseUrl: `http://${loopback}:${ports.sendgrid}/`,
+})
+const twilioSimulated = ({ credentials, ports }: Simulated): Parameters<typeof twilioProvider>[0] => ({
+  ...credentials.twilio,
+  baseUrl: `http://${loopback}:${ports.twilio}`,
+})
