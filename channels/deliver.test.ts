@@ -1,51 +1,88 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import { test } from 'node:test'
-import { outcomeName } from '#contracts/outcome.ts'
-import type { Endpoint } from '#preferences/preferences.ts'
+import type { Answer } from '#contracts/outcome.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
+import { sendgridProvider } from './email/sendgrid.ts'
 import { inboxProvider } from './in-app/inbox.ts'
+import { limitsOf } from './limits.ts'
 import { fcmProvider } from './push/fcm.ts'
-import { createWorld, type World } from './world.fixture.ts'
+import { createWorld, device, greeting, mailbox } from './world.fixture.ts'
 
-const device = (address: string, more: Partial<Endpoint> = {}): Endpoint => ({
-  id: 'phone',
-  channel: 'push',
-  provider: 'fcm',
-  address,
-  state: 'active',
-  since: 0,
-  ...more,
-})
-const ended = async (world: World) =>
-  Object.fromEntries((await world.outcomes()).map(([who, code]) => [who, code === null ? 'open' : outcomeName(code)]))
-
-async function worldWithFcm() {
+async function worldWithFcm(options: Parameters<typeof createWorld>[0] = {}) {
   await using opened = new AsyncDisposableStack()
   const simulators = opened.use(await startSimulators())
   const { fcm, caFile } = simulators.credentials
   opened.defer(redirectGoogleApis({ port: simulators.ports.google, caFile }))
-  const world = opened.use(await createWorld())
+  const world = opened.use(await createWorld(options))
   world.use(fcmProvider(fcm))
   const running = opened.move()
   return { ...world, simulators, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+const phones = (...who: string[]) => ({
+  channel: 'push' as const,
+  provider: 'fcm',
+  to: who.map(recipient => ({ recipient, endpoint: 'phone' })),
+})
+const inboxes = (...who: string[]) => ({
+  channel: 'in_app' as const,
+  provider: 'inbox',
+  to: who.map(recipient => ({ recipient, endpoint: 'inbox' })),
+})
+
+/** A way to a server that can be cut for a while: connections are reset, new ones refused. */
+async function severableLine() {
+  const sockets = new Set<net.Socket>()
+  let target: URL
+  let severed = false
+  const server = net.createServer(near => {
+    if (severed) {
+      near.resetAndDestroy()
+      return
+    }
+    const far = net.connect(Number(target.port), target.hostname)
+    for (const socket of [near, far])
+      sockets.add(socket.on('error', () => {}).on('close', () => far.destroy() && near.destroy()))
+    near.pipe(far).pipe(near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    to: (url: string) => {
+      target = new URL(url)
+      const near = new URL(url)
+      near.port = String((server.address() as net.AddressInfo).port)
+      return near.href
+    },
+    sever: (ms: number) => {
+      severed = true
+      for (const socket of sockets) socket.resetAndDestroy()
+      setTimeout(() => (severed = false), ms)
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 test('inbox items are there once, in the language of the person', async () => {
   await using world = await createWorld()
   world.use(inboxProvider(world.db))
   await world.addPerson('anna', { locale: 'de-AT' })
-  const to = ['anna', 'ben'].map(recipient => ({ recipient, endpoint: 'inbox' }))
-  const batches = await world.write({ channel: 'in_app', provider: 'inbox', to })
+  const batches = await world.write(inboxes('anna', 'ben'))
   world.deps.failpoint = async name => {
     if (name === 'after send before record') throw new Error('killed')
   }
   await assert.rejects(world.deliver(batches), /killed/)
   delete world.deps.failpoint
-  await world.db.query(`update batches set lease_until = now() - interval '1 ms'`)
+  await world.lapse()
   await world.deliver(batches)
   await world.deliver(batches)
-  assert.deepEqual(await ended(world), { anna: 'delivered', ben: 'delivered' })
+  assert.deepEqual(await world.ends(), { anna: 'delivered', ben: 'delivered' })
   const items = await world.db.query<{ recipient: string; content: string }>(
     'select recipient, content from inbox_items order by recipient',
   )
@@ -60,12 +97,218 @@ test('inbox items are there once, in the language of the person', async () => {
 
 test('a dead device is marked, the others get their push with the delivery as its tag', async () => {
   await using world = await worldWithFcm()
-  for (const who of ['anna', 'dead-dan']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
-  const to = ['anna', 'dead-dan'].map(recipient => ({ recipient, endpoint: 'phone' }))
-  await world.deliver(await world.write({ channel: 'push', provider: 'fcm', to }))
-  assert.deepEqual(await ended(world), { anna: 'sent', 'dead-dan': 'address_dead' })
+  for (const who of ['anna', 'dan-dead']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  await world.deliver(await world.write(phones('anna', 'dan-dead')))
+  assert.deepEqual(await world.ends(), { anna: 'sent', 'dan-dead': 'address_dead' })
   const line = world.simulators.lines('fcm').find(({ address }) => address === 'token-anna')!
   assert.match(line.deliveryId!, /^[\w-]{22}$/)
-  const [dan] = await world.db.query<{ endpoints: string }>(`select endpoints from recipients where id = 'dead-dan'`)
-  assert.equal((JSON.parse(dan!.endpoints) as Endpoint[])[0]!.state, 'dead')
+  await world.deliver(await world.write(phones('dan-dead')))
+  assert.equal((await world.ends())['dan-dead'], 'no_endpoint', 'what is dead is not asked again')
+  assert.equal(world.simulators.lines('fcm').length, 2)
+})
+
+test('what a person withdrew after the decision is not sent', async () => {
+  await using world = await worldWithFcm()
+  const kept = [device('token')]
+  const people = {
+    fine: { endpoints: kept },
+    off: { endpoints: kept, choices: { categories: { social: { push: false } } } },
+    muted: { endpoints: kept, choices: { threads: { t1: true } } },
+    dead: { endpoints: [device('token', { state: 'dead' as const })] },
+    stopped: { endpoints: [device('token', { state: 'suppressed' as const })] },
+    moved: { endpoints: [device('token', { id: 'another phone' })] },
+    gone: {},
+    erased: { endpoints: kept },
+  }
+  for (const [who, person] of Object.entries(people)) await world.addPerson(who, person)
+  await world.db.query(`update recipients set erased_at = now() where id = 'erased'`)
+  const batches = await world.write({ ...phones(...Object.keys(people)), intent: { thread: 't1' } })
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), {
+    dead: 'no_endpoint',
+    erased: 'suppressed_preference',
+    fine: 'sent',
+    gone: 'no_endpoint',
+    moved: 'no_endpoint',
+    muted: 'suppressed_mute',
+    off: 'suppressed_preference',
+    stopped: 'suppressed_address',
+  })
+  assert.equal(world.simulators.lines('fcm').length, 1)
+})
+
+test('what expired on its way is not sent', async () => {
+  await using world = await createWorld()
+  world.use(inboxProvider(world.db))
+  const batches = await world.write({ ...inboxes('anna'), intent: { expiresAt: world.clock.now() + 1_000 } })
+  world.clock.set(world.clock.now() + 1_001)
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'expired' })
+})
+
+test('a template that throws costs its own slots only, and its data stays out of the log', async () => {
+  const templates = structuredClone({ en: {} }) as typeof greeting.templates
+  templates.en = {
+    ...greeting.templates.en,
+    in_app: ({ data }) => {
+      const { name } = data as { name: string }
+      if (name === 'bad') throw new Error(`cannot greet ${name} of Secret Street`)
+      return { title: 'Hello', body: (name === 'hole' ? undefined : name) as string }
+    },
+  }
+  await using world = await createWorld({ types: [{ ...greeting, templates }] })
+  world.use(inboxProvider(world.db))
+  const to = ['anna-good', 'ben-bad', 'cleo-hole'].map(recipient => ({
+    recipient,
+    endpoint: 'inbox',
+    key: recipient.split('-')[1]!,
+  }))
+  await world.deliver(await world.write({ ...inboxes(), to }))
+  assert.deepEqual(await world.ends(), {
+    'anna-good': 'delivered',
+    'ben-bad': 'template_error',
+    'cleo-hole': 'template_error',
+  })
+  assert.equal(world.lines.length, 2)
+  assert.doesNotMatch(world.lines.join(), /Secret/)
+  assert.match(world.lines[0]!, /the template in en failed/)
+})
+
+test('a batch of a type, or for a provider, that this worker does not know waits for another worker', async () => {
+  await using world = await createWorld()
+  const strange = await world.write({ ...inboxes('anna'), intent: { type: 'test.newer' } })
+  const unserved = await world.write(phones('ben'))
+  world.use(inboxProvider(world.db))
+  await world.deliver([...strange, ...unserved])
+  await world.deliver([...strange, ...unserved])
+  assert.deepEqual(await world.ends(), { anna: 'open', ben: 'open' })
+  assert.equal(world.lines.length, 2, 'offered again later, not at once')
+  const newer = new Map([...world.deps.catalogue.types, ['test.newer', { ...greeting, type: 'test.newer' }]])
+  world.deps.catalogue = { version: '2', types: newer }
+  await world.makeDue()
+  await world.deliver(strange)
+  assert.equal((await world.ends()).anna, 'delivered')
+})
+
+test('a paused provider is not asked, batches wait unclaimed, and no try is spent', async () => {
+  await using world = await worldWithFcm()
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  world.simulators.script.set({ provider: 'fcm', answer: 'quota', times: 1, retryAfterSeconds: 61 })
+  await world.deliver(await world.write(phones('anna')))
+  const waiting = await world.write(phones('ben'))
+  await world.deliver(waiting)
+  assert.equal(world.simulators.lines('fcm').length, 1)
+  const rows = await world.db.query<{ attempt: number; tries: number; wait: number }>(
+    `select attempt, tries, extract(epoch from due_at - to_timestamp($1 / 1000.0))::int as wait from batches where closed_at is null`,
+    [world.clock.now()],
+  )
+  assert.deepEqual(rows, [
+    { attempt: 0, tries: 0, wait: 61 },
+    { attempt: 0, tries: 0, wait: 61 },
+  ])
+  world.clock.set(world.clock.now() + 61_000)
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'sent' })
+})
+
+test('a worker that was overtaken changes nothing', async () => {
+  await using world = await createWorld()
+  world.use(inboxProvider(world.db))
+  const batches = await world.write(inboxes('anna'))
+  world.deps.failpoint = async name => {
+    if (name === 'after claim') return
+    delete world.deps.failpoint
+    await world.lapse()
+    await world.deliver(batches)
+  }
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'delivered' })
+  assert.match(await world.deps.metrics.text(), /fenced_total\{channel="in_app"\} 1/)
+  assert.match(world.lines.join(), /took the batch over/)
+})
+
+test('no send starts too long after its claim', async t => {
+  await using world = await worldWithFcm()
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  const batches = await world.write({ ...phones('anna'), lane: 'critical' })
+  const { startWithinMs } = limitsOf({ lane: 'critical', channel: 'push' })
+  const now = performance.now.bind(performance)
+  world.deps.failpoint = async name => {
+    if (name === 'after claim') t.mock.method(performance, 'now', () => now() + startWithinMs)
+  }
+  await world.deliver(batches)
+  t.mock.restoreAll()
+  assert.equal(world.simulators.lines('fcm').length, 0)
+  delete world.deps.failpoint
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'sent' })
+})
+
+test('doubt is told as doubt: sent again after the lease, or never, as the type says', async () => {
+  await using world = await worldWithFcm({
+    types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }],
+  })
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  world.simulators.script.set({ provider: 'fcm', answer: 'resetAfter', times: 2 })
+  await world.deliver(await world.write({ ...phones('ben'), intent: { type: 'test.once' } }))
+  await world.deliver(await world.write(phones('anna')))
+  assert.deepEqual(await world.ends(), { anna: 'open', ben: 'in_doubt' })
+  const [again] = await world.db.query<{ tries: number; wait: number }>(
+    `select tries, extract(epoch from due_at - to_timestamp($1 / 1000.0))::int as wait from batches where closed_at is null`,
+    [world.clock.now()],
+  )
+  assert.deepEqual(again, { tries: 1, wait: 90 })
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'in_doubt' })
+  const taken = world.simulators.lines('fcm').filter(({ accepted, address }) => accepted && address === 'token-anna')
+  assert.equal(taken.length, 2)
+  assert.equal(taken[0]!.deliveryId, taken[1]!.deliveryId, 'the second replaces the first on the screen')
+})
+
+test('one bad mailbox does not cost the others their mail, and a lost answer waits for its receipt', async () => {
+  await using simulators = await startSimulators()
+  await using world = await createWorld()
+  const { apiKey } = simulators.credentials.sendgrid
+  const baseUrl = `http://127.0.0.1:${simulators.ports.sendgrid}/`
+  world.use(sendgridProvider({ apiKey, from: 'notify@carillon.test', baseUrl }))
+  const names = Array.from({ length: 20 }, (_, n) => (n === 13 ? 'u13-dead' : `u${n}`))
+  for (const who of names) await world.addPerson(who, { endpoints: [mailbox(`${who}@carillon.test`)] })
+  const to = names.map(recipient => ({ recipient, endpoint: 'mail' }))
+  await world.deliver(await world.write({ channel: 'email', provider: 'sendgrid', to }))
+  assert.deepEqual(
+    await world.ends(),
+    Object.fromEntries(names.map(who => [who, who === 'u13-dead' ? 'rejected' : 'sent'])),
+  )
+  const taken = simulators.lines('sendgrid').filter(({ accepted }) => accepted)
+  assert.equal(taken.length, 19)
+  assert.equal(new Set(taken.map(({ attemptId }) => attemptId)).size, 19)
+  simulators.script.set({ provider: 'sendgrid', answer: 'acceptThen500', times: 1 })
+  await world.deliver(await world.write({ channel: 'email', provider: 'sendgrid', to: to.slice(0, 1) }))
+  const doubts = await world.db.query(`select n, tries from batches where doubt and closed_at is null`)
+  assert.deepEqual(doubts, [{ n: 1, tries: 1 }])
+})
+
+test('a database that goes away while sending is sat out: nothing is sent twice', async () => {
+  await using line = await severableLine()
+  await using world = await worldWithFcm({ via: line.to })
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  const batches = await world.write(phones('anna'))
+  world.deps.failpoint = async point => {
+    if (point === 'after send before record') line.sever(800)
+  }
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'sent' })
+  assert.equal(world.simulators.lines('fcm').length, 1)
+})
+
+test('answers are counted by provider', async () => {
+  await using world = await worldWithFcm()
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  await world.deliver(await world.write(phones('anna')))
+  const kind: Answer['kind'] = 'accepted'
+  const text = await world.deps.metrics.text()
+  assert.match(text, new RegExp(`answers_total\\{provider="fcm",answer="${kind}"\\} 1`))
+  assert.match(text, /outcomes_total\{channel="push",outcome="sent"\} 1/)
 })

@@ -111,6 +111,7 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
     tries: batch.tries,
     mayStart: () =>
       performance.now() - begunMs < limits.startWithinMs && pace.pausedUntil(provider.name, clock.now()) === undefined,
+    onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),
     onAnswers: (answers, seconds) => {
       const paused = pace.heard(provider.name, answers, clock.now())
       if (paused) {

@@ -1,4 +1,6 @@
 import type { Answer } from '#contracts/outcome.ts'
+import { isOutage } from '#runtime/postgres.ts'
+import { forAll } from './answer-table.ts'
 import type { OutMessage, Provider, SendOptions } from './provider.ts'
 
 export type SendTerms = SendOptions & {
@@ -8,6 +10,7 @@ export type SendTerms = SendOptions & {
   mayStart: () => boolean
   /** Hears the answers of each call, and how long it took. */
   onAnswers: (answers: readonly Answer[], seconds: number) => void
+  onFault: (error: unknown) => void
 }
 
 /**
@@ -26,7 +29,8 @@ export async function send(
     while (next < calls.length && terms.mayStart()) {
       const call = calls[next++]!
       const begunMs = performance.now()
-      const given = await provider.send(
+      const given = await called(
+        provider,
         call.map(at => messages[at]!),
         terms,
       )
@@ -36,6 +40,20 @@ export async function send(
   }
   await Promise.all(Array.from({ length: Math.min(provider.callsAtOnce, calls.length) }, run))
   return answers
+}
+
+/**
+ * Clients do not reject; one that does has a fault, and what it had sent by then nobody knows. As a doubt it ends some
+ * day, and its calls get smaller; thrown on it would come back for ever. An outage of our own database is thrown on.
+ */
+async function called(provider: Provider, messages: readonly OutMessage[], terms: SendTerms): Promise<Answer[]> {
+  try {
+    return await provider.send(messages, terms)
+  } catch (error) {
+    if (isOutage(error)) throw error
+    terms.onFault(error)
+    return forAll(messages, { kind: 'doubt', reason: 'fault of the client' })
+  }
 }
 
 /** Each retry makes smaller calls, so that one message that makes its call hang does not take the others along again. */

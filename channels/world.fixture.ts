@@ -1,6 +1,7 @@
 import { catalogueOf, type AnyNotificationType } from '#contracts/catalogue.ts'
-import type { Channel, Lane } from '#contracts/channel.ts'
-import { type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
+import { type BatchId, type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { outcomeName } from '#contracts/outcome.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
@@ -16,10 +17,13 @@ import { createPace } from './pace.ts'
 import type { Provider } from './provider.ts'
 
 /** A database, a clock and people, and batches as the router writes them. */
-export async function createWorld(options: { types?: readonly AnyNotificationType[] } = {}) {
+export async function createWorld(
+  options: { types?: readonly AnyNotificationType[]; via?: (databaseUrl: string) => string } = {},
+) {
+  const { types = [greeting], via = url => url } = options
   await using opened = new AsyncDisposableStack()
   const database = opened.use(await testDatabase())
-  const db = opened.use(await openPostgres({ url: database.url, connectionsMax: 4, name: 'test' }))
+  const db = opened.use(await openPostgres({ url: via(database.url), connectionsMax: 4, name: 'test' }))
   await migrate(db)
   const clock = manualClock(Date.now())
   await ensurePartitions(db, { from: new Date(clock.now() - 86_400_000).toISOString().slice(0, 10), days: 3 })
@@ -27,7 +31,7 @@ export async function createWorld(options: { types?: readonly AnyNotificationTyp
   const deps: DeliverDeps = {
     db,
     clock,
-    catalogue: catalogueOf('1', options.types ?? [greeting]),
+    catalogue: catalogueOf('1', types),
     providers: new Map(),
     pace: createPace(),
     random: () => 0,
@@ -36,6 +40,7 @@ export async function createWorld(options: { types?: readonly AnyNotificationTyp
   }
   const running = opened.move()
   return {
+    url: database.url,
     db,
     clock,
     deps,
@@ -55,12 +60,26 @@ export async function createWorld(options: { types?: readonly AnyNotificationTyp
     deliver: async (batches: readonly ReadyBatch[]) => {
       for (const { id: batchId, lane, channel } of batches) await deliver({ batchId, lane, channel }, deps)
     },
-    outcomes: async () => {
+    /** Last word on each recipient: the outcome, or `open`. */
+    ends: async () => {
       const rows = await db.query<{ recipient: string; outcome: number | null }>(
-        'select recipient, outcome from deliveries order by recipient, batch_id',
+        'select recipient, outcome from deliveries where outcome is distinct from 0 order by recipient, batch_id',
       )
-      return rows.map(({ recipient, outcome }) => [recipient, outcome] as const)
+      return Object.fromEntries(
+        rows.map(({ recipient, outcome }) => [recipient, outcome === null ? 'open' : outcomeName(outcome)]),
+      )
     },
+    /** The batches that are to be worked on. */
+    open: async (): Promise<ReadyBatch[]> => {
+      const rows = await db.query<{ id: BatchId; lane: number; channel: number; attempt: number }>(
+        'select id, lane, channel, attempt from batches where closed_at is null order by id',
+      )
+      return rows.map(row => ({ ...row, lane: lanes[row.lane]!, channel: channels[row.channel]! }))
+    },
+    /** Lets every lease end. */
+    lapse: () => db.query(`update batches set lease_until = now() - interval '1 ms' where lease_until is not null`),
+    /** The database judges due times by its own clock. */
+    makeDue: () => db.query(`update batches set due_at = now() where closed_at is null`),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
@@ -106,6 +125,18 @@ const intentOf = (key: string, now: EpochMs): CarriedIntent => ({
   occurredAt: now,
   data: { name: key },
 })
+
+export const device = (address: string, more: Partial<Endpoint> = {}): Endpoint => ({
+  id: 'phone',
+  channel: 'push',
+  provider: 'fcm',
+  address,
+  state: 'active',
+  since: 0,
+  ...more,
+})
+export const mailbox = (address: string): Endpoint =>
+  device(address, { id: 'mail', channel: 'email', provider: 'sendgrid' })
 
 const of = (data: never): string => (data as { name: string }).name
 

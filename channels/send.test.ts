@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Answer } from '#contracts/outcome.ts'
+import type { OutMessage, Provider } from './provider.ts'
+import { send, type SendTerms } from './send.ts'
+
+const accepted: Answer = { kind: 'accepted', providerId: 'p' }
+const contents = [
+  { title: 'a', body: '' },
+  { title: 'b', body: '' },
+]
+const messages = Array.from({ length: 7 }, (_, place) => ({ place, content: contents[place % 2]! }) as OutMessage)
+
+function recording(more: Partial<Provider> = {}) {
+  const calls: number[][] = []
+  let running = 0
+  let most = 0
+  const provider: Provider = {
+    name: 'fcm',
+    channel: 'push',
+    callSizeMax: 3,
+    callsAtOnce: 2,
+    sameContent: false,
+    async send(call) {
+      calls.push(call.map(({ place }) => place))
+      most = Math.max(most, ++running)
+      await new Promise(resolve => setImmediate(resolve))
+      running--
+      return call.map(({ place }) => ({ kind: 'accepted', providerId: String(place) }))
+    },
+    async [Symbol.asyncDispose]() {},
+    ...more,
+  }
+  return { provider, calls, most: () => most }
+}
+const terms: SendTerms = {
+  lane: 'default',
+  now: 0,
+  deadlineMs: 1_000,
+  tries: 0,
+  mayStart: () => true,
+  onAnswers: () => {},
+  onFault: () => {},
+}
+
+test('calls are of the provider’s size, as many at once as it takes, and answers come back in order', async () => {
+  const { provider, calls, most } = recording()
+  const answers = await send(messages, provider, terms)
+  assert.deepEqual(calls, [[0, 1, 2], [3, 4, 5], [6]])
+  assert.equal(most(), 2)
+  assert.deepEqual(
+    answers.map(answer => answer?.kind === 'accepted' && answer.providerId),
+    messages.map(({ place }) => String(place)),
+  )
+})
+
+test('where a call carries one content, messages go by content', async () => {
+  const { provider, calls } = recording({ sameContent: true })
+  await send(messages, provider, terms)
+  assert.deepEqual(calls, [[0, 2, 4], [6], [1, 3, 5]])
+})
+
+test('each retry makes smaller calls', async () => {
+  const { provider, calls } = recording({ callSizeMax: 30 })
+  await send(messages, provider, { ...terms, tries: 1 })
+  assert.deepEqual(calls, [[0, 1, 2], [3, 4, 5], [6]])
+  calls.length = 0
+  await send(messages, provider, { ...terms, tries: 5 })
+  assert.equal(calls.length, messages.length)
+})
+
+test('no call begins once it must not; what was not sent has no answer', async () => {
+  const { provider, calls } = recording()
+  const answers = await send(messages, provider, { ...terms, mayStart: () => calls.length < 2 })
+  assert.deepEqual(
+    answers.map(answer => answer?.kind),
+    [...Array.from({ length: 6 }, () => 'accepted'), undefined],
+  )
+})
+
+test('a client that throws leaves a doubt, an outage of our database is thrown on', async () => {
+  const faults: unknown[] = []
+  const broken = recording({
+    send: async call => (call[0]!.place === 3 ? assert.fail('bug') : call.map(() => accepted)),
+  })
+  const answers = await send(messages, broken.provider, { ...terms, onFault: error => void faults.push(error) })
+  assert.deepEqual(
+    answers.map(answer => answer?.kind),
+    ['accepted', 'accepted', 'accepted', 'doubt', 'doubt', 'doubt', 'accepted'],
+  )
+  assert.equal(faults.length, 1)
+  const outage = Object.assign(new Error('gone'), { code: 'ECONNRESET' })
+  const out = recording({ send: async () => Promise.reject(outage) })
+  await assert.rejects(send(messages, out.provider, terms), outage)
+})

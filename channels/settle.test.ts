@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Answer } from '#contracts/outcome.ts'
+import type { SlotResult } from '#ledger/batch.ts'
+import { type BatchTerms, settle, type SlotTerms } from './settle.ts'
+
+const now = 1_000_000_000_000
+const batch: BatchTerms = {
+  lane: 'default',
+  channel: 'push',
+  now,
+  leaseUntil: now + 90_000,
+  tries: 0,
+  jitter: 0.5,
+  holdMs: 60_000,
+  unsentDueAt: now,
+}
+const closed = (outcome: string) => ({ kind: 'closed', outcome })
+const expired = { kind: 'closed', outcome: 'expired', why: { rule: 'expired', value: new Date(now + 1).toISOString() } }
+const retry = (ms: number, spent = true) => ({ kind: 'retry', dueAt: now + ms, spent })
+const soon: Partial<SlotTerms> = { expiresAt: now + 1 }
+const r: Answer = { kind: 'retry', afterMs: 0, reason: 'r' }
+const maybe: Answer = { ...r, maybeSent: true }
+const doubt: Answer = { kind: 'doubt', reason: 'd' }
+const sms: Partial<BatchTerms> = { channel: 'sms', leaseUntil: now + 30_000 }
+const email: Partial<BatchTerms> = { ...sms, channel: 'email' }
+const never: Partial<SlotTerms> = { doubt: 'never' }
+const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
+
+type Line = [what: string, answer: Answer | undefined, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
+const table: Line[] = [
+  ['accepted', { kind: 'accepted', providerId: 'p' }, {}, {}, { ...closed('sent'), providerId: 'p' }],
+  ['in the inbox', { kind: 'accepted', providerId: 'p' }, {}, { channel: 'in_app' }, closed('delivered')],
+  ['dead address', { kind: 'addressDead', reason: 'r' }, {}, {}, closed('address_dead')],
+  ['opted out there', { kind: 'suppress', reason: 'r' }, {}, {}, closed('suppressed_address')],
+  ['bad message', { kind: 'messageDead', reason: 'r' }, {}, {}, closed('rejected')],
+  ['retry, full jitter', r, {}, {}, retry(15_000)],
+  ['retry, no luck', r, {}, { jitter: 0 }, retry(0)],
+  ['retry, doubled', r, {}, { tries: 2 }, retry(60_000)],
+  ['retry, capped', r, {}, { tries: 4, jitter: 1 }, retry(480_000)],
+  ['retry, critical', r, {}, { lane: 'critical' }, retry(1_000)],
+  ['retry, as asked', { ...r, afterMs: 20_000 }, {}, {}, retry(20_000)],
+  ['retry, last try', r, {}, { tries: 5 }, closed('provider_exhausted')],
+  ['retry, too late', r, soon, {}, expired],
+  ['retry, perhaps sent', maybe, {}, {}, retry(15_000)],
+  ['retry, perhaps sent, never twice', maybe, never, {}, closed('in_doubt')],
+  ['retry, perhaps sent, receipts', maybe, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],
+  ['retry, perhaps sent, no receipts', maybe, waits, {}, retry(15_000)],
+  ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, false)],
+  ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
+  ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, false)],
+  ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
+  ['not begun', undefined, {}, { tries: 9 }, retry(0, false)],
+  ['doubt, resend after the lease', doubt, {}, {}, retry(90_000)],
+  ['doubt, never', doubt, never, {}, closed('in_doubt')],
+  ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],
+  ['doubt, email', doubt, waits, email, { kind: 'doubt', dueAt: now + 600_000 }],
+  ['doubt, no receipts here', doubt, waits, {}, retry(90_000)],
+  ['doubt, last try', doubt, {}, { tries: 5 }, closed('in_doubt')],
+  ['doubt, no time to resend', doubt, soon, {}, closed('in_doubt')],
+  ['doubt, no time for a receipt', doubt, { ...waits, ...soon }, sms, closed('in_doubt')],
+]
+
+for (const [what, answer, slot, terms, expected] of table)
+  test(what, () => {
+    const result: SlotResult = settle(answer, { doubt: 'resend', ...slot }, { ...batch, ...terms })
+    assert.deepEqual(result, expected)
+  })
