@@ -1,5 +1,5 @@
 import type { Database } from '#runtime/postgres.ts'
-import { type Counted, type Dimension, type FunnelQuery, type FunnelRow, shapeFunnel } from './funnel.ts'
+import { type Counted, type FunnelQuery, type FunnelRow, shapeFunnel } from './funnel.ts'
 
 /**
  * Counts notifications from the raw events, so that a late event changes the answer. Reads the days since `since`
@@ -15,21 +15,16 @@ export async function funnel(db: Database, query: FunnelQuery = {}): Promise<Fun
   return shapeFunnel(counted, query.by)
 }
 
-const columns: Record<Dimension, string> = {
-  type: 'type',
-  channel: 'channel',
-  category: 'category',
-  provider: 'provider',
-  lane: 'lane',
-  outcome: 'fate',
-}
-
 // Only a provider's answer closes a delivery without a rule; what a rule closed was never sent.
 const settledByProvider = `kind = 'settled' and rule is null and what in
   ('sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted', 'in_doubt')`
 const accepted = `kind = 'settled' and what in ('sent', 'delivered')`
+/** The one that accepted it, else the first that was tried. */
+const provider = `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`
 /** A text that sorts by time, in front of a fact: the greatest is the last. */
 const stamp = `lpad((extract(epoch from at) * 1000)::bigint::text, 15, '0')`
+
+const intentColumns = ['type', 'category', 'lane'] as const
 
 function statement(query: FunnelQuery): { text: string; values: unknown[] } {
   const values: unknown[] = []
@@ -44,10 +39,12 @@ function statement(query: FunnelQuery): { text: string; values: unknown[] } {
   }
   if (query.until !== undefined) where.push(`occurred_at < ${value(new Date(query.until))}`)
   if (!query.includeSimulated) where.push('not simulated')
+  // What an intent has once need not be looked at for every notification unless it is asked for.
+  const ofIntent = intentColumns.find(column => column === query.by)
+  const group = ofIntent ?? (query.by === 'channel' ? 'channel' : query.by === 'provider' ? provider : 'null::text')
   const text = `
     with facts as (
-      select type, category, channel, lane,
-        coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled')) as provider,
+      select ${group} as grp,
         bool_or(kind = 'decided' and what = 'deliver') as decided,
         bool_or(${settledByProvider}) or bool_or(kind = 'settled' and what = 'moved') as attempted,
         bool_or(kind = 'settled' and what = 'moved') as moved,
@@ -59,7 +56,7 @@ function statement(query: FunnelQuery): { text: string; values: unknown[] } {
         bool_or(kind = 'engaged' and what in ('opened', 'read')) as opened,
         bool_or(kind = 'engaged' and what = 'acted') as acted
       from delivery_events where ${where.join(' and ')}
-      group by intent_id, recipient, channel, type, category, lane
+      group by intent_id, recipient, channel${ofIntent ? `, ${ofIntent}` : ''}
       having bool_or(kind = 'decided')
     ), ends as (
       select *,
@@ -69,7 +66,7 @@ function statement(query: FunnelQuery): { text: string; values: unknown[] } {
           else coalesce(accepted, substr(closed, 16), case when moved then 'retrying' else 'queued' end) end as fate
       from facts
     )
-    select ${query.by === undefined ? 'null' : columns[query.by]} as grp, reached, fate,
+    select ${query.by === 'outcome' ? 'fate' : 'grp'} as grp, reached, fate,
       case when fate = 'held' then substr(held, 16) end as reason, count(*)::int as n
     from ends group by 1, 2, 3, 4`
   return { text, values }
