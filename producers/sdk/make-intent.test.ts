@@ -185,6 +185,6 @@ test('whatever is said is refused here, or a router can read it', async () => {
     assert.ok(parsed.ok)
     assert.equal(parsed.bodyHash, bodyHash(made.intent))
   })
-  await fc.assert(readable, { numRuns: 2000 })
-  assert.ok(read > 100, `only ${read} were readable`)
+  await fc.assert(readable, { numRuns: 500 })
+  assert.ok(read > 25, `only ${read} were readable`)
 })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { lanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
+import { loadServices } from '#local/pubsub/protos.ts'
 import { type PubSubServer, startPubSubServer } from '#local/pubsub/server.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { commentCreated } from '#producers/catalogue/social.ts'
@@ -160,4 +162,80 @@ test('closing sends what waits; after it nothing is taken', async () => {
   assert.equal((await notified).length, 2)
   await assert.rejects(notifier.notify(commentCreated, { to: ['u1'], data, key: 'k3' }), NotStoredError)
   assert.equal((await pulled(world.pubsub, 'default', 2)).length, 2)
+})
+
+type PublishCall = ServerUnaryCall<{ messages: Buffer[] }, { messageIds: string[] }>
+
+/** A server that does nothing but answer publish requests, as `answer` says; it remembers how they came. */
+async function scriptedServer(answer: (nth: number) => status | undefined) {
+  const requests: number[] = []
+  let atOnce = 0
+  let mostAtOnce = 0
+  const server = new Server()
+  server.addService(loadServices().Publisher, {
+    Publish: (call: PublishCall, respond: sendUnaryData<{ messageIds: string[] }>) => {
+      const { messages } = call.request
+      const nth = requests.push(messages.length) - 1
+      mostAtOnce = Math.max(mostAtOnce, ++atOnce)
+      // Long enough for a second request to be seen beside it.
+      setTimeout(() => {
+        atOnce--
+        const code = answer(nth)
+        if (code === undefined) respond(null, { messageIds: messages.map((_, at) => `${nth}-${at}`) })
+        else respond({ code, details: 'as the script says' })
+      }, 50)
+    },
+  })
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    )
+  })
+  return {
+    address: `127.0.0.1:${port}`,
+    requests,
+    mostAtOnce: () => mostAtOnce,
+    async [Symbol.asyncDispose]() {
+      server.forceShutdown()
+    },
+  }
+}
+
+const ordered = (n: number) =>
+  Array.from({ length: n }, (_, at) => ask(commentCreated, { to: ['u1'], data, key: `k${at}`, orderingKey: 'trace' }))
+
+test('what must keep its order goes one request after the other; the rest side by side', async () => {
+  await using server = await scriptedServer(() => undefined)
+  await using notifier = notifierAt(server.address)
+  await notifier.notifyMany(Array.from({ length: 4000 }, (_, at) => comment(`k${at}`)))
+  assert.deepEqual(server.requests, [1000, 1000, 1000, 1000])
+  assert.ok(server.mostAtOnce() > 1)
+  await using other = await scriptedServer(() => undefined)
+  await using orderly = notifierAt(other.address)
+  await orderly.notifyMany(ordered(3000))
+  assert.deepEqual(other.requests, [1000, 1000, 1000])
+  assert.equal(other.mostAtOnce(), 1)
+})
+
+test('a lost message stops those behind it that must keep its order', async () => {
+  await using server = await scriptedServer(nth => (nth === 1 ? status.PERMISSION_DENIED : undefined))
+  await using notifier = notifierAt(server.address)
+  await assert.rejects(notifier.notifyMany(ordered(3000)), (error: NotStoredError) => {
+    assert.deepEqual(
+      error.keys,
+      Array.from({ length: 2000 }, (_, at) => `k${at + 1000}`),
+    )
+    return error instanceof NotStoredError
+  })
+  assert.deepEqual(server.requests, [1000, 1000], 'what came behind was never sent')
+})
+
+test('a server that is busy is asked again; one that may have failed after storing leaves it unknown', async () => {
+  await using busy = await scriptedServer(nth => (nth < 2 ? status.RESOURCE_EXHAUSTED : undefined))
+  await using patient = notifierAt(busy.address)
+  await patient.notifyMany([comment('k1')])
+  assert.equal(busy.requests.length, 3)
+  await using broken = await scriptedServer(nth => (nth === 0 ? status.INTERNAL : status.PERMISSION_DENIED))
+  await using unsure = notifierAt(broken.address)
+  await assert.rejects(unsure.notifyMany([comment('k1')]), UnknownError)
 })
