@@ -4,7 +4,7 @@ import type { Lane } from '#contracts/channel.ts'
 import { newId, type EpochMs, type SetId } from '#contracts/ids.ts'
 import { routerSubscriptionOf } from '#contracts/messages.ts'
 import { refuseMessages } from '#ledger/admit.ts'
-import { markEnqueued } from '#ledger/ready.ts'
+import { unmarkEnqueued } from '#ledger/ready.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
@@ -198,8 +198,10 @@ export async function enqueue(
         ),
       ),
     )
-    await markEnqueued(db, ready)
   } catch (error) {
     log.warn({ count: ready.length, error }, 'batches could not be enqueued; the reconciler will')
+    await unmarkEnqueued(db, ready).catch((failed: unknown) =>
+      log.warn({ error: failed }, 'the reconciler will find them later'),
+    )
   }
 }

@@ -4,7 +4,7 @@ import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
 import { readmitParked } from '#ledger/admit.ts'
 import { resendDoubts } from '#ledger/doubts.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
-import { unqueuedBatches } from '#ledger/ready.ts'
+import { markEnqueued, unqueuedBatches } from '#ledger/ready.ts'
 import type { MembershipSource } from '#preferences/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { every } from '#runtime/every.ts'
@@ -99,6 +99,7 @@ async function reconcile(deps: SchedulerDeps): Promise<boolean> {
   let more = false
   for (const lane of lanes) {
     const ready = await unqueuedBatches(db, { lane, everything, limit: everything ? 1_000_000 : reconcileMax })
+    await markEnqueued(db, ready)
     await enqueue(ready, deps)
     more ||= !everything && ready.length === reconcileMax
   }

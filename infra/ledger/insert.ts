@@ -3,25 +3,28 @@ import { outcomeCode } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { batchKey, channelCode, joinJson, laneCode, type NewBatch } from './batch.ts'
 
-/** Writes batches as they are: open ones to be enqueued, refusals born closed. One statement. */
-export async function insertBatches(tx: Queryable, batches: readonly NewBatch[], now?: EpochMs): Promise<void> {
+/**
+ * Writes batches as they are: open ones, and refusals born closed. One statement. With `enqueuedAt` the caller puts the
+ * open ones on their queues right after the commit: marking them then would lock a row that a worker wants to claim.
+ */
+export async function insertBatches(tx: Queryable, batches: readonly NewBatch[], enqueuedAt?: EpochMs): Promise<void> {
   if (batches.length === 0) return
   const values: unknown[] = []
   const rows = batches.map(
     batch =>
-      `(${rowOf(batch, now)
+      `(${rowOf(batch, enqueuedAt)
         .map(({ type, value }) => `$${values.push(value)}::${type}`)
         .join(',')})`,
   )
   await tx.query(
-    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, due_at, closed_at, doubt,
+    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, due_at, enqueued_at, closed_at, doubt,
        from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes)
      values ${rows.join(',')}`,
     values,
   )
 }
 
-function rowOf(batch: NewBatch, now?: EpochMs): { type: string; value: unknown }[] {
+function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: unknown }[] {
   const [day, id] = batchKey(batch.id)
   const { slots, intents, outcomes, from } = batch
   return [
@@ -34,7 +37,8 @@ function rowOf(batch: NewBatch, now?: EpochMs): { type: string; value: unknown }
     { type: 'boolean', value: batch.sensitive },
     { type: 'smallint', value: batch.tries ?? 0 },
     { type: 'timestamptz', value: new Date(batch.dueAt) },
-    { type: 'timestamptz', value: outcomes ? new Date(now ?? batch.dueAt) : null },
+    { type: 'timestamptz', value: enqueuedAt !== undefined && !outcomes ? new Date(enqueuedAt) : null },
+    { type: 'timestamptz', value: outcomes ? new Date(batch.dueAt) : null },
     { type: 'boolean', value: batch.doubt ?? false },
     { type: 'uuid', value: from?.batch ?? null },
     { type: 'smallint[]', value: from ? plainArray(from.places) : null },

@@ -4,13 +4,14 @@ import { plainArray, type Queryable } from '#runtime/postgres.ts'
 import { laneCode } from './batch.ts'
 import type { ReadyBatch } from './set.ts'
 
-/** A batch that was written is enqueued by its router within this time; after that the reconciler does it. */
-const enqueueGraceMs = 2_000
-/** A job that was added but never claimed may have been lost with the queue store; adding it again is a no-op while it lives. */
-const unclaimedMs = 60_000
+/**
+ * A job that was added and not claimed in this time may have been lost, with its router or with the queue store. Adding
+ * it again is a no-op while it lives.
+ */
+const patienceMs: Record<Lane, number> = { critical: 3_000, default: 15_000, bulk: 60_000 }
 
 /**
- * Batches to put on their queues: never enqueued, lease lapsed, or enqueued long ago and not claimed. `everything`:
+ * Batches to put on their queues: never enqueued, enqueued and not claimed, or with a lapsed lease. `everything`:
  * whatever is ready, because the queue store was wiped. One lane at a time, so that the index serves.
  */
 export async function unqueuedBatches(
@@ -19,21 +20,28 @@ export async function unqueuedBatches(
 ): Promise<ReadyBatch[]> {
   const rows = await db.query<{ id: BatchId; channel: number; attempt: number }>(
     `select id, channel, attempt from batches
-     where closed_at is null and lane = $1 and due_at <= now() and not doubt
-       and (case when lease_until is not null then lease_until < now() and ($5 or enqueued_at is null or enqueued_at < lease_until or enqueued_at < now() - $3 * interval '1 ms')
-                 when enqueued_at is null then due_at < now() - $2 * interval '1 ms' or attempt > 0 or tries > 0 or $5
-                 else $5 or enqueued_at < now() - $3 * interval '1 ms' end)
-     order by due_at limit $4`,
-    [laneCode(lane), enqueueGraceMs, unclaimedMs, limit, everything],
+     where closed_at is null and lane = $1 and due_at <= now() and not doubt and (lease_until is null or lease_until < now())
+       and ($4 or enqueued_at is null or enqueued_at < now() - $2 * interval '1 ms')
+     order by due_at limit $3`,
+    [laneCode(lane), patienceMs[lane], limit, everything],
   )
   return rows.map(row => ({ id: row.id, lane, channel: channels[row.channel]!, attempt: row.attempt }))
 }
 
-/** Remembers that jobs for these batches were added. */
+/** Remembers that jobs for these batches are about to be added; before they are, so that no worker meets the lock. */
 export async function markEnqueued(db: Queryable, batches: readonly ReadyBatch[]): Promise<void> {
+  await setEnqueued(db, batches, 'now()')
+}
+
+/** Jobs for these batches could not be added: the reconciler's next turn does it. */
+export async function unmarkEnqueued(db: Queryable, batches: readonly ReadyBatch[]): Promise<void> {
+  await setEnqueued(db, batches, 'null')
+}
+
+async function setEnqueued(db: Queryable, batches: readonly ReadyBatch[], value: 'now()' | 'null'): Promise<void> {
   if (batches.length === 0) return
   await db.query(
-    `update batches b set enqueued_at = now() from unnest($1::uuid[], $2::date[]) as u(id, day) where b.day = u.day and b.id = u.id`,
+    `update batches b set enqueued_at = ${value} from unnest($1::uuid[], $2::date[]) as u(id, day) where b.day = u.day and b.id = u.id`,
     [plainArray(batches.map(batch => batch.id)), plainArray(batches.map(batch => dayOf(batch.id)))],
   )
 }
