@@ -69,6 +69,6 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value))
     return value.slice(0, itemsMax).map(item => (typeof item === 'object' ? undefined : plain(item)))
   if (typeof value === 'object')
-    return Object.fromEntries(Object.entries(value).filter(([, count]) => typeof count === 'number'))
+    return Object.fromEntries(Object.entries(value).filter(([name, n]) => typeof n === 'number' && !looksPrivate(name)))
   return undefined
 }

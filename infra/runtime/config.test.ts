@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { promises as fs } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { temporaryFolder } from '#tests/temporary-folder.ts'
+import { ConfigError, describeConfig, type Env, readConfig } from './config.ts'
+
+const problemsOf = (env: Env): readonly string[] => {
+  try {
+    readConfig(env)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error.problems
+  }
+  return []
+}
+
+test('nothing set is the embedded stack', () => {
+  const config = readConfig({})
+  assert.equal(config.database.url, undefined)
+  assert.equal(config.pubsub, undefined)
+  assert.equal(config.apns, undefined)
+  assert.equal(config.prefix, 'carillon')
+  assert.deepEqual(config.lanes, ['critical', 'default', 'bulk'])
+  assert.deepEqual([config.http.host, config.http.port], ['127.0.0.1', 0])
+  assert.ok(path.isAbsolute(config.dataDir) && path.isAbsolute(config.catalogue))
+})
+
+test('each real service is taken where it is set', () => {
+  const config = readConfig({
+    DATABASE_URL: 'postgres://me:pw@db/carillon',
+    REDIS_URL: 'rediss://cache:6380',
+    PUBSUB_EMULATOR_HOST: '127.0.0.1:8085',
+    CARILLON_PUBLIC_URL: 'https://bell.example/',
+    CARILLON_LANES: 'critical',
+    CARILLON_HTTP_PORT: '',
+    TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}`,
+    TWILIO_AUTH_TOKEN: 'token',
+    TWILIO_FROM: '+15005550006',
+  })
+  assert.equal(config.database.directUrl, 'postgres://me:pw@db/carillon')
+  assert.equal(config.redisUrl, 'rediss://cache:6380')
+  assert.deepEqual(config.pubsub, { projectId: 'carillon', emulator: '127.0.0.1:8085' })
+  assert.equal(config.http.publicUrl, 'https://bell.example')
+  assert.equal(config.http.port, 0, 'empty is unset')
+  assert.deepEqual(config.lanes, ['critical'])
+  assert.equal(config.twilio?.from, '+15005550006')
+})
+
+test('all problems are told at once, secrets in none of them', () => {
+  const problems = problemsOf({
+    DATABASE_URL: 'mysql://me:canary-password@db',
+    CARILLON_SECRET: 'canary-short',
+    CARILLON_HTTP_PORT: '70000',
+    CARILLON_LOG_LEVEL: 'loud',
+    CARILLON_LANES: 'bulk,express',
+    CARILLON_HTPP_PORT: '80',
+    APNS_KEY_ID: 'ABCDEFGHIJ',
+    FCM_SERVICE_ACCOUNT_FILE: '/does/not/exist.json',
+  })
+  const text = problems.join('\n')
+  assert.equal(problems.length, 8, text)
+  assert.match(text, /DATABASE_URL must be a URL that begins with postgres:\/\//)
+  assert.match(text, /CARILLON_SECRET must be at least 32 characters/)
+  assert.match(text, /CARILLON_HTTP_PORT "70000" must be a whole number from 0 to 65535/)
+  assert.match(text, /CARILLON_LOG_LEVEL "loud" must be one of debug, info, warn, error/)
+  assert.match(text, /CARILLON_LANES "bulk,express" must be one of critical, default, bulk/)
+  assert.match(text, /CARILLON_HTPP_PORT is no variable/)
+  assert.match(text, /APNS_KEY_FILE and APNS_TEAM_ID and APNS_TOPIC must be set as well as APNS_KEY_ID/)
+  assert.match(text, /FCM_SERVICE_ACCOUNT_FILE "\/does\/not\/exist.json" must be a file/)
+  assert.doesNotMatch(text, /canary/)
+})
+
+test('a secret may come from a file, but not from two places', async () => {
+  await using folder = await temporaryFolder()
+  const file = path.join(folder.path, 'secret')
+  const secret = 'a secret of more than 32 characters'
+  await fs.writeFile(file, `${secret}\n`)
+  assert.equal(readConfig({ CARILLON_SECRET_FILE: file }).secret, secret)
+  assert.deepEqual(problemsOf({ CARILLON_SECRET_FILE: file, CARILLON_SECRET: secret }), [
+    'CARILLON_SECRET and CARILLON_SECRET_FILE are both set: keep one',
+  ])
+  assert.match(problemsOf({ CARILLON_SECRET_FILE: path.join(folder.path, 'none') }).join(), /CARILLON_SECRET_FILE/)
+  assert.match(problemsOf({ CARILLON_PREFIX_FILE: file }).join(), /CARILLON_PREFIX_FILE is no variable/)
+})
+
+test('the table names every variable once', () => {
+  const names = [...describeConfig().matchAll(/^\| `(\w+)`/gm)].map(match => match[1])
+  assert.ok(names.includes('DATABASE_URL') && names.includes('TWILIO_FROM'))
+  assert.equal(new Set(names).size, names.length)
+})

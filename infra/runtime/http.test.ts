@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { test } from 'node:test'
+import { createHttp, listen, problem, serveOperations } from './http.ts'
+import { createLog } from './log.ts'
+import { createMetrics } from './metrics.ts'
+
+type Problem = {
+  type: string
+  title: string
+  status: number
+  detail?: string
+  instance?: string
+  errors?: { detail: string; pointer?: string }[]
+}
+
+async function setup() {
+  const lines: string[] = []
+  const metrics = createMetrics()
+  const log = createLog({ role: 'api', write: line => void lines.push(line) })
+  const app = createHttp({ log, metrics, bodyLimitBytes: 1_000 })
+  const reasons: string[] = []
+  serveOperations(app, { metrics, readiness: async () => reasons })
+  const person = {
+    type: 'object',
+    required: ['id', 'a/b'],
+    additionalProperties: false,
+    properties: { id: { type: 'string' }, 'a/b': {}, n: { type: 'integer' } },
+  }
+  app.post('/people', { schema: { body: person } }, async request => request.body)
+  app.get('/people', { schema: { querystring: { type: 'object', required: ['page'] } } }, async () => [])
+  app.get('/secrets/:token', async () => {
+    throw new Error('canary in the database')
+  })
+  app.get('/busy', async () => {
+    throw problem(429, {
+      type: 'https://bell.example/problems/busy',
+      detail: 'slow down',
+      headers: { 'retry-after': '3' },
+    })
+  })
+  const url = await listen(app, { port: 0, host: '127.0.0.1' })
+  const problemOf = async (path: string, init?: RequestInit): Promise<Problem & { response: Response }> => {
+    const response = await fetch(url + path, init)
+    assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/)
+    const body = (await response.json()) as Problem
+    assert.equal(body.status, response.status)
+    return { ...body, response }
+  }
+  return { url, lines, reasons, problemOf, [Symbol.asyncDispose]: () => app.close() }
+}
+
+const json = (body: string): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body })
+
+test('every refusal is a problem document', async () => {
+  await using api = await setup()
+  assert.equal((await api.problemOf('/nowhere')).status, 404)
+  assert.equal((await api.problemOf('/%E0%A4%A')).status, 400)
+  assert.equal((await api.problemOf('/people', json('{'))).status, 400)
+  assert.equal((await api.problemOf('/people', json(''))).status, 400)
+  assert.equal((await api.problemOf('/people', json('{"__proto__":{"x":1}}'))).status, 400)
+  assert.equal((await api.problemOf('/people', json(`"${'x'.repeat(1_000)}"`))).status, 413)
+  assert.equal((await api.problemOf('/people', { method: 'POST', body: 'text' })).status, 415)
+  const busy = await api.problemOf('/busy')
+  assert.equal(busy.response.headers.get('retry-after'), '3')
+  assert.deepEqual(
+    [busy.type, busy.title, busy.detail],
+    ['https://bell.example/problems/busy', 'Too Many Requests', 'slow down'],
+  )
+})
+
+test('invalid input is told with all its problems and where they are; nothing is coerced or dropped', async () => {
+  await using api = await setup()
+  const { status, errors } = await api.problemOf('/people', json('{"n":"1","extra":true}'))
+  assert.equal(status, 400)
+  assert.deepEqual(
+    errors?.toSorted((a, b) => a.pointer!.localeCompare(b.pointer!)),
+    [
+      { detail: 'is missing', pointer: '#/a~1b' },
+      { detail: 'is not known', pointer: '#/extra' },
+      { detail: 'is missing', pointer: '#/id' },
+      { detail: 'must be integer', pointer: '#/n' },
+    ],
+  )
+  assert.deepEqual((await api.problemOf('/people')).errors, [{ detail: 'querystring page is missing' }])
+})
+
+test('an unexpected error tells the caller an id and the log the rest, without the path’s token', async () => {
+  await using api = await setup()
+  const { status, detail, instance } = await api.problemOf('/secrets/canary-token')
+  assert.equal(status, 500)
+  assert.doesNotMatch(JSON.stringify(detail), /canary/)
+  const line = JSON.parse(api.lines[0]!) as { requestId: string; route: string }
+  assert.equal(instance, `urn:uuid:${line.requestId}`)
+  assert.equal(line.route, '/secrets/:token')
+  assert.doesNotMatch(api.lines.join(''), /canary-token/)
+})
+
+test('answers are not cached, sniffed, or referred to', async () => {
+  await using api = await setup()
+  const { headers } = await fetch(`${api.url}/healthz`)
+  assert.equal(headers.get('cache-control'), 'no-store')
+  assert.equal(headers.get('x-content-type-options'), 'nosniff')
+  assert.equal(headers.get('referrer-policy'), 'no-referrer')
+  assert.equal(headers.get('x-powered-by'), null)
+})
+
+test('health is always, readiness gives its reasons, metrics count requests by route', async () => {
+  await using api = await setup()
+  assert.equal((await fetch(`${api.url}/healthz`)).status, 200)
+  assert.equal((await fetch(`${api.url}/readyz`)).status, 200)
+  api.reasons.push('batches are ready and nobody claims them')
+  const { status, errors } = await api.problemOf('/readyz')
+  assert.equal(status, 503)
+  assert.deepEqual(errors, [{ detail: 'batches are ready and nobody claims them' }])
+  await fetch(`${api.url}/nowhere/canary`)
+  const response = await fetch(`${api.url}/metrics`)
+  const text = await response.text()
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/)
+  assert.match(text, /http_seconds_count\{method="GET",route="\/readyz",status="503"\} 1/)
+  assert.doesNotMatch(text, /canary/)
+})
+
+test('what is not HTTP gets a problem, too', async () => {
+  await using api = await setup()
+  const socket = net.connect(Number(new URL(api.url).port), '127.0.0.1')
+  socket.end('NOT HTTP\r\n\r\n')
+  let answer = ''
+  socket.on('data', data => void (answer += String(data)))
+  await once(socket, 'close')
+  assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/)
+  assert.match(answer, /application\/problem\+json/)
+})

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { drain } from './lifecycle.ts'
+import { createLog } from './log.ts'
+
+/** Runs code in a Node of its own; `ready` is its first line. */
+async function child(code: string) {
+  const started = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], { cwd: import.meta.dirname })
+  const output = { out: '', err: '' }
+  started.stdout.on('data', data => void (output.out += String(data)))
+  started.stderr.on('data', data => void (output.err += String(data)))
+  const ended = once(started, 'close').then(([code]) => code as number | null)
+  return {
+    output,
+    ended,
+    kill: (signal: NodeJS.Signals) => started.kill(signal),
+    said: () => once(started.stdout, 'data'),
+  }
+}
+
+const waiting = `
+  import { untilSignal } from './lifecycle.ts'
+  const alive = setInterval(() => {}, 1000)
+  const signal = untilSignal()
+  console.log('up')
+  console.log('stopping on ' + await signal)`
+
+test('the first signal is told, and the process ends in its own time', async () => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    const program = await child(`${waiting}\nclearInterval(alive)`)
+    await program.said()
+    program.kill(signal)
+    assert.equal(await program.ended, 0)
+    assert.equal(program.output.out, `up\nstopping on ${signal}\n`)
+  }
+})
+
+test('a second signal ends it at once', async () => {
+  const program = await child(waiting)
+  await program.said()
+  program.kill('SIGINT')
+  await program.said()
+  program.kill('SIGTERM')
+  assert.equal(await program.ended, 128 + 15)
+})
+
+test('parts close in order, one that fails or hangs does not keep the next', async () => {
+  const lines: string[] = []
+  const closed: string[] = []
+  const log = createLog({ role: 'worker', write: line => void lines.push(line) })
+  await drain(
+    [
+      { name: 'worker', close: async () => void closed.push('worker') },
+      { name: 'broken', close: () => Promise.reject(new Error('cannot')) },
+      { name: 'hanging', close: () => new Promise(() => {}) },
+      { name: 'database', close: async () => void closed.push('database') },
+    ],
+    { limitMs: 50, log },
+  )
+  assert.deepEqual(closed, ['worker', 'database'])
+  assert.deepEqual(
+    lines.map(line => (JSON.parse(line) as { name: string }).name),
+    ['broken', 'hanging'],
+  )
+})
+
+test('an error that nobody caught ends the process without its secrets', async () => {
+  for (const crash of ['throw error', 'Promise.reject(error)']) {
+    const program = await child(`
+      import { exitOnCrash } from './lifecycle.ts'
+      import { createLog } from './log.ts'
+      exitOnCrash(createLog({ role: 'worker' }))
+      const error = Object.assign(new Error('no answer'), { code: 'E7', request: { key: 'canary' } })
+      setTimeout(() => { ${crash} })
+      setInterval(() => {}, 1000)`)
+    assert.equal(await program.ended, 1)
+    assert.match(program.output.err, /"code":"E7","message":"no answer"/)
+    assert.doesNotMatch(program.output.err, /canary/)
+  }
+})
