@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { readTrace, traceCatalogue, type TraceEvent } from './traces.ts'
+import { createTestNotifier } from '../sdk/test-notifier.ts'
+import { readTrace, traceAsk, traceCatalogue, type TraceEvent } from './traces.ts'
 
 let folder: string
 before(async () => void (folder = await mkdtemp(path.join(tmpdir(), 'carillon-traces-'))))
@@ -87,4 +88,13 @@ test('the policies of a replay become its one type', () => {
   assert.equal(type.dedupe?.key({} as never, { thread: 't1' }), 't1')
   assert.equal(type.throttle?.limit, 10)
   assert.equal(traceCatalogue().types.get('trace.event')!.dedupe, undefined)
+})
+
+test('an event of a trace is said in its own time and order', async () => {
+  const file = await write('e.ndjson', [event('1', [['u1', 'author']])])
+  const notifier = createTestNotifier(traceCatalogue())
+  await notifier.notifyMany((await all(readTrace(file))).map(traceAsk))
+  const [intent] = notifier.intents
+  assert.equal(intent!.occurredAt, Date.UTC(2015, 0, 1, 0, 0, 6))
+  assert.deepEqual([intent!.actor, intent!.thread, intent!.key], ['a', 't1', '1'])
 })

@@ -4,6 +4,7 @@ import { createGunzip } from 'node:zlib'
 import { z } from 'zod'
 import { type Catalogue, catalogueOf, type Duration } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
+import { type Ask, ask } from '../sdk/ask.ts'
 import { defineNotification } from '../sdk/define-notification.ts'
 
 /** What a replay may try on a trace. */
@@ -15,7 +16,7 @@ export type TracePolicies = {
 }
 
 /** The one type of a replay: in-app, no expiry; a recipient's quiet hours hold it. */
-export const traceEvent = ({ dedupe, throttle }: TracePolicies = {}) =>
+const traceEvent = ({ dedupe, throttle }: TracePolicies = {}) =>
   defineNotification({
     type: 'trace.event',
     category: 'trace',
@@ -42,6 +43,10 @@ export type TraceEvent = {
   to: { id: string; reason: string }[]
   thread: string
 }
+
+/** What a replay says for an event: in the trace's own time, and one after the other. */
+export const traceAsk = ({ event, ...said }: TraceEvent): Ask =>
+  ask(traceEvent(), { ...said, data: { event }, orderingKey: 'trace' })
 
 const line = z.object({
   id: z.string(),

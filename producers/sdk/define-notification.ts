@@ -7,9 +7,6 @@ export type NotificationOf<Schema extends StandardSchemaV1> = Omit<
   'schema'
 > & { readonly schema: Schema }
 
-/** What `data` must be at the call: the input of the entry's schema. */
-export type DataOf<Entry extends { schema: StandardSchemaV1 }> = StandardSchemaV1.InferInput<Entry['schema']>
-
 /**
  * States a notification type. Templates, `dedupe.key` and the like see the schema's output; `notify` takes its input.
  * The output must be plain JSON: it travels as such. `catalogueOf` checks the entry when it joins a catalogue.
