@@ -1,4 +1,4 @@
-import { createHash, randomUUIDv7 } from 'node:crypto'
+import { createHash, hash, randomUUIDv7 } from 'node:crypto'
 
 declare const brand: unique symbol
 /** A string that only its own constructor or parser makes; two kinds of ids cannot be swapped. */
@@ -27,10 +27,8 @@ export function intentId({ producer, key }: { producer: string; key: string }): 
 }
 
 /** One intent to one endpoint: APNs collapse id, FCM tag and device receipts carry it. 22 characters, url-safe. */
-export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpoint: string }): DeliveryId {
-  const hash = createHash('sha256').update(of.intent).update('\0').update(of.recipient).update('\0').update(of.endpoint)
-  return hash.digest().subarray(0, 16).toString('base64url') as DeliveryId
-}
+export const deliveryId = (of: { intent: IntentId; recipient: RecipientId; endpoint: string }): DeliveryId =>
+  hash('sha256', `${of.intent}\0${of.recipient}\0${of.endpoint}`, 'base64url').slice(0, 22) as DeliveryId
 
 /** One provider call for a delivery: the batch and the slot in it. A retry is a new batch, so it gets a new id. */
 export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
