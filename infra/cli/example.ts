@@ -2,7 +2,7 @@ import { audit, type Audit } from '#ledger/audit.ts'
 import { choose } from '#preferences/recipient-store.ts'
 import { community, seedCommunity } from '#producers/examples/community.ts'
 import { playExample } from '#producers/examples/play.ts'
-import { createProducerToken } from '#producers/http/producer-tokens.ts'
+import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import { createNotifier } from '#producers/sdk/notifier.ts'
 import type { Everything } from './everything.ts'
 import { publishedWriter, readPublished } from './published.ts'
@@ -27,7 +27,7 @@ export async function openExample({ installation, apiUrl }: Everything, publishe
   await using opened = new AsyncDisposableStack()
   const published = opened.use(publishedWriter(publishedFile))
   const token = await createProducerToken(db, { producer, types: [...catalogue.types.keys()] })
-  opened.defer(async () => void (await db.query('delete from producer_tokens where producer = $1', [producer])))
+  opened.defer(() => revokeProducerTokens(db, producer))
   const notifier = opened.use(
     createNotifier({
       ...{ producer, catalogue, api: { url: apiUrl, token }, publisherLog: line => published.write(line) },

@@ -1,9 +1,10 @@
 import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError } from './command.ts'
+import { replayCommand } from './commands/replay.ts'
 import { roleCommands } from './commands/roles.ts'
 import { startCommand } from './commands/start.ts'
 
-const commands: readonly Command[] = [startCommand, ...roleCommands]
+const commands: readonly Command[] = [startCommand, ...roleCommands, replayCommand]
 
 const [name, ...args] = process.argv.slice(2)
 process.exitCode = await run(name, args)
