@@ -110,11 +110,11 @@ const personOf = async (db: Database, id: string): Promise<Person> => (await rea
 const shown = ({ id, channel, provider, state, since, app }: Endpoint) => ({ id, channel, provider, state, since, app })
 
 /** What a person has chosen and what follows from it, each with the rule that decided. */
-function preferencesOf(person: Person, { categories }: PreferencesApiOptions) {
+function preferencesOf(person: Person, { categories, clock }: PreferencesApiOptions) {
   const effective = categories.map(category => ({
     category,
     channels: channels.map(channel => {
-      const may = mayWe(person, { category, channel, mandatory: false })
+      const may = mayWe(person, { category, channel, mandatory: false, at: clock.now() })
       const where = whereTo(person, channel)
       const why = may.allowed ? (where.why ?? may.why) : may.why
       return {

@@ -64,7 +64,7 @@ async function withOwners(
   await tx.query(`delete from addresses where recipient = $1`, [id])
   await tx.query(
     `insert into addresses (hash, recipient, endpoint, channel) select u.hash, $4, u.endpoint, u.channel
-     from unnest($1::text[], $2::text[], $3::smallint[]) as u(hash, endpoint, channel) order by 1 on conflict do nothing`,
+     from unnest($1::text[], $2::text[], $3::smallint[]) as u(hash, endpoint, channel) order by 1`,
     [hashed.map(one => one.hash), hashed.map(one => one.id), hashed.map(one => channels.indexOf(one.channel)), id],
   )
   for (const { id: endpoint, channel } of hashed.filter(one => known.get(one.id)?.address !== one.address))

@@ -181,7 +181,7 @@ export type Schema = {
     erased_at: Date | null
     updated_at: Generated<Date>
   }
-  addresses: { hash: string; recipient: string; endpoint: string; channel: number }
+  addresses: { recipient: string; endpoint: string; channel: number; hash: string }
   suppressions: { hash: string; channel: number; reason: string; source: string; at: Date }
   consent_log: {
     id: Generated<string>
@@ -190,9 +190,12 @@ export type Schema = {
     recipient: string
     kind: string
     category: string | null
+    thread: string | null
     channel: number | null
     endpoint: string | null
     wish: boolean
+    /** When a mute ends by itself. */
+    until: Date | null
     source: string
   }
   audience_members: { audience: string; recipient: string; reason: string | null }

@@ -88,18 +88,22 @@ const statements = [
     id text collate "C" primary key, tenant text, locale text, zone text, quiet text,
     choices text, endpoints text, erased_at timestamptz, updated_at timestamptz not null default now()
   ) with (fillfactor = 85)`,
-  // Who owns an address: the only place where two people meet. A token has one owner, a mailbox may have several.
+  // Who owns an address: the only place where two people meet.
   `create table addresses (
-    hash text collate "C" not null, recipient text collate "C" not null, endpoint text not null, channel smallint not null,
-    primary key (hash, recipient)
+    recipient text collate "C" not null, endpoint text collate "C" not null, channel smallint not null, hash text collate "C" not null,
+    primary key (recipient, endpoint)
   )`,
+  // A push token has one owner, a mailbox or a number may have several.
+  `create unique index addresses_push on addresses (hash) where channel = 0`,
+  `create index addresses_shared on addresses (hash) where channel <> 0`,
   `create table suppressions (
     hash text collate "C" not null, channel smallint not null, reason text not null, source text not null,
     at timestamptz not null, primary key (hash, channel)
   )`,
   `create table consent_log (
     id bigint generated always as identity primary key, xid xid8 not null default pg_current_xact_id(), at timestamptz not null,
-    recipient text collate "C" not null, kind text not null, category text, channel smallint, endpoint text, wish boolean not null, source text not null
+    recipient text collate "C" not null, kind text not null, category text, thread text, channel smallint, endpoint text,
+    wish boolean not null, until timestamptz, source text not null
   )`,
   `create index consent_log_by_recipient on consent_log (recipient, id)`,
   `create table audience_members (

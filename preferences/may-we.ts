@@ -1,0 +1,71 @@
+import type { Channel } from '#contracts/channel.ts'
+import type { Why } from '#contracts/decision.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Person } from './preferences.ts'
+
+/** What somebody wants to tell a person: on which channel, about what, and when. */
+export type Ask = {
+  category: string
+  channel: Channel
+  thread?: string
+  /** The type must be told: wishes do not apply. */
+  mandatory: boolean
+  /** The decision's instant; a thread may be muted until a time. */
+  at: EpochMs
+}
+export type May = { allowed: boolean; why: Why; outcome?: 'suppressed_preference' | 'suppressed_mute' }
+
+/** May we? The first rule that has a word decides; where none has, the answer is yes. Pure. */
+export function mayWe(person: Person, ask: Ask): May {
+  for (const rule of rules) {
+    const verdict = rule(person, ask)
+    if (verdict) return verdict
+  }
+  return byDefault
+}
+
+const byDefault: May = { allowed: true, why: { rule: 'default' } }
+
+/** The precedence, as `README.md` beside this file explains it. */
+const rules: readonly ((person: Person, ask: Ask) => May | undefined)[] = [
+  erased,
+  mandatory,
+  mutedThread,
+  wishForCategory,
+  wishForEverything,
+]
+
+function erased(person: Person): May | undefined {
+  return person.erased ? { allowed: false, why: { rule: 'erased' }, outcome: 'suppressed_preference' } : undefined
+}
+
+function mandatory(_person: Person, ask: Ask): May | undefined {
+  return ask.mandatory ? { allowed: true, why: { rule: 'mandatory' } } : undefined
+}
+
+function mutedThread({ choices: { threads } }: Person, { thread, at }: Ask): May | undefined {
+  if (!threads || thread === undefined || !Object.hasOwn(threads, thread)) return undefined
+  const until = threads[thread]!
+  if (until !== true && until <= at) return undefined
+  return { allowed: false, why: { rule: 'muted_thread', value: thread }, outcome: 'suppressed_mute' }
+}
+
+function wishForCategory(person: Person, { category, channel }: Ask): May | undefined {
+  return wished(wishOf(person, category, channel), category, channel)
+}
+
+function wishForEverything(person: Person, { channel }: Ask): May | undefined {
+  return wished(wishOf(person, '*', channel), 'everything', channel)
+}
+
+function wishOf({ choices: { categories } }: Person, category: string, channel: Channel): boolean | undefined {
+  // A category may be named like a method that every object has.
+  return categories && Object.hasOwn(categories, category) ? categories[category]![channel] : undefined
+}
+
+function wished(wish: boolean | undefined, what: string, channel: Channel): May | undefined {
+  if (wish === undefined) return undefined
+  const value = `${what} by ${channel}`
+  if (wish) return { allowed: true, why: { rule: 'opted_in', value } }
+  return { allowed: false, why: { rule: 'opted_out', value }, outcome: 'suppressed_preference' }
+}

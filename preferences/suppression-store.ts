@@ -1,0 +1,104 @@
+import { channels } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import type { Endpoint } from './preferences.ts'
+
+/** What was learned about an endpoint; `at` is when it was so. */
+export type Mark = { recipient: string; endpoint: string; state: 'dead' | 'suppressed'; reason: string; at: EpochMs }
+
+const triesMax = 8
+
+/**
+ * Remembers what was learned about endpoints. A dead one is not used until it is registered again; what is said of a
+ * time before its last registration changes nothing. A suppressed one is never used again, also by other people that
+ * have the address, and it stays so when they register it; each is a withdrawal with its line in the consent log.
+ */
+export async function markEndpoint(db: Queryable, marks: readonly Mark[]): Promise<void> {
+  let open = [...marks, ...(await sharedMarks(db, marks))]
+  for (let tries = 0; open.length > 0; tries++) {
+    if (tries === triesMax)
+      throw new Error(`endpoints of ${open.length} people could not be marked: they keep changing`)
+    open = await markOnce(db, open)
+  }
+}
+
+/** A mailbox or number that must not be used is used for nobody. */
+async function sharedMarks(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> {
+  const suppressed = marks.filter(mark => mark.state === 'suppressed')
+  if (suppressed.length === 0) return []
+  const rows = await db.query<{ recipient: string; endpoint: string; place: number }>(
+    `select o.recipient, o.endpoint, m.place::int from unnest($1::text[], $2::text[]) with ordinality as m(recipient, endpoint, place)
+     join addresses a on a.recipient = m.recipient and a.endpoint = m.endpoint and a.channel <> 0
+     join addresses o on o.hash = a.hash and o.channel <> 0 and o.recipient <> a.recipient`,
+    [suppressed.map(mark => mark.recipient), suppressed.map(mark => mark.endpoint)],
+  )
+  return rows.map(({ recipient, endpoint, place }) => ({ ...suppressed[place - 1]!, recipient, endpoint }))
+}
+
+/** Marks whose rows did not change meanwhile; gives the others back. */
+async function markOnce(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> {
+  const rows = await db.query<{ id: string; endpoints: string }>(
+    `select id, endpoints from recipients where id = any($1::text[]) and endpoints is not null`,
+    [[...new Set(marks.map(mark => mark.recipient))]],
+  )
+  const changes = rows.flatMap(({ id, endpoints: before }) => {
+    const { endpoints, suppressed } = applied(
+      JSON.parse(before) as Endpoint[],
+      marks.filter(mark => mark.recipient === id),
+    )
+    const after = JSON.stringify(endpoints)
+    return after === JSON.stringify(JSON.parse(before)) ? [] : [{ id, before, after, suppressed }]
+  })
+  if (changes.length === 0) return []
+  const withdrawn = changes.flatMap(({ id, suppressed }) => suppressed.map(one => ({ id, ...one })))
+  // Rows are locked in the order of ids, as everywhere. One that changed since it was read is left for the next try.
+  const done = await db.query<{ id: string }>(
+    `with locked as materialized (select id from recipients where id = any($1::text[]) order by id for update),
+     changed as (
+       update recipients r set endpoints = c.after, updated_at = now()
+       from locked l join unnest($1::text[], $2::text[], $3::text[]) as c(id, before, after) on c.id = l.id
+       where r.id = l.id and r.endpoints = c.before returning r.id),
+     withdrawn as (
+       select w.* from unnest($4::text[], $5::text[], $6::smallint[], $7::text[], $8::float8[]) as w(recipient, endpoint, channel, reason, at)
+       where w.recipient in (select id from changed)),
+     refused as (
+       insert into suppressions (hash, channel, reason, source, at)
+       select distinct on (a.hash) a.hash, w.channel, w.reason, 'provider', to_timestamp(w.at / 1000.0)
+       from withdrawn w join addresses a on a.recipient = w.recipient and a.endpoint = w.endpoint order by a.hash
+       on conflict do nothing),
+     logged as (
+       insert into consent_log (at, recipient, kind, channel, endpoint, wish, source)
+       select to_timestamp(at / 1000.0), recipient, 'suppression', channel, endpoint, false, 'provider' from withdrawn)
+     select id from changed`,
+    [
+      changes.map(one => one.id),
+      changes.map(one => one.before),
+      changes.map(one => one.after),
+      withdrawn.map(one => one.id),
+      withdrawn.map(one => one.endpoint),
+      withdrawn.map(one => channels.indexOf(one.channel)),
+      withdrawn.map(one => one.mark.reason),
+      withdrawn.map(one => one.mark.at),
+    ],
+  )
+  const settled = new Set(done.map(row => row.id))
+  const left = new Set(changes.filter(one => !settled.has(one.id)).map(one => one.id))
+  return marks.filter(mark => left.has(mark.recipient))
+}
+
+/** A person's endpoints as the marks leave them, and the ones that were suppressed by that. Pure. */
+function applied(endpoints: readonly Endpoint[], marks: readonly Mark[]) {
+  const suppressed: { endpoint: string; channel: Endpoint['channel']; mark: Mark }[] = []
+  const after = endpoints.map((endpoint): Endpoint => {
+    const about = marks.filter(mark => mark.endpoint === endpoint.id)
+    const { id, channel, state, since, changed = 0 } = endpoint
+    const mark = about.find(mark => mark.state === 'suppressed' && changed < mark.at)
+    if (mark && state !== 'suppressed') {
+      suppressed.push({ endpoint: id, channel, mark })
+      return { ...endpoint, state: 'suppressed' }
+    }
+    const dead = about.some(mark => mark.state === 'dead' && since < mark.at)
+    return dead && state === 'active' ? { ...endpoint, state: 'dead' } : endpoint
+  })
+  return { endpoints: after, suppressed }
+}
