@@ -27,8 +27,11 @@ export function intentId({ producer, key }: { producer: string; key: string }): 
 }
 
 /** One intent to one endpoint: APNs collapse id, FCM tag and device receipts carry it. 22 characters, url-safe. */
-export const deliveryId = (of: { intent: IntentId; recipient: RecipientId; endpoint: string }): DeliveryId =>
-  hash('sha256', `${of.intent}\0${of.recipient}\0${of.endpoint}`, 'base64url').slice(0, 22) as DeliveryId
+export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpoint: string }): DeliveryId {
+  // The first 16 bytes; going by hex is half the cost of a hash object.
+  const hex = hash('sha256', `${of.intent}\0${of.recipient}\0${of.endpoint}`).slice(0, 32)
+  return Buffer.from(hex, 'hex').toString('base64url') as DeliveryId
+}
 
 /** One provider call for a delivery: the batch and the slot in it. A retry is a new batch, so it gets a new id. */
 export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
