@@ -46,7 +46,9 @@ export type TraceEvent = {
 
 /** What a replay says for an event: in the trace's own time, and one after the other. */
 export const traceAsk = ({ event, ...said }: TraceEvent): Ask =>
-  ask(traceEvent(), { ...said, data: { event }, orderingKey: 'trace' })
+  ask(anyTraceEvent, { ...said, data: { event }, orderingKey: 'trace' })
+
+const anyTraceEvent = traceEvent()
 
 const line = z.object({
   id: z.string(),

@@ -21,6 +21,11 @@ export async function createProducerToken(db: Database, { producer, types }: Pro
   return token
 }
 
+/** From now on no token speaks for this producer. */
+export async function revokeProducerTokens(db: Database, producer: string): Promise<void> {
+  await db.kysely.deleteFrom('producer_tokens').where('producer', '=', producer).execute()
+}
+
 /** The producer of an Authorization header. Throws the 401 to answer: a missing token and a wrong one look the same. */
 export async function producerOf(db: Database, authorization: string | undefined): Promise<Producer> {
   const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? '')?.[1]

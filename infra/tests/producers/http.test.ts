@@ -9,7 +9,7 @@ import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
-import { createProducerToken } from '#producers/http/producer-tokens.ts'
+import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import type { OpenApi } from '#producers/http/openapi.ts'
 import { apiClient } from '#producers/sdk/api-client.ts'
 import { NotStoredError, UnknownError } from '#producers/sdk/errors.ts'
@@ -119,6 +119,9 @@ test('without a known token there is nothing to see', async () => {
   assert.equal(world.stored.length, 0)
   const rows = await world.db.kysely.selectFrom('producer_tokens').selectAll().execute()
   assert.ok(!JSON.stringify(rows).includes(world.token), 'the token itself is nowhere')
+  assert.equal((await post(world, body)).status, 202)
+  await revokeProducerTokens(world.db, 'docs')
+  assert.equal((await post(world, body)).status, 401)
 })
 
 test('what could not be stored is told as it is, with a time to wait', async () => {
