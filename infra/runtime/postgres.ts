@@ -45,7 +45,12 @@ export async function openPostgres(options: { url: string; connectionsMax: numbe
     transaction: work => transaction(pool, work),
     [Symbol.asyncDispose]: () => kysely.destroy(),
   }
-  await database.query('select 1')
+  try {
+    await database.query('select 1')
+  } catch (error) {
+    await kysely.destroy()
+    throw error
+  }
   return database
 }
 
