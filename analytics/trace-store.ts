@@ -1,0 +1,177 @@
+import { type Selectable, sql } from 'kysely'
+import { type Channel, channels } from '#contracts/channel.ts'
+import type { HoldReason } from '#contracts/decision.ts'
+import type { EventKind } from '#contracts/event.ts'
+import { dayOf, type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
+import type { Schema } from '#db/schema.ts'
+import type { Database } from '#runtime/postgres.ts'
+import { eventSentence, type OpenLine, openSentence, type Trace, type TraceLine } from './trace.ts'
+
+/** Lines of a trace; who wants more asks for a recipient, or a shorter time. */
+const linesMax = 1_000
+
+/**
+ * Everything that happened to an intent, for all its recipients, in order, and what the ledger still holds open. Takes
+ * the intent's id, or the producer and key that it is made of. An unknown intent has an empty trace.
+ */
+export async function traceIntent(db: Database, intent: IntentId | { producer: string; key: string }): Promise<Trace> {
+  const id = typeof intent === 'string' ? intent : intentId(intent)
+  const sets = await setsOf(db, id)
+  // Nothing of an intent is older than its first set; one that the ledger has forgotten is looked for everywhere.
+  const since = sets.length > 0 ? sets.map(dayOf).sort()[0] : undefined
+  const events = await eventsOf(db, since, query =>
+    query.where('intent_id', '=', id).orderBy('at').orderBy(kindOrder).orderBy('recipient'),
+  )
+  if (sets.length === 0) return { ...events, open: [] }
+  const expansion = await db.kysely
+    .selectFrom('expansions')
+    .select('members')
+    .where('intent_id', '=', id)
+    .where('done_at', 'is', null)
+    .executeTakeFirst()
+  const open = [
+    ...(await openDeliveries(db, sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id}`)),
+    ...(await openHolds(db, sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id}`)),
+  ]
+  return { ...events, open, ...(expansion && { expanding: expansion.members }) }
+}
+
+/**
+ * Everything that happened to a person since an instant (default: ever), in order, and what is open for them. Where
+ * there is too much, the newest is given.
+ */
+export async function traceRecipient(
+  db: Database,
+  recipient: string,
+  { since }: { since?: EpochMs } = {},
+): Promise<Trace> {
+  const day = since === undefined ? undefined : new Date(since).toISOString().slice(0, 10)
+  const events = await eventsOf(db, day, query =>
+    query
+      .where('recipient', '=', recipient)
+      .where('at', '>=', new Date(since ?? 0))
+      .orderBy('at', 'desc')
+      .orderBy(kindOrder, 'desc'),
+  )
+  const open = [
+    // The array is asked first: taking all open batches apart would take long.
+    ...(await openDeliveries(db, sql<boolean>`${recipient} = any(b.recipients) and d.recipient = ${recipient}`)),
+    ...(await openHolds(db, sql<boolean>`held.recipient = ${recipient}`)),
+  ]
+  return { ...events, lines: events.lines.toReversed(), open }
+}
+
+async function setsOf(db: Database, id: IntentId): Promise<string[]> {
+  const first = db.kysely.selectFrom('admitted').select('set_id').where('id', '=', id)
+  const later = db.kysely.selectFrom('intent_sets').select('set_id').where('intent_id', '=', id)
+  const rows = await first.union(later).execute()
+  return rows.map(row => row.set_id)
+}
+
+const eventColumns = [
+  ...(['at', 'kind', 'what', 'intent_id', 'type', 'recipient', 'channel', 'endpoint', 'provider', 'rule'] as const),
+  ...(['rule_value', 'batch_id', 'set_id', 'simulated'] as const),
+] as const
+type EventRow = Pick<Selectable<Schema['delivery_events']>, (typeof eventColumns)[number]>
+
+/** What bears the same instant happened in this order. */
+const kindOrder = sql`array_position(array['decided', 'settled', 'engaged'], kind)`
+
+const selectEvents = (db: Database['kysely'], day: string | undefined) =>
+  db
+    .selectFrom('delivery_events')
+    .select(eventColumns)
+    .$if(day !== undefined, query => query.where('day', '>=', day!))
+
+async function eventsOf(
+  db: Database,
+  day: string | undefined,
+  narrow: (query: ReturnType<typeof selectEvents>) => ReturnType<typeof selectEvents>,
+): Promise<Pick<Trace, 'lines' | 'more'>> {
+  const rows = await db.kysely.transaction().execute(async tx => {
+    // The planner takes the summarising index for worse than reading everything.
+    await sql`set local enable_seqscan = off`.execute(tx)
+    return narrow(selectEvents(tx, day))
+      .limit(linesMax + 1)
+      .execute()
+  })
+  return { lines: rows.slice(0, linesMax).map(lineOf), more: rows.length > linesMax }
+}
+
+function lineOf(row: EventRow): TraceLine {
+  const { what } = row
+  const why = {
+    ...(row.rule !== null && { rule: row.rule }),
+    ...(row.rule_value !== null && { value: row.rule_value }),
+  }
+  return {
+    at: row.at.getTime(),
+    intent: row.intent_id as IntentId,
+    type: row.type,
+    recipient: row.recipient,
+    channel: row.channel as Channel,
+    kind: row.kind as EventKind,
+    what,
+    ...why,
+    sentence: eventSentence({ what, ...why }),
+    ...(row.endpoint !== null && { endpoint: row.endpoint }),
+    ...(row.provider !== null && { provider: row.provider }),
+    ...(row.batch_id !== null && { batch: row.batch_id }),
+    ...(row.set_id !== null && { set: row.set_id }),
+    ...(row.simulated && { simulated: true }),
+  }
+}
+
+async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean>>): Promise<OpenLine[]> {
+  const rows = await db.kysely
+    .selectFrom('batches as b')
+    .innerJoin('deliveries as d', join => join.onRef('d.day', '=', 'b.day').onRef('d.batch_id', '=', 'b.id'))
+    .select(['d.intent_id', 'd.recipient', 'd.endpoint', 'd.channel', 'd.provider', 'd.tries', 'd.due_at', 'd.doubt'])
+    .select([
+      'b.lease_until',
+      sql<boolean>`b.lease_until > now()`.as('leased'),
+      sql<boolean>`b.due_at > now()`.as('later'),
+    ])
+    .where('b.closed_at', 'is', null)
+    .where(which)
+    .orderBy('d.due_at')
+    .limit(linesMax)
+    .execute()
+  return rows.map(row => {
+    const state = row.doubt ? 'doubt' : row.leased ? 'leased' : row.later ? 'waiting' : 'queued'
+    const until = (state === 'leased' ? row.lease_until! : row.due_at).getTime()
+    const { recipient, endpoint, provider, tries } = row
+    return {
+      intent: row.intent_id as IntentId,
+      recipient,
+      channel: channels[row.channel]!,
+      state,
+      until,
+      sentence: openSentence({ state, until, tries }),
+      endpoint,
+      provider,
+    }
+  })
+}
+
+async function openHolds(db: Database, which: ReturnType<typeof sql<boolean>>): Promise<OpenLine[]> {
+  const rows = await db.kysely
+    .selectFrom('held')
+    .select(['intent_id', 'recipient', 'channel', 'reason', 'due_at'])
+    .where('released_at', 'is', null)
+    .where(which)
+    .orderBy('due_at')
+    .limit(linesMax)
+    .execute()
+  return rows.map(row => {
+    const until = row.due_at.getTime()
+    return {
+      intent: row.intent_id as IntentId,
+      recipient: row.recipient,
+      channel: channels[row.channel]!,
+      state: 'held',
+      until,
+      sentence: openSentence({ state: 'held', until, reason: row.reason as HoldReason }),
+    }
+  })
+}

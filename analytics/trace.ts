@@ -1,0 +1,162 @@
+import type { Channel } from '#contracts/channel.ts'
+import { type HoldReason, type Rule, rules, sentence, type Why } from '#contracts/decision.ts'
+import type { EventKind } from '#contracts/event.ts'
+import type { EpochMs, IntentId } from '#contracts/ids.ts'
+import { type OutcomeOrMoved, outcomes } from '#contracts/outcome.ts'
+
+/** One thing that happened: machine code and sentence both. `what` is a verdict, an outcome, or what the person did. */
+export type TraceLine = {
+  at: EpochMs
+  intent: IntentId
+  type: string
+  recipient: string
+  channel: Channel
+  kind: EventKind
+  what: string
+  rule?: string
+  value?: string
+  sentence: string
+  endpoint?: string
+  provider?: string
+  batch?: string
+  set?: string
+  simulated?: boolean
+}
+
+/** What the ledger still has to do for a person; `until` is when it goes on. */
+export type OpenLine = {
+  intent: IntentId
+  recipient: string
+  channel: Channel
+  state: 'queued' | 'leased' | 'waiting' | 'doubt' | 'held'
+  until: EpochMs
+  sentence: string
+  endpoint?: string
+  provider?: string
+}
+
+/** `more`: there is more than is listed. `expanding`: audience members reached so far, where not all are yet. */
+export type Trace = { lines: TraceLine[]; open: OpenLine[]; more: boolean; expanding?: number }
+
+/** The sentence of an event: its rule's, else what its outcome or deed means. */
+export function eventSentence({ what, rule, value }: Pick<TraceLine, 'what' | 'rule' | 'value'>): string {
+  // A younger ledger may know more rules and outcomes than this build.
+  if (rule !== undefined)
+    return isRule(rule) ? sentence(value === undefined ? { rule } : { rule, value }) : `${rule} ${value ?? ''}`.trim()
+  if (isOutcome(what)) return outcomeSentences[what]
+  return Object.hasOwn(deeds, what) ? deeds[what]! : what
+}
+
+/** The sentence of what is open, from what the ledger knows of it. */
+export function openSentence(
+  open: Pick<OpenLine, 'state' | 'until'> & { tries?: number; reason?: HoldReason },
+): string {
+  const until = new Date(open.until).toISOString()
+  const tries = open.tries ? `, after ${open.tries} ${open.tries === 1 ? 'try' : 'tries'}` : ''
+  switch (open.state) {
+    case 'queued':
+      return `Ready: waits for a worker${tries}.`
+    case 'leased':
+      return `A worker has it, until ${until} at the latest.`
+    case 'waiting':
+      return `Waits until ${until}${tries}.`
+    case 'doubt':
+      return `It may have been sent: a receipt is awaited until ${until}.`
+    case 'held':
+      return sentence({ rule: open.reason!, value: until } satisfies Why)
+    default:
+      return open.state satisfies never
+  }
+}
+
+/**
+ * A trace for a terminal of `width` columns, ending in a line break: by intent, person and channel, each in order, what
+ * is open last. `colour`: with ANSI colours.
+ */
+export function printTrace(trace: Trace, { width, colour }: { width: number; colour: boolean }): string {
+  const paint = (code: string, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const out: string[] = []
+  const entries = [...trace.lines, ...trace.open]
+  for (const [intent, ofIntent] of Map.groupBy(entries, entry => entry.intent)) {
+    const type = ofIntent.find(entry => 'type' in entry)?.type
+    out.push(paint('1', `intent ${intent}${type === undefined ? '' : `  ${type}`}`))
+    for (const [to, ofPerson] of Map.groupBy(ofIntent, ({ recipient, channel }) => `${recipient} · ${channel}`)) {
+      out.push(`  ${to}`)
+      for (const entry of ofPerson)
+        out.push(...printEntry(entry, width).map(line => ('state' in entry ? paint('33', line) : line)))
+    }
+  }
+  if (trace.expanding !== undefined)
+    out.push(`Its audience is still being expanded: ${trace.expanding.toLocaleString('en-US')} people so far.`)
+  if (trace.more) out.push('There is more than is listed here.')
+  return `${out.length > 0 ? out.join('\n') : 'nothing is known of it'}\n`
+}
+
+function printEntry(entry: TraceLine | OpenLine, width: number): string[] {
+  const open = 'state' in entry
+  const when = open ? 'now' : new Date(entry.at).toISOString().replace('T', ' ')
+  const what = open ? entry.state : entry.what
+  const by = [entry.provider, entry.endpoint].filter(Boolean).join(' ')
+  const marks = `${by === '' ? '' : ` (${by})`}${!open && entry.simulated ? ' (simulated)' : ''}`
+  const head = `    ${when.padEnd(24)}  ${what.padEnd(12)}  `
+  const text = `${entry.sentence}${marks}`
+  // In a narrow terminal the sentence gets lines of its own.
+  if (width - head.length < sentenceWidthMin)
+    return [head.trimEnd(), ...wrapped(text, width - 6).map(line => `      ${line}`)]
+  return wrapped(text, width - head.length).map((line, at) => `${at === 0 ? head : ' '.repeat(head.length)}${line}`)
+}
+
+const sentenceWidthMin = 24
+
+function wrapped(text: string, width: number): string[] {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!
+    if (line === '') lines[lines.length - 1] = word
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
+const isRule = (rule: string): rule is Rule => (rules as readonly string[]).includes(rule)
+const isOutcome = (what: string): what is OutcomeOrMoved => (outcomes as readonly string[]).includes(what)
+
+const deeds: Record<string, string> = {
+  deliver: 'To be sent.',
+  held: 'Held.',
+  seen: 'Shown on a screen.',
+  opened: 'Opened.',
+  read: 'Read.',
+  acted: 'Acted on.',
+}
+
+const outcomeSentences: Record<OutcomeOrMoved, string> = {
+  moved: 'Not done yet: it is tried again.',
+  sent: 'The provider accepted it.',
+  delivered: 'It is in the inbox.',
+  rejected: 'Not sent: the provider refused the message.',
+  address_dead: 'Not sent: the provider says that the address no longer exists.',
+  expired: 'Not sent: it was worth nothing any more.',
+  suppressed_preference: 'Not sent: the person does not want it.',
+  suppressed_mute: 'Not sent: the person muted it.',
+  suppressed_address: 'Not sent: the address must not be used.',
+  suppressed_read: 'Not sent: the person had read it.',
+  suppressed_active: 'Not sent: the person was there and saw it.',
+  superseded: 'Not sent: something newer took its place.',
+  deduplicated: 'Not sent: the same was told before.',
+  throttled: 'Not sent: it was one too many for this person.',
+  over_budget: 'Not sent: the person had enough notifications for the day.',
+  digested: 'Told in a digest.',
+  escalation_stopped: 'Not sent: an earlier channel was enough.',
+  holdout: 'Not sent: the person is in a holdout group.',
+  no_endpoint: 'Not sent: the person has no usable address.',
+  killed: 'Not sent: an operator stopped it.',
+  retracted: 'Not sent: the product took it back.',
+  discarded: 'Not sent: it was discarded from quarantine.',
+  dry_run: 'Not sent: only a trial.',
+  not_allowed_here: 'Not sent: this installation may not send to that address.',
+  template_error: 'Not sent: its template failed.',
+  provider_exhausted: 'Given up: the provider failed at every try.',
+  in_doubt: 'Nobody knows whether it was sent; it is not sent again.',
+}

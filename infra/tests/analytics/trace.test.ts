@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { stripVTControlCharacters } from 'node:util'
+import { test } from 'node:test'
+import { storePacks } from '#analytics/event-store.ts'
+import { printTrace } from '#analytics/trace.ts'
+import { traceIntent, traceRecipient } from '#analytics/trace-store.ts'
+import type { Verdict } from '#contracts/decision.ts'
+import type { EventPack } from '#contracts/event.ts'
+import { dayOf, type EpochMs, type IntentId, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { ensurePartitions } from '#db/partitions.ts'
+import { admitIntents } from '#ledger/admit.ts'
+import { claimBatch, recordBatch } from '#ledger/claim.ts'
+import { openExpansion } from '#ledger/expansions.ts'
+import { type Decided, writeSet } from '#ledger/set.ts'
+import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { testDatabase } from '../servers.ts'
+
+const key = { producer: 'docs', key: 'comment-1' }
+const intent = intentId(key)
+const leaseMs = 60_000
+
+async function setup() {
+  await using started = new AsyncDisposableStack()
+  const { url } = started.use(await testDatabase())
+  const db = started.use(await openPostgres({ url, connectionsMax: 4, name: 'test' }))
+  await migrate(db)
+  await ensurePartitions(db, { from: dayOf(newId<SetId>()), days: 2 })
+  const running = started.move()
+  return {
+    db,
+    /** The router's transaction: admits the intent and writes its decisions. */
+    route: (verdicts: Record<string, Verdict>, of: { intent?: IntentId; now: EpochMs }) =>
+      db.transaction(async tx => {
+        const set = newId<SetId>()
+        const id = of.intent ?? intent
+        await admitIntents(tx, set, [{ id, bodyHash: 1n }])
+        const decided = Object.entries(verdicts).map(([recipient, verdict]) => decisionOf(id, recipient, verdict))
+        return writeSet(tx, {
+          id: set,
+          lane: 'default',
+          origin: 'messages',
+          now: of.now,
+          intake: { admitted: 1 },
+          decided,
+          released: 0,
+        })
+      }),
+    /** What the relay and the sink do: the outbox's packs become events. */
+    collect: async () => {
+      const rows = await db.query<{ payload: string }>('delete from outbox returning payload')
+      await storePacks(
+        db,
+        rows.map(row => JSON.parse(row.payload) as EventPack),
+      )
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+const decisionOf = (id: IntentId, recipient: string, verdict: Verdict): Decided => ({
+  intent: {
+    id,
+    producer: 'docs',
+    type: 'comment.created',
+    category: 'social',
+    catalogue: '1',
+    occurredAt: Date.now(),
+    data: { secret: 'never shown' },
+  },
+  sensitive: false,
+  recipient: recipient as RecipientId,
+  channel: 'push',
+  verdict,
+  endpoints: verdict.kind === 'deliver' ? [{ id: `phone-of-${recipient}`, provider: 'fcm' }] : [],
+})
+
+const deliver: Verdict = { kind: 'deliver', why: { rule: 'default' } }
+
+test('every decision with its reason, then what became of it, in order', async () => {
+  await using world = await setup()
+  const now = Date.now()
+  const throttled: Verdict = { kind: 'refused', outcome: 'throttled', why: { rule: 'throttled', value: '10/1h' } }
+  const [batch] = await world.route({ ada: deliver, bob: throttled }, { now })
+  const claimed = await claimBatch(world.db, { id: batch!.id, now, leaseMs })
+  await recordBatch(world.db, { batch: claimed!, results: [{ kind: 'closed', outcome: 'sent' }], now: now + 1000 })
+  await world.collect()
+
+  const trace = await traceIntent(world.db, key)
+  assert.deepEqual(
+    trace.lines.map(({ at, recipient, kind, what, sentence }) => [at - now, recipient, kind, what, sentence]),
+    [
+      [0, 'ada', 'decided', 'deliver', 'Sent: nothing speaks against it.'],
+      [0, 'bob', 'decided', 'throttled', 'Not sent: more than 10/1h for this person.'],
+      [1000, 'ada', 'settled', 'sent', 'The provider accepted it.'],
+    ],
+  )
+  assert.deepEqual([trace.open, trace.more, trace.expanding], [[], false, undefined])
+  assert.deepEqual(await traceIntent(world.db, intent), trace)
+  assert.doesNotMatch(JSON.stringify(trace), /never shown/)
+
+  const ofAda = await traceRecipient(world.db, 'ada', { since: now })
+  assert.deepEqual(
+    ofAda.lines,
+    trace.lines.filter(line => line.recipient === 'ada'),
+  )
+  assert.deepEqual((await traceRecipient(world.db, 'ada', { since: now + 2000 })).lines, [])
+})
+
+test('what has not arrived is told by the ledger: queued, with a worker, waiting, in doubt, held, expanding', async () => {
+  await using world = await setup()
+  const now = Date.now()
+  const until = now + 3_600_000
+  const held: Verdict = { kind: 'held', reason: 'quiet_hours', until, why: { rule: 'quiet_hours', value: 'x' } }
+  const [batch] = await world.route({ ada: deliver, bob: deliver, eve: held }, { now })
+  const states = async (recipient?: string) => {
+    const { open } =
+      recipient === undefined ? await traceIntent(world.db, intent) : await traceRecipient(world.db, recipient)
+    return Object.fromEntries(open.map(line => [line.recipient, line.state]))
+  }
+  assert.deepEqual(await states(), { ada: 'queued', bob: 'queued', eve: 'held' })
+  const claimed = await claimBatch(world.db, { id: batch!.id, now, leaseMs })
+  assert.deepEqual(await states(), { ada: 'leased', bob: 'leased', eve: 'held' })
+  const dueAt = now + 600_000
+  const results = [
+    { kind: 'retry' as const, dueAt, spent: true },
+    { kind: 'doubt' as const, dueAt },
+  ]
+  await recordBatch(world.db, { batch: claimed!, results, now })
+  assert.deepEqual(await states(), { ada: 'waiting', bob: 'doubt', eve: 'held' })
+  assert.deepEqual(await states('bob'), { bob: 'doubt' })
+  assert.deepEqual(await states('eve'), { eve: 'held' })
+  assert.deepEqual(await states('nobody'), {})
+
+  const { open } = await traceIntent(world.db, intent)
+  const [ada] = open
+  const iso = new Date(dueAt).toISOString()
+  assert.deepEqual(ada, {
+    intent,
+    recipient: 'ada',
+    channel: 'push',
+    state: 'waiting',
+    until: dueAt,
+    sentence: `Waits until ${iso}, after 1 try.`,
+    endpoint: 'phone-of-ada',
+    provider: 'fcm',
+  })
+  assert.match(open[2]!.sentence, /^Held: quiet hours until 20/)
+
+  const { intent: carried } = decisionOf(intent, 'ada', deliver)
+  const audiences = [{ audience: 'everybody' }]
+  await world.db.transaction(tx =>
+    openExpansion(tx, { set: newId<SetId>(), lane: 'default', intent: carried, audiences, except: [], now }),
+  )
+  assert.equal((await traceIntent(world.db, intent)).expanding, 0)
+})
+
+test('an intent that nobody knows, and one too large to list', async () => {
+  await using world = await setup()
+  const none = await traceIntent(world.db, { producer: 'docs', key: "' or true --" })
+  assert.deepEqual(none, { lines: [], open: [], more: false })
+  assert.equal(printTrace(none, { width: 80, colour: false }), 'nothing is known of it\n')
+  await world.route(Object.fromEntries(Array.from({ length: 1200 }, (_, n) => [`user-${n}`, deliver])), {
+    now: Date.now(),
+  })
+  await world.collect()
+  const { lines, more, open } = await traceIntent(world.db, intent)
+  assert.deepEqual([lines.length, more, open.length], [1000, true, 1000])
+})
+
+test('printed in any width, each entry is there with its sentence', async () => {
+  await using world = await setup()
+  const now = Date.UTC(2026, 10, 20, 12)
+  const [batch] = await world.route({ ada: deliver, bob: deliver }, { now })
+  const claimed = await claimBatch(world.db, { id: batch!.id, now, leaseMs })
+  const results = [
+    { kind: 'closed' as const, outcome: 'sent' as const },
+    { kind: 'retry' as const, dueAt: now, spent: false },
+  ]
+  await recordBatch(world.db, { batch: claimed!, results, now })
+  await world.collect()
+  const trace = await traceIntent(world.db, intent)
+  assert.equal(
+    printTrace(trace, { width: 100, colour: false }),
+    `intent ${intent}  comment.created
+  ada · push
+    2026-11-20 12:00:00.000Z  deliver       Sent: nothing speaks against it.
+    2026-11-20 12:00:00.000Z  sent          The provider accepted it. (fcm phone-of-ada)
+  bob · push
+    2026-11-20 12:00:00.000Z  deliver       Sent: nothing speaks against it.
+    2026-11-20 12:00:00.000Z  moved         Not done yet: it is tried again. (fcm phone-of-bob)
+    now                       queued        Ready: waits for a worker. (fcm phone-of-bob)
+`,
+  )
+  for (const width of [20, 40, 60, 80, 300]) {
+    const plain = printTrace(trace, { width, colour: false })
+    assert.match(plain.replaceAll(/\s+/g, ' '), /The provider accepted it\. \(fcm phone-of-ada\)/)
+    assert.equal(stripVTControlCharacters(printTrace(trace, { width, colour: true })), plain)
+  }
+})
