@@ -1,7 +1,7 @@
 import { durationMs } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newId, type SetId } from '#contracts/ids.ts'
-import { admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
+import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { openExpansion } from '#ledger/expansions.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
@@ -25,34 +25,22 @@ export type Committed = { ready: ReadyBatch[]; intake: Partial<Record<Intake, nu
  * with the windows locked, and written as batches, refusals, holds and expansions with their events (law 1).
  */
 export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps): Promise<Committed> {
-  const { distinct, duplicates, conflicts: twins } = splitTwins(admitted.intents)
-  const cases = distinct.flatMap(one => casesOf(one, facts, deps))
-  return withWindows(deps.db, windowKeys(cases), async (tx, locked) => {
+  const { intents } = admitted
+  const cases = new Map(intents.map(one => [one, casesOf(one, facts, deps)]))
+  return withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const set = newId<SetId>()
-    const admissions = await admitIntents(
-      tx,
-      set,
-      distinct.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash })),
-    )
-    const isNew = new Set(
-      distinct.filter(one => admissions.get(one.intent.id) === 'admitted').map(one => one.intent.id),
-    )
-    const conflicts = [...distinct.filter(one => admissions.get(one.intent.id) === 'conflict'), ...twins]
-    const refused = [...admitted.refused, ...conflicts.map(one => conflictOf(one, deps.lane))]
+    const candidates = intents.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash }))
+    const admissions = await admitIntents(tx, set, candidates)
+    const those = (wanted: Admission) => intents.filter((_, at) => admissions[at] === wanted)
+    const fresh = those('admitted')
+    const refused = [...admitted.refused, ...those('conflict').map(one => conflictOf(one, deps.lane))]
     await refuseMessages(tx, refused, deps.now)
-    const decided = await judge(
-      tx,
-      cases.filter(one => isNew.has(one.intent.id)),
-      locked,
-    )
-    await expandLater(
-      tx,
-      distinct.filter(one => isNew.has(one.intent.id)),
-      { set, facts, deps },
-    )
+    const freshCases = fresh.flatMap(one => cases.get(one)!)
+    const decided = await judge(tx, freshCases, locked)
+    await expandLater(tx, fresh, { set, facts, deps })
     const intake: Committed['intake'] = {
-      admitted: isNew.size,
-      duplicate: distinct.filter(one => admissions.get(one.intent.id) === 'duplicate').length + duplicates.length,
+      admitted: fresh.length,
+      duplicate: those('duplicate').length,
       expired: admitted.expired.length,
     }
     for (const { reason } of refused) intake[reason] = (intake[reason] ?? 0) + 1
@@ -65,19 +53,6 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
     await deps.failpoint?.('after insert before commit')
     return { ready, intake }
   })
-}
-
-/** A set may hold the same intent twice; only the first is a candidate, it tells what the others are. */
-function splitTwins(intents: readonly AdmittedIntent[]) {
-  const first = new Map<string, AdmittedIntent>()
-  const duplicates: AdmittedIntent[] = []
-  const conflicts: AdmittedIntent[] = []
-  for (const one of intents) {
-    const known = first.get(one.intent.id)
-    if (!known) first.set(one.intent.id, one)
-    else (known.bodyHash === one.bodyHash ? duplicates : conflicts).push(one)
-  }
-  return { distinct: [...first.values()], duplicates, conflicts }
 }
 
 const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({

@@ -7,32 +7,32 @@ export type Candidate = { id: IntentId; bodyHash: bigint }
 export type Admission = 'admitted' | 'duplicate' | 'conflict'
 
 /**
- * Takes in what is new; the same id with the same body is a duplicate, with another body a conflict. A twin in flight
- * waits here for the other transaction to end. Ids must be distinct. Sorted, because unsorted inserts deadlock.
+ * Takes in what is new; the same id with the same body is a duplicate, with another body a conflict. Of one id the
+ * first counts, the others are judged by the body that is kept. Gives an admission for each candidate, in their order.
+ * A twin in flight waits here for the other transaction to end. Sorted, because unsorted inserts deadlock.
  */
-export async function admitIntents(
-  tx: Queryable,
-  set: SetId,
-  candidates: readonly Candidate[],
-): Promise<Map<IntentId, Admission>> {
-  const admissions = new Map<IntentId, Admission>()
-  if (candidates.length === 0) return admissions
+export async function admitIntents(tx: Queryable, set: SetId, candidates: readonly Candidate[]): Promise<Admission[]> {
+  if (candidates.length === 0) return []
+  const kept = new Map<IntentId, bigint>()
+  for (const { id, bodyHash } of candidates) if (!kept.has(id)) kept.set(id, bodyHash)
   const inserted = await tx.query<{ id: IntentId }>(
     `insert into admitted (id, body_hash, set_id)
      select id, hash, $3 from unnest($1::uuid[], $2::bigint[]) as u(id, hash) order by id
      on conflict (id) do nothing returning id`,
-    [plainArray(candidates.map(one => one.id)), plainArray(candidates.map(one => one.bodyHash.toString())), set],
+    [plainArray([...kept.keys()]), plainArray([...kept.values()].map(String)), set],
   )
-  for (const { id } of inserted) admissions.set(id, 'admitted')
-  if (inserted.length === candidates.length) return admissions
-  const known = await tx.query<{ id: IntentId; body_hash: string }>(
-    `select id, body_hash from admitted where id = any($1::uuid[])`,
-    [plainArray(candidates.filter(one => !admissions.has(one.id)).map(one => one.id))],
-  )
-  const hashes = new Map(known.map(row => [row.id, BigInt(row.body_hash)]))
-  for (const { id, bodyHash } of candidates)
-    if (!admissions.has(id)) admissions.set(id, hashes.get(id) === bodyHash ? 'duplicate' : 'conflict')
-  return admissions
+  const fresh = new Set(inserted.map(row => row.id))
+  if (fresh.size < kept.size) {
+    const known = await tx.query<{ id: IntentId; body_hash: string }>(
+      `select id, body_hash from admitted where id = any($1::uuid[])`,
+      [plainArray([...kept.keys()].filter(id => !fresh.has(id)))],
+    )
+    for (const row of known) kept.set(row.id, BigInt(row.body_hash))
+  }
+  return candidates.map(({ id, bodyHash }) => {
+    if (kept.get(id) !== bodyHash) return 'conflict'
+    return fresh.delete(id) ? 'admitted' : 'duplicate'
+  })
 }
 
 export type RefusedMessage = {

@@ -209,8 +209,12 @@ test('the same intents in many transactions at once are admitted once, without d
   const results = await Promise.all(
     Array.from({ length: 8 }, () => db.transaction(tx => admitIntents(tx, newId<SetId>(), shuffled()))),
   )
-  const admitted = results.flatMap(result => [...result.values()]).filter(admission => admission === 'admitted')
+  const admitted = results.flat().filter(admission => admission === 'admitted')
   assert.equal(admitted.length, 200)
-  const other = await db.transaction(tx => admitIntents(tx, newId<SetId>(), [{ id: ids[0]!, bodyHash: 2n }]))
-  assert.equal(other.get(ids[0]!), 'conflict')
+  const again = [2n, 1n, 2n].map(bodyHash => ({ id: ids[0]!, bodyHash }))
+  const told = await db.transaction(tx => admitIntents(tx, newId<SetId>(), again))
+  assert.deepEqual(told, ['conflict', 'duplicate', 'conflict'])
+  const fresh = [2n, 1n, 2n].map(bodyHash => ({ id: intent('new').id, bodyHash }))
+  const taken = await db.transaction(tx => admitIntents(tx, newId<SetId>(), fresh))
+  assert.deepEqual(taken, ['admitted', 'conflict', 'duplicate'])
 })
