@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { newId, type EpochMs, type SetId } from '#contracts/ids.ts'
+import { parseIntent } from '#contracts/intent.ts'
 import { routerSubscriptionOf } from '#contracts/messages.ts'
 import { refuseMessages } from '#ledger/admit.ts'
 import { unmarkEnqueued } from '#ledger/ready.ts'
@@ -155,13 +156,25 @@ const isConflict = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
 
 async function park(message: PulledMessage, error: unknown, { db, lane, clock }: RouteDeps): Promise<boolean> {
+  const parsed = parseIntent(message.data)
+  // Without its type: no other version of the catalogue is waited for, so nothing publishes it again by itself.
+  const intentId = parsed.ok && parsed.intent.id
   try {
     await db.transaction(async tx => {
       const now = clock.now()
       const problem = `routing failed: ${error instanceof Error ? error.name : 'unknown error'}`
       await refuseMessages(
         tx,
-        [{ messageId: message.id, lane, reason: 'parked', problems: [problem], message: message.data }],
+        [
+          {
+            messageId: message.id,
+            lane,
+            reason: 'parked',
+            problems: [problem],
+            message: message.data,
+            ...(intentId && { intentId }),
+          },
+        ],
         now,
       )
       await writeSet(tx, {
