@@ -5,9 +5,10 @@ import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { Provider } from '#channels/provider.ts'
 import { fcmProvider } from '#channels/push/fcm.ts'
 import { startWorker } from '#channels/worker.ts'
-import { openInstallation, type Installation } from '#cli/installation.ts'
+import { type Addresses, openInstallation, type Installation } from '#cli/installation.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { channels, lanes } from '#contracts/channel.ts'
+import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { isSettled, ledgerState } from '#ledger/ready.ts'
 import { localCredentials } from '#local/credentials.ts'
@@ -19,6 +20,8 @@ import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
+import { openPubSub, type PubSubPort, type PulledMessage } from '#runtime/pubsub.ts'
+import { openQueues, type Queues } from '#runtime/queues.ts'
 import { testDatabase } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -30,12 +33,28 @@ export type World = AsyncDisposable & {
   notifier: Notifier
   simulators: Simulators
   published: Published[]
-  /** Waits until every published intent was taken in and nothing is on its way; holds may stay unless told. */
-  settle(options?: { holds?: boolean }): Promise<void>
+  /** Stores messages of the default lane as they are, without the SDK. */
+  publish(messages: readonly Buffer[]): Promise<void>
+  /**
+   * Waits until every published intent was taken in and nothing is on its way; holds may stay unless told. With
+   * `received` also until so many messages were.
+   */
+  settle(options?: { holds?: boolean; received?: number }): Promise<void>
   audit(): Promise<Audit>
 }
 
-export async function startWorld({ catalogue, redisUrl }: { catalogue: Catalogue; redisUrl?: string }): Promise<World> {
+export type WorldOptions = {
+  catalogue: Catalogue
+  redisUrl?: string
+  /** How many of each work beside each other on the same database. */
+  routers?: number
+  workers?: number
+  /** Every intent message comes again this often after it was routed, as if the ack were lost. */
+  redeliveries?: number
+}
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { catalogue, redisUrl, routers = 1, workers = 1, redeliveries = 0 } = options
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder())
   const database = opened.use(await testDatabase())
@@ -43,11 +62,12 @@ export async function startWorld({ catalogue, redisUrl }: { catalogue: Catalogue
   const credentials = await localCredentials(path.join(folder.path, 'credentials'))
   const simulators = opened.use(await startSimulators({ credentials }))
   opened.defer(redirectGoogleApis({ port: simulators.ports.google, caFile: credentials.caFile }))
-  const addresses = {
+  const addresses: Addresses = {
     ...{ databaseUrl: database.url, databaseDirectUrl: database.url, redisUrl, prefix: 'world' },
     pubsub: { projectId: 'carillon-test', emulator: pubsub.address },
   }
   const log = createLog({ role: 'world', level: 'error' })
+  if (redeliveries > 0) await redeliverAtOnce(addresses)
   const installation = opened.use(await openInstallation({ addresses, catalogue, log }))
   const published: Published[] = []
   const notifier = opened.use(
@@ -59,24 +79,78 @@ export async function startWorld({ catalogue, redisUrl }: { catalogue: Catalogue
   const metrics = createMetrics()
   const providers = [opened.use(fcmProvider(credentials.fcm)), inboxProvider(installation.db)] as Provider[]
   opened.use(await startSink({ ...installation, metrics }))
-  opened.use(await startWorker({ ...installation, metrics, providers, lanes, channels, concurrency: 4 }))
+  for (let n = 0; n < workers; n++) {
+    const queues = n === 0 ? installation.queues : opened.use(await queuesOf(addresses))
+    opened.use(await startWorker({ ...installation, queues, metrics, providers, lanes, channels, concurrency: 4 }))
+  }
   opened.use(await startScheduler({ ...installation, lanes }))
-  opened.use(await startRouter({ ...installation, lanes }))
+  const pull = again(installation.pubsub, redeliveries)
+  for (let n = 0; n < routers; n++) opened.use(await startRouter({ ...installation, pubsub: pull, lanes }))
   const running = opened.move()
   return {
     ...{ installation, notifier, simulators, published },
+    publish: async messages => {
+      const publisher = installation.pubsub.publisher(topicOf(installation.prefix, 'default'), {
+        batchMessages: 100,
+        batchMs: 5,
+      })
+      await Promise.all(messages.map(message => publisher.publish(message)))
+      await publisher.close()
+    },
     settle: options => settle(installation, published, options),
     audit: () => audit(installation.db, asyncOf(published)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
 
-async function settle({ db }: Installation, published: readonly Published[], { holds = true } = {}): Promise<void> {
+/** A process takes one worker for each queue; another worker in it needs connections of its own. */
+const queuesOf = ({ redisUrl, databaseUrl, prefix }: Addresses): Promise<Queues> =>
+  openQueues({ redisUrl, postgresUrl: databaseUrl, prefix, onError: () => {} })
+
+/** Made before the installation, which leaves the retry delays of a subscription as it finds them. */
+async function redeliverAtOnce({ pubsub, prefix }: Addresses): Promise<void> {
+  await using port = openPubSub(pubsub)
+  for (const lane of lanes) {
+    const topic = topicOf(prefix, lane)
+    await port.ensureTopic(topic)
+    await port.ensureSubscription(routerSubscriptionOf(prefix, lane), {
+      ...{ topic, ordering: true, retryMinS: 0, retryMaxS: 0, ackDeadlineS: 60 },
+    })
+  }
+}
+
+/** Gives messages back instead of taking them off, the first few times. */
+function again(pubsub: PubSubPort, times: number): PubSubPort {
+  const acked = new Map<string, number>()
+  const lost = (message: PulledMessage): boolean => {
+    const n = acked.get(message.id) ?? 0
+    acked.set(message.id, n + 1)
+    return n < times
+  }
+  return {
+    ...pubsub,
+    subscribe: (name, options, onMessage) =>
+      pubsub.subscribe(name, options, message =>
+        onMessage({ ...message, ack: () => (lost(message) ? message.nack() : message.ack()) }),
+      ),
+  }
+}
+
+async function settle(
+  { db }: Installation,
+  published: readonly Published[],
+  { holds = true, received = 0 } = {},
+): Promise<void> {
   const until = performance.now() + settleLimitMs
   for (;;) {
     const state = await ledgerState(db)
-    const [row] = await db.query<{ n: number }>(
-      `select (select count(*) from admitted) + (select count(*) from refused where intent_id is not null)::int as n`,
+    const [lost] = await db.query<{ n: number }>(
+      `select count(*)::int as n from unnest($1::uuid[]) as u(id) where not exists (select from admitted a where a.id = u.id)
+         and not exists (select from refused r where r.intent_id = u.id)`,
+      [[...new Set(published.map(one => one.intent))]],
+    )
+    const [messages] = await db.query<{ received: number }>(
+      'select coalesce(sum(received), 0)::int as received from sets',
     )
     const [stored] = await db.query<{ missing: number }>(
       `select count(*)::int as missing from sets s where delivering + refused + held > 0 and not exists (
@@ -85,8 +159,12 @@ async function settle({ db }: Installation, published: readonly Published[], { h
          select from event_packs p where p.pack = b.id || '/settled'))`,
     )
     const idle = isSettled(holds ? state : { ...state, holdsOpen: 0 })
-    if (idle && Number(row!.n) >= new Set(published.map(one => one.intent)).size && stored!.missing === 0) return
-    if (performance.now() > until) throw new Error(`not settled after ${settleLimitMs} ms: ${JSON.stringify({ ...state, ...row, ...stored })}`)
+    const takenIn = messages!.received >= received && lost!.n === 0
+    if (idle && takenIn && stored!.missing === 0) return
+    if (performance.now() > until)
+      throw new Error(
+        `not settled after ${settleLimitMs} ms: ${JSON.stringify({ ...state, notTakenIn: lost!.n, ...messages, ...stored })}`,
+      )
     await sleep(20)
   }
 }

@@ -44,6 +44,13 @@ test('an intent goes all the way, in every lane of truth: ledger, provider, inbo
   )
   assert.deepEqual(
     events.map(event => `${event.kind} ${event.what} ${event.n}`),
-    ['decided deduplicated 2', 'decided deliver 5', 'decided no_endpoint 1', 'settled address_dead 1', 'settled delivered 3', 'settled sent 1'],
+    [
+      'decided deduplicated 2',
+      'decided deliver 5',
+      'decided no_endpoint 1',
+      'settled address_dead 1',
+      'settled delivered 3',
+      'settled sent 1',
+    ],
   )
 })
