@@ -1,0 +1,310 @@
+-- Dumped from a server, to be read and compared. The migrations make it; change those, then write this anew:
+-- node infra/cli/start.mjs infra/tests/db/write-schema.ts
+
+create table addresses (
+  recipient text collate "C" not null,
+  endpoint text collate "C" not null,
+  channel smallint not null,
+  hash text collate "C" not null,
+  constraint addresses_pkey PRIMARY KEY (recipient, endpoint)
+);
+CREATE UNIQUE INDEX addresses_push ON public.addresses USING btree (hash) WHERE (channel = 0);
+CREATE INDEX addresses_shared ON public.addresses USING btree (hash) WHERE (channel <> 0);
+
+create table admitted (
+  id uuid not null,
+  body_hash bigint not null,
+  set_id uuid not null,
+  constraint admitted_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_insert_threshold=-1);
+CREATE INDEX admitted_by_set ON public.admitted USING brin (set_id);
+
+create table audience_members (
+  audience text collate "C" not null,
+  recipient text collate "C" not null,
+  reason text,
+  constraint audience_members_pkey PRIMARY KEY (audience, recipient)
+);
+
+create table batches (
+  day date not null,
+  id uuid not null,
+  set_id uuid not null,
+  lane smallint not null,
+  channel smallint not null,
+  provider text not null,
+  sensitive boolean not null,
+  tries smallint not null,
+  due_at timestamp with time zone not null,
+  enqueued_at timestamp with time zone,
+  attempt smallint not null default 0,
+  lease_until timestamp with time zone,
+  claimed_at timestamp with time zone,
+  claim_snapshot pg_snapshot,
+  closed_at timestamp with time zone,
+  doubt boolean not null default false,
+  from_batch uuid,
+  from_slots smallint[],
+  n smallint not null,
+  recipients text[] not null,
+  endpoints text[] not null,
+  intents uuid[] not null,
+  picks smallint[],
+  payload text,
+  whys text,
+  outcomes smallint[],
+  provider_ids text,
+  constraint batches_pkey PRIMARY KEY (day, id)
+) partition by RANGE (day);
+alter table batches alter recipients set statistics 0;
+alter table batches alter endpoints set statistics 0;
+alter table batches alter intents set statistics 0;
+alter table batches alter picks set statistics 0;
+alter table batches alter payload set statistics 0;
+alter table batches alter whys set statistics 0;
+alter table batches alter outcomes set statistics 0;
+CREATE INDEX batches_by_set ON ONLY public.batches USING btree (set_id);
+CREATE INDEX batches_from ON ONLY public.batches USING btree (from_batch) WHERE (from_batch IS NOT NULL);
+CREATE INDEX batches_open ON ONLY public.batches USING btree (lane, due_at) WHERE (closed_at IS NULL);
+
+create table batches_20260101 partition of batches FOR VALUES FROM ('2026-01-01') TO ('2026-01-02') with (fillfactor=70, autovacuum_vacuum_insert_threshold=-1);
+alter table batches_20260101 alter recipients set statistics 0;
+alter table batches_20260101 alter endpoints set statistics 0;
+alter table batches_20260101 alter intents set statistics 0;
+alter table batches_20260101 alter picks set statistics 0;
+alter table batches_20260101 alter payload set statistics 0;
+alter table batches_20260101 alter whys set statistics 0;
+alter table batches_20260101 alter outcomes set statistics 0;
+
+create table consent_log (
+  id bigint not null generated always as identity,
+  xid xid8 not null default pg_current_xact_id(),
+  at timestamp with time zone not null,
+  recipient text collate "C" not null,
+  kind text not null,
+  category text,
+  thread text,
+  channel smallint,
+  endpoint text,
+  wish boolean not null,
+  until timestamp with time zone,
+  source text not null,
+  constraint consent_log_pkey PRIMARY KEY (id)
+);
+CREATE INDEX consent_log_by_recipient ON public.consent_log USING btree (recipient, id);
+
+create table delivery_events (
+  day date not null,
+  at timestamp with time zone not null,
+  kind text not null,
+  what text not null,
+  intent_id uuid not null,
+  type text not null,
+  category text not null,
+  producer text not null,
+  tenant text,
+  lane text not null,
+  occurred_at timestamp with time zone not null,
+  recipient text not null,
+  channel text not null,
+  endpoint text,
+  provider text,
+  rule text,
+  rule_value text,
+  batch_id uuid,
+  set_id uuid,
+  simulated boolean not null default false
+) partition by RANGE (day);
+CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
+
+create table delivery_events_20260101 partition of delivery_events FOR VALUES FROM ('2026-01-01') TO ('2026-01-02') with (autovacuum_vacuum_insert_scale_factor=0.05);
+
+create table event_packs (
+  day date not null,
+  pack text collate "C" not null,
+  constraint event_packs_pkey PRIMARY KEY (day, pack)
+) partition by RANGE (day);
+
+create table event_packs_20260101 partition of event_packs FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
+
+create table expansions (
+  intent_id uuid not null,
+  lane smallint not null,
+  set_id uuid not null,
+  payload text not null,
+  after_recipient text not null default ''::text,
+  pages integer not null default 0,
+  members integer not null default 0,
+  due_at timestamp with time zone not null,
+  lease_until timestamp with time zone,
+  done_at timestamp with time zone,
+  constraint expansions_pkey PRIMARY KEY (intent_id)
+) with (fillfactor=70);
+CREATE INDEX expansions_open ON public.expansions USING btree (due_at) WHERE (done_at IS NULL);
+
+create table holds (
+  id uuid not null,
+  set_id uuid not null,
+  lane smallint not null,
+  reason text not null,
+  due_at timestamp with time zone not null,
+  released_at timestamp with time zone,
+  released_by uuid,
+  n smallint not null,
+  recipients text[] not null,
+  channels smallint[] not null,
+  reasons text not null,
+  intents uuid[] not null,
+  picks smallint[],
+  payload text,
+  whys text not null,
+  constraint holds_pkey PRIMARY KEY (id)
+) with (fillfactor=80);
+CREATE INDEX holds_by_set ON public.holds USING btree (set_id);
+CREATE INDEX holds_due ON public.holds USING btree (lane, due_at) WHERE (released_at IS NULL);
+
+create table inbox_items (
+  delivery text collate "C" not null,
+  recipient text collate "C" not null,
+  intent_id uuid not null,
+  type text not null,
+  occurred_at timestamp with time zone not null,
+  created_at timestamp with time zone not null,
+  thread text,
+  content text not null,
+  seen_at timestamp with time zone,
+  read_at timestamp with time zone,
+  constraint inbox_items_pkey PRIMARY KEY (delivery)
+);
+CREATE INDEX inbox_items_by_recipient ON public.inbox_items USING btree (recipient, occurred_at DESC);
+
+create table intent_sets (
+  intent_id uuid not null,
+  set_id uuid not null,
+  constraint intent_sets_pkey PRIMARY KEY (intent_id, set_id)
+);
+
+create table outbox (
+  id bigint not null generated always as identity,
+  pack text not null,
+  n integer not null,
+  payload text not null,
+  constraint outbox_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_threshold=2000, autovacuum_vacuum_scale_factor=0);
+alter table outbox alter payload set statistics 0;
+alter table outbox alter payload set storage external;
+
+create table producer_tokens (
+  token_hash text not null,
+  producer text not null,
+  types text[] not null,
+  created_at timestamp with time zone not null default now(),
+  constraint producer_tokens_pkey PRIMARY KEY (token_hash)
+);
+
+create table recipients (
+  id text collate "C" not null,
+  tenant text,
+  locale text,
+  zone text,
+  quiet text,
+  choices text,
+  endpoints text,
+  erased_at timestamp with time zone,
+  updated_at timestamp with time zone not null default now(),
+  constraint recipients_pkey PRIMARY KEY (id)
+) with (fillfactor=85);
+
+create table refused (
+  message_id text not null,
+  at timestamp with time zone not null,
+  lane text not null,
+  reason text not null,
+  intent_id uuid,
+  producer text,
+  type text,
+  catalogue text,
+  problems text not null,
+  message bytea,
+  readmitted_at timestamp with time zone,
+  constraint refused_pkey PRIMARY KEY (message_id)
+);
+CREATE INDEX refused_parked ON public.refused USING btree (type) WHERE ((reason = 'parked'::text) AND (readmitted_at IS NULL));
+
+create table sets (
+  day date not null,
+  id uuid not null,
+  lane smallint not null,
+  origin text not null,
+  received integer not null,
+  admitted integer not null,
+  duplicate integer not null,
+  malformed integer not null,
+  conflict integer not null,
+  unknown integer not null,
+  parked integer not null,
+  expired integer not null,
+  killed integer not null,
+  delivering integer not null,
+  refused integer not null,
+  held integer not null,
+  released integer not null,
+  opened integer not null,
+  constraint sets_pkey PRIMARY KEY (day, id)
+) partition by RANGE (day);
+
+create table sets_20260101 partition of sets FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
+
+create table suppressions (
+  hash text collate "C" not null,
+  channel smallint not null,
+  reason text not null,
+  source text not null,
+  at timestamp with time zone not null,
+  constraint suppressions_pkey PRIMARY KEY (hash, channel)
+);
+
+create table windows (
+  recipient text collate "C" not null,
+  state text not null,
+  constraint windows_pkey PRIMARY KEY (recipient)
+) with (fillfactor=60);
+
+create view deliveries as
+ SELECT b.day,
+    b.id AS batch_id,
+    b.set_id,
+    (s.place - 1)::smallint AS slot,
+    b.lane,
+    b.channel,
+    b.provider,
+    b.intents[COALESCE(s.pick::integer, 0) + 1] AS intent_id,
+    s.recipient,
+    s.endpoint,
+    s.outcome,
+    b.tries,
+    b.attempt,
+    b.due_at,
+    b.claimed_at,
+    b.claim_snapshot,
+    b.closed_at,
+    b.doubt,
+    b.from_batch,
+    b.from_slots[s.place] AS from_slot
+   FROM batches b
+     CROSS JOIN LATERAL UNNEST(b.recipients, b.endpoints, b.picks, b.outcomes) WITH ORDINALITY s(recipient, endpoint, pick, outcome, place);
+
+create view held as
+ SELECT h.id AS hold_id,
+    h.set_id,
+    (s.place - 1)::smallint AS slot,
+    h.lane,
+    s.channel,
+    h.reason,
+    h.intents[COALESCE(s.pick::integer, 0) + 1] AS intent_id,
+    s.recipient,
+    h.due_at,
+    h.released_at,
+    h.released_by
+   FROM holds h
+     CROSS JOIN LATERAL UNNEST(h.recipients, h.channels, h.picks) WITH ORDINALITY s(recipient, channel, pick, place);
