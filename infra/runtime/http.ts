@@ -13,7 +13,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { invalidMessage, type ProblemBody, problem, ProblemError } from './http-problem.ts'
 
-export { problem, ProblemError } from './http-problem.ts'
+export { problem } from './http-problem.ts'
 
 /** Longest time to receive a whole request, and to answer it. */
 const requestLimitMs = 15_000

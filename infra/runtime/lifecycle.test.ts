@@ -2,8 +2,6 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { drain } from './lifecycle.ts'
-import { createLog } from './log.ts'
 
 /** Runs code in a Node of its own; `ready` is its first line. */
 async function child(code: string) {
@@ -46,24 +44,11 @@ test('a second signal ends it at once', async () => {
   assert.equal(await program.ended, 128 + 15)
 })
 
-test('parts close in order, one that fails or hangs does not keep the next', async () => {
-  const lines: string[] = []
-  const closed: string[] = []
-  const log = createLog({ role: 'worker', write: line => void lines.push(line) })
-  await drain(
-    [
-      { name: 'worker', close: async () => void closed.push('worker') },
-      { name: 'broken', close: () => Promise.reject(new Error('cannot')) },
-      { name: 'hanging', close: () => new Promise(() => {}) },
-      { name: 'database', close: async () => void closed.push('database') },
-    ],
-    { limitMs: 50, log },
-  )
-  assert.deepEqual(closed, ['worker', 'database'])
-  assert.deepEqual(
-    lines.map(line => (JSON.parse(line) as { name: string }).name),
-    ['broken', 'hanging'],
-  )
+test('a process that does not come to its end is ended', async () => {
+  const program = await child(waiting.replace('untilSignal()', 'untilSignal({ limitMs: 50 })'))
+  await program.said()
+  program.kill('SIGTERM')
+  assert.equal(await program.ended, 1)
 })
 
 test('an error that nobody caught ends the process without its secrets', async () => {

@@ -1,39 +1,28 @@
-import { withDeadline } from './deadline.ts'
 import type { Log } from './log.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export type StopSignal = (typeof signals)[number]
 
+/** Draining takes as long as the slowest provider call (FCM's client tries for 82 s); after this something hangs. */
+const stopLimitMs = 120_000
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+
 /**
  * Resolves with the first signal to stop. A second one ends the process at once, with the exit code that shells use
- * for it (128 + its number), whatever is still under way: everything here survives that.
+ * for it (128 + its number), whatever is still under way: everything here survives that. So does a process that has
+ * not ended by itself `limitMs` after the first, with exit code 1.
  */
-export async function untilSignal(): Promise<StopSignal> {
+export async function untilSignal({ limitMs = stopLimitMs } = {}): Promise<StopSignal> {
   const { promise, resolve } = Promise.withResolvers<StopSignal>()
-  const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
   let stopping = false
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(128 + numbers[signal as StopSignal])
+  const onSignal = (signal: StopSignal) => {
+    if (stopping) process.exit(128 + numbers[signal])
     stopping = true
-    resolve(signal as StopSignal)
+    setTimeout(() => process.exit(1), limitMs).unref()
+    resolve(signal)
   }
-  for (const signal of signals) process.on(signal, onSignal)
+  for (const signal of signals) process.on(signal, () => onSignal(signal))
   return promise
-}
-
-/** Something that is closed in its turn. */
-export type Part = { name: string; close(): Promise<unknown> }
-
-/**
- * Closes parts one after the other, each in at most `limitMs`. One that fails or takes too long is logged and does not
- * keep the next ones from closing: what it left open is open to whoever starts next.
- */
-export async function drain(parts: readonly Part[], { limitMs, log }: { limitMs: number; log: Log }): Promise<void> {
-  for (const part of parts)
-    await withDeadline(
-      Promise.try(() => part.close()),
-      { ms: limitMs, what: `closing ${part.name}` },
-    ).catch((error: unknown) => log.warn({ name: part.name, error }, 'a part did not close as it should'))
 }
 
 /**

@@ -6,7 +6,7 @@ import { startPubSubServer } from '#local/pubsub/server.ts'
 import { startSimulators } from '#local/simulators/server.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
 import { createHttp, listen, serveOperations } from '#runtime/http.ts'
-import { untilSignal } from '#runtime/lifecycle.ts'
+import { exitOnCrash, untilSignal } from '#runtime/lifecycle.ts'
 import { createLog, type Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
@@ -59,6 +59,7 @@ async function runInstalled(
 ): Promise<number> {
   const config = readConfig()
   const log = createLog({ role, level: config.logLevel })
+  exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
   const catalogue = await catalogueFrom(config.catalogue)
   const installation = opened.use(await openInstallation({ addresses: configuredAddresses(config), catalogue, log }))
