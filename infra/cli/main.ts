@@ -1,10 +1,19 @@
 import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError } from './command.ts'
+import { auditCommand } from './commands/audit.ts'
+import { configCommand } from './commands/config.ts'
+import { funnelCommand } from './commands/funnel.ts'
+import { previewCommand } from './commands/preview.ts'
+import { tokenCommand } from './commands/token.ts'
+import { traceCommand } from './commands/trace.ts'
 import { replayCommand } from './commands/replay.ts'
 import { roleCommands } from './commands/roles.ts'
 import { startCommand } from './commands/start.ts'
 
-const commands: readonly Command[] = [startCommand, ...roleCommands, replayCommand]
+const commands: readonly Command[] = [
+  ...[startCommand, ...roleCommands, replayCommand],
+  ...[funnelCommand, traceCommand, auditCommand, previewCommand, tokenCommand, configCommand],
+]
 
 const [name, ...args] = process.argv.slice(2)
 process.exitCode = await run(name, args)

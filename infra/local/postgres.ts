@@ -86,6 +86,17 @@ export async function createDatabase(url: string, name: string): Promise<string>
   return database.href
 }
 
+/**
+ * For a look at the data in `dataDir`: the server that runs there, left running, or one started for the time being.
+ */
+export async function visitPostgres(dataDir: string): Promise<AsyncDisposable & { url: string }> {
+  const cluster = await openCluster(path.resolve(dataDir))
+  const live = await adopt(cluster)
+  if (live) return { url: urlOf(cluster, live.port), async [Symbol.asyncDispose]() {} }
+  const started = await launch(cluster, 0)
+  return { url: urlOf(cluster, started.port), [Symbol.asyncDispose]: () => stop(cluster, started) }
+}
+
 /** Drops a database and ends the connections to it. Dropping what is not there is no error. */
 export async function dropDatabase(url: string, name: string): Promise<void> {
   await ask(url, `drop database if exists ${escapeIdentifier(name)} with (force)`)

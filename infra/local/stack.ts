@@ -61,8 +61,13 @@ async function databaseOf(serverUrl: string): Promise<string> {
     return await createDatabase(serverUrl, databaseName)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === duplicateDatabase)) throw error
-    const url = new URL(serverUrl)
-    url.pathname = `/${databaseName}`
-    return url.href
+    return databaseUrlOn(serverUrl)
   }
+}
+
+/** The stack's database on a server. */
+export function databaseUrlOn(serverUrl: string): string {
+  const url = new URL(serverUrl)
+  url.pathname = `/${databaseName}`
+  return url.href
 }

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { audit } from '#ledger/audit.ts'
+import { type Command, CommandError } from '../command.ts'
+import { printAudit } from '../print.ts'
+import { readPublished } from '../published.ts'
+import { visitDatabase } from '../visit.ts'
+
+export const auditCommand: Command = {
+  name: 'audit',
+  usage: 'audit [--published FILE.ndjson] [--json]',
+  summary: 'Proves that everything is accounted for, or names what is not. Exit code 1 when the books do not balance.',
+  async run(args) {
+    const { values } = parseArgs({
+      args,
+      options: { published: { type: 'string' }, json: { type: 'boolean', default: false } },
+    })
+    if (values.published !== undefined && !existsSync(values.published))
+      throw new CommandError(`there is no file ${values.published}`)
+    await using db = await visitDatabase()
+    const report = await audit(db, values.published === undefined ? undefined : readPublished(values.published))
+    console.log(values.json ? JSON.stringify(report) : printAudit(report))
+    return report.balanced ? 0 : 1
+  },
+}

@@ -1,0 +1,35 @@
+import { parseArgs } from 'node:util'
+import { funnel } from '#analytics/funnel-store.ts'
+import { type Dimension, dimensions, printFunnel } from '#analytics/funnel.ts'
+import { type Channel, channels } from '#contracts/channel.ts'
+import { systemClock } from '#runtime/clock.ts'
+import { type Command, CommandError } from '../command.ts'
+import { sinceOf, terminal, visitDatabase } from '../visit.ts'
+
+export const funnelCommand: Command = {
+  name: 'funnel',
+  usage: `funnel [--type T] [--channel C] [--since 24h] [--by ${dimensions.join('|')}] [--with-simulated]`,
+  summary: 'Shows how far notifications came, and where the rest went.',
+  async run(args) {
+    const { values } = parseArgs({
+      args,
+      options: {
+        ...{ type: { type: 'string' }, channel: { type: 'string' }, since: { type: 'string' }, by: { type: 'string' } },
+        'with-simulated': { type: 'boolean', default: false },
+      },
+    })
+    const channel = oneOf(values.channel, channels, '--channel') as Channel | undefined
+    const by = oneOf(values.by, dimensions, '--by') as Dimension | undefined
+    const since = sinceOf(values.since, systemClock.now())
+    await using db = await visitDatabase()
+    const rows = await funnel(db, { type: values.type, channel, by, since, includeSimulated: values['with-simulated'] })
+    console.log(printFunnel(rows, terminal()))
+    return 0
+  },
+}
+
+function oneOf(value: string | undefined, known: readonly string[], option: string): string | undefined {
+  if (value !== undefined && !known.includes(value))
+    throw new CommandError(`${option} must be one of ${known.join(', ')}`)
+  return value
+}

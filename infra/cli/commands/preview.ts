@@ -1,0 +1,73 @@
+import { parseArgs } from 'node:util'
+import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import { type Channel, channels } from '#contracts/channel.ts'
+import { readConfig } from '#runtime/config.ts'
+import { type Command, CommandError } from '../command.ts'
+import { catalogueFrom } from '../stack.ts'
+
+export const previewCommand: Command = {
+  name: 'preview',
+  usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--data '{…}']",
+  summary: 'Renders the templates of a type, as a person would get them.',
+  async run(args) {
+    const { values, positionals } = parseArgs({
+      ...{ args, allowPositionals: true },
+      options: { locale: { type: 'string' }, channel: { type: 'string' }, data: { type: 'string' } },
+    })
+    const catalogue = await catalogueFrom(readConfig().catalogue)
+    const entry = catalogue.types.get(positionals[0] ?? '')
+    if (!entry) throw new CommandError(`name one of these types: ${[...catalogue.types.keys()].join(', ')}`)
+    const locales = Object.keys(entry.templates)
+    const locale = values.locale ?? locales[0]!
+    if (!locales.includes(locale)) throw new CommandError(`${entry.type} is written in ${locales.join(', ')}`)
+    const wanted = entry.deliver
+      .map(step => step.channel)
+      .filter(channel => values.channel === undefined || channel === values.channel)
+    if (wanted.length === 0)
+      throw new CommandError(
+        `${entry.type} is delivered by ${entry.deliver.map(step => step.channel).join(', ')}; channels are ${channels.join(', ')}`,
+      )
+    const data = await dataOf(entry, values.data)
+    for (const channel of wanted) console.log(shown({ entry, channel, locale, data }))
+    return 0
+  },
+}
+
+/** Given data is checked by the type's schema; without, each field shows its own name. */
+async function dataOf(entry: AnyNotificationType, text: string | undefined): Promise<unknown> {
+  if (text === undefined) return fieldNames
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new CommandError('--data is not JSON')
+  }
+  const result = await entry.schema['~standard'].validate(json)
+  if (result.issues)
+    throw new CommandError(
+      `--data: ${result.issues.map(issue => `${issue.path?.map(String).join('.') ?? ''} ${issue.message}`).join('; ')}`,
+    )
+  return result.value
+}
+
+const fieldNames: unknown = new Proxy({}, { get: (_, name) => (typeof name === 'string' ? `‹${name}›` : undefined) })
+
+function shown({
+  entry,
+  channel,
+  locale,
+  data,
+}: {
+  entry: AnyNotificationType
+  channel: Channel
+  locale: string
+  data: unknown
+}): string {
+  const template = entry.templates[locale]?.[channel]
+  const content = template?.({ data: data as never, locale, actor: '‹actor›', thread: '‹thread›', tenant: '‹tenant›' })
+  const lines = Object.entries(content ?? {}).map(([field, value]) => {
+    const text = typeof value === 'string' ? value : (value as { html: string }).html
+    return `  ${field.padEnd(8)} ${text.replaceAll('\n', '\n           ')}`
+  })
+  return [`${entry.type} · ${channel} · ${locale}`, ...lines, ''].join('\n')
+}

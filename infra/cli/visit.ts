@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { visitPostgres } from '#local/postgres.ts'
+import { databaseUrlOn } from '#local/stack.ts'
+import { readConfig } from '#runtime/config.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
+import { CommandError } from './command.ts'
+
+const connectionsMax = 2
+
+/** Opens the ledger for a question: the configured database, else that of this clone, running or not. */
+export async function visitDatabase(): Promise<Database & AsyncDisposable> {
+  const { database, dataDir } = readConfig()
+  if (database.url !== undefined) return openPostgres({ url: database.url, connectionsMax, name: 'cli' })
+  const folder = path.join(dataDir, 'postgres')
+  if (!existsSync(folder)) throw new CommandError('there is no data yet: run `npm start` first, or set DATABASE_URL', 1)
+  const server = await visitPostgres(folder)
+  const db = await openPostgres({ url: databaseUrlOn(server.url), connectionsMax, name: 'cli' })
+  return {
+    ...db,
+    async [Symbol.asyncDispose]() {
+      await db[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** How wide the terminal is, and whether it shows colours (https://no-color.org). */
+export const terminal = () => ({
+  width: process.stdout.columns ?? 100,
+  colour: process.stdout.isTTY && process.env.NO_COLOR === undefined,
+})
+
+const units: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `24h`, `7d`, or a date like 2026-11-21: the instant that a period begins. */
+export function sinceOf(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
+  const match = /^(\d+)([mhd])$/.exec(text)
+  const at = match ? now - Number(match[1]) * units[match[2]!]! : Date.parse(text)
+  if (Number.isNaN(at))
+    throw new CommandError(`--since "${text}" must be a time like 30m, 24h or 7d, or a date like 2026-11-21`)
+  return at
+}
