@@ -1,6 +1,8 @@
 import { audit, type Audit } from '#ledger/audit.ts'
-import { choose } from '#preferences/recipient-store.ts'
-import { community, seedCommunity } from '#producers/examples/community.ts'
+import { changeChoices } from '#preferences/choice-store.ts'
+import type { ChoicesPatch } from '#preferences/choices.ts'
+import { channels } from '#contracts/channel.ts'
+import { type Choice, community, seedCommunity } from '#producers/examples/community.ts'
 import { playExample } from '#producers/examples/play.ts'
 import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import { createNotifier } from '#producers/sdk/notifier.ts'
@@ -41,8 +43,7 @@ export async function openExample({ installation, apiUrl }: Everything, publishe
   const people = community()
   await seedCommunity({
     ...{ community: people, api: notifier },
-    choose: async (member, choices) =>
-      void (await choose(member, choices, { db, now: clock.now(), source: 'example' })),
+    choose: async (member, choices) => void (await changeChoices({ db, now: clock.now() }, member, patchOf(choices))),
   })
   const running = opened.move()
   return {
@@ -59,4 +60,17 @@ export async function openExample({ installation, apiUrl }: Everything, publishe
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** What somebody chose, as the change of their preferences. */
+function patchOf(choices: readonly Choice[]): ChoicesPatch {
+  const categories: NonNullable<ChoicesPatch['categories']> = {}
+  const threads: NonNullable<ChoicesPatch['threads']> = {}
+  for (const choice of choices) {
+    if ('thread' in choice) threads[choice.thread] = choice.wish ? null : true
+    else
+      for (const channel of choice.channel ? [choice.channel] : channels)
+        categories[choice.category] = { ...categories[choice.category], [channel]: choice.wish }
+  }
+  return { categories, threads }
 }

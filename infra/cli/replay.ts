@@ -12,7 +12,7 @@ import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { lastDueHold } from '#ledger/holds.ts'
 import { createDatabase, dropDatabase, startPostgres } from '#local/postgres.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
-import { upsertRecipient } from '#preferences/recipient-store.ts'
+import { upsertRecipients } from '#preferences/recipient-store.ts'
 import { readTrace, traceAsk, traceCatalogue, type TraceEvent, type TracePolicies } from '#producers/examples/traces.ts'
 import { createNotifier } from '#producers/sdk/notifier.ts'
 import { startRouter } from '#router/router.ts'
@@ -132,10 +132,11 @@ async function giveQuietHours(
   }: { events: readonly TraceEvent[]; known: Set<string>; quiet: { start: string; end: string } },
 ): Promise<void> {
   const people = [...new Set(events.flatMap(event => event.to.map(to => to.id)))].filter(id => !known.has(id))
-  for (const id of people) {
-    known.add(id)
-    await upsertRecipient(id, { zone: 'UTC', quiet }, { db, addressKey: 'replay', now: 0 })
-  }
+  for (const id of people) known.add(id)
+  await upsertRecipients(
+    { db, addressKey: 'replay', now: 0 },
+    people.map(id => ({ id, zone: 'UTC', quiet })),
+  )
 }
 
 async function* inChunks(events: AsyncIterable<TraceEvent>): AsyncGenerator<TraceEvent[]> {
