@@ -92,12 +92,6 @@ export const variables = {
     secret: true,
     meaning: 'The same database without a pooler: migrations, LISTEN, queues. Unset: `DATABASE_URL`.',
   },
-  databaseConnections: {
-    name: 'CARILLON_DATABASE_CONNECTIONS',
-    parse: number(1, 1_000),
-    preset: '10',
-    meaning: 'Connections that one process holds at most, those of queues on PostgreSQL apart.',
-  },
   redisUrl: {
     name: 'REDIS_URL',
     parse: url('redis', 'rediss'),

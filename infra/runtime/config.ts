@@ -89,7 +89,6 @@ function configOf(values: Values, env: Env, problems: string[]) {
     database: {
       url: values.databaseUrl,
       directUrl: values.databaseDirectUrl ?? values.databaseUrl,
-      connections: values.databaseConnections,
     },
     redisUrl: values.redisUrl,
     pubsub:
