@@ -137,6 +137,19 @@ test('what a person withdrew after the decision is not sent', async () => {
   assert.equal(world.simulators.lines('fcm').length, 1)
 })
 
+test('a wish that comes after the claim counts as well, as long as nothing was sent', async () => {
+  await using world = await worldWithFcm()
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  const batches = await world.write(phones('anna'))
+  const choices = { categories: { social: { push: false } } }
+  world.deps.failpoint = async name => {
+    if (name === 'after claim') await world.addPerson('anna', { endpoints: [device('token')], choices })
+  }
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'suppressed_preference' })
+  assert.equal(world.simulators.lines('fcm').length, 0)
+})
+
 test('what expired on its way is not sent', async () => {
   await using world = await createWorld()
   world.use(inboxProvider(world.db))
