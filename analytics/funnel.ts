@@ -57,7 +57,7 @@ function rowOf(counted: readonly Counted[]): FunnelRow {
 }
 
 /** How the stages are called for people. */
-export const stageNames: Record<Stage, string> = {
+const stageNames: Record<Stage, string> = {
   intended: 'intended',
   decided: 'decided to send',
   attempted: 'attempted',

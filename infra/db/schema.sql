@@ -1,5 +1,5 @@
 -- Dumped from a server, to be read and compared. The migrations make it; change those, then write this anew:
--- node infra/cli/start.mjs infra/tests/db/write-schema.ts
+-- node infra/cli/start.mjs infra/tests/db/schema-dump.ts
 
 create table addresses (
   recipient text collate "C" not null,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { startPostgres } from '#local/postgres.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { decidedPack, people, settledPack } from './packs.fixture.ts'
@@ -27,7 +28,7 @@ test('a sink that is killed between commit and ack is followed by one that store
   await using world = await setup()
   const packs = Array.from({ length: 5 }, () => settledPack(people(20), { day: today }))
   await Promise.all(packs.map(world.publish))
-  const script = path.join(import.meta.dirname, 'dies-before-ack.ts')
+  const script = fileURLToPath(import.meta.resolve('./dies-before-ack.ts'))
   const doomed = spawn(process.execPath, [script, world.url, world.emulator, world.prefix])
   const [code, signal] = (await once(doomed, 'exit')) as [number | null, string | null]
   assert.deepEqual([code, signal], [null, 'SIGKILL'])

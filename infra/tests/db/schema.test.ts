@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { dumpSchema } from '#db/dump.ts'
 import { openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '../servers.ts'
-import { command, freshSchema, schemaFile } from './fresh-schema.ts'
+import { command, freshSchema, schemaFile } from './schema-dump.ts'
 
 test('schema.sql is what the migrations make', async () => {
   const kept = await readFile(schemaFile, 'utf8')

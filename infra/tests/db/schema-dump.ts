@@ -1,3 +1,5 @@
+// Run by itself it writes infra/db/schema.sql anew.
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { dumpSchema } from '#db/dump.ts'
 import { ensurePartitions } from '#db/partitions.ts'
@@ -17,4 +19,9 @@ export async function freshSchema(): Promise<string> {
   return `-- Dumped from a server, to be read and compared. The migrations make it; change those, then write this anew:\n-- ${command}\n\n${await dumpSchema(db)}`
 }
 
-export const command = 'node infra/cli/start.mjs infra/tests/db/write-schema.ts'
+export const command = 'node infra/cli/start.mjs infra/tests/db/schema-dump.ts'
+
+if (import.meta.main) {
+  await writeFile(schemaFile, await freshSchema())
+  console.log('wrote infra/db/schema.sql')
+}
