@@ -1,0 +1,3 @@
+import { replayTests } from './replay-cases.ts'
+
+replayTests('college-dm')
