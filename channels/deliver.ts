@@ -30,6 +30,8 @@ export type DeliverDeps = {
   random: () => number
   log: Log
   metrics: Metrics
+  /** Instead of those of each lane and channel, for tests. */
+  limits?: DeliveryLimits
   /** Tests stop a process here. */
   failpoint?: (name: Failpoint) => Promise<void>
 }
@@ -42,7 +44,7 @@ export type DeliverJob = { batchId: BatchId; lane: Lane; channel: Channel }
  */
 export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void> {
   const { db, clock, catalogue } = deps
-  const limits = limitsOf(job)
+  const limits = deps.limits ?? limitsOf(job)
   const pausedUntil = channelPause(job.channel, deps)
   if (pausedUntil !== undefined) return postponeBatch(db, { id: job.batchId, dueAt: pausedUntil })
 

@@ -5,8 +5,8 @@ import type { OutMessage } from './provider.ts'
 export type Mark = { recipient: string; endpoint: string; state: 'dead' | 'suppressed'; reason: string; at: EpochMs }
 
 /**
- * What answers taught about endpoints. One that was registered again after the provider found it dead is left alone.
- * `claimedAt`: when the addresses were read.
+ * What answers taught about endpoints, and since when it is so: as the provider says, else as of `claimedAt`, when the
+ * addresses were read.
  */
 export function marksOf(
   messages: readonly OutMessage[],
@@ -18,8 +18,6 @@ export function marksOf(
     if (answer?.kind === 'suppress')
       return [{ recipient, endpoint: endpoint.id, state: 'suppressed', reason: answer.reason, at: claimedAt }]
     if (answer?.kind !== 'addressDead') return []
-    const at = answer.asOf ?? claimedAt
-    if (endpoint.since > at) return []
-    return [{ recipient, endpoint: endpoint.id, state: 'dead', reason: answer.reason, at }]
+    return [{ recipient, endpoint: endpoint.id, state: 'dead', reason: answer.reason, at: answer.asOf ?? claimedAt }]
   })
 }

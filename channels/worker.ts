@@ -6,6 +6,7 @@ import type { Metrics } from '#runtime/metrics.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { deliver, type DeliverDeps } from './deliver.ts'
+import type { DeliveryLimits } from './limits.ts'
 import { createPace } from './pace.ts'
 import type { Provider } from './provider.ts'
 
@@ -21,6 +22,8 @@ export type WorkerOptions = {
   channels: readonly Channel[]
   /** Batches that are worked on at once, for each lane and channel. */
   concurrency: number
+  /** Instead of those of each lane and channel, for tests. */
+  limits?: DeliveryLimits
   failpoint?: DeliverDeps['failpoint']
 }
 
@@ -29,7 +32,7 @@ export type WorkerOptions = {
  * what runs. The providers stay the caller's to dispose.
  */
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
-  const { db, queues, catalogue, clock, log, metrics, lanes, channels, concurrency, failpoint } = options
+  const { db, queues, catalogue, clock, log, metrics, lanes, channels, concurrency, limits, failpoint } = options
   const deps: DeliverDeps = {
     db,
     catalogue,
@@ -39,6 +42,7 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
     pace: createPace(),
     random: Math.random,
     providers: new Map(options.providers.map(provider => [provider.name, provider])),
+    ...(limits && { limits }),
     ...(failpoint && { failpoint }),
   }
   const workers = await Promise.all(

@@ -83,7 +83,6 @@ export async function createWorld(
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
-export type World = Awaited<ReturnType<typeof createWorld>>
 
 export type Written = {
   channel: Channel
