@@ -95,7 +95,7 @@ async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<Pulled
     waitMs: limits.collectMs[lane],
     parallel: trustEventTime ? 1 : limits.parallel,
     work: async messages => {
-      const outage = await routeSafely(messages, routeDeps, deps)
+      const outage = await routeSafely(messages, { routeDeps, deps })
       if (outage && !closing) recovering ??= recover()
     },
   })
@@ -124,10 +124,10 @@ const answers = (db: Database): Promise<boolean> =>
  */
 async function routeSafely(
   messages: PulledMessage[],
-  routeDeps: RouteDeps,
-  deps: RouterDeps,
+  by: { routeDeps: RouteDeps; deps: RouterDeps },
   conflicts = 0,
 ): Promise<boolean> {
+  const { routeDeps, deps } = by
   try {
     const { intake } = await route(messages, routeDeps)
     deps.onRouted?.(routeDeps.lane, intake)
@@ -137,12 +137,11 @@ async function routeSafely(
       for (const message of messages) message.nack()
       return true
     }
-    if (isConflict(error) && conflicts < limits.conflictsMax)
-      return routeSafely(messages, routeDeps, deps, conflicts + 1)
+    if (isConflict(error) && conflicts < limits.conflictsMax) return routeSafely(messages, by, conflicts + 1)
     if (messages.length > 1) {
       const half = Math.ceil(messages.length / 2)
-      const first = await routeSafely(messages.slice(0, half), routeDeps, deps)
-      return (await routeSafely(messages.slice(half), routeDeps, deps)) || first
+      const first = await routeSafely(messages.slice(0, half), by)
+      return (await routeSafely(messages.slice(half), by)) || first
     }
     deps.log.error(
       { lane: routeDeps.lane, messageId: messages[0]!.id, error },

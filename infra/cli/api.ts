@@ -1,3 +1,4 @@
+import { analyticsApi } from '#analytics/api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
 import { producerOf } from '#producers/http/producer-tokens.ts'
@@ -29,6 +30,9 @@ export async function serveApi(
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, { ...{ catalogue, publisher, db }, ...(publisherLog && { publisherLog }) })
+  const authorize = async (request: { headers: { authorization?: string | undefined } }) =>
+    void (await producerOf(db, request.headers.authorization))
+  analyticsApi(app, { db, authorize })
   preferencesApi(app, {
     ...{
       db,
@@ -36,7 +40,7 @@ export async function serveApi(
       addressKey: secret,
       categories: [...new Set([...catalogue.types.values()].map(type => type.category))],
     },
-    authorize: async request => void (await producerOf(db, request.headers.authorization)),
+    authorize,
   })
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
   const url = await listen(app, { host, port })
