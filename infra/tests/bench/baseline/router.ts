@@ -4,17 +4,31 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 
 /** What a product service publishes: one message for each person. */
-export type Notification = { id: string; user: string; channel: 'fcm' | 'apns' | 'in_app' | 'email' | 'sms'; title: string; body: string }
+export type Notification = {
+  id: string
+  user: string
+  channel: 'fcm' | 'apns' | 'in_app' | 'email' | 'sms'
+  title: string
+  body: string
+}
 
 /**
  * The consumer that a team writes by hand: for each message one SELECT for the preferences, one SET NX against doubles,
  * one job, then ack.
  */
-export async function startBaselineRouter(options: { databaseUrl: string; redisUrl: string; projectId: string; subscription: string }) {
+export async function startBaselineRouter(options: {
+  databaseUrl: string
+  redisUrl: string
+  projectId: string
+  subscription: string
+}) {
   const pool = new pg.Pool({ connectionString: options.databaseUrl, max: 20 })
   const redis = new Redis(options.redisUrl, { maxRetriesPerRequest: null })
   const queues = new Map(
-    ['fcm', 'apns', 'in_app', 'email', 'sms'].map(channel => [channel, new Queue(`baseline-${channel}`, { connection: redis })]),
+    ['fcm', 'apns', 'in_app', 'email', 'sms'].map(channel => [
+      channel,
+      new Queue(`baseline-${channel}`, { connection: redis }),
+    ]),
   )
   const pubsub = new PubSub({ projectId: options.projectId })
   const subscription = pubsub.subscription(options.subscription, { flowControl: { maxMessages: 500 } })
@@ -28,7 +42,10 @@ export async function startBaselineRouter(options: { databaseUrl: string; redisU
       const user = rows[0]
       if (!user?.enabled) return message.ack()
       const first = await redis.set(`seen:${notification.id}`, '1', 'EX', 86_400, 'NX')
-      if (first) await queues.get(notification.channel)!.add('send', { ...notification, address: user.address }, { removeOnComplete: true, attempts: 3 })
+      if (first)
+        await queues
+          .get(notification.channel)!
+          .add('send', { ...notification, address: user.address }, { removeOnComplete: true, attempts: 3 })
       message.ack()
     } catch {
       message.nack()

@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util'
+import { peakMaxMb, routeAudience } from './audience.ts'
+import { compare } from './compare.ts'
+import { NoRedis } from './machine.ts'
+import { scale } from './scale.ts'
+import { resultOf, tableOf } from './report.ts'
+import { writeFigures } from './write-figures.ts'
+
+const usage = `npm run bench                       the pipeline beside a baseline written by hand, about ten minutes
+npm run bench -- audience           one intent to 1,000,000 people, and the router's memory
+npm run bench -- scale [--full]     cost per notification from 1,000 to 200,000, with --full to 1,000,000
+options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '3' },
+    size: { type: 'string', default: '50000' },
+    full: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+})
+const audienceMembers = 1_000_000
+const sizes = [1_000, 10_000, 50_000, 200_000]
+const sizeFull = 1_000_000
+const begunMs = performance.now()
+const progress = (line: string) => console.error(`bench ${Math.round((performance.now() - begunMs) / 1000)} s: ${line}`)
+
+try {
+  process.exitCode = await run(positionals[0])
+} catch (error) {
+  if (!(error instanceof NoRedis)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}
+
+async function run(what: string | undefined): Promise<number> {
+  const [rounds, size] = [Number(values.rounds), Number(values.size)]
+  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', undefined].includes(what))) {
+    console.error(usage)
+    return 2
+  }
+  if (what === 'audience') {
+    const result = await routeAudience(audienceMembers, progress)
+    console.log(JSON.stringify(result))
+    if (values.write) await writeFigures({ audience: result })
+    return result.peak_mb < peakMaxMb ? 0 : 1
+  }
+  if (what === 'scale') {
+    const result = await scale(values.full ? [...sizes, sizeFull] : sizes, progress)
+    for (const { count, single, fanout } of result)
+      console.log(`${String(count).padStart(9)}: single ${single} µs, fan-out ${fanout} µs`)
+    console.log(JSON.stringify(result))
+    if (values.write) await writeFigures({ scale: result })
+    return 0
+  }
+  const compared = await compare({ rounds, size }, progress)
+  console.log(tableOf(compared))
+  if (values.write) await writeFigures({ compare: resultOf(compared) })
+  console.log(JSON.stringify(resultOf(compared)))
+  return 0
+}

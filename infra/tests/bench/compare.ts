@@ -1,0 +1,71 @@
+import { startChild } from './child.ts'
+import { startMachine } from './machine.ts'
+import { type Children, measure, type Measured } from './measure.ts'
+import { seed } from './seed.ts'
+import type { Part } from './setup.ts'
+import { openVariants, type Variant, type VariantName } from './variants.ts'
+
+/** Rounds of every variant, and where its processes spent their time in a further round (µs per notification, by work). */
+export type Compared = Record<VariantName, { label: string; rounds: Measured[]; profile: Record<string, number> }>
+
+/** A baseline that has not compiled its hot code yet would make us look good. */
+const baselineWarmUp = 30_000
+/** The baseline is so much slower that a smaller round takes as long. */
+const baselineShare = 0.2
+
+export async function compare(
+  { rounds, size }: { rounds: number; size: number },
+  progress: (line: string) => void,
+): Promise<Compared> {
+  progress('starting PostgreSQL, Redis, Pub/Sub and the simulators …')
+  await using machine = await startMachine()
+  await seed(machine)
+  await using opened = new AsyncDisposableStack()
+  const children: Children = new Map(
+    await Promise.all(
+      (['baseline-router', 'baseline-worker', 'router', 'worker', 'sink'] as const).map(
+        async part => [part, opened.use(await startChild(part, machine.setupFor(part)))] as const,
+      ),
+    ),
+  )
+  await using variants = openVariants(machine)
+  const compared = {} as Compared
+  const run = async (variant: Variant, count: number, what: string) => {
+    const measured = await measure(variant, { machine, children, count })
+    const { cpuUs, perS } = measured
+    progress(`${what}: ${variant.label}, ${count}: ${cpuUs.toFixed(0)} µs CPU each, ${perS.toFixed(0)}/s`)
+    return measured
+  }
+  const countOf = ({ name }: Variant) => (name === 'baseline' ? Math.ceil(size * baselineShare) : size)
+  for (const variant of variants) {
+    await run(variant, variant.name === 'baseline' ? baselineWarmUp : size, 'warm-up')
+    compared[variant.name] = { label: variant.label, rounds: [], profile: {} }
+  }
+  for (let round = 1; round <= rounds; round++)
+    for (const variant of variants)
+      compared[variant.name].rounds.push(await run(variant, countOf(variant), `round ${round} of ${rounds}`))
+  for (const variant of variants) {
+    const count = countOf(variant)
+    compared[variant.name].profile = await profiled(children, variant.parts, async () => {
+      await run(variant, count, 'profile')
+      return count
+    })
+  }
+  return compared
+}
+
+/** Samples the stacks of these parts meanwhile. */
+export async function profiled(children: Children, parts: readonly Part[], work: () => Promise<number>) {
+  const watched = parts.map(part => children.get(part)!)
+  for (const child of watched) child.order({ kind: 'profile' })
+  const count = await work()
+  const profile: Record<string, number> = {}
+  for (const child of watched) {
+    const answer = child.next()
+    child.order({ kind: 'profiled' })
+    const reply = await answer
+    if (reply.kind !== 'profile') throw new Error(`a part said ${reply.kind} when asked for its profile`)
+    for (const [work, us] of Object.entries(reply.selfUs)) profile[work] = (profile[work] ?? 0) + us / count
+  }
+  return profile
+}

@@ -1,0 +1,86 @@
+// One process of the benchmark. Its parent tells it what it is; it ends when its parent does.
+import path from 'node:path'
+import { openInstallation } from '#cli/installation.ts'
+import { openProviders } from '#cli/providers.ts'
+import { type PipelineRole, startRoles } from '#cli/roles.ts'
+import { channels } from '#contracts/channel.ts'
+import { localCredentials } from '#local/credentials.ts'
+import { startPubSubServer } from '#local/pubsub/server.ts'
+import { redirectGoogleApis } from '#local/redirect.ts'
+import { startSimulators } from '#local/simulators/server.ts'
+import { readConfig } from '#runtime/config.ts'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { startBaselineRouter } from './baseline/router.ts'
+import { startBaselineWorker } from './baseline/worker.ts'
+import { catalogue } from './catalogue.ts'
+import { beginProfile, endProfile } from './profile.ts'
+import { baselineNames, type Order, type Part, prefix, type Reply, type Setup } from './setup.ts'
+
+const part = process.argv[2] as Part
+/** Batches of a channel that the worker has under way: enough for providers that answer at once. */
+const concurrency = Number(process.env.BENCH_CONC ?? 2)
+const reply = (message: Reply) => void process.send!(message)
+
+process.on('message', order => {
+  void obey(order as Order).catch((error: unknown) => {
+    reply({ kind: 'failed', problem: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  })
+})
+// Killed, not drained: whoever measures has waited until nothing was under way.
+process.on('disconnect', () => process.exit())
+
+async function obey(order: Order): Promise<void> {
+  switch (order.kind) {
+    case 'start':
+      return reply({ kind: 'ready', ...(await start(order.setup as Setup)) })
+    case 'profile':
+      return beginProfile()
+    case 'profiled':
+      return reply({ kind: 'profile', selfUs: await endProfile(part) })
+    default:
+      return order satisfies never
+  }
+}
+
+async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'ready' }>>> {
+  switch (part) {
+    case 'pubsub':
+      return { pubsub: (await startPubSubServer({ dataDir: path.join(setup.folder, 'pubsub') })).address }
+    case 'simulators':
+      return { ports: (await startSimulators({ credentials: await credentialsIn(setup), keepRequests: 0 })).ports }
+    case 'baseline-router':
+      await startBaselineRouter({ ...setup, subscription: baselineNames.subscription })
+      return {}
+    case 'baseline-worker': {
+      const credentials = await credentialsIn(setup)
+      redirectGoogleApis({ port: setup.ports.google, caFile: credentials.caFile })
+      await startBaselineWorker({ ...setup, credentials })
+      return {}
+    }
+    case 'router':
+    case 'worker':
+    case 'sink':
+      await startPipeline(part, setup)
+      return {}
+    default:
+      return part satisfies never
+  }
+}
+
+const credentialsIn = ({ folder }: Setup) => localCredentials(path.join(folder, 'credentials'))
+
+async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
+  const { databaseUrl, redisUrl, projectId, pubsub: emulator, ports } = setup
+  const log = createLog({ role, level: 'info' })
+  const addresses = { databaseUrl, databaseDirectUrl: databaseUrl, redisUrl, pubsub: { projectId, emulator }, prefix }
+  const installation = await openInstallation({ addresses, catalogue, log })
+  const credentials = await credentialsIn(setup)
+  redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
+  const simulated = { credentials, ports }
+  const providers =
+    role === 'worker' ? openProviders({ config: readConfig({}), db: installation.db, secret: '', simulated }) : []
+  await startRoles([role], installation, {
+    ...{ lanes: ['default'], channels, concurrency, providers, metrics: createMetrics() },
+  })
+}

@@ -1,0 +1,26 @@
+import type { SimulatorPorts } from '#local/simulators/server.ts'
+
+/** Processes of the benchmark besides the servers; each has its own, so that its CPU is its own. */
+export const parts = ['pubsub', 'simulators', 'baseline-router', 'baseline-worker', 'router', 'worker', 'sink'] as const
+export type Part = (typeof parts)[number]
+
+/** Where everything is. What a part does not need may be missing. */
+export type Setup = {
+  folder: string
+  databaseUrl: string
+  redisUrl: string
+  projectId: string
+  pubsub: string
+  ports: SimulatorPorts
+}
+
+export const prefix = 'bench'
+export const baselineNames = { topic: 'baseline', subscription: 'baseline-router' }
+
+/** Sent by the benchmark to a part. */
+export type Order = { kind: 'start'; setup: Partial<Setup> } | { kind: 'profile' } | { kind: 'profiled' }
+/** What a part answers: where it listens when it is ready, what its profile says when one is asked for. */
+export type Reply =
+  | { kind: 'ready'; pubsub?: string; ports?: SimulatorPorts }
+  | { kind: 'profile'; selfUs: Record<string, number> }
+  | { kind: 'failed'; problem: string }

@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dayOf, newSetId } from '#contracts/ids.ts'
+import { outcomeCode } from '#contracts/outcome.ts'
+import { createNotifier, type Notifier } from '#producers/sdk/notifier.ts'
+import type { Publisher } from '#runtime/pubsub.ts'
+import type { Notification } from './baseline/router.ts'
+import { catalogue, typeOf } from './catalogue.ts'
+import type { Machine } from './machine.ts'
+import { bodyOf, channelAt, kindAt, nameOf, peopleAt, personAt, title } from './mix.ts'
+import { baselineNames, type Part, prefix } from './setup.ts'
+
+export type VariantName = 'baseline' | 'single' | 'fanout' | 'single_windows' | 'fanout_windows'
+
+/** A way to send notifications. `send` resolves when all of them are delivered and every event is stored. */
+export type Variant = {
+  name: VariantName
+  label: string
+  /** Whose CPU it costs besides that of PostgreSQL and Redis. */
+  parts: readonly Part[]
+  send(count: number): Promise<void>
+}
+
+/** Recipients of one fan-out intent. */
+export const fanout = 500
+const ours: readonly Part[] = ['router', 'worker', 'sink']
+const pollMs = 100
+/** Without any progress for so long something is broken; a busy machine is only slow. */
+const stuckMs = 120_000
+
+export function openVariants(machine: Machine): Variant[] & AsyncDisposable {
+  const { setup, pubsub } = machine
+  const publisher = pubsub.publisher(baselineNames.topic, { batchMessages: 100, batchMs: 10 })
+  const notifier = createNotifier({
+    ...{ producer: 'bench', catalogue },
+    pubsub: { projectId: setup.projectId, emulator: setup.pubsub, prefix, deadlineMs: 60_000 },
+  })
+  const pipeline = (name: VariantName, label: string, publish: Publish): Variant => ({
+    ...{ name, label, parts: ours },
+    send: count => sendOurs(machine, { count, publish: n => publish(notifier, n) }),
+  })
+  const variants: Variant[] = [
+    {
+      ...{ name: 'baseline', label: 'by hand', parts: ['baseline-router', 'baseline-worker'] },
+      send: count => sendBaseline(machine, publisher, count),
+    },
+    pipeline('single', 'one intent per recipient', (to, n) => publishSingles(to, n, false)),
+    pipeline('fanout', `fan-out intents of ${fanout}`, (to, n) => publishFanouts(to, n, false)),
+    pipeline('single_windows', 'one per recipient, throttle + dedupe', (to, n) => publishSingles(to, n, true)),
+    pipeline('fanout_windows', 'fan-out, throttle + dedupe', (to, n) => publishFanouts(to, n, true)),
+  ]
+  return Object.assign(variants, { [Symbol.asyncDispose]: () => notifier.close() })
+}
+
+type Publish = (notifier: Notifier, count: number) => Promise<void>
+
+/** Numbers go on through the whole run, so that no two notifications are alike. */
+let sent = 0
+
+async function sendBaseline({ baselineDb }: Machine, publisher: Publisher, count: number): Promise<void> {
+  const stored = async () => {
+    const [row] = await baselineDb.query<{ n: string | null }>('select max(id) as n from baseline_events')
+    return Number(row!.n)
+  }
+  const before = await stored()
+  await inLots(count, 1000, async (from, size) => {
+    const lot = Array.from({ length: size }, (_, i) => {
+      const n = sent + from + i
+      const channel = kindAt(n)
+      const user = nameOf(personAt(n, channel))
+      const notification: Notification = { id: randomUUID(), user, channel, title, body: bodyOf(n) }
+      return publisher.publish(Buffer.from(JSON.stringify(notification)))
+    })
+    await Promise.all(lot)
+  })
+  sent += count
+  await until({ who: 'the baseline', count }, async () => (await stored()) - before)
+}
+
+async function publishSingles(notifier: Notifier, count: number, windows: boolean): Promise<void> {
+  await inLots(count, 1000, async (from, size) => {
+    await notifier.notifyMany(
+      Array.from({ length: size }, (_, i) => {
+        const n = sent + from + i
+        const kind = kindAt(n)
+        return {
+          type: typeOf(kind === 'fcm' || kind === 'apns' ? 'push' : kind, windows),
+          options: {
+            ...{ to: [nameOf(personAt(n, kind))], key: `n${n}`, thread: `thread-${n}` },
+            data: { n, title, body: bodyOf(n) },
+          },
+        }
+      }),
+    )
+  })
+  sent += count
+}
+
+async function publishFanouts(notifier: Notifier, count: number, windows: boolean): Promise<void> {
+  await inLots(Math.ceil(count / fanout), 20, async (from, size) => {
+    await notifier.notifyMany(
+      Array.from({ length: size }, (_, i) => {
+        const n = sent + from + i
+        const to = peopleAt(n, Math.min(fanout, count - (from + i) * fanout)).map(nameOf)
+        return {
+          type: typeOf(channelAt(from + i), windows),
+          options: { to, key: `n${n}`, thread: `thread-${n}`, data: { n, title, body: bodyOf(n) } },
+        }
+      }),
+    )
+  })
+  sent += count
+}
+
+/** Works on lots in order, some at once. */
+async function inLots(count: number, size: number, work: (from: number, size: number) => Promise<void>): Promise<void> {
+  const lotsAtOnce = 4
+  let next = 0
+  const run = async () => {
+    while (next < count) {
+      const from = next
+      next += size
+      await work(from, Math.min(size, count - from))
+    }
+  }
+  await Promise.all(Array.from({ length: lotsAtOnce }, run))
+}
+
+async function sendOurs(
+  { db }: Machine,
+  { count, publish }: { count: number; publish: (count: number) => Promise<void> },
+): Promise<void> {
+  // Ids made from here on sort behind it, so that asking stays cheap however much was sent before.
+  const since = newSetId()
+  const from = [dayOf(since), since]
+  await publish(count)
+  await until({ who: 'the pipeline', count }, async () => {
+    const [row] = await db.query<{ delivering: string; done: boolean }>(
+      `with taken as (select coalesce(sum(delivering), 0) as n, count(*) as sets from sets where day >= $1 and id > $2)
+       select n as delivering, case
+         when n < $3 or exists (select from batches where closed_at is null) then false
+         else sets + (select count(*) from batches where day >= $1 and id > $2)
+           <= (select count(*) from event_packs where day >= $1 and pack > $2::text) end as done
+       from taken`,
+      [...from, count],
+    )
+    return Number(row!.delivering) - (row!.done ? 0 : 1)
+  })
+  const ends = await db.query<{ channel: number; outcome: number; n: number }>(
+    `select channel, outcome, count(*)::int as n from deliveries where day >= $1 and batch_id > $2 group by 1, 2`,
+    from,
+  )
+  const delivered = ends.filter(({ outcome }) => outcome === sentCode || outcome === deliveredCode)
+  if (delivered.reduce((sum, { n }) => sum + n, 0) !== count)
+    throw new Error(`${count} were sent, and ended as ${JSON.stringify(ends)}`)
+}
+
+const sentCode = outcomeCode('sent')
+const deliveredCode = outcomeCode('delivered')
+
+async function until({ who, count }: { who: string; count: number }, done: () => Promise<number>): Promise<void> {
+  let best = 0
+  let limit = performance.now() + stuckMs
+  for (;;) {
+    const now = await done()
+    if (now >= count) return
+    if (now > best) limit = performance.now() + stuckMs
+    best = Math.max(best, now)
+    if (performance.now() > limit) throw new Error(`${who} stopped at ${best} of ${count}`)
+    await sleep(pollMs)
+  }
+}

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { AudienceResult } from './audience.ts'
+import type { Result } from './report.ts'
+import type { ScaleResult } from './scale.ts'
+
+/** What was measured last, each part by its own run. */
+export type Figures = { compare?: Result; audience?: AudienceResult; scale?: ScaleResult }
+
+const root = path.join(import.meta.dirname, '..', '..', '..')
+export const figuresFile = path.join(root, 'infra', 'docs', 'bench.json')
+export const readmeFile = path.join(root, 'README.md')
+const section = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/
+
+/** Puts new figures beside those of other runs, and into the README where it has a place for them. */
+export async function writeFigures(measured: Figures): Promise<void> {
+  const known = existsSync(figuresFile) ? (JSON.parse(await readFile(figuresFile, 'utf8')) as Figures) : {}
+  const figures = { ...known, ...measured }
+  await writeFile(figuresFile, `${JSON.stringify(figures, null, 2)}\n`)
+  if (!existsSync(readmeFile)) return
+  const readme = await readFile(readmeFile, 'utf8')
+  await writeFile(
+    readmeFile,
+    readme.replace(section, (_, begin: string, end: string) => `${begin}${readmeText(figures)}${end}`),
+  )
+}
+
+/** The text between the README's markers; undefined when it has none. */
+export const benchSection = (readme: string): string | undefined =>
+  section.exec(readme)?.[0].slice('<!-- bench -->\n'.length, -'<!-- /bench -->'.length)
+
+export function readmeText({ compare, audience, scale }: Figures): string {
+  const lines: string[] = []
+  if (compare) lines.push(...comparison(compare), '')
+  if (audience)
+    lines.push(
+      `One intent to an audience of ${number(audience.members)} people is routed in ${audience.seconds} s; ` +
+        `the router process peaks at ${audience.peak_mb} MB.`,
+      '',
+    )
+  if (scale)
+    lines.push(
+      `CPU-µs per notification by how many are sent at once: ${scale
+        .map(({ count, single, fanout }) => `${number(count)}: ${single} (fan-out ${fanout})`)
+        .join(', ')}.`,
+      '',
+    )
+  return lines.join('\n')
+}
+
+function comparison(compare: Result): string[] {
+  const labels: Record<keyof Result, string> = {
+    baseline: 'written by hand',
+    single: 'one intent per recipient',
+    fanout: 'fan-out intents of 500',
+    single_windows: 'one intent per recipient, throttle + dedupe',
+    fanout_windows: 'fan-out intents of 500, throttle + dedupe',
+  }
+  return [
+    '| | CPU-µs per notification | notifications/s | times less CPU |',
+    '| --- | ---: | ---: | ---: |',
+    ...Object.entries(compare).map(
+      ([name, { cpu_us, per_s, ratio }]) =>
+        `| ${labels[name as keyof Result]} | ${cpu_us} | ${number(per_s)} | ${ratio ?? 1} |`,
+    ),
+  ]
+}
+
+const number = (value: number): string => value.toLocaleString('en-US')
