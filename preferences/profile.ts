@@ -1,66 +1,115 @@
 import { type Channel, channels, isProvider, type Provider, providers } from '#contracts/channel.ts'
-import { isEmail, isPhone } from '#contracts/intent.ts'
 import { isName } from '#contracts/ids.ts'
-import type { Endpoint, QuietHours } from './preferences.ts'
+import { isAddress, providerOf } from './address.ts'
+import { contactPrefix } from './contact-store.ts'
+import type { QuietHours } from './preferences.ts'
 
-/** What a product says of a person. A field that is not given stays as it is; `endpoints` replaces all of them. */
+/** What a product says of a person. A field that is not given stays as it is; `endpoints` are all of them. */
 export type Profile = {
+  id: string
   tenant?: string
+  /** BCP 47 language tag. */
   locale?: string
+  /** IANA time zone. */
   zone?: string
+  /** Null: none. */
   quiet?: QuietHours | null
-  endpoints?: Omit<Endpoint, 'state' | 'since'>[]
+  endpoints?: readonly GivenEndpoint[]
+}
+export type GivenEndpoint = {
+  /** The product's own name for the device or mailbox. Without it the id follows from the address. */
+  id?: string
+  channel: Channel
+  provider: Provider
+  address: string
+  app?: string
 }
 
-export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: { pointer: string; detail: string }[] }
+export type Problem = { pointer: string; detail: string }
+export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: Problem[] }
 
+/** A person's row is read for every notification, so it is kept small. */
 const endpointsMax = 50
 
-/** Reads a profile from a request's body, all problems at once. No problem repeats an address. */
-export function parseProfile(body: unknown): Parsed<Profile> {
-  const problems: { pointer: string; detail: string }[] = []
-  const no = (pointer: string, detail: string) => void problems.push({ pointer, detail })
-  if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
-  for (const key of Object.keys(body)) if (!fields.includes(key)) no(`#/${key}`, `${key} is not a field of a recipient`)
-  if (body.tenant !== undefined && !isName(body.tenant)) no('#/tenant', 'tenant must be a name')
-  if (body.locale !== undefined && !isLocale(body.locale))
-    no('#/locale', 'locale must be a BCP 47 language tag, like de-AT')
-  if (body.zone !== undefined && !isZone(body.zone)) no('#/zone', 'zone must be an IANA time zone, like Europe/Berlin')
-  if (body.quiet !== undefined && body.quiet !== null && !isQuiet(body.quiet))
-    no('#/quiet', 'quiet must be null or {"start": "22:00", "end": "08:00"} with two different times')
-  if (body.endpoints !== undefined) {
-    if (!Array.isArray(body.endpoints) || body.endpoints.length > endpointsMax)
-      no('#/endpoints', `endpoints must be a list of at most ${endpointsMax}`)
-    else body.endpoints.forEach((endpoint, at) => checkEndpoint(endpoint, `#/endpoints/${at}`, no))
+/** Reads what a product says of a person, all problems at once. No problem repeats an address. */
+export function parseProfile(id: string, body: unknown): Parsed<Profile> {
+  const problems: Problem[] = []
+  const no: Refuse = (pointer, detail) => {
+    problems.push({ pointer, detail })
+    return undefined
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: body as Profile }
+  if (!isName(id)) no('#', notAName)
+  else if (id.startsWith(contactPrefix)) no('#', `ids that begin with ${contactPrefix} are made for inline contacts`)
+  if (!isObject(body)) no('#', 'the body must be an object')
+  if (problems.length > 0 || !isObject(body)) return { ok: false, problems }
+  for (const field of Object.keys(body))
+    if (!Object.hasOwn(rules, field)) no(pointerTo(field), 'is not a field of a recipient')
+  for (const [field, { holds, detail }] of Object.entries(rules))
+    if (body[field] !== undefined && !holds(body[field])) no(pointerTo(field), detail)
+  const endpoints = Array.isArray(body.endpoints) ? parseEndpoints(body.endpoints, no) : undefined
+  if (problems.length > 0) return { ok: false, problems }
+  return { ok: true, value: { ...body, id, ...(endpoints && { endpoints }) } }
 }
 
-const fields = ['tenant', 'locale', 'zone', 'quiet', 'endpoints']
+export const notAName = 'a name has 1 to 200 characters, none of them a quote, a backslash or a control character'
 
-function checkEndpoint(value: unknown, at: string, no: (pointer: string, detail: string) => void): void {
-  if (!isObject(value)) return no(at, 'an endpoint must be an object')
-  const { id, channel, provider, address, app } = value
-  if (!isName(id) || id === 'inbox') no(`${at}/id`, 'id must be a name other than inbox')
-  if (!channels.includes(channel as Channel) || channel === 'in_app')
-    return no(`${at}/channel`, 'channel must be push, sms or email')
+/** Notes a problem; gives nothing, in place of what was refused. */
+type Refuse = (pointer: string, detail: string) => undefined
+
+const rules: Record<string, { holds: (value: unknown) => boolean; detail: string }> = {
+  tenant: { holds: isName, detail: 'tenant must be a name' },
+  locale: { holds: isLocale, detail: 'locale must be a BCP 47 language tag, like de-AT' },
+  zone: { holds: isZone, detail: 'zone must be an IANA time zone, like Europe/Berlin' },
+  quiet: {
+    holds: value => value === null || isQuiet(value),
+    detail: 'quiet must be null or {"start": "22:00", "end": "08:00"} with two different times',
+  },
+  endpoints: {
+    holds: value => Array.isArray(value) && value.length <= endpointsMax,
+    detail: `endpoints must be a list of at most ${endpointsMax}`,
+  },
+}
+
+function parseEndpoints(list: readonly unknown[], no: Refuse): GivenEndpoint[] {
+  const ids = new Set<string>()
+  const addresses = new Set<string>()
+  return list.slice(0, endpointsMax).flatMap((one, at) => {
+    const pointer = `#/endpoints/${at}`
+    const endpoint = parseEndpoint(one, (field, detail) => no(`${pointer}${field}`, detail))
+    if (!endpoint) return []
+    const { id, channel, address } = endpoint
+    if (id !== undefined && !isFirst(ids, id)) no(`${pointer}/id`, 'id is given twice')
+    if (!isFirst(addresses, `${channel} ${address.toLowerCase()}`)) no(`${pointer}/address`, 'address is given twice')
+    return [endpoint]
+  })
+}
+
+const isFirst = (seen: Set<string>, key: string): boolean => seen.size < seen.add(key).size
+
+const endpointFields = ['id', 'channel', 'provider', 'address', 'app']
+
+function parseEndpoint(value: unknown, no: Refuse): GivenEndpoint | undefined {
+  if (!isObject(value)) return no('', 'an endpoint must be an object')
+  const { id, channel, address, app } = value
+  for (const field of Object.keys(value))
+    if (!endpointFields.includes(field)) no(pointerTo(field).slice(1), 'is not a field of an endpoint')
+  if (id !== undefined && (!isName(id) || id === 'inbox')) no('/id', 'id must be a name other than inbox')
+  if (app !== undefined && !isName(app)) no('/app', 'app must be a name')
+  if (!isChannel(channel) || channel === 'in_app') return no('/channel', 'channel must be push, sms or email')
+  const provider = value.provider ?? providerOf(channel)
   if (typeof provider !== 'string' || !isProvider(provider) || providers[provider] !== channel)
-    return no(`${at}/provider`, `provider must be one that serves ${String(channel)}`)
-  if (!addressRules[provider](address)) no(`${at}/address`, `address is not one that ${provider} takes`)
-  if (app !== undefined && !isName(app)) no(`${at}/app`, 'app must be a name')
-}
-
-/** node-apn would silently drop what is no hex digit, so a token is checked here (Apple: device tokens vary in length). */
-const addressRules: Record<Provider, (address: unknown) => boolean> = {
-  fcm: address => typeof address === 'string' && /^[\w:.-]{1,4096}$/.test(address),
-  apns: address => typeof address === 'string' && /^[0-9a-f]{64,200}$/.test(address),
-  sendgrid: isEmail,
-  twilio: isPhone,
-  inbox: () => false,
+    return no('/provider', `provider must be one that serves ${channel}`)
+  if (!isAddress(provider, address)) return no('/address', `address is not one that ${provider} takes`)
+  const known = { ...(id !== undefined && { id: id as string }), ...(app !== undefined && { app: app as string }) }
+  return { ...known, channel, provider, address }
 }
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isChannel = (value: unknown): value is Channel => channels.includes(value as Channel)
+/** The fragment that points to a member (RFC 6901). */
+export const pointerTo = (...path: string[]): string =>
+  path.reduce((pointer, name) => `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, '#')
 
 function isLocale(value: unknown): boolean {
   try {
@@ -70,9 +119,9 @@ function isLocale(value: unknown): boolean {
   }
 }
 
-export function isZone(value: unknown): boolean {
+function isZone(value: unknown): boolean {
   // A bare offset is no zone: it knows no summer time.
-  if (typeof value !== 'string' || /^[+-]/.test(value)) return false
+  if (typeof value !== 'string' || !/^[A-Za-z]/.test(value)) return false
   try {
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(value)
     return true
@@ -81,10 +130,8 @@ export function isZone(value: unknown): boolean {
   }
 }
 
+function isQuiet(value: unknown): value is QuietHours {
+  if (!isObject(value) || Object.keys(value).length !== 2) return false
+  return isTime(value.start) && isTime(value.end) && value.start !== value.end
+}
 const isTime = (value: unknown): boolean => typeof value === 'string' && /^([01]\d|2[0-3]):[0-5]\d$/.test(value)
-const isQuiet = (value: unknown): boolean =>
-  isObject(value) &&
-  isTime(value.start) &&
-  isTime(value.end) &&
-  value.start !== value.end &&
-  Object.keys(value).length === 2

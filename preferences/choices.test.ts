@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { parseChoicesPatch, patched, type ChoicesPatch } from './choices.ts'
+import type { Choices } from './preferences.ts'
+
+const categories = ['social', 'billing']
+const said = { recipient: 'u1', now: 1000 }
+const change = (before: Choices, patch: ChoicesPatch) => {
+  const result = patched(before, patch, said)
+  assert.ok(result.ok)
+  const lines = result.value.lines.map(({ kind, category, thread, channel, wish }) =>
+    [kind, category ?? thread, channel, wish ? 'yes' : 'no'].filter(Boolean).join(' '),
+  )
+  return { choices: result.value.choices, lines }
+}
+
+test('a patch changes what it names, and each change has its line', () => {
+  assert.deepEqual(change({}, { categories: { social: { push: false, email: true } }, threads: { t1: true } }), {
+    choices: { categories: { social: { push: false, email: true } }, threads: { t1: true } },
+    lines: ['choice social push no', 'choice social email yes', 'mute t1 no'],
+  })
+  const before: Choices = { categories: { social: { push: false }, billing: { sms: false } }, threads: { t1: true } }
+  assert.deepEqual(change(before, { categories: { social: { push: null } }, threads: { t1: null } }), {
+    choices: { categories: { billing: { sms: false } } },
+    lines: ['choice social push yes', 'mute t1 yes'],
+  })
+  assert.deepEqual(change(before, { categories: { social: { push: false } } }).lines, [], 'said before')
+  assert.deepEqual(change(before, { categories: null, threads: null }).choices, {})
+})
+
+test('a wish that is taken back is a withdrawal where everything is off', () => {
+  const before: Choices = { categories: { '*': { push: false }, social: { push: true } } }
+  assert.deepEqual(change(before, { categories: { social: null } }).lines, ['choice social push no'])
+})
+
+test('mutes that are over go when something else is changed', () => {
+  const { choices, lines } = change({ threads: { old: 1000, now: 1001 } }, { threads: { new: 2000 } })
+  assert.deepEqual({ choices, lines }, { choices: { threads: { now: 1001, new: 2000 } }, lines: ['mute new no'] })
+})
+
+test('no more threads are muted than a row should hold', () => {
+  const many = Object.fromEntries(Array.from({ length: 501 }, (_, n) => [`t${n}`, true as const]))
+  const result = patched({}, { threads: many }, said)
+  assert.deepEqual(result.ok ? [] : result.problems.map(problem => problem.pointer), ['#/threads'])
+})
+
+test('all problems of a patch are told at once', () => {
+  const body = {
+    categories: { sozial: { push: false }, social: { fax: true, push: 'no' }, billing: false },
+    threads: { 'a"b': true, t1: 'tomorrow', t2: '2026-11-21T09:00:00+01:00' },
+    colour: 'red',
+  }
+  const patch = parseChoicesPatch(body, categories)
+  assert.deepEqual(patch.ok ? [] : patch.problems.map(problem => problem.pointer), [
+    ...['#/colour', '#/categories/sozial', '#/categories/social/fax', '#/categories/social/push'],
+    ...['#/categories/billing', '#/threads/a"b', '#/threads/t1'],
+  ])
+  for (const wrong of [null, [], 'x', { categories: 1 }, { threads: [] }])
+    assert.equal(parseChoicesPatch(wrong, categories).ok, false)
+})
+
+test('a mute may end by itself', () => {
+  const patch = parseChoicesPatch({ threads: { t1: '2026-11-21T09:00:00+01:00' } }, categories)
+  assert.deepEqual(patch.ok && patch.value, { threads: { t1: Date.parse('2026-11-21T08:00:00Z') } })
+})
+
+/** RFC 7396, section 2, word by word. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null) return patch
+  const merged = new Map(Object.entries(typeof target === 'object' && target !== null ? target : {}))
+  for (const [name, value] of Object.entries(patch))
+    if (value === null) merged.delete(name)
+    else merged.set(name, mergePatch(merged.get(name), value))
+  return Object.fromEntries(merged)
+}
+/** Members that hold nothing say nothing and are not kept. */
+const pruned = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).map(([name, member]) => [name, pruned(member)] as const)
+  return Object.fromEntries(
+    members.filter(([, member]) => typeof member !== 'object' || Object.keys(member as object).length > 0),
+  )
+}
+
+test('a patch is a JSON merge patch', () => {
+  const wish = fc.boolean()
+  const names = fc.constantFrom('social', 'billing', '*', '__proto__', 'constructor')
+  const channel = fc.constantFrom('push' as const, 'email' as const)
+  const whole: fc.Arbitrary<Choices> = fc.record(
+    { categories: fc.dictionary(names, fc.dictionary(channel, wish)) },
+    { requiredKeys: [], noNullPrototype: true },
+  )
+  const wishes = fc.dictionary(channel, fc.option(wish, { freq: 4 }))
+  const partial: fc.Arbitrary<ChoicesPatch> = fc.record(
+    { categories: fc.option(fc.dictionary(names, fc.option(wishes, { freq: 4 })), { freq: 4 }) },
+    { requiredKeys: [], noNullPrototype: true },
+  )
+  fc.assert(
+    fc.property(whole, partial, (before, patch) => {
+      const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+      assert.deepEqual(plain(pruned(change(before, patch).choices)), plain(pruned(mergePatch(before, patch))))
+      assert.equal(Object.hasOwn(Object.prototype, 'push'), false)
+    }),
+    { numRuns: 2000 },
+  )
+})

@@ -1,0 +1,130 @@
+import { type Channel, channels } from '#contracts/channel.ts'
+import { type EpochMs, isName } from '#contracts/ids.ts'
+import type { ConsentLine } from './consent-log.ts'
+import type { Choices } from './preferences.ts'
+import { isChannel, isObject, type Parsed, pointerTo, type Problem } from './profile.ts'
+
+type Wishes = { [C in Channel]?: boolean }
+/** A change of choices as a merge patch (RFC 7396): null takes a choice back. */
+export type ChoicesPatch = {
+  categories?: Record<string, { [C in Channel]?: boolean | null } | null> | null
+  threads?: Record<string, EpochMs | true | null> | null
+}
+
+/** A person's row is read for every notification, so it is kept small. */
+const threadsMax = 500
+
+/** Reads a merge patch from a request's body, all problems at once. A thread is muted for good (true) or until a time. */
+export function parseChoicesPatch(body: unknown, categories: readonly string[]): Parsed<ChoicesPatch> {
+  const problems: Problem[] = []
+  const no = (path: readonly string[], detail: string) => void problems.push({ pointer: pointerTo(...path), detail })
+  if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
+  for (const field of Object.keys(body))
+    if (field !== 'categories' && field !== 'threads') no([field], 'is not a field of the preferences')
+  for (const [category, wishes] of membersOf(body.categories, 'categories', no)) {
+    if (wishes === null) continue
+    if (category !== '*' && !categories.includes(category))
+      no(['categories', category], `is not a category; there are ${categories.join(', ')}, and * for all`)
+    else if (!isObject(wishes)) no(['categories', category], 'must be an object or null')
+    else
+      for (const [channel, wish] of Object.entries(wishes))
+        if (!isChannel(channel) || (wish !== null && typeof wish !== 'boolean'))
+          no(['categories', category, channel], `must be one of ${channels.join(', ')} with true, false or null`)
+  }
+  const threads: [string, EpochMs | true | null][] = []
+  for (const [thread, value] of membersOf(body.threads, 'threads', no)) {
+    const until = typeof value === 'string' ? instantOf(value) : value
+    if (!isName(thread) || !(until === null || until === true || typeof until === 'number'))
+      no(['threads', thread], 'must be a name with true, a time like 2026-11-21T08:00:00Z, or null')
+    else threads.push([thread, until])
+  }
+  if (problems.length > 0) return { ok: false, problems }
+  const given = isObject(body.threads) && { threads: Object.fromEntries(threads) }
+  return { ok: true, value: { ...(body as ChoicesPatch), ...given } }
+}
+
+function membersOf(
+  value: unknown,
+  field: string,
+  no: (path: readonly string[], detail: string) => void,
+): [string, unknown][] {
+  if (value === undefined || value === null) return []
+  if (isObject(value)) return Object.entries(value)
+  no([field], 'must be an object or null')
+  return []
+}
+
+function instantOf(text: string): EpochMs | undefined {
+  try {
+    return Temporal.Instant.from(text).epochMilliseconds
+  } catch {
+    return undefined
+  }
+}
+
+/** The choices after a patch, and a line for everything that changed by it. Mutes that are over go without one. Pure. */
+export function patched(
+  before: Choices,
+  patch: ChoicesPatch,
+  { recipient, now }: { recipient: string; now: EpochMs },
+): Parsed<{ choices: Choices; lines: ConsentLine[] }> {
+  const categories = patchedCategories(before.categories, patch.categories)
+  const beforeThreads = new Map(Object.entries(before.threads ?? {}).filter(([, until]) => isOpen(until, now)))
+  const threads = patchedMap(beforeThreads, patch.threads)
+  if (threads.size > threadsMax)
+    return { ok: false, problems: [{ pointer: '#/threads', detail: `more than ${threadsMax} threads are muted` }] }
+  const lines = [
+    ...choiceLines(new Map(Object.entries(before.categories ?? {})), categories),
+    ...muteLines(beforeThreads, threads),
+  ].map((line): ConsentLine => ({ ...line, recipient, source: 'api' }))
+  const choices: Choices = {
+    ...(categories.size > 0 && { categories: Object.fromEntries(categories) }),
+    ...(threads.size > 0 && { threads: Object.fromEntries(threads) }),
+  }
+  return { ok: true, value: { choices, lines } }
+}
+
+const isOpen = (until: EpochMs | true, now: EpochMs): boolean => until === true || until > now
+
+function patchedCategories(before: Choices['categories'], patch: ChoicesPatch['categories']): Map<string, Wishes> {
+  if (patch === null) return new Map()
+  const after = new Map(Object.entries(before ?? {}))
+  for (const [category, wishes] of Object.entries(patch ?? {})) {
+    const merged = wishes && patchedMap(new Map(Object.entries(after.get(category) ?? {})), wishes)
+    if (merged && merged.size > 0) after.set(category, Object.fromEntries(merged))
+    else after.delete(category)
+  }
+  return after
+}
+
+function patchedMap<T>(before: ReadonlyMap<string, T>, patch: Record<string, T | null> | null | undefined) {
+  if (patch === null) return new Map<string, T>()
+  const after = new Map(before)
+  for (const [key, value] of Object.entries(patch ?? {}))
+    if (value === null) after.delete(key)
+    else after.set(key, value)
+  return after
+}
+
+type Line = Omit<ConsentLine, 'recipient' | 'source'>
+
+function* choiceLines(before: ReadonlyMap<string, Wishes>, after: ReadonlyMap<string, Wishes>): Iterable<Line> {
+  for (const category of new Set([...before.keys(), ...after.keys()]))
+    for (const channel of channels) {
+      const said = after.get(category)?.[channel]
+      if (said === before.get(category)?.[channel]) continue
+      // Where nothing is said any more, the wish for everything counts.
+      yield { kind: 'choice', category, channel, wish: said ?? after.get('*')?.[channel] ?? true }
+    }
+}
+
+function* muteLines(
+  before: ReadonlyMap<string, EpochMs | true>,
+  after: ReadonlyMap<string, EpochMs | true>,
+): Iterable<Line> {
+  for (const thread of new Set([...before.keys(), ...after.keys()])) {
+    const until = after.get(thread)
+    if (until === before.get(thread)) continue
+    yield { kind: 'mute', thread, wish: until === undefined, ...(typeof until === 'number' && { until }) }
+  }
+}

@@ -1,0 +1,43 @@
+import { type Channel, channels } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+
+/** A wish as it was said: `wish` false withdraws, true grants again. What is absent is meant for all. */
+export type ConsentLine = {
+  recipient: string
+  kind: 'choice' | 'mute' | 'endpoint' | 'erase'
+  category?: string
+  thread?: string
+  channel?: Channel
+  endpoint?: string
+  wish: boolean
+  /** When a mute ends by itself. */
+  until?: EpochMs
+  source: 'api' | 'moved'
+}
+
+/**
+ * Writes wishes into the log, in the transaction that makes them so: the transaction's id in each line is what the
+ * snapshots of claims are judged by (law 4). `suppression` lines are written with the mark itself.
+ */
+export async function logConsent(tx: Queryable, lines: readonly ConsentLine[], now: EpochMs): Promise<void> {
+  if (lines.length === 0) return
+  await tx.query(
+    `insert into consent_log (at, recipient, kind, category, thread, channel, endpoint, wish, until, source)
+     select to_timestamp($1 / 1000.0), recipient, kind, category, thread, channel, endpoint, wish, to_timestamp(until / 1000.0), source
+     from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::boolean[], $9::float8[], $10::text[])
+       as l(recipient, kind, category, thread, channel, endpoint, wish, until, source)`,
+    [
+      now,
+      lines.map(line => line.recipient),
+      lines.map(line => line.kind),
+      lines.map(line => line.category ?? null),
+      lines.map(line => line.thread ?? null),
+      lines.map(line => (line.channel ? channels.indexOf(line.channel) : null)),
+      lines.map(line => line.endpoint ?? null),
+      lines.map(line => line.wish),
+      lines.map(line => line.until ?? null),
+      lines.map(line => line.source),
+    ],
+  )
+}

@@ -1,0 +1,37 @@
+import { channels } from '#contracts/channel.ts'
+import { sentence } from '#contracts/decision.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import { mayWe } from './may-we.ts'
+import type { Person } from './preferences.ts'
+import { whereTo } from './where-to.ts'
+
+/**
+ * What a person has chosen and, for each category and channel, what follows from it and by which rule. Mandatory types
+ * are told whatever `on` says. Pure.
+ */
+export function effectiveOf(person: Person, { categories, at }: { categories: readonly string[]; at: EpochMs }) {
+  const threads = Object.entries(person.choices.threads ?? {}).filter(([, until]) => until === true || until > at)
+  return {
+    categories: person.choices.categories ?? {},
+    threads: Object.fromEntries(
+      threads.map(([thread, until]) => [thread, until === true ? true : new Date(until).toISOString()]),
+    ),
+    effective: categories.map(category => ({
+      category,
+      channels: channels.map(channel => effectOf(person, { category, channel, mandatory: false, at })),
+    })),
+  }
+}
+
+function effectOf(person: Person, ask: Parameters<typeof mayWe>[1]) {
+  const may = mayWe(person, ask)
+  const where = whereTo(person, ask.channel)
+  const why = may.allowed ? (where.why ?? may.why) : may.why
+  return {
+    channel: ask.channel,
+    on: may.allowed,
+    reachable: where.endpoints.length > 0,
+    rule: why.rule,
+    sentence: sentence(why),
+  }
+}

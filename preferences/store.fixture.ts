@@ -1,0 +1,63 @@
+import type { EpochMs } from '#contracts/ids.ts'
+import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { testDatabase } from '#tests/servers.ts'
+import type { Mark } from './suppression-store.ts'
+import type { GivenEndpoint, Profile } from './profile.ts'
+import { markEndpoint, readPeople } from './preferences.ts'
+import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
+
+/** A database of its own and the stores on it. */
+export async function createStores() {
+  await using opened = new AsyncDisposableStack()
+  const database = opened.use(await testDatabase())
+  const db = opened.use(await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' }))
+  await migrate(db)
+  const running = opened.move()
+  const addressKey = 'a key for tests'
+  return {
+    db,
+    addressKey,
+    upsert: (now: EpochMs, ...profiles: Profile[]) => upsertRecipients({ db, addressKey, now }, profiles),
+    erase: (now: EpochMs, id: string) => deleteRecipient({ db, now }, id),
+    mark: (...marks: Mark[]) => markEndpoint(db, marks),
+    person: async (id: string) => (await readPeople(db, [id])).get(id)!,
+    /** `push/a-phone active` for each endpoint but the inbox. */
+    endpoints: async (id: string) => {
+      const { endpoints } = (await readPeople(db, [id])).get(id)!
+      return endpoints.filter(one => one.id !== 'inbox').map(one => `${one.channel}/${one.id} ${one.state}`)
+    },
+    /** The consent log of a person, or of all, as short texts. */
+    consent: async (id?: string) => {
+      const rows = await db.query<{ line: string }>(
+        `select concat_ws(' ', case when $1::text is null then recipient end, kind, category, thread,
+           (array['push', 'sms', 'email', 'in_app'])[channel + 1], endpoint, case when wish then 'yes' else 'no' end) as line
+         from consent_log where recipient = coalesce($1, recipient) order by id`,
+        [id ?? null],
+      )
+      return rows.map(row => row.line)
+    },
+    /** The directory: who has how many addresses. */
+    owned: async (id: string) => {
+      const rows = await db.query<{ endpoint: string }>(
+        'select endpoint from addresses where recipient = $1 order by endpoint',
+        [id],
+      )
+      return rows.map(row => row.endpoint)
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+export type Stores = Awaited<ReturnType<typeof createStores>>
+
+export const device = (token: string, id?: string): GivenEndpoint => ({
+  ...(id !== undefined && { id }),
+  channel: 'push',
+  provider: 'fcm',
+  address: token,
+})
+export const mailbox = (address: string, id?: string): GivenEndpoint => ({
+  ...(id !== undefined && { id }),
+  channel: 'email',
+  provider: 'sendgrid',
+  address,
+})
