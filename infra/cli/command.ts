@@ -9,3 +9,15 @@ export class CommandError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** For `catch`: says in one line what could not be done and why, instead of a stack. Exit code 1. */
+export const stated =
+  (what: string) =>
+  (error: unknown): never => {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(`${what}: ${reasonOf(error)}`, 1)
+  }
+
+/** Node gathers the failed addresses of one host in an error without a message. */
+const reasonOf = (error: unknown): string =>
+  error instanceof AggregateError ? error.errors.map(reasonOf).join('; ') : (error as Error).message

@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
+import { lockFolder } from '#local/pubsub/folder-lock.ts'
 import type { Stack } from '#local/stack.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import type { Config } from '#runtime/config.ts'
 import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Metrics } from '#runtime/metrics.ts'
 import { serveApi } from './api.ts'
+import { CommandError, stated } from './command.ts'
 import { type Installation, openInstallation } from './installation.ts'
 import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
@@ -21,7 +23,10 @@ export type Everything = AsyncDisposable & {
   apiUrl: string
 }
 
-/** The stack and every role in this process. Disposing drains all of it, in order. */
+/**
+ * The stack and every role in this process, one such process for a data folder. Disposing drains all of it, in order.
+ * Throws a `CommandError` when a part cannot start.
+ */
 export async function startEverything(options: {
   config: Config
   log: Log
@@ -29,9 +34,9 @@ export async function startEverything(options: {
   publisherLog?: (line: PublisherLogLine) => void
 }): Promise<Everything> {
   const { config, log, onPart, publisherLog } = options
-  await mkdir(config.dataDir, { recursive: true })
   await using opened = new AsyncDisposableStack()
-  const stack = opened.use(await startMissing(config, onPart))
+  opened.use(await claimFolder(config.dataDir))
+  const stack = await startStack(config, { onPart, opened })
   const catalogue = await catalogueFrom(config.catalogue)
   const installation = opened.use(await openInstallation({ addresses: addressesOf(config, stack), catalogue, log }))
   const metrics = createMetrics()
@@ -42,11 +47,42 @@ export async function startEverything(options: {
   opened.use(await startRoles(pipelineRoles, installation, role))
   const { host, port } = config.http
   const api = opened.use(
-    await serveApi(installation, { host, port, metrics, secret, ...(publisherLog && { publisherLog }) }),
+    await serveApi(installation, { host, port, metrics, secret, ...(publisherLog && { publisherLog }) }).catch(
+      stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),
+    ),
   )
   onPart({ name: 'HTTP API', address: api.url })
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** A second start would adopt the first one's servers, and stop them when it ends. */
+async function claimFolder(dataDir: string): Promise<AsyncDisposable> {
+  try {
+    await mkdir(dataDir, { recursive: true })
+    return await lockFolder(dataDir, 'start of Carillon')
+  } catch (error) {
+    throw new CommandError(`${(error as Error).message} CARILLON_DATA_DIR names the folder.`, 1)
+  }
+}
+
+/** A process that is told to end at once drains nothing, but leaves no server behind either. */
+async function startStack(
+  config: Config,
+  { onPart, opened }: { onPart: (part: { name: string; address: string }) => void; opened: AsyncDisposableStack },
+): Promise<Stack> {
+  let stack: Stack | undefined
+  const stopServer = () => {
+    try {
+      if (stack?.postgres) process.kill(stack.postgres.pid, 'SIGINT')
+    } catch {
+      // It has ended already.
+    }
+  }
+  process.once('exit', stopServer)
+  opened.defer(() => void process.off('exit', stopServer))
+  stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
+  return stack
 }
 
 /** The installation's own secret, made once. */

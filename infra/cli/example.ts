@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { audit, type Audit } from '#ledger/audit.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import type { ChoicesPatch } from '#preferences/choices.ts'
@@ -6,8 +7,9 @@ import { type Choice, community, seedCommunity } from '#producers/examples/commu
 import { playExample } from '#producers/examples/play.ts'
 import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import { createNotifier } from '#producers/sdk/notifier.ts'
+import type { Config } from '#runtime/config.ts'
 import type { Everything } from './everything.ts'
-import { publishedWriter, readPublished } from './published.ts'
+import { publishedFileOf, publishedWriter, readPublished } from './published.ts'
 
 export type Example = AsyncDisposable & {
   play(options: {
@@ -17,15 +19,16 @@ export type Example = AsyncDisposable & {
   }): Promise<{ intents: number }>
   /** Compares the ledger with everything that this example ever published into it. */
   audit(): Promise<Audit>
-  /** Intents that this example ever published. */
-  published(): Promise<number>
+  /** Ids of the intents that this example ever published. */
+  published(): Promise<Set<string>>
 }
 
 const producer = 'example-community'
 
 /** The example product beside a running installation: its community is made known, its webhooks can be played. */
-export async function openExample({ installation, apiUrl }: Everything, publishedFile: string): Promise<Example> {
+export async function openExample({ installation, apiUrl }: Everything, config: Config): Promise<Example> {
   const { db, catalogue, addresses, prefix, clock } = installation
+  const publishedFile = path.join(config.dataDir, await publishedFileOf(db, config.database.url))
   await using opened = new AsyncDisposableStack()
   const published = opened.use(publishedWriter(publishedFile))
   const token = await createProducerToken(db, { producer, types: [...catalogue.types.keys()] })
@@ -54,9 +57,9 @@ export async function openExample({ installation, apiUrl }: Everything, publishe
     },
     async published() {
       await published.flush()
-      let n = 0
-      for await (const _line of readPublished(publishedFile)) n++
-      return n
+      const ids = new Set<string>()
+      for await (const { intent } of readPublished(publishedFile)) ids.add(intent)
+      return ids
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

@@ -7,6 +7,7 @@ import type { Log } from '#runtime/log.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { openPubSub, type PubSubPort } from '#runtime/pubsub.ts'
 import { openQueues, type Queues } from '#runtime/queues.ts'
+import { stated } from './command.ts'
 
 /** Where the real parts are, whether embedded or managed services; the same client libraries reach both. */
 export type Addresses = {
@@ -43,10 +44,15 @@ export async function openInstallation(options: {
   const { addresses, catalogue, log, clock = systemClock } = options
   const { databaseUrl, databaseDirectUrl, redisUrl, prefix } = addresses
   await using opened = new AsyncDisposableStack()
-  await prepareDatabase(databaseDirectUrl)
-  const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax, name: 'pipeline' }))
+  await prepareDatabase(databaseDirectUrl).catch(stated(`cannot use the database at ${placeOf(databaseDirectUrl)}`))
+  const db = opened.use(
+    await openPostgres({ url: databaseUrl, connectionsMax, name: 'pipeline' }).catch(
+      stated(`cannot use the database at ${placeOf(databaseUrl)}`),
+    ),
+  )
   const pubsub = opened.use(openPubSub(addresses.pubsub))
-  await preparePubSub(pubsub, prefix)
+  const { projectId, emulator = 'Google Cloud' } = addresses.pubsub
+  await preparePubSub(pubsub, prefix).catch(stated(`cannot use Pub/Sub (${emulator}, project ${projectId})`))
   const queues = opened.use(
     await openQueues({
       ...{ redisUrl, postgresUrl: databaseDirectUrl, prefix },
@@ -65,6 +71,12 @@ export async function openInstallation(options: {
     prefix,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** A database's URL without its password. */
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
 }
 
 async function prepareDatabase(url: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { isSettled, ledgerState, type LedgerState } from '#ledger/ready.ts'
-import type { Installation } from './installation.ts'
+import { plainArray, type Queryable } from '#runtime/postgres.ts'
 
 /** How far everything that was published has come. */
 export type Journey = {
@@ -10,15 +10,19 @@ export type Journey = {
   unstored: number
 }
 
-export async function journeyOf({ db }: Installation, published: number): Promise<Journey> {
-  const [row] = await db.query<{ taken: number; unstored: number }>(
-    `select (select count(*) from admitted)::int + (select count(*) from refused where intent_id is not null)::int as taken,
-       (select count(*) from sets s where delivering + refused + held > 0 and not exists (
+/**
+ * `published`: how many intents were published into this database; or, where others may have published, too, the ids
+ * that matter. Ids that have arrived are taken out of the set, so that the next look asks for fewer.
+ */
+export async function journeyOf({ db }: { db: Queryable }, published: number | Set<string>): Promise<Journey> {
+  const waiting = typeof published === 'number' ? published - (await taken(db)) : await unarrived(db, published)
+  const [row] = await db.query<{ unstored: number }>(
+    `select (select count(*) from sets s where delivering + refused + held > 0 and not exists (
           select from event_packs p where p.day = s.day and p.pack = s.id || '/decided'))::int
        + (select count(*) from batches b where closed_at is not null and provider <> '' and not exists (
           select from event_packs p where p.day = b.day and p.pack = b.id || '/settled'))::int as unstored`,
   )
-  return { ledger: await ledgerState(db), waiting: Math.max(0, published - row!.taken), unstored: row!.unstored }
+  return { ledger: await ledgerState(db), waiting: Math.max(0, waiting), unstored: row!.unstored }
 }
 
 /** Holds wait for their hour, not for us. */
@@ -36,4 +40,21 @@ export function progressOf({ ledger, waiting, unstored }: Journey): string {
     unstored + ledger.outbox > 0 && `${unstored + ledger.outbox} event packs to store`,
   ]
   return `  ${parts.filter(Boolean).join(' · ') || 'settling'} …`
+}
+
+async function taken(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ n: number }>(
+    `select ((select count(*) from admitted) + (select count(*) from refused where intent_id is not null))::int as n`,
+  )
+  return row!.n
+}
+
+async function unarrived(db: Queryable, ids: Set<string>): Promise<number> {
+  const arrived = await db.query<{ id: string }>(
+    `select id from unnest($1::uuid[]) as p(id)
+     where exists (select from admitted a where a.id = p.id) or exists (select from refused r where r.intent_id = p.id)`,
+    [plainArray([...ids])],
+  )
+  for (const { id } of arrived) ids.delete(id)
+  return ids.size
 }

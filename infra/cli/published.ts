@@ -1,16 +1,26 @@
+import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Published } from '#ledger/audit.ts'
+import type { Queryable } from '#runtime/postgres.ts'
 
 /** A publisher's own log: one line of JSON for each intent that Pub/Sub has stored. What the audit compares with. */
 export async function* readPublished(file: string): AsyncGenerator<Published> {
   if (!existsSync(file)) return
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
     const published = parse(line)
-    // The last line may be half written by a process that was killed: its intent was stored, its line was not.
+    // A line may be half written by a process that was killed: its intent was stored, its line was not.
     if (published) yield published
   }
+}
+
+/** The log's name: what went into one database is no witness of another. */
+export async function publishedFileOf(db: Queryable, databaseUrl: string | undefined): Promise<string> {
+  if (databaseUrl === undefined) return 'published.ndjson'
+  const { host, pathname } = new URL(databaseUrl)
+  const [row] = await db.query<{ oid: number }>('select oid from pg_database where datname = current_database()')
+  return `published-${createHash('sha256').update(`${host}${pathname} ${row!.oid}`).digest('hex').slice(0, 8)}.ndjson`
 }
 
 function parse(line: string): Published | undefined {
@@ -25,19 +35,23 @@ function parse(line: string): Published | undefined {
 export function publishedWriter(
   file: string,
 ): AsyncDisposable & { write(line: Published): void; flush(): Promise<void> } {
-  let waiting: string[] = []
+  // Ends what a killed process left half written, which would else spoil the next line, too.
+  let waiting: string[] = existsSync(file) ? ['\n'] : []
   let writing = Promise.resolve()
+  let due = false
   const flush = async () => {
     const lines = waiting
     waiting = []
+    due = false
     if (lines.length > 0) await appendFile(file, lines.join(''), { mode: 0o600 })
   }
   return {
     write(line) {
-      if (waiting.push(`${JSON.stringify(line)}\n`) === 1)
-        writing = writing.then(() => new Promise(setImmediate)).then(flush)
+      waiting.push(`${JSON.stringify(line)}\n`)
+      if (!due) writing = writing.then(() => new Promise(setImmediate)).then(flush)
+      due = true
     },
-    flush: () => writing.then(flush),
+    flush: () => (writing = writing.then(flush)),
     [Symbol.asyncDispose]: () => writing.then(flush),
   }
 }

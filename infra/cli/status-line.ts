@@ -1,30 +1,35 @@
-/** What a person sees while it works: lines that stay, and on a terminal one line that changes. All on stderr. */
-export type StatusLine = { say(line: string): void; show(line: string): void; clear(): void }
+/**
+ * What a person sees while it works, all of it on stderr: lines that stay (`say`), and how far it is (`show`). On a
+ * terminal that is one changing line with a changing picture below; elsewhere the line alone, every few seconds.
+ */
+export type StatusLine = { say(text: string): void; show(line: string, picture?: string): void; clear(): void }
 
 const quietMs = 5_000
 
-export function statusLine(): StatusLine {
-  const { isTTY } = process.stderr
-  let shown = ''
-  let saidAt = 0
+export function statusLine(out: NodeJS.WriteStream = process.stderr): StatusLine {
+  let shownRows = 0
+  let saidAt = Number.NEGATIVE_INFINITY
   const clear = () => {
-    if (isTTY && shown !== '') process.stderr.write('\r\u001b[2K')
-    shown = ''
+    if (shownRows > 0) out.write(`\r\u001b[${shownRows > 1 ? `${shownRows - 1}A\u001b[` : ''}J`)
+    shownRows = 0
   }
   return {
-    say(line) {
+    say(text) {
       clear()
-      process.stderr.write(`${line}\n`)
+      out.write(`${text}\n`)
     },
-    show(line) {
-      if (isTTY) {
+    show(line, picture = '') {
+      if (out.isTTY) {
+        const rows = [line.slice(0, (out.columns ?? 80) - 1), ...picture.trimEnd().split('\n')].filter(Boolean)
         clear()
-        process.stderr.write(line.slice(0, (process.stderr.columns ?? 80) - 1))
-      } else if (line !== shown && performance.now() - saidAt > quietMs) {
+        // What has scrolled out of sight cannot be taken back.
+        const fitting = rows.slice(0, Math.max(1, (out.rows ?? 24) - 1))
+        out.write(fitting.join('\n'))
+        shownRows = fitting.length
+      } else if (performance.now() - saidAt > quietMs) {
         saidAt = performance.now()
-        process.stderr.write(`${line}\n`)
+        out.write(`${line}\n`)
       }
-      shown = line
     },
     clear,
   }

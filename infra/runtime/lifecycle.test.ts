@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
 /** Runs code in a Node of its own; `ready` is its first line. */
@@ -64,4 +65,19 @@ test('an error that nobody caught ends the process without its secrets', async (
     assert.match(program.output.err, /"code":"E7","message":"no answer"/)
     assert.doesNotMatch(program.output.err, /canary/)
   }
+})
+
+test('a process whose starter was killed stops', async () => {
+  const starter = `
+    import { spawn } from 'node:child_process'
+    const args = ['--input-type=module-typescript', '-e', process.env.WAITING]
+    spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })`
+  const started = spawn(process.execPath, ['--input-type=module', '-e', starter], {
+    cwd: import.meta.dirname,
+    env: { ...process.env, WAITING: `${waiting}\nclearInterval(alive)` },
+  })
+  const said = text(started.stdout)
+  await once(started.stdout, 'data')
+  started.kill('SIGKILL')
+  assert.equal(await said, 'up\nstopping on SIGTERM\n')
 })

@@ -8,7 +8,7 @@ const stopLimitMs = 120_000
 const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
 
 /**
- * Resolves with the first signal to stop. A second one ends the process at once, with the exit code that shells use
+ * Resolves with the first signal to stop; the loss of the process that started this one over IPC counts as SIGTERM. A second one ends the process at once, with the exit code that shells use
  * for it (128 + its number), whatever is still under way: everything here survives that. So does a process that has
  * not ended by itself `limitMs` after the first, with exit code 1.
  */
@@ -22,6 +22,9 @@ export async function untilSignal({ limitMs = stopLimitMs } = {}): Promise<StopS
     resolve(signal)
   }
   for (const signal of signals) process.on(signal, () => onSignal(signal))
+  // The starter holds the other end: killed by force, it could not pass a signal on.
+  process.once('disconnect', () => stopping || onSignal('SIGTERM'))
+  process.channel?.unref()
   return promise
 }
 

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { funnel } from '#analytics/funnel-store.ts'
+import { printFunnel } from '#analytics/funnel.ts'
 import type { Audit } from '#ledger/audit.ts'
-import { readConfig } from '#runtime/config.ts'
+import { type Config, readConfig } from '#runtime/config.ts'
 import { untilSignal } from '#runtime/lifecycle.ts'
 import { createLog } from '#runtime/log.ts'
 import type { Command } from '../command.ts'
 import { type Everything, startEverything } from '../everything.ts'
-import { openExample } from '../example.ts'
+import { type Example, openExample } from '../example.ts'
 import { isUnderWay, journeyOf, progressOf } from '../journey.ts'
 import { printAudit } from '../print.ts'
 import { type StatusLine, statusLine } from '../status-line.ts'
+import { terminal } from '../visit.ts'
 
 export const startCommand: Command = {
   name: 'start',
@@ -23,57 +25,116 @@ export const startCommand: Command = {
 /** Retries with a long back-off are waited for; what waits for its hour is not. */
 const settleLimitMs = 5 * 60_000
 const refreshMs = 500
+const liveMs = 2_000
+/** As shells tell it of a program that ctrl-C stopped before it had done its work. */
+const interruptedCode = 130
+
+type Run = { config: Config; line: StatusLine; signal: AbortSignal }
 
 async function start(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { once: { type: 'boolean', default: false } } })
   const config = readConfig()
-  const log = createLog({ role: 'all', level: config.logLevel === 'info' ? 'error' : config.logLevel })
   const stop = new AbortController()
   void untilSignal().then(() => stop.abort())
-  const line = statusLine()
+  const run = { config, line: statusLine(), signal: stop.signal }
+  const summary = await (values.once ? runOnce(run) : stayUp(run))
+  if (!values.once) return 0
+  if (!summary) return interruptedCode
+  console.log(JSON.stringify(summary))
+  return summary.audit === 'balanced' ? 0 : 1
+}
 
+async function runOnce(run: Run) {
+  await using everything = await startAll(run)
+  const played = await playAll(everything, run)
+  if (run.signal.aborted) run.line.say('Stopped before the end; the next start finishes what is left.')
+  else run.line.say('Stopping …')
+  return played && !run.signal.aborted ? summaryOf(everything, played) : undefined
+}
+
+async function stayUp(run: Run): Promise<undefined> {
+  const { line, signal } = run
+  await using everything = await startAll(run)
+  await playAll(everything, run)
+  if (!signal.aborted) line.say(upText(everything))
+  await showFunnel(everything, run)
+  line.say('Stopping …')
+}
+
+async function startAll({ config, line }: Run): Promise<Everything> {
+  const level = config.logLevel === 'info' ? 'error' : config.logLevel
   line.say('Carillon is starting …')
-  await using everything = await startEverything({
+  return startEverything({
     config,
-    log,
+    log: createLog({ role: 'all', level }),
     onPart: ({ name, address }) => line.say(`  ${name.padEnd(20)} ${address}`),
   })
+}
+
+/** Plays the example to its end and prints where everything went; nothing when it was told to stop before. */
+async function playAll(everything: Everything, run: Run): Promise<{ intents: number; audit: Audit } | undefined> {
+  const { config, line, signal } = run
+  if (signal.aborted) return undefined
   line.say('\nPlaying what happened on GitHub to a community of 200 people …')
-  await using example = await openExample(everything, path.join(config.dataDir, 'published.ndjson'))
+  line.show('  making the community known …')
+  await using example = await openExample(everything, config)
   const { intents } = await example.play({
     run: randomUUID(),
-    signal: stop.signal,
+    signal,
     onProgress: progress => line.show(`  ${progress.intents} intents stated …`),
   })
-  await settle(everything, { published: await example.published(), line, signal: stop.signal })
+  await settle(everything, example, run)
+  if (signal.aborted) return undefined
   const audit = await example.audit()
-  console.log(printAudit(audit))
-  if (!values.once) await stayUp(everything, { line, signal: stop.signal })
-  line.say('Stopping …')
-  if (values.once) console.log(JSON.stringify(await summaryOf(everything, { intents, audit })))
-  return audit.balanced ? 0 : 1
+  console.log(`${await funnelOf(everything, terminal())}\n${printAudit(audit)}`)
+  return { intents, audit }
 }
 
-async function settle(
-  { installation }: Everything,
-  on: { published: number; line: StatusLine; signal: AbortSignal },
-): Promise<void> {
+async function settle({ installation }: Everything, example: Example, { line, signal }: Run): Promise<void> {
+  const published = await example.published()
   const until = performance.now() + settleLimitMs
-  while (!on.signal.aborted && performance.now() < until) {
-    const journey = await journeyOf(installation, on.published)
+  while (!signal.aborted) {
+    const journey = await journeyOf(installation, published)
     if (!isUnderWay(journey)) break
-    on.line.show(progressOf(journey))
-    await sleep(refreshMs, undefined, { signal: on.signal }).catch(() => {})
+    if (performance.now() > until) {
+      line.say(`Not waiting any longer for: ${progressOf(journey).trim()}`)
+      break
+    }
+    line.show(progressOf(journey), process.stderr.isTTY ? await funnelOf({ installation }, screen()) : '')
+    await sleep(refreshMs, undefined, { signal }).catch(() => {})
   }
-  on.line.clear()
+  line.clear()
 }
 
-async function stayUp(
-  { apiUrl }: Everything,
-  { line, signal }: { line: StatusLine; signal: AbortSignal },
-): Promise<void> {
-  line.say(`\nUp. ${apiUrl} answers; ctrl-C drains and stops everything.`)
-  if (!signal.aborted) await new Promise(done => signal.addEventListener('abort', done, { once: true }))
+/** The funnel as it changes: on a terminal in its place, elsewhere again when it is another. */
+async function showFunnel(everything: Everything, { line, signal }: Run): Promise<void> {
+  let last = await funnelOf(everything, terminal())
+  while (!signal.aborted) {
+    if (process.stderr.isTTY) line.show('Live:', await funnelOf(everything, screen()))
+    else {
+      const now = await funnelOf(everything, terminal())
+      if (now !== last) console.log(now)
+      last = now
+    }
+    await sleep(liveMs, undefined, { signal }).catch(() => {})
+  }
+}
+
+const screen = () => ({ ...terminal(), width: process.stderr.columns ?? 80 })
+
+const funnelOf = async (
+  { installation: { db } }: Pick<Everything, 'installation'>,
+  shape: ReturnType<typeof terminal>,
+): Promise<string> => printFunnel(await funnel(db), shape)
+
+function upText({ apiUrl }: Everything): string {
+  return [
+    '\nUp. ctrl-C drains and stops everything.',
+    `  API and its page     ${apiUrl}/`,
+    `  OpenAPI              ${apiUrl}/openapi.json`,
+    `  health               ${apiUrl}/healthz  ${apiUrl}/readyz`,
+    `  metrics              ${apiUrl}/metrics`,
+  ].join('\n')
 }
 
 async function summaryOf({ installation: { db } }: Everything, { intents, audit }: { intents: number; audit: Audit }) {

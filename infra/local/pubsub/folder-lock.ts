@@ -12,15 +12,18 @@ const held = new Set<string>()
 /**
  * Makes this process the only one that uses the folder, until disposed. The lock is a file with the process id and, where
  * the system tells it, the process's start time, so a lock that a killed process left behind is known and taken over.
- * Throws when another server uses the folder.
+ * Throws when another one, called `by` in the error, uses the folder.
  */
-export async function lockFolder(dir: string): Promise<AsyncDisposable> {
+export async function lockFolder(dir: string, by = 'Pub/Sub server'): Promise<AsyncDisposable> {
   const path = join(resolve(dir), 'lock')
-  if (held.has(path)) throw inUse(dir, process.pid)
+  const inUse = (pid: number) =>
+    new Error(`The folder ${dir} is in use by another ${by} (process ${pid}). Stop that one, or choose another folder.`)
+  if (held.has(path)) throw inUse(process.pid)
   held.add(path)
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    await take(dir, path)
+    const other = await take(path)
+    if (other !== undefined) throw inUse(other)
   } catch (error) {
     held.delete(path)
     throw error
@@ -33,19 +36,19 @@ export async function lockFolder(dir: string): Promise<AsyncDisposable> {
   }
 }
 
-// The file comes into being with its content, by linking or renaming, so nobody reads a lock without an owner.
-async function take(dir: string, path: string): Promise<void> {
+// Gives the process that has the lock, if it is another. The file comes into being with its content, by linking or renaming, so nobody reads a lock without an owner.
+async function take(path: string): Promise<number | undefined> {
   const mine = `${process.pid} ${startTime(process.pid)}`
   const own = `${path}.${process.pid}`
   await writeFile(own, mine, { mode: 0o600 })
   try {
-    if (await tryLink(own, path)) return
+    if (await tryLink(own, path)) return undefined
     const pid = ownerOf(await readFile(path, 'utf8').catch(() => ''), mine)
-    if (pid !== undefined) throw inUse(dir, pid)
+    if (pid !== undefined) return pid
     await rename(own, path)
     await sleep(settleMs)
     const winner = await readFile(path, 'utf8')
-    if (winner !== mine) throw inUse(dir, Number.parseInt(winner, 10))
+    return winner === mine ? undefined : Number.parseInt(winner, 10)
   } finally {
     await rm(own, { force: true })
   }
@@ -86,10 +89,4 @@ function startTime(pid: number): string {
   } catch {
     return ''
   }
-}
-
-function inUse(dir: string, pid: number): Error {
-  return new Error(
-    `The folder ${dir} is in use by another Pub/Sub server (process ${pid}). Stop that one, or choose another folder.`,
-  )
 }
