@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { type ContentOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
-import { attemptId, type BatchId, deliveryId, intentId, newId, type RecipientId } from '#contracts/ids.ts'
+import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import type { Answer, AnswerKind } from '#contracts/outcome.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { apnsAnswers as apnsScript } from '#local/simulators/apns.ts'
@@ -145,7 +145,7 @@ const anyway = {
   ...all('doubt', 'hang resetBefore resetAfter goaway html502'),
 } as Record<string, AnswerKind>
 
-const batch = newId<BatchId>()
+const batch = newBatchId()
 function messageTo(subject: Subject, n: number, text = content[subject.channel]): OutMessage {
   const id = intentId({ producer: 'test', key: 'k' })
   const recipient = `u${n}` as RecipientId

@@ -1,6 +1,6 @@
 import { catalogueOf, type AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
-import { type BatchId, type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type BatchId, type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { outcomeName } from '#contracts/outcome.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents } from '#ledger/admit.ts'
@@ -96,7 +96,7 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
   const { channel, provider, to, lane = 'default' } = written
   const now = clock.now()
   return db.transaction(async tx => {
-    const set = newId<SetId>()
+    const set = newSetId()
     const decided = to.map(({ recipient, endpoint, key = 'k' }) => ({
       intent: { ...intentOf(key, now), ...written.intent },
       sensitive: false,

@@ -1,6 +1,6 @@
 import { durationMs } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
-import { type EpochMs, newId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, newSetId, type SetId } from '#contracts/ids.ts'
 import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { openExpansion } from '#ledger/expansions.ts'
@@ -28,7 +28,7 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
   const { intents } = admitted
   const cases = new Map(intents.map(one => [one, casesOf(one, facts, deps)]))
   return withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
-    const set = newId<SetId>()
+    const set = newSetId()
     const candidates = intents.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash }))
     const admissions = await admitIntents(tx, set, candidates)
     const those = (wanted: Admission) => intents.filter((_, at) => admissions[at] === wanted)

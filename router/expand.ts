@@ -1,5 +1,5 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
-import { type EpochMs, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { checkpoint, type Expansion, nextExpansion } from '#ledger/expansions.ts'
 import { linkIntents } from '#ledger/holds.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
@@ -38,7 +38,7 @@ export async function expandPage(deps: ExpandDeps): Promise<ReadyBatch[] | undef
     // Somebody else may have worked on this page meanwhile: then the checkpoint has moved and nothing is done here.
     const expansion = await nextExpansion(tx, now)
     if (expansion?.intent.id !== ahead.intent.id || expansion.after !== ahead.after) return []
-    const set = newId<SetId>()
+    const set = newSetId()
     const decided = await judge(tx, cases, locked)
     const done = page.length < pageSize
     const after = page.at(-1)?.recipient ?? ahead.after

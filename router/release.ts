@@ -1,6 +1,6 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
-import { type EpochMs, newId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { type Person, readPeople } from '#preferences/preferences.ts'
@@ -34,7 +34,7 @@ export async function releaseDue(
   return withWindows(db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const holds = (await dueHolds(tx, due)).filter(hold => cases.has(hold.id))
     if (holds.length === 0) return []
-    const set = newId<SetId>()
+    const set = newSetId()
     const mine = holds.flatMap(hold => cases.get(hold.id)!)
     const decided = await judge(tx, mine, locked)
     await releaseHolds(tx, { holds, set, now })

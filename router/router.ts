@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
-import { newId, type EpochMs, type SetId } from '#contracts/ids.ts'
+import { newSetId, type EpochMs } from '#contracts/ids.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { routerSubscriptionOf } from '#contracts/messages.ts'
 import { refuseMessages } from '#ledger/admit.ts'
@@ -177,7 +177,7 @@ async function park(message: PulledMessage, error: unknown, { db, lane, clock }:
         now,
       )
       await writeSet(tx, {
-        id: newId<SetId>(),
+        id: newSetId(),
         lane,
         origin: 'messages',
         now,

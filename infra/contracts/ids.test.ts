@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { attemptId, type BatchId, dayOf, deliveryId, intentId, isName, isUuid, newId } from './ids.ts'
+import { attemptId, dayOf, deliveryId, intentId, isName, isUuid, newBatchId } from './ids.ts'
 
 type Golden<Of> = { of: Of; id: string }[]
 const golden = JSON.parse(readFileSync(path.join(import.meta.dirname, 'fixtures/ids.json'), 'utf8')) as {
@@ -25,7 +25,7 @@ test('producer and key cannot be taken for each other', () => {
 
 test('a new id sorts by its time and knows its day', () => {
   const before = new Date().toISOString().slice(0, 10)
-  const [first, second] = [newId<BatchId>(), newId<BatchId>()]
+  const [first, second] = [newBatchId(), newBatchId()]
   assert.ok(isUuid(first) && first !== second)
   // To the millisecond: the first 48 bits (RFC 9562, 5.7).
   assert.ok(first.slice(0, 13) <= second.slice(0, 13))

@@ -37,7 +37,9 @@ export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpo
 export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
 
 /** A new id that sorts by time of making (UUIDv7, RFC 9562): sets, batches, holds. */
-export const newId = <T extends SetId | BatchId | HoldId>(): T => randomUUIDv7() as T
+export const newSetId = (): SetId => randomUUIDv7() as SetId
+export const newBatchId = (): BatchId => randomUUIDv7() as BatchId
+export const newHoldId = (): HoldId => randomUUIDv7() as HoldId
 
 /** The UTC day (`2026-11-21`) that a UUIDv7 was made on: the partition of a batch or set, never stored apart. */
 export function dayOf(uuidV7: string): string {

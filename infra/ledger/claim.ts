@@ -1,5 +1,5 @@
 import { channels, lanes } from '#contracts/channel.ts'
-import { type BatchId, type EpochMs, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type BatchId, type EpochMs, newBatchId, type RecipientId, type SetId } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { plainArray } from '#runtime/postgres.ts'
@@ -152,7 +152,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
         provider: batch.provider,
         sensitive: batch.sensitive,
       },
-      id: newId<BatchId>(),
+      id: newBatchId(),
       dueAt: result.dueAt,
       intents: intents.values,
       slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),

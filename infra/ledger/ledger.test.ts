@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ensurePartitions } from '#db/partitions.ts'
-import { type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { admitIntents } from './admit.ts'
@@ -52,7 +52,7 @@ const held = (key: string, recipient: string, until: EpochMs): Decided => ({
 
 async function write(db: Database, decided: Decided[]): Promise<ReadyBatch[]> {
   return db.transaction(async tx => {
-    const set = newId<SetId>()
+    const set = newSetId()
     const ids = new Set(decided.map(one => one.intent.id))
     await admitIntents(
       tx,
@@ -191,7 +191,7 @@ test('a hold is taken up by one set and its decisions are counted as released', 
     )
     const other = await db.transaction(tx2 => dueHolds(tx2, { lane: 'default', now, limit: 10 }))
     assert.equal(other.length, 0, 'another scheduler skips them')
-    const set = newId<SetId>()
+    const set = newSetId()
     await releaseHolds(tx, { holds, set, now })
     const decided = [delivering('a', 'u1'), delivering('a', 'u2')]
     await writeSet(tx, { id: set, lane: 'default', origin: 'release', now, intake: {}, decided, released: 2 })
@@ -207,14 +207,14 @@ test('the same intents in many transactions at once are admitted once, without d
   const ids = Array.from({ length: 200 }, (_, n) => intent(`k${n}`).id)
   const shuffled = () => ids.toSorted(() => Math.random() - 0.5).map(id => ({ id, bodyHash: 1n }))
   const results = await Promise.all(
-    Array.from({ length: 8 }, () => db.transaction(tx => admitIntents(tx, newId<SetId>(), shuffled()))),
+    Array.from({ length: 8 }, () => db.transaction(tx => admitIntents(tx, newSetId(), shuffled()))),
   )
   const admitted = results.flat().filter(admission => admission === 'admitted')
   assert.equal(admitted.length, 200)
   const again = [2n, 1n, 2n].map(bodyHash => ({ id: ids[0]!, bodyHash }))
-  const told = await db.transaction(tx => admitIntents(tx, newId<SetId>(), again))
+  const told = await db.transaction(tx => admitIntents(tx, newSetId(), again))
   assert.deepEqual(told, ['conflict', 'duplicate', 'conflict'])
   const fresh = [2n, 1n, 2n].map(bodyHash => ({ id: intent('new').id, bodyHash }))
-  const taken = await db.transaction(tx => admitIntents(tx, newId<SetId>(), fresh))
+  const taken = await db.transaction(tx => admitIntents(tx, newSetId(), fresh))
   assert.deepEqual(taken, ['admitted', 'conflict', 'duplicate'])
 })

@@ -1,7 +1,16 @@
 import { type Channel, type Lane } from '#contracts/channel.ts'
 import type { Verdict, Why } from '#contracts/decision.ts'
 import type { EventPack } from '#contracts/event.ts'
-import { type BatchId, dayOf, type EpochMs, type HoldId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import {
+  type BatchId,
+  dayOf,
+  type EpochMs,
+  type HoldId,
+  newBatchId,
+  newHoldId,
+  type RecipientId,
+  type SetId,
+} from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { batchSizeMax, type CarriedIntent, joinJson, laneCode, channelCode, type NewBatch, pack } from './batch.ts'
@@ -100,7 +109,7 @@ function batchOf(set: NewSet, decided: readonly Decided[]): NewBatch {
   const intents = pack(decided, one => one.intent.id)
   const { channel, sensitive, endpoints } = decided[0]!
   return {
-    ...{ id: newId<BatchId>(), set: set.id, lane: set.lane, channel, sensitive },
+    ...{ id: newBatchId(), set: set.id, lane: set.lane, channel, sensitive },
     provider: endpoints[0]?.provider ?? '',
     dueAt: set.now,
     intents: intents.values.map(one => one.intent),
@@ -128,7 +137,7 @@ function holds(set: NewSet): NewHold[] {
     return `${verdict.reason} ${dueTogether(verdict.until)} ${one.sensitive}`
   }).flatMap(group => {
     const { reason, until } = group[0]!.verdict as Extract<Verdict, { kind: 'held' }>
-    return inChunks(group, 500).map(decided => ({ id: newId<HoldId>(), reason, dueAt: dueTogether(until), decided }))
+    return inChunks(group, 500).map(decided => ({ id: newHoldId(), reason, dueAt: dueTogether(until), decided }))
   })
 }
 

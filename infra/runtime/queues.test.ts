@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
 import { channels, lanes } from '#contracts/channel.ts'
-import { type BatchId, newId } from '#contracts/ids.ts'
+import { newBatchId } from '#contracts/ids.ts'
 import { testDatabase, testRedisUrl } from '#tests/servers.ts'
 import { openLink, until } from './link.fixture.ts'
 import { openQueues, type QueueName, type Queues } from './queues.ts'
@@ -185,7 +185,7 @@ async function works(queues: Queues, ran: () => boolean): Promise<boolean> {
 }
 
 const freshPrefix = () => `test-${randomBytes(5).toString('hex')}`
-const jobs = (n: number) => Array.from({ length: n }, () => ({ batchId: newId<BatchId>(), n: 1 }))
+const jobs = (n: number) => Array.from({ length: n }, () => ({ batchId: newBatchId(), n: 1 }))
 
 for (const backend of [postgres, redis])
   for (const [name, story] of Object.entries(stories))

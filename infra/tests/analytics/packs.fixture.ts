@@ -1,5 +1,5 @@
 import type { EventPack, EventSlot, IntentFacts } from '#contracts/event.ts'
-import { type BatchId, type EpochMs, intentId, newId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, intentId, newBatchId, newSetId } from '#contracts/ids.ts'
 
 export const at: EpochMs = Date.UTC(2026, 10, 20, 12, 0, 0)
 export const day = '2026-11-20'
@@ -18,14 +18,14 @@ const packDefaults = { v: 1 as const, day, at, intents: [intentFacts('comment-1'
 
 /** A pack of the router's: every recipient gets `deliver` on push unless said otherwise. */
 export function decidedPack(recipients: readonly string[], pack: Partial<EventPack> = {}): EventPack {
-  const set = newId<SetId>()
+  const set = newSetId()
   const slots = recipients.map((recipient): EventSlot => ({ i: 0, recipient, channel: 'push', what: 'deliver', w: 0 }))
   return { ...packDefaults, pack: `${set}/decided`, kind: 'decided', set, whys: [{ rule: 'default' }], slots, ...pack }
 }
 
 /** A pack of a worker's: every delivery was sent to the recipient's one device unless said otherwise. */
 export function settledPack(recipients: readonly string[], pack: Partial<EventPack> = {}): EventPack {
-  const batch = newId<BatchId>()
+  const batch = newBatchId()
   const slots = recipients.map((recipient): EventSlot => ({
     i: 0,
     recipient,
@@ -33,7 +33,7 @@ export function settledPack(recipients: readonly string[], pack: Partial<EventPa
     endpoint: 'device-1',
     what: 'sent',
   }))
-  const of = { kind: 'settled' as const, set: newId<SetId>(), batch, provider: 'fcm' }
+  const of = { kind: 'settled' as const, set: newSetId(), batch, provider: 'fcm' }
   return { ...packDefaults, ...of, pack: `${batch}/settled`, at: at + 1000, slots, ...pack }
 }
 
@@ -43,7 +43,7 @@ export function engagedPack(
   pack: Partial<EventPack> = {},
 ): EventPack {
   const done = slots.map((slot): EventSlot => ({ i: 0, channel: 'push', ...slot }))
-  return { ...packDefaults, kind: 'engaged', pack: `${newId<SetId>()}/engaged`, at: at + 60_000, slots: done, ...pack }
+  return { ...packDefaults, kind: 'engaged', pack: `${newSetId()}/engaged`, at: at + 60_000, slots: done, ...pack }
 }
 
 export const people = (n: number): string[] => Array.from({ length: n }, (_, at) => `user-${at}`)

@@ -6,7 +6,7 @@ import { printTrace } from '#analytics/trace.ts'
 import { traceIntent, traceRecipient } from '#analytics/trace-store.ts'
 import type { Verdict } from '#contracts/decision.ts'
 import type { EventPack } from '#contracts/event.ts'
-import { dayOf, type EpochMs, type IntentId, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { dayOf, type EpochMs, type IntentId, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
@@ -24,14 +24,14 @@ async function setup() {
   const { url } = started.use(await testDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 4, name: 'test' }))
   await migrate(db)
-  await ensurePartitions(db, { from: dayOf(newId<SetId>()), days: 2 })
+  await ensurePartitions(db, { from: dayOf(newSetId()), days: 2 })
   const running = started.move()
   return {
     db,
     /** The router's transaction: admits the intent and writes its decisions. */
     route: (verdicts: Record<string, Verdict>, of: { intent?: IntentId; now: EpochMs }) =>
       db.transaction(async tx => {
-        const set = newId<SetId>()
+        const set = newSetId()
         const id = of.intent ?? intent
         await admitIntents(tx, set, [{ id, bodyHash: 1n }])
         const decided = Object.entries(verdicts).map(([recipient, verdict]) => decisionOf(id, recipient, verdict))
@@ -149,7 +149,7 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
   const { intent: carried } = decisionOf(intent, 'ada', deliver)
   const audiences = [{ audience: 'everybody' }]
   await world.db.transaction(tx =>
-    openExpansion(tx, { set: newId<SetId>(), lane: 'default', intent: carried, audiences, except: [], now }),
+    openExpansion(tx, { set: newSetId(), lane: 'default', intent: carried, audiences, except: [], now }),
   )
   assert.equal((await traceIntent(world.db, intent)).expanding, 0)
 })

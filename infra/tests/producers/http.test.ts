@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bodyHash } from '#contracts/body-hash.ts'
-import { type EpochMs, intentId, newId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { type Intent, intentBytesMax, parseIntent } from '#contracts/intent.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents, type RefusedMessage, refuseMessages } from '#ledger/admit.ts'
@@ -142,7 +142,7 @@ test('what could not be stored is told as it is, with a time to wait', async () 
 
 /** Puts an intent into the ledger as a router would. */
 async function admit(db: Database, intent: Intent, decided: Decided[]) {
-  const set = newId<SetId>()
+  const set = newSetId()
   return db.transaction(async tx => {
     await admitIntents(tx, set, [{ id: intent.id, bodyHash: bodyHash(intent) }])
     const journal = { lane: 'default', origin: 'messages', now, intake: { admitted: 1 }, released: 0 } as const
