@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { funnel } from '#analytics/funnel-store.ts'
 import { printFunnel } from '#analytics/funnel.ts'
+import { eventsTopicOf } from '#contracts/messages.ts'
 import type { Audit } from '#ledger/audit.ts'
+import { simulateEngagement } from '#local/engagement.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
 import { untilSignal } from '#runtime/lifecycle.ts'
 import { createLog } from '#runtime/log.ts'
@@ -78,6 +80,7 @@ async function playAll(everything: Everything, run: Run): Promise<{ intents: num
   line.say('\nPlaying what happened on GitHub to a community of 200 people …')
   line.show('  making the community known …')
   await using example = await openExample(everything, config)
+  const since = everything.installation.clock.now()
   const { intents } = await example.play({
     run: randomUUID(),
     signal,
@@ -85,9 +88,23 @@ async function playAll(everything: Everything, run: Run): Promise<{ intents: num
   })
   await settle(everything, example, run)
   if (signal.aborted) return undefined
+  const looks = await engage(everything, since)
+  line.say(
+    `Seen, opened and acted on are made up at fixed rates (${looks} facts): \`carillon funnel --with-simulated\` counts them.`,
+  )
   const audit = await example.audit()
   console.log(`${await funnelOf(everything, terminal())}\n${printAudit(audit)}`)
   return { intents, audit }
+}
+
+/** No recorded data says whether people looked, so this is simulated, and marked. */
+async function engage({ installation: { db, pubsub, prefix } }: Everything, since: number): Promise<number> {
+  const events = pubsub.publisher(eventsTopicOf(prefix), { batchMessages: 50, batchMs: 5 })
+  try {
+    return await simulateEngagement(db, { since, publish: payload => events.publish(payload) })
+  } finally {
+    await events.close()
+  }
 }
 
 async function settle({ installation }: Everything, example: Example, { line, signal }: Run): Promise<void> {
