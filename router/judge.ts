@@ -21,8 +21,9 @@ export type Case = {
   released?: { channels: readonly Channel[]; reason: HoldReason }
 }
 
-/** Critical decisions never wait for a row that another lane holds: they have their own (law 7). */
-const windowKey = (one: Case): string => (one.entry.lane === 'critical' ? `critical ${one.recipient}` : one.recipient)
+/** Critical decisions never wait for a row that another lane holds: they have their own (law 7). No name holds U+001F. */
+const windowKey = (one: Case): string =>
+  one.entry.lane === 'critical' ? `critical\u001f${one.recipient}` : one.recipient
 
 const hasWindow = (one: Case): boolean => one.entry.dedupe !== undefined || one.entry.throttle !== undefined
 
@@ -41,11 +42,13 @@ export async function judge(
     (a, b) =>
       a.intent.occurredAt - b.intent.occurredAt || (a.intent.id < b.intent.id ? -1 : a.intent.id > b.intent.id ? 1 : 0),
   )
-  const latest = new Map<string, EpochMs>()
+  const latest = new Map<string, { at: EpochMs; occurredAt: EpochMs }>()
   const decided = inOrder.flatMap(one => {
     const key = windowKey(one)
     const needed = hasWindow(one) ? windows.get(key) : undefined
-    if (needed) latest.set(key, Math.max(latest.get(key) ?? one.at, one.at))
+    // In order of what happened, so this one is the latest.
+    const { occurredAt } = one.intent
+    if (needed) latest.set(key, { at: Math.max(latest.get(key)?.at ?? one.at, one.at), occurredAt })
     return decide({ ...one, windows: needed }).map(({ channel, verdict, endpoints }): Decided => {
       const { intent, recipient, reason } = one
       return {
@@ -60,8 +63,8 @@ export async function judge(
     })
   })
   const changed = new Map<string, string>()
-  for (const [key, at] of latest) {
-    const state = formatWindows(windows.get(key)!, at)
+  for (const [key, last] of latest) {
+    const state = formatWindows(windows.get(key)!, last)
     if (state !== locked.get(key)) changed.set(key, state)
   }
   await writeWindows(tx, changed)
@@ -69,16 +72,14 @@ export async function judge(
 }
 
 /** The window rows that these cases look at. */
-export const windowKeys = (cases: readonly Case[]): string[] => [
-  ...new Set(cases.filter(hasWindow).map(one => one.recipient)),
-]
+export const windowKeys = (cases: readonly Case[]): string[] => [...new Set(cases.filter(hasWindow).map(windowKey))]
 
 /** Thrown inside a transaction when a person has no window row yet; the caller makes the rows and starts again. */
 class MissingWindows extends Error {
-  readonly recipients: string[]
-  constructor(recipients: string[]) {
-    super(`${recipients.length} recipients have no window row yet`)
-    this.recipients = recipients
+  readonly keys: string[]
+  constructor(keys: string[]) {
+    super(`${keys.length} recipients have no window row yet`)
+    this.keys = keys
   }
 }
 
@@ -101,7 +102,7 @@ export async function withWindows<T>(
     return await attempt()
   } catch (error) {
     if (!(error instanceof MissingWindows)) throw error
-    await ensureWindows(db, error.recipients)
+    await ensureWindows(db, error.keys)
     return attempt()
   }
 }

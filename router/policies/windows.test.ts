@@ -33,7 +33,7 @@ test('no sliding window ever holds more sends than the limit', () => {
         for (const at of instants.sort((a, b) => a - b)) {
           const windows = parseWindows(state)
           if (passThrottle(windows, { type: 't', limit, per: `${seconds}s` }, at)) sent.push(at)
-          state = formatWindows(windows, at)
+          state = formatWindows(windows, { at, occurredAt: at })
         }
         for (const end of sent) assert.ok(sent.filter(at => at > end - seconds * 1000 && at <= end).length <= limit)
         // And nothing is dropped that would have fitted.
@@ -50,6 +50,8 @@ test('what no rule can look at any more leaves the row', () => {
   const windows = noWindows()
   passDedupe(windows, { type: 'a', key: 'k', within: '1m' }, 0)
   passThrottle(windows, { type: 'a', limit: 3, per: '1m' }, 0)
-  assert.deepEqual(parseWindows(formatWindows(windows, 59_999)), windows)
-  assert.deepEqual(parseWindows(formatWindows(windows, 60_000)), noWindows())
+  const after = (at: number, occurredAt: number) => parseWindows(formatWindows(windows, { at, occurredAt }))
+  assert.deepEqual(after(minute - 1, minute), windows)
+  assert.deepEqual(after(minute, 11 * minute - 1), { ...windows, t: {} }, 'a message may come that much later')
+  assert.deepEqual(after(minute, 11 * minute), noWindows())
 })

@@ -14,11 +14,17 @@ export type Windows = {
 export const noWindows = (): Windows => ({ d: {}, t: {} })
 export const parseWindows = (state: string): Windows => (state === '' ? noWindows() : (JSON.parse(state) as Windows))
 
-/** The row's new text. What no rule can look at any more is dropped, so that the row does not grow. */
-export function formatWindows(windows: Windows, now: EpochMs): string {
-  const live = <T extends readonly [EpochMs, unknown]>(entries: Record<string, T>, endOf: (value: T) => EpochMs) =>
-    Object.fromEntries(Object.entries(entries).filter(([, value]) => endOf(value) > now))
-  return JSON.stringify({ d: live(windows.d, value => value[1]), t: live(windows.t, value => value[0]) })
+/** Messages overtake each other by the longest delay after which Pub/Sub brings one again. */
+const overtakingMs = 600_000
+
+/**
+ * The row's new text. What no rule can look at any more is dropped, so that the row does not grow: throttles go by the
+ * instant of the decision, dedupe by the latest `occurredAt`, so that what piled up is judged as if it came in time.
+ */
+export function formatWindows(windows: Windows, latest: { at: EpochMs; occurredAt: EpochMs }): string {
+  const d = Object.entries(windows.d).filter(([, [, end]]) => end + overtakingMs > latest.occurredAt)
+  const t = Object.entries(windows.t).filter(([, [until]]) => until > latest.at)
+  return JSON.stringify({ d: Object.fromEntries(d), t: Object.fromEntries(t) })
 }
 
 /**
