@@ -1,0 +1,63 @@
+import { type AnyNotificationType, catalogueOf } from '#contracts/catalogue.ts'
+import { type EpochMs, intentId } from '#contracts/ids.ts'
+import { encodeIntent, type Intent } from '#contracts/intent.ts'
+import { ensurePartitions } from '#db/partitions.ts'
+import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { testDatabase } from '#tests/servers.ts'
+import { route } from './route.ts'
+
+/** An empty database with its schema. */
+export async function emptyLedger(): Promise<AsyncDisposable & { db: Database }> {
+  const database = await testDatabase()
+  const db = await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' })
+  await migrate(db)
+  await ensurePartitions(db, { from: new Date(Date.now() - 86_400_000).toISOString().slice(0, 10), days: 3 })
+  return {
+    db,
+    async [Symbol.asyncDispose]() {
+      await db[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A type for the inbox. */
+export const typeOf = (type: string, more: Partial<AnyNotificationType> = {}): AnyNotificationType => ({
+  ...{ type, category: 'social', lane: 'default', owner: 'docs', value: 3, deliver: [{ channel: 'in_app' }] },
+  schema: { '~standard': { version: 1, vendor: 'test', validate: value => ({ value }) } },
+  templates: { en: { in_app: () => ({ title: '', body: '' }) } },
+  ...more,
+})
+
+let keys = 0
+export function intentOf(about: Partial<Intent> & Pick<Intent, 'type' | 'to' | 'occurredAt'>): Intent {
+  const key = about.key ?? `k${++keys}`
+  const id = intentId({ producer: 'test', key })
+  return { id, producer: 'test', key, catalogue: '1', lane: 'default', data: {}, ...about }
+}
+
+/** Routes intents as one set at an instant; gives what was taken in. */
+export async function routeAt(
+  now: EpochMs,
+  intents: readonly Intent[],
+  { db, types }: { db: Database; types: readonly AnyNotificationType[] },
+) {
+  const messages = intents.map(intent => ({
+    ...{ id: intent.id, data: Buffer.from(encodeIntent(intent)), publishedAt: intent.occurredAt },
+    ack: () => {},
+  }))
+  const { intake } = await route(messages, {
+    ...{ db, lane: intents[0]!.lane, catalogue: catalogueOf('1', types), clock: { now: () => now } },
+    ...{ trustEventTime: false, enqueue: async () => {} },
+  })
+  return intake
+}
+
+/** Decisions in the ledger by verdict, in the order in which they were made. */
+export async function decisionsIn(db: Database): Promise<string[]> {
+  const rows = await db.query<{ payload: string }>('select payload from outbox order by id')
+  return rows.flatMap(({ payload }) => {
+    const pack = JSON.parse(payload) as { kind: string; slots: { recipient: string; what: string }[] }
+    return pack.kind === 'decided' ? pack.slots.map(slot => `${slot.recipient} ${slot.what}`) : []
+  })
+}
