@@ -79,6 +79,8 @@ export const layers: readonly Layer[] = [
     vendors: { ...stores, 'pg-copy-streams': ['**/*-store.ts'], '@duckdb/node-api': ['export.ts'] },
   },
   { folder: 'infra/architecture', imports: ['infra/db'], vendors: { 'oxc-parser': anyFile } },
+  // Tests that compare the pages with the code, nothing else.
+  { folder: 'infra/docs', imports: [], vendors: {} },
   { folder: 'infra/cli', imports: 'everything', vendors: 'everything' },
   { folder: 'infra/local', imports: 'everything', vendors: 'everything' },
   { folder: 'infra/tests', imports: 'everything', vendors: 'everything' },

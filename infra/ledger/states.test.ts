@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { owners } from '#db/schema.ts'
+
+/** `states.md` shows every change of state as a row: from → to, and the function that makes it. */
+const page = readFileSync(path.join(import.meta.dirname, '..', 'docs', 'states.md'), 'utf8')
+const sections = page.split(/^## /m).slice(1)
+
+test('states.md names the functions that change the ledger, all of them and no others', () => {
+  const shown = sections.flatMap(section => arrowsOf(section).map(arrow => arrow.by))
+  const files = readdirSync(import.meta.dirname).filter(file => /^[a-z-]+\.ts$/.test(file))
+  assert.deepEqual([...new Set(shown)].sort(), files.flatMap(writersOf).sort())
+})
+
+test('every state that an arrow leads to or from is explained, and no other', () => {
+  for (const section of sections) {
+    const explained = [...section.matchAll(/^- \*\*(.+?)\*\*/gm)].map(match => match[1]!)
+    const used = new Set(arrowsOf(section).flatMap(({ from, to }) => [from, to]))
+    used.delete('new')
+    assert.deepEqual(explained.sort(), [...used].sort(), section.split('\n')[0])
+  }
+})
+
+const arrowsOf = (section: string): { from: string; to: string; by: string }[] =>
+  [...section.matchAll(/^\| (.+?) → (.+?) \| \[`(\w+)`\]\(\.\.\/ledger\/([a-z-]+\.ts)\) \|/gm)].map(
+    ([, from, to, name, file]) => ({ from: from!, to: to!, by: `${file} ${name}` }),
+  )
+
+const tables = Object.entries(owners).flatMap(([table, owner]) => (owner === 'infra/ledger' ? [table] : []))
+const write = new RegExp(String.raw`\b(insert into|update|delete from)\s+(${tables.join('|')})\b`)
+
+/** The exported functions of a file that write a table of the ledger, themselves or by a private part of the file. */
+function writersOf(file: string): string[] {
+  const text = readFileSync(path.join(import.meta.dirname, file), 'utf8')
+  const starts = [...text.matchAll(/^(export )?(?:async )?(?:function\*?|const|type) (\w+)/gm)]
+  const parts = starts.map((start, at) => ({
+    name: start[2]!,
+    exported: start[1] !== undefined,
+    text: text.slice(start.index, starts[at + 1]?.index),
+  }))
+  const writes = (part: (typeof parts)[number]): boolean =>
+    write.test(part.text) ||
+    parts.some(
+      other =>
+        other !== part && !other.exported && new RegExp(String.raw`\b${other.name}\b`).test(part.text) && writes(other),
+    )
+  return parts.filter(part => part.exported && writes(part)).map(part => `${file} ${part.name}`)
+}
