@@ -1,19 +1,25 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId, type RecipientId } from '#contracts/ids.ts'
-import { checkpoint, type Expansion, nextExpansion } from '#ledger/expansions.ts'
+import { checkpoint, type Expansion, nextExpansion, postponeExpansion } from '#ledger/expansions.ts'
 import { linkIntents } from '#ledger/holds.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { audiencePage, type MembershipSource, readPeople } from '#preferences/preferences.ts'
-import type { Database } from '#runtime/postgres.ts'
+import type { Log } from '#runtime/log.ts'
+import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { instantOf } from './gather.ts'
 import { type Case, judge, windowKeys, withWindows } from './judge.ts'
 
 /** Members of one page: one transaction, one set. Memory does not grow with the audience. */
 const pageSize = 500
+/** One that fails (a type that is not known here, a source that is away) is tried again after this time. */
+const failedDelayMs = 60_000
 
 export type ExpandDeps = {
   db: Database
+  lanes: readonly Lane[]
   catalogue: Catalogue
+  log: Log
   sources: readonly MembershipSource[]
   now: EpochMs
   trustEventTime: boolean
@@ -21,12 +27,25 @@ export type ExpandDeps = {
 
 /**
  * Works on one page of one open expansion. Membership is as of the page's read. Returns the batches that became ready,
- * or undefined when no expansion was waiting.
+ * or undefined when no expansion was waiting. One that fails is put off, so that the others are not kept waiting.
  */
 export async function expandPage(deps: ExpandDeps): Promise<ReadyBatch[] | undefined> {
-  const { db, now } = deps
-  const ahead = await db.transaction(tx => nextExpansion(tx, now))
+  const { db, lanes, now, log } = deps
+  const ahead = await db.transaction(tx => nextExpansion(tx, { lanes, now }))
   if (!ahead) return undefined
+  try {
+    return await expandNext(ahead, deps)
+  } catch (error) {
+    if (isOutage(error) || isConflict(error)) throw error
+    const { id: intent, type } = ahead.intent
+    log.error({ intent, type, waitMs: failedDelayMs, error }, 'an audience cannot be expanded now; it is put off')
+    await postponeExpansion(db, { intent, until: now + failedDelayMs })
+    return []
+  }
+}
+
+async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatch[]> {
+  const { db, lanes, now } = deps
   const page = await audiencePage(db, {
     audiences: ahead.audiences.map(one => one.audience),
     after: ahead.after,
@@ -36,7 +55,7 @@ export async function expandPage(deps: ExpandDeps): Promise<ReadyBatch[] | undef
   const cases = await casesOf(ahead, page, deps)
   return withWindows(db, windowKeys(cases), async (tx, locked) => {
     // Somebody else may have worked on this page meanwhile: then the checkpoint has moved and nothing is done here.
-    const expansion = await nextExpansion(tx, now)
+    const expansion = await nextExpansion(tx, { lanes, now })
     if (expansion?.intent.id !== ahead.intent.id || expansion.after !== ahead.after) return []
     const set = newSetId()
     const decided = await judge(tx, cases, locked)

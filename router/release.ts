@@ -4,35 +4,57 @@ import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { type Person, readPeople } from '#preferences/preferences.ts'
-import type { Database } from '#runtime/postgres.ts'
+import type { Log } from '#runtime/log.ts'
+import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { type Case, judge, windowKeys, withWindows } from './judge.ts'
 
 /** Hold rows that one transaction takes up; each has up to 500 decisions. */
 const holdRowsMax = 8
-/** A hold of a type that this process does not know waits for one that does. */
-const unknownTypeDelayMs = 60_000
+/** A hold of a type that this process does not know waits for one that does; one that fails waits as long. */
+const failedDelayMs = 60_000
+
+type ReleaseDeps = { lane: Lane; catalogue: Catalogue; log: Log; now: EpochMs }
 
 /**
  * Takes up holds of a lane that are due and decides them again at this instant. Returns the batches that became ready,
- * or undefined when nothing was due. Other schedulers work on other holds meanwhile.
+ * or undefined when nothing was due. Other schedulers work on other holds meanwhile. When one of several fails they are
+ * taken one by one, so that it is put off alone.
  */
 export async function releaseDue(
   db: Database,
-  { lane, catalogue, now }: { lane: Lane; catalogue: Catalogue; now: EpochMs },
+  deps: ReleaseDeps,
+  limit = holdRowsMax,
 ): Promise<ReadyBatch[] | undefined> {
-  const due = { lane, now, limit: holdRowsMax }
+  const { lane, catalogue, log, now } = deps
+  const until = now + failedDelayMs
   // The windows must be locked before anything else is (see `withWindows`), so whom they are for is read ahead.
   const ahead = await db.transaction(async tx => {
-    const holds = await dueHolds(tx, due)
+    const holds = await dueHolds(tx, { lane, now, limit })
     const unknown = holds.filter(hold => !hold.intents.every(intent => catalogue.types.has(intent.type)))
-    if (unknown.length > 0) await postponeHolds(tx, { holds: unknown, until: now + unknownTypeDelayMs })
+    if (unknown.length > 0) await postponeHolds(tx, { holds: unknown, until })
     return holds.filter(hold => !unknown.includes(hold))
   })
   if (ahead.length === 0) return undefined
+  try {
+    return await release(db, deps, ahead)
+  } catch (error) {
+    if (isOutage(error) || isConflict(error)) throw error
+    if (ahead.length > 1) return releaseDue(db, deps, 1)
+    log.error({ hold: ahead[0]!.id, waitMs: failedDelayMs, error }, 'a hold cannot be decided again; it is put off')
+    await postponeHolds(db, { holds: ahead, until })
+    return []
+  }
+}
+
+async function release(
+  db: Database,
+  { lane, catalogue, now }: ReleaseDeps,
+  ahead: readonly DueHold[],
+): Promise<ReadyBatch[]> {
   const people = await readPeople(db, [...new Set(ahead.flatMap(hold => hold.slots.map(slot => slot.recipient)))])
   const cases = new Map(ahead.map(hold => [hold.id, casesOf(hold, { catalogue, people, at: now })]))
   return withWindows(db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
-    const holds = (await dueHolds(tx, due)).filter(hold => cases.has(hold.id))
+    const holds = (await dueHolds(tx, { lane, now, limit: ahead.length })).filter(hold => cases.has(hold.id))
     if (holds.length === 0) return []
     const set = newSetId()
     const mine = holds.flatMap(hold => cases.get(hold.id)!)

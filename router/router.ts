@@ -9,7 +9,7 @@ import { unmarkEnqueued } from '#ledger/ready.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
-import { type Database, isOutage } from '#runtime/postgres.ts'
+import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import type { PubSubPort, PulledMessage, Subscription } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { collect, type Collector } from './collect.ts'
@@ -150,9 +150,6 @@ async function routeSafely(
     return park(messages[0]!, error, routeDeps)
   }
 }
-
-const isConflict = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
 
 async function park(message: PulledMessage, error: unknown, { db, lane, clock }: RouteDeps): Promise<boolean> {
   const parsed = parseIntent(message.data)

@@ -61,7 +61,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
     ...lanes.map(lane =>
       every(
         pauses.holdsMs,
-        async () => enqueueReady(await releaseDue(db, { lane, catalogue: deps.catalogue, now: clock.now() })),
+        async () => enqueueReady(await releaseDue(db, { ...deps, lane, now: clock.now() })),
         report('holds'),
       ),
     ),

@@ -1,6 +1,6 @@
 import { type Lane, lanes } from '#contracts/channel.ts'
 import type { EpochMs, IntentId, SetId } from '#contracts/ids.ts'
-import type { Queryable } from '#runtime/postgres.ts'
+import { plainArray, type Queryable } from '#runtime/postgres.ts'
 import { type CarriedIntent, laneCode } from './batch.ts'
 
 /** An intent whose audiences are being turned into sets, page by page; the checkpoint is the last recipient. */
@@ -23,12 +23,16 @@ export async function openExpansion(
   ])
 }
 
-/** Locks one open expansion for the page that the caller's transaction works on; others skip it. */
-export async function nextExpansion(tx: Queryable, now: EpochMs): Promise<Expansion | undefined> {
+/** Locks one open expansion of these lanes for the page that the caller's transaction works on; others skip it. */
+export async function nextExpansion(
+  tx: Queryable,
+  { lanes: wanted, now }: { lanes: readonly Lane[]; now: EpochMs },
+): Promise<Expansion | undefined> {
   const [row] = await tx.query<{ lane: number; payload: string; after_recipient: string }>(
-    `select lane, payload, after_recipient from expansions where done_at is null and due_at <= to_timestamp($1 / 1000.0)
+    `select lane, payload, after_recipient from expansions
+     where done_at is null and due_at <= to_timestamp($1 / 1000.0) and lane = any($2::smallint[])
      order by lane, due_at limit 1 for update skip locked`,
-    [now],
+    [now, plainArray(wanted.map(laneCode))],
   )
   if (!row) return undefined
   return {
@@ -38,13 +42,24 @@ export async function nextExpansion(tx: Queryable, now: EpochMs): Promise<Expans
   }
 }
 
-/** Moves the checkpoint in the page's own transaction; `done` when the page was the last. */
+/** Puts an expansion off that cannot be worked on here and now, so that it keeps no other waiting. */
+export async function postponeExpansion(
+  db: Queryable,
+  { intent, until }: { intent: IntentId; until: EpochMs },
+): Promise<void> {
+  await db.query(`update expansions set due_at = to_timestamp($2 / 1000.0) where intent_id = $1 and done_at is null`, [
+    intent,
+    until,
+  ])
+}
+
+/** Moves the checkpoint in the page's own transaction; `done` when the page was the last. Expansions take turns. */
 export async function checkpoint(
   tx: Queryable,
   page: { intent: IntentId; after: string; members: number; done: boolean; now: EpochMs },
 ): Promise<void> {
   await tx.query(
-    `update expansions set after_recipient = $2, pages = pages + 1, members = members + $3,
+    `update expansions set after_recipient = $2, pages = pages + 1, members = members + $3, due_at = to_timestamp($5 / 1000.0),
        done_at = case when $4 then to_timestamp($5 / 1000.0) end, payload = case when $4 then '{}' else payload end
      where intent_id = $1`,
     [page.intent, page.after, page.members, page.done, page.now],

@@ -91,6 +91,10 @@ export function isOutage(error: unknown): boolean {
   )
 }
 
+/** True when the transaction lost against another one (deadlock, serialization failure): the same again may succeed. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
+
 /** Brings the schema up to date under a lock; many processes may call it at once. Forward only. Returns what was applied. */
 export async function migrate(db: Database): Promise<string[]> {
   const folder = path.join(import.meta.dirname, '..', 'db', 'migrations')
