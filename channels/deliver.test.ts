@@ -258,6 +258,23 @@ test('no send starts too long after its claim', async t => {
   assert.deepEqual(await world.ends(), { anna: 'sent' })
 })
 
+test('what a lost worker may have sent is sent again only where the type allows it', async () => {
+  await using world = await worldWithFcm({ types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }] })
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  const again = await world.write(phones('anna'))
+  const once = await world.write({ ...phones('ben'), intent: { type: 'test.once' } })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  for (const batches of [again, once]) await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await world.lapse()
+  await world.deliver([...again, ...once])
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'in_doubt' })
+  const sent = world.simulators.lines('fcm').map(({ address }) => address)
+  assert.deepEqual(sent.sort(), ['token-anna', 'token-anna', 'token-ben'], 'the one that may arrive twice went twice')
+})
+
 test('doubt is told as doubt: sent again after the lease, or never, as the type says', async () => {
   await using world = await worldWithFcm({
     types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }],

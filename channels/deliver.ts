@@ -106,26 +106,38 @@ function cannotSend(batch: ClaimedBatch, deps: DeliverDeps): EpochMs | undefined
 async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer | undefined)[]> {
   const { batch, provider, limits, begunMs, messages } = sending
   const { pace, clock, log, metrics } = deps
-  return send(messages, provider, {
-    lane: batch.lane,
-    now: clock.now(),
-    deadlineMs: limits.callMs,
-    tries: batch.tries,
-    mayStart: () =>
-      performance.now() - begunMs < limits.startWithinMs && pace.pausedUntil(provider.name, clock.now()) === undefined,
-    onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),
-    onAnswers: (answers, seconds) => {
-      const paused = pace.heard(provider.name, answers, clock.now())
-      if (paused) {
-        const { reason, until } = paused
-        log.warn({ provider: provider.name, reason, pauseMs: until - clock.now() }, 'the provider is paused')
-      }
-      metrics.observe('send_seconds', { provider: provider.name }, seconds)
-      for (const [answer, n] of counts(answers.map(({ kind }) => kind)))
-        metrics.count('answers_total', { provider: provider.name, answer }, n)
+  const doubted = messages.map(({ intent }) => batch.lapsed && !mayRepeat(batch, intent.type, deps))
+  const answers = await send(
+    messages.filter((_, at) => !doubted[at]),
+    provider,
+    {
+      lane: batch.lane,
+      now: clock.now(),
+      deadlineMs: limits.callMs,
+      tries: batch.tries,
+      mayStart: () =>
+        performance.now() - begunMs < limits.startWithinMs &&
+        pace.pausedUntil(provider.name, clock.now()) === undefined,
+      onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),
+      onAnswers: (answers, seconds) => {
+        const paused = pace.heard(provider.name, answers, clock.now())
+        if (paused) {
+          const { reason, until } = paused
+          log.warn({ provider: provider.name, reason, pauseMs: until - clock.now() }, 'the provider is paused')
+        }
+        metrics.observe('send_seconds', { provider: provider.name }, seconds)
+        for (const [answer, n] of counts(answers.map(({ kind }) => kind)))
+          metrics.count('answers_total', { provider: provider.name, answer }, n)
+      },
     },
-  })
+  )
+  return doubted.map(doubt => (doubt ? lostWorker : answers.shift()))
 }
+
+/** Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5). */
+const lostWorker: Answer = { kind: 'doubt', reason: 'a worker was lost' }
+const mayRepeat = ({ channel }: ClaimedBatch, type: string, { catalogue }: DeliverDeps): boolean =>
+  channel === 'in_app' || doubtPolicyOf(catalogue.types.get(type)!, channel) === 'resend'
 
 function settled(
   { batch, limits, messages }: Sending,

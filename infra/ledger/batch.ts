@@ -56,6 +56,8 @@ export type ClaimedBatch = {
   tries: number
   /** Which claim this is; the fence that record checks. */
   attempt: number
+  /** An earlier worker claimed it and was lost: it may have sent any of it. */
+  lapsed: boolean
   claimedAt: EpochMs
   intents: CarriedIntent[]
   slots: Slot[]

@@ -28,14 +28,14 @@ export async function claimBatch(
   // Waiting for a lock would judge the withdrawals by an old snapshot: a batch that somebody else holds is skipped.
   const rows = await db.query<ClaimRow>(
     `with ready as (
-       select day, id from batches
+       select day, id, lease_until is not null as lapsed from batches
        where day = $1 and id = $2 and closed_at is null and not doubt and due_at <= now()
          and (lease_until is null or lease_until < now())
        for update skip locked)
      update batches b set attempt = b.attempt + 1, claimed_at = to_timestamp($3 / 1000.0),
        lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot()
      from ready where b.day = ready.day and b.id = ready.id
-     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.attempt, b.payload,
+     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.attempt, ready.lapsed, b.payload,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
        array_to_string(b.picks, ',') as picks`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
@@ -52,6 +52,7 @@ type ClaimRow = {
   sensitive: boolean
   tries: number
   attempt: number
+  lapsed: boolean
   payload: string
   recipients: string
   endpoints: string
@@ -70,6 +71,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
     sensitive: row.sensitive,
     tries: row.tries,
     attempt: row.attempt,
+    lapsed: row.lapsed,
     claimedAt: now,
     intents: splitJson<CarriedIntent>(row.payload),
     slots: row.recipients.split('\u001f').map((recipient, at) => ({
