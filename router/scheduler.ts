@@ -1,5 +1,6 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
-import type { Lane } from '#contracts/channel.ts'
+import { type Lane, lanes as allLanes } from '#contracts/channel.ts'
+import { parseIntent } from '#contracts/intent.ts'
 import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
 import { readmitParked } from '#ledger/admit.ts'
 import { resendDoubts } from '#ledger/doubts.ts'
@@ -10,7 +11,7 @@ import type { Clock } from '#runtime/clock.ts'
 import { every } from '#runtime/every.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Database } from '#runtime/postgres.ts'
-import type { PubSubPort } from '#runtime/pubsub.ts'
+import type { Publisher, PubSubPort } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { knows } from './admit.ts'
 import { expandPage } from './expand.ts'
@@ -49,6 +50,13 @@ const readmitMax = 100
 export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposable> {
   const { db, clock, log, lanes } = deps
   const events = deps.pubsub.publisher(eventsTopicOf(deps.prefix), { batchMessages: 50, batchMs: 5 })
+  // Of all lanes: a message is parked wherever it came in.
+  const intents = new Map(
+    allLanes.map(lane => {
+      const batching = { batchMessages: readmitMax, batchMs: 1 }
+      return [lane, deps.pubsub.publisher(topicOf(deps.prefix, lane), batching)]
+    }),
+  )
   const report = (task: string) => (error: unknown) =>
     log.warn({ task, error }, 'a scheduled task failed and will run again')
   const enqueueReady = async (ready: Awaited<ReturnType<typeof releaseDue>>) => {
@@ -81,12 +89,12 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
       async () => (await relayOutbox(db, payload => events.publish(Buffer.from(payload)))) > 0,
       report('relay'),
     ),
-    every(pauses.parkedMs, () => readmit(deps), report('parked')),
+    every(pauses.parkedMs, () => readmit(deps, intents), report('parked')),
   ]
   return {
     async [Symbol.asyncDispose]() {
       await Promise.all(tasks.map(task => task[Symbol.asyncDispose]()))
-      await events.close()
+      await Promise.all([events, ...intents.values()].map(publisher => publisher.close()))
     },
   }
 }
@@ -94,7 +102,13 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
 /** Puts on their queues what is ready in the ledger and on no queue: never added, lease lapsed, or the store was wiped. */
 async function reconcile(deps: SchedulerDeps): Promise<boolean> {
   const { db, queues, lanes, log } = deps
-  const everything = !(await queues.sentinel())
+  // A store that is away is asked again at the same pace: what is critical waits for no back-off when it returns.
+  const known = await queues.sentinel().catch((error: unknown) => {
+    log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
+    return undefined
+  })
+  if (known === undefined) return false
+  const everything = !known
   if (everything) log.warn({}, 'the queue store is new or was wiped: everything that is ready is enqueued again')
   let more = false
   for (const lane of lanes) {
@@ -107,17 +121,21 @@ async function reconcile(deps: SchedulerDeps): Promise<boolean> {
 }
 
 /** Messages of a type that this catalogue knows by now go back to their topic; idempotency holds as for any repeat. */
-async function readmit(deps: SchedulerDeps): Promise<boolean> {
-  return deps.db.transaction(async tx => {
+async function readmit({ db, catalogue }: SchedulerDeps, intents: ReadonlyMap<Lane, Publisher>): Promise<boolean> {
+  const taken = await db.transaction(async tx => {
     const parked = await readmitParked(tx, {
-      knows: (type, version) => knows(deps.catalogue, type, version),
+      knows: (type, version) => knows(catalogue, type, version),
       limit: readmitMax,
     })
-    for (const { lane, message } of parked) {
-      const publisher = deps.pubsub.publisher(topicOf(deps.prefix, lane), { batchMessages: readmitMax, batchMs: 1 })
-      await publisher.publish(message)
-      await publisher.close()
-    }
-    return parked.length === readmitMax
+    // The transaction stays open while publishing: they are gone from here only once Pub/Sub has stored them.
+    await Promise.all(parked.map(({ lane, message }) => intents.get(lane)!.publish(message, attributesOf(message))))
+    return parked.length
   })
+  return taken === readmitMax
+}
+
+/** How much work it is, as the producer's own message says. */
+function attributesOf(message: Buffer): Record<string, string> {
+  const parsed = parseIntent(message)
+  return parsed.ok ? { recipients: String(parsed.intent.to.length) } : {}
 }

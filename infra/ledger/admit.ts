@@ -50,7 +50,7 @@ export type RefusedMessage = {
 
 const problemsBytesMax = 4000
 
-/** Writes messages that cannot be used, each once however often it is delivered. Returns how many were new by reason. */
+/** Writes messages that cannot be used, each once however often it is delivered. */
 export async function refuseMessages(tx: Queryable, refused: readonly RefusedMessage[], now: EpochMs): Promise<void> {
   for (const one of [...refused].sort((a, b) => (a.messageId < b.messageId ? -1 : 1)))
     await tx.query(
@@ -73,7 +73,7 @@ export async function refuseMessages(tx: Queryable, refused: readonly RefusedMes
     )
 }
 
-/** Parked messages that `knows` says can be routed now: taken once, to be published again. */
+/** Parked messages that `knows` says can be routed now: taken once, to be published again, and kept here no longer. */
 export async function readmitParked(
   tx: Queryable,
   { knows, limit }: { knows: (type: string, catalogue: string) => boolean; limit: number },
@@ -84,12 +84,12 @@ export async function readmitParked(
   const known = kinds.filter(kind => knows(kind.type, kind.catalogue))
   if (known.length === 0) return []
   return tx.query<{ lane: Lane; message: Buffer }>(
-    `update refused set readmitted_at = now()
-     where message_id in (
-       select message_id from refused
+    `with taken as (
+       select message_id, lane, message from refused
        where reason = 'parked' and readmitted_at is null and (type, catalogue) in (select * from unnest($1::text[], $2::text[]))
        order by at limit $3 for update skip locked)
-     returning lane, message`,
+     update refused r set readmitted_at = now(), message = null from taken t where r.message_id = t.message_id
+     returning t.lane, t.message`,
     [known.map(kind => kind.type), known.map(kind => kind.catalogue), limit],
   )
 }

@@ -96,7 +96,7 @@ async function missingOf(tx: Queryable, published: AsyncIterable<Published>): Pr
   const intents = await tx.query<{ intent_id: string }>(
     `select distinct intent_id from published p
      where not exists (select from admitted a where a.id = p.intent_id)
-       and not exists (select from refused r where r.intent_id = p.intent_id)`,
+       and not exists (select from refused r where r.intent_id = p.intent_id and r.readmitted_at is null)`,
   )
   const people = await tx.query<{ intent_id: string; recipient: string }>(
     `select p.intent_id, p.recipient from published p join admitted a on a.id = p.intent_id

@@ -4,7 +4,7 @@ import { ensurePartitions } from '#db/partitions.ts'
 import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
-import { admitIntents } from './admit.ts'
+import { admitIntents, readmitParked, refuseMessages } from './admit.ts'
 import { audit } from './audit.ts'
 import type { CarriedIntent } from './batch.ts'
 import { claimBatch, recordBatch, returnBatch } from './claim.ts'
@@ -217,4 +217,28 @@ test('the same intents in many transactions at once are admitted once, without d
   const fresh = [2n, 1n, 2n].map(bodyHash => ({ id: intent('new').id, bodyHash }))
   const taken = await db.transaction(tx => admitIntents(tx, newSetId(), fresh))
   assert.deepEqual(taken, ['admitted', 'conflict', 'duplicate'])
+})
+
+test('a parked message is given back once, leaves nothing of itself behind, and is missed until it arrives', async () => {
+  await using world = await setup()
+  const { db } = world
+  const { id } = intent('parked')
+  const message = Buffer.from('{"secret":"text"}')
+  const parked = { messageId: '1', lane: 'default', reason: 'parked', intentId: id } as const
+  await db.transaction(tx =>
+    refuseMessages(tx, [{ ...parked, problems: [], type: 'a.b', catalogue: '2', message }], now),
+  )
+  const published = async function* () {
+    yield { intent: id, recipients: [], audiences: [] }
+  }
+  const readmit = (known: boolean) => db.transaction(tx => readmitParked(tx, { knows: () => known, limit: 10 }))
+  assert.deepEqual(await readmit(false), [])
+  assert.deepEqual((await audit(db, published())).problems, [])
+  assert.deepEqual(await readmit(true), [{ lane: 'default', message }])
+  assert.deepEqual(await readmit(true), [])
+  assert.deepEqual(await db.query('select message from refused'), [{ message: null }])
+  assert.deepEqual(
+    (await audit(db, published())).problems.map(problem => problem.intent),
+    [id],
+  )
 })
