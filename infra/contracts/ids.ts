@@ -1,4 +1,4 @@
-import { createHash, hash, randomUUIDv7 } from 'node:crypto'
+import { hash, randomUUIDv7 } from 'node:crypto'
 
 declare const brand: unique symbol
 /** A string that only its own constructor or parser makes; two kinds of ids cannot be swapped. */
@@ -19,11 +19,9 @@ export type EpochMs = number
  * UUID version 8 (RFC 9562) over the first 122 bits of sha256(producer NUL key).
  */
 export function intentId({ producer, key }: { producer: string; key: string }): IntentId {
-  const bytes = createHash('sha256').update(producer).update('\0').update(key).digest().subarray(0, 16)
-  bytes[6] = (bytes[6]! & 0x0f) | 0x80
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = bytes.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as IntentId
+  const hex = hash('sha256', `${producer}\0${key}`)
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 3]
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}` as IntentId
 }
 
 /** One intent to one endpoint: APNs collapse id, FCM tag and device receipts carry it. 22 characters, url-safe. */

@@ -72,7 +72,7 @@ export function parseIntent(bytes: Uint8Array): ParsedIntent {
     return refuse('malformed', [`the message has ${bytes.length} bytes, more than ${intentBytesMax}`])
   let json: unknown
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    json = JSON.parse(decoder.decode(bytes))
   } catch {
     return refuse('malformed', ['the message is not JSON in UTF-8'])
   }
@@ -86,14 +86,12 @@ export function parseIntent(bytes: Uint8Array): ParsedIntent {
   return intentOf(json)
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
 function intentOf(event: Record<string, unknown>): ParsedIntent {
   const problems: string[] = []
   const data = isObject(event.data) ? event.data : {}
   const check = (holds: boolean, problem: string) => holds || problems.push(problem)
-  const optionalName = (field: string) =>
-    check(data[field] === undefined || isName(data[field]), `${field} is not a name`)
-  const optionalMs = (field: string) =>
-    check(data[field] === undefined || isMs(data[field]), `${field} is not a time in milliseconds`)
 
   const producer = producerOf(event.source)
   const occurredAt = typeof event.time === 'string' ? Date.parse(event.time) : Number.NaN
@@ -103,16 +101,17 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
   check(isMs(occurredAt), 'time is not an RFC 3339 time')
   check(isName(data.key), 'key is not a name')
   check(isName(data.catalogue), 'catalogue is not a version')
-  check(lanes.includes(data.lane as Lane), `lane is not one of ${lanes.join(', ')}`)
+  check(lanes.includes(data.lane as Lane), laneProblem)
   check(isObject(data.data), 'data is not an object')
-  check(
-    Array.isArray(data.to) && data.to.length > 0 && data.to.length <= intentToMax,
-    `to is not a list of 1 to ${intentToMax}`,
-  )
+  check(Array.isArray(data.to) && data.to.length > 0 && data.to.length <= intentToMax, toProblem)
+  // From here on a problem is put into words only where there is one: this is asked of every recipient.
   if (Array.isArray(data.to))
-    data.to.forEach((to, at) => check(isTo(to), `to[${at}] is not a recipient, audience or contact`))
-  for (const field of ['tenant', 'thread', 'actor', 'traceparent']) optionalName(field)
-  for (const field of ['expiresAt', 'sendAt']) optionalMs(field)
+    for (const [at, to] of data.to.entries())
+      if (!isTo(to)) problems.push(`to[${at}] is not a recipient, audience or contact`)
+  for (const field of optionalNames)
+    if (data[field] !== undefined && !isName(data[field])) problems.push(`${field} is not a name`)
+  for (const field of optionalTimes)
+    if (data[field] !== undefined && !isMs(data[field])) problems.push(`${field} is not a time in milliseconds`)
   if (problems.length === 0 && intentId({ producer: producer!, key: data.key as string }) !== event.id)
     problems.push('id is not the hash of producer and key')
   const id = isUuid(event.id) ? (event.id as IntentId) : undefined
@@ -129,6 +128,11 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
     throw error
   }
 }
+
+const laneProblem = `lane is not one of ${lanes.join(', ')}`
+const toProblem = `to is not a list of 1 to ${intentToMax}`
+const optionalNames = ['tenant', 'thread', 'actor', 'traceparent']
+const optionalTimes = ['expiresAt', 'sendAt']
 
 const refuse = (reason: Refusal, problems: string[]): ParsedIntent => ({ ok: false, reason, problems })
 const isObject = (value: unknown): value is Record<string, unknown> =>
