@@ -37,7 +37,7 @@ create table batches (
   tries smallint not null,
   due_at timestamp with time zone not null,
   enqueued_at timestamp with time zone,
-  attempt smallint not null default 0,
+  attempt integer not null default 0,
   lease_until timestamp with time zone,
   claimed_at timestamp with time zone,
   claim_snapshot pg_snapshot,

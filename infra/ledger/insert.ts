@@ -13,7 +13,10 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
   const rows = batches.map(
     batch =>
       `(${rowOf(batch, enqueuedAt)
-        .map(({ type, value }) => `$${values.push(value)}::${type}`)
+        .map(({ type, value, atMost }) => {
+          const place = `$${values.push(value)}::${type}`
+          return atMost ? `least(${place}, ${atMost})` : place
+        })
         .join(',')})`,
   )
   await tx.query(
@@ -24,7 +27,7 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
   )
 }
 
-function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: unknown }[] {
+function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: unknown; atMost?: 'now()' }[] {
   const [day, id] = batchKey(batch.id)
   const { slots, intents, outcomes, from } = batch
   return [
@@ -36,7 +39,8 @@ function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: un
     { type: 'text', value: batch.provider },
     { type: 'boolean', value: batch.sensitive },
     { type: 'smallint', value: batch.tries ?? 0 },
-    { type: 'timestamptz', value: new Date(batch.dueAt) },
+    // What is ready now is so by the clock of the database, which claims go by: ours may be ahead.
+    { type: 'timestamptz', value: new Date(batch.dueAt), ...(enqueuedAt !== undefined && { atMost: 'now()' }) },
     { type: 'timestamptz', value: enqueuedAt !== undefined && !outcomes ? new Date(enqueuedAt) : null },
     { type: 'timestamptz', value: outcomes ? new Date(batch.dueAt) : null },
     { type: 'boolean', value: batch.doubt ?? false },

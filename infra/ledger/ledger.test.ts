@@ -50,7 +50,7 @@ const held = (key: string, recipient: string, until: EpochMs): Decided => ({
   verdict: { kind: 'held', reason: 'quiet_hours', until, why: { rule: 'quiet_hours' } },
 })
 
-async function write(db: Database, decided: Decided[]): Promise<ReadyBatch[]> {
+async function write(db: Database, decided: Decided[], at = now): Promise<ReadyBatch[]> {
   return db.transaction(async tx => {
     const set = newSetId()
     const ids = new Set(decided.map(one => one.intent.id))
@@ -63,7 +63,7 @@ async function write(db: Database, decided: Decided[]): Promise<ReadyBatch[]> {
       id: set,
       lane: 'default',
       origin: 'messages',
-      now,
+      now: at,
       intake: { admitted: ids.size },
       decided,
       released: 0,
@@ -117,6 +117,21 @@ test('a worker whose lease lapsed cannot write over the one that took over', asy
   const results = [{ kind: 'closed', outcome: 'sent' }] as const
   assert.equal(await recordBatch(db, { batch: first, results, now }), 'fenced')
   assert.equal(await recordBatch(db, { batch: second, results, now }), 'recorded')
+})
+
+test('a batch is ready at once, however far ahead the clock of its router is', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [ready] = await write(db, [delivering('a', 'u1')], Date.now() + 60_000)
+  assert.ok(await claimBatch(db, { id: ready!.id, now, leaseMs }))
+})
+
+test('a batch may be offered again for months', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [ready] = await write(db, [delivering('a', 'u1')])
+  await db.query('update batches set attempt = 32767')
+  assert.equal((await claimBatch(db, { id: ready!.id, now, leaseMs }))?.attempt, 32_768)
 })
 
 test('what is to be tried again moves into a batch of its own, and the audit follows it', async () => {
