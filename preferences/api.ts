@@ -2,13 +2,13 @@ import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
 import type { Clock } from '#runtime/clock.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { masked } from './address.ts'
-import { gone, invalid, nameOf } from './api-problems.ts'
+import { fieldsOf, gone, invalid, nameOf } from './api-problems.ts'
 import { audienceRoutes } from './audience-api.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
 import { effectiveOf } from './effective.ts'
 import { type Endpoint, type Person, readPeople } from './preferences.ts'
-import { isObject, parseProfile, type Profile } from './profile.ts'
+import { parseProfile, type Profile } from './profile.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
 
 export type PreferencesApiOptions = {
@@ -59,9 +59,9 @@ function recipientRoutes(app: FastifyInstance, { db, clock, addressKey }: Prefer
   })
   app.put<ById>('/v1/recipients/:id/endpoints', async request => {
     const { id } = request.params
-    const body = isObject(request.body) ? request.body : {}
-    if (!Array.isArray(body.endpoints)) throw invalid([{ pointer: '#/endpoints', detail: 'must be a list' }])
-    await upsert(profileOf(id, { endpoints: body.endpoints }))
+    const { endpoints } = fieldsOf(request.body, ['endpoints'])
+    if (endpoints === undefined) throw invalid([{ pointer: '#/endpoints', detail: 'is missing' }])
+    await upsert(profileOf(id, { endpoints }))
     return { endpoints: (await knownPerson(db, id)).endpoints.map(shown) }
   })
 }

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isName } from '#contracts/ids.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { invalid, nameOf } from './api-problems.ts'
+import { fieldsOf, invalid, nameOf } from './api-problems.ts'
 import { byCodePoint } from './audience-page.ts'
 import { addMembers, type AudienceMember, removeMembers, replaceMembers } from './audience-store.ts'
 import { isObject, type Problem } from './profile.ts'
 
+type Body = Record<string, unknown>
+type Range = { after: string | null; until: string | null }
 type ByAudience = { Params: { audience: string } }
 
 /** Members in one request. A longer list is replaced range by range. */
@@ -21,16 +23,17 @@ export function audienceRoutes(app: FastifyInstance, { db }: { db: Database }): 
   const options = { bodyLimit: bodyBytesMax }
 
   app.post<ByAudience>(path, options, async (request, reply) => {
-    await addMembers(db, nameOf(request.params.audience), membersOf(request.body))
+    await addMembers(db, nameOf(request.params.audience), membersOf(fieldsOf(request.body, ['members'])))
     return reply.code(204).send()
   })
   app.put<ByAudience>(path, options, async (request, reply) => {
-    const members = membersOf(request.body)
-    await replaceMembers(db, nameOf(request.params.audience), { ...rangeOf(request.body, members), members })
+    const body = fieldsOf(request.body, ['after', 'until', 'members'])
+    const members = membersOf(body)
+    await replaceMembers(db, nameOf(request.params.audience), { ...rangeOf(body, members), members })
     return reply.code(204).send()
   })
   const remove = async (request: FastifyRequest<ByAudience>, reply: FastifyReply) => {
-    await removeMembers(db, nameOf(request.params.audience), idsOf(request.body))
+    await removeMembers(db, nameOf(request.params.audience), idsOf(fieldsOf(request.body, ['ids'])))
     return reply.code(204).send()
   }
   app.delete<ByAudience>(path, options, remove)
@@ -39,7 +42,7 @@ export function audienceRoutes(app: FastifyInstance, { db }: { db: Database }): 
 }
 
 /** `{"members": ["u1", {"id": "u2", "reason": "author"}]}` */
-function membersOf(body: unknown): AudienceMember[] {
+function membersOf(body: Body): AudienceMember[] {
   return listOf(body, 'members', member => {
     if (isName(member)) return { id: member }
     if (!isObject(member) || !isName(member.id)) return undefined
@@ -50,10 +53,10 @@ function membersOf(body: unknown): AudienceMember[] {
 }
 
 /** `{"ids": ["u1", "u2"]}` */
-const idsOf = (body: unknown): string[] => listOf(body, 'ids', id => (isName(id) ? id : undefined))
+const idsOf = (body: Body): string[] => listOf(body, 'ids', id => (isName(id) ? id : undefined))
 
-function listOf<T>(body: unknown, field: 'members' | 'ids', parse: (item: unknown) => T | undefined): T[] {
-  const list = isObject(body) ? body[field] : undefined
+function listOf<T>(body: Body, field: 'members' | 'ids', parse: (item: unknown) => T | undefined): T[] {
+  const list = body[field]
   if (!Array.isArray(list) || list.length > membersMax)
     throw invalid([{ pointer: `#/${field}`, detail: `must be a list of at most ${membersMax}` }])
   const problems: Problem[] = []
@@ -70,8 +73,7 @@ function listOf<T>(body: unknown, field: 'members' | 'ids', parse: (item: unknow
 const wrong = { members: 'a member is a name or {"id": name, "reason"?: name}', ids: 'an id is a name' }
 
 /** The part of the audience that is replaced: behind `after`, up to and with `until`. Absent or null: all of it. */
-function rangeOf(body: unknown, members: readonly AudienceMember[]): { after: string | null; until: string | null } {
-  const { after = null, until = null } = isObject(body) ? body : {}
+function rangeOf({ after = null, until = null }: Body, members: readonly AudienceMember[]): Range {
   if (!isBound(after) || !isBound(until)) throw invalid([{ pointer: '#', detail: 'after and until are names or null' }])
   const outside = members.findIndex(
     ({ id }) => (after !== null && byCodePoint(id, after) <= 0) || (until !== null && byCodePoint(id, until) > 0),

@@ -38,7 +38,7 @@ async function upsertChunk(store: RecipientStore, profiles: readonly Profile[]):
   )
   const all = [...given].flatMap(([recipient, list]) => (list ?? []).map(one => ({ recipient, ...one })))
   const known = await untilSettled(() => db.transaction(tx => upsertOnce(tx, { profiles, given, now })))
-  // Suppressed while this was not visible yet: now one of the two sees the other.
+  // Who suppressed an address before this was visible did not see it; but then it is visible here.
   const late = (await suppressedOf(db, all)).difference(known)
   const marks = all
     .filter(one => late.has(one.hash))

@@ -14,10 +14,15 @@ const triesMax = 8
  * have the address, and it stays so when they register it; each is a withdrawal with its line in the consent log.
  */
 export async function markEndpoint(db: Queryable, marks: readonly Mark[]): Promise<void> {
-  let open = [...marks, ...(await sharedMarks(db, marks))]
+  await markAll(db, marks)
+  // Read after the suppression is visible: who registers the address from now on sees it.
+  await markAll(db, await sharedMarks(db, marks))
+}
+
+async function markAll(db: Queryable, marks: readonly Mark[]): Promise<void> {
+  let open = marks
   for (let tries = 0; open.length > 0; tries++) {
-    if (tries === triesMax)
-      throw new Error(`endpoints of ${open.length} people could not be marked: they keep changing`)
+    if (tries === triesMax) throw new Error(`${open.length} endpoints could not be marked: they keep changing`)
     open = await markOnce(db, open)
   }
 }

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { manualClock } from '#runtime/clock.ts'
+import { createHttp, listen, problem } from '#runtime/http.ts'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { preferencesApi } from './api.ts'
+import { audiencePage } from './preferences.ts'
+import { createStores } from './store.fixture.ts'
+
+const noon = Date.parse('2026-11-21T12:00:00Z')
+
+/** The API on a port of its own, and what it has logged. */
+async function createApi() {
+  await using opened = new AsyncDisposableStack()
+  const stores = opened.use(await createStores())
+  const lines: string[] = []
+  const log = createLog({ role: 'test', write: line => void lines.push(line) })
+  const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1024 * 1024 })
+  const { db, addressKey } = stores
+  preferencesApi(app, {
+    ...{ db, addressKey, clock: manualClock(noon), categories: ['social', 'billing'] },
+    authorize: async request => {
+      if (request.headers.authorization !== 'Bearer secret') throw problem(401, { detail: 'who are you?' })
+    },
+  })
+  const url = await listen(app, { port: 0, host: '127.0.0.1' })
+  opened.defer(() => app.close())
+  const running = opened.move()
+  return {
+    ...stores,
+    lines,
+    call: async (route: string, body?: unknown, headers: Record<string, string> = {}) => {
+      const [method, path] = route.split(' ') as [string, string]
+      const response = await fetch(new URL(path, url), {
+        method,
+        headers: {
+          authorization: 'Bearer secret',
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(30_000),
+      })
+      const text = await response.text()
+      return { status: response.status, text, body: (text === '' ? undefined : JSON.parse(text)) as Answer }
+    },
+    /** Everything that is stored. */
+    dump: async () => {
+      const tables = ['recipients', 'addresses', 'suppressions', 'consent_log', 'audience_members']
+      return JSON.stringify(
+        await Promise.all(tables.map(table => db.query(`select xmin, * from ${table} order by 2, 3`))),
+      )
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+type Answer = {
+  status?: number
+  errors?: { pointer: string; detail: string }[]
+  categories?: object
+  threads?: object
+  effective?: {
+    category: string
+    channels: { channel: string; on: boolean; reachable: boolean; rule: string; sentence: string }[]
+  }[]
+  endpoints?: { id: string; channel: string; address?: string; state: string }[]
+}
+
+test('a recipient is put, shown with masked addresses, and deleted', async () => {
+  await using api = await createApi()
+  const endpoints = [
+    { id: 'phone', channel: 'push', provider: 'fcm', address: 'very-secret-token' },
+    { channel: 'email', address: 'ann@mail.example' },
+  ]
+  const path = `/v1/recipients/${encodeURIComponent('ann/1 ?ö')}`
+  assert.equal((await api.call(`GET ${path}`)).status, 200, 'nobody is a person with nothing set')
+  assert.equal((await api.call(`PUT ${path}`, { locale: 'de', endpoints })).status, 204)
+  const shown = await api.call(`GET ${path}`)
+  assert.deepEqual(
+    shown.body.endpoints?.map(({ channel, address, state }) => [channel, address, state]),
+    [
+      ['push', '…oken', 'active'],
+      ['email', 'a…@mail.example', 'active'],
+      ['in_app', undefined, 'active'],
+    ],
+  )
+  const replaced = await api.call(`PUT ${path}/endpoints`, {
+    endpoints: [{ channel: 'sms', address: '+4915112345678' }],
+  })
+  assert.deepEqual(
+    replaced.body.endpoints?.map(({ channel, address }) => [channel, address]),
+    [
+      ['sms', '…5678'],
+      ['in_app', undefined],
+    ],
+  )
+  assert.equal((await api.call(`DELETE ${path}`)).status, 204)
+  assert.equal((await api.call(`DELETE ${path}`)).status, 204)
+  assert.equal((await api.call(`GET ${path}`)).status, 410)
+  for (const secret of ['very-secret', 'ann@', '4915112345678'])
+    assert.ok(!(api.lines.join() + shown.text + replaced.text).includes(secret))
+})
+
+test('choices are changed by merge patch and shown with what follows from them', async () => {
+  await using api = await createApi()
+  const path = '/v1/recipients/ann/preferences'
+  await api.call('PUT /v1/recipients/ann', { endpoints: [{ channel: 'push', provider: 'fcm', address: 'token' }] })
+  const effect = (answer: Answer) =>
+    answer.effective?.map(({ category, channels }) => [
+      category,
+      ...channels.map(one => `${one.channel} ${one.on ? 'on' : 'off'} ${one.rule}`),
+    ])
+  assert.deepEqual(effect((await api.call(`GET ${path}`)).body), [
+    ['social', 'push on default', 'sms on no_endpoint', 'email on no_endpoint', 'in_app on default'],
+    ['billing', 'push on default', 'sms on no_endpoint', 'email on no_endpoint', 'in_app on default'],
+  ])
+  const patch = {
+    categories: { '*': { push: false }, billing: { push: true } },
+    threads: { t1: '2026-11-22T00:00:00Z', t2: true },
+  }
+  const patched = await api.call(`PATCH ${path}`, patch, { 'content-type': 'application/merge-patch+json' })
+  const { categories, threads } = patched.body
+  assert.deepEqual({ categories, threads }, { ...patch, threads: { ...patch.threads, t1: '2026-11-22T00:00:00.000Z' } })
+  assert.deepEqual(
+    effect(patched.body)?.map(row => row[1]),
+    ['push off opted_out', 'push on opted_in'],
+  )
+  assert.equal(
+    patched.body.effective?.[0]?.channels[0]?.sentence,
+    'Not sent: the person switched everything by push off.',
+  )
+  await api.call(`PATCH ${path}`, { categories: null, threads: { t1: null } })
+  assert.deepEqual((await api.call(`GET ${path}`)).body.categories, {})
+  assert.deepEqual((await api.consent('ann')).slice(1), [
+    ...['choice * push no', 'choice billing push yes', 'mute t1 no', 'mute t2 no'],
+    ...['choice * push yes', 'choice billing push yes', 'mute t1 yes'],
+  ])
+  await api.call('DELETE /v1/recipients/ann')
+  assert.equal((await api.call(`PATCH ${path}`, patch)).status, 410)
+})
+
+test('audiences are added to, replaced by range and as a whole, and removed from', async () => {
+  await using api = await createApi()
+  const path = '/v1/audiences/thread%3A42/members'
+  const members = async () =>
+    (await audiencePage(api.db, { audiences: ['thread:42'], after: '', limit: 200_000 })).map(one => one.recipient)
+  const done = async (method: string, body: unknown, to = path) =>
+    assert.equal((await api.call(`${method} ${to}`, body)).status, 204)
+  await done('POST', { members: ['u1', { id: 'u2', reason: 'author' }, { id: 'u3' }] })
+  await done('DELETE', { ids: ['u1'] })
+  assert.deepEqual(await members(), ['u2', 'u3'])
+  await done('PUT', { after: 'u2', until: 'u9', members: ['u5'] })
+  await done('POST', { ids: ['u2'] }, `${path}/remove`)
+  assert.deepEqual(await members(), ['u5'])
+  const many = Array.from({ length: 100_000 }, (_, n) => `user-${String(n).padStart(6, '0')}`)
+  await done('PUT', { members: many })
+  assert.deepEqual(await members(), many)
+  assert.equal((await api.call(`PUT ${path}`, { members: [...many, 'one more'] })).status, 422)
+  const outside = await api.call(`PUT ${path}`, { after: 'u2', until: 'u9', members: ['u3', 'u2', 'v'] })
+  assert.deepEqual(
+    outside.body.errors?.map(error => error.pointer),
+    ['#/members/1'],
+  )
+  const wrong = await api.call(`POST ${path}`, { members: ['', { id: 'u1', reason: 7 }, null, 'fine'] })
+  assert.deepEqual(
+    wrong.body.errors?.map(error => error.pointer),
+    ['#/members/0', '#/members/1', '#/members/2'],
+  )
+})
+
+test('every problem is told at once, and nothing is changed', async () => {
+  await using api = await createApi()
+  const before = await api.dump()
+  const long = 'x'.repeat(201)
+  const cases: [method: string, path: string, body: unknown, status: number, pointers?: string[]][] = [
+    [
+      'PUT',
+      '/v1/recipients/u1',
+      { zone: 'Mars', endpoints: [{ channel: 'sms', address: '12' }] },
+      422,
+      ['#/zone', '#/endpoints/0/address'],
+    ],
+    ['PUT', '/v1/recipients/u1', [], 422, ['#']],
+    ['PUT', '/v1/recipients/u1/endpoints', { endpoints: 'x' }, 422, ['#/endpoints']],
+    ['PUT', '/v1/recipients/u1/endpoints', { endpoints: [], locale: 'de' }, 422, ['#/locale']],
+    [
+      'PATCH',
+      '/v1/recipients/u1/preferences',
+      { categories: { sozial: {} }, threads: 7 },
+      422,
+      ['#/categories/sozial', '#/threads'],
+    ],
+    ['PUT', '/v1/audiences/a/members', { after: 7, members: [] }, 422, ['#']],
+    ['PUT', '/v1/audiences/a/members', { afterwards: 'u1', members: [] }, 422, ['#/afterwards']],
+    ['PUT', `/v1/recipients/${long}`, {}, 404],
+    ['GET', `/v1/recipients/${encodeURIComponent('a"b')}/preferences`, undefined, 404],
+    ['DELETE', '/v1/audiences/a/members', { ids: ['a\u0000'] }, 422, ['#/ids/0']],
+  ]
+  for (const [method, path, body, status, pointers] of cases) {
+    const answer = await api.call(`${method} ${path}`, body)
+    assert.equal(answer.status, status, `${method} ${path} ${answer.text}`)
+    assert.deepEqual(
+      answer.body.errors?.map(error => error.pointer),
+      pointers,
+    )
+  }
+  assert.equal(await api.dump(), before)
+})
+
+test('who has no token gets nothing, and a question changes nothing', async () => {
+  await using api = await createApi()
+  await api.call('PUT /v1/recipients/u1', { endpoints: [{ channel: 'email', address: 'ann@mail.example' }] })
+  const before = await api.dump()
+  const routes = [
+    ...[
+      'GET /v1/recipients/u1',
+      'PUT /v1/recipients/u1',
+      'DELETE /v1/recipients/u1',
+      'PUT /v1/recipients/u1/endpoints',
+    ],
+    ...['GET /v1/recipients/u1/preferences', 'PATCH /v1/recipients/u1/preferences', 'POST /v1/audiences/a/members'],
+    ...['PUT /v1/audiences/a/members', 'DELETE /v1/audiences/a/members', 'POST /v1/audiences/a/members/remove'],
+  ].map(route => route.split(' ') as [string, string])
+  for (const [method, path] of routes) {
+    const answer = await api.call(`${method} ${path}`, method === 'GET' ? undefined : {}, {
+      authorization: 'Bearer wrong',
+    })
+    assert.equal(answer.status, 401, `${method} ${path}`)
+  }
+  for (const id of ['u1', 'nobody'])
+    for (const path of [`/v1/recipients/${id}`, `/v1/recipients/${id}/preferences`])
+      for (const method of ['GET', 'HEAD']) await api.call(`${method} ${path}`)
+  assert.equal(await api.dump(), before)
+})

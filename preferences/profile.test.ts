@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { addressHash, masked } from './address.ts'
+import { parseProfile } from './profile.ts'
+
+const apns = 'ab12'.repeat(16)
+const problemsOf = (id: string, body: unknown): string[] => {
+  const parsed = parseProfile(id, body)
+  return parsed.ok ? [] : parsed.problems.map(problem => `${problem.pointer} ${problem.detail}`)
+}
+
+test('a profile that says everything', () => {
+  const body = {
+    ...{ tenant: 'acme', locale: 'de-AT', zone: 'Europe/Berlin', quiet: { start: '22:00', end: '08:00' } },
+    endpoints: [
+      { channel: 'push', provider: 'apns', address: apns, app: 'org.example' },
+      { channel: 'push', provider: 'fcm', address: 'cRk:APA91b-x_y.z', id: 'phone' },
+      { channel: 'sms', address: '+4915112345678' },
+      { channel: 'email', address: 'ann@mail.example' },
+    ],
+  }
+  const parsed = parseProfile('u1', body)
+  assert.ok(parsed.ok)
+  assert.deepEqual(
+    parsed.value.endpoints?.map(one => one.provider),
+    ['apns', 'fcm', 'twilio', 'sendgrid'],
+    'where a channel has one provider it need not be named',
+  )
+  assert.deepEqual(parseProfile('u1', { quiet: null }), { ok: true, value: { id: 'u1', quiet: null } })
+})
+
+test('all problems of a profile are told at once, and none repeats an address', () => {
+  const endpoints = [
+    ['x'],
+    { channel: 'push', address: apns },
+    { channel: 'push', provider: 'apns', address: apns.toUpperCase() },
+    { channel: 'push', provider: 'apns', address: 'ab12' },
+    { channel: 'push', provider: 'sendgrid', address: 'secret@mail.example' },
+    { channel: 'sms', address: '015112345678' },
+    { channel: 'email', address: 'not a mailbox', id: 'inbox', app: '' },
+    { channel: 'in_app', provider: 'inbox', address: '' },
+    { channel: 'email', address: 'ann@mail.example', id: 'mail', colour: 'red' },
+    { channel: 'email', address: 'Ann@mail.example', id: 'mail' },
+  ]
+  const body = {
+    tenant: '',
+    locale: 'no such',
+    zone: 'Europe/Bonn',
+    quiet: { start: '8:00', end: '09:00' },
+    endpoints,
+    age: 7,
+  }
+  const problems = problemsOf('u1', body)
+  assert.deepEqual(
+    problems.map(problem => problem.split(' ')[0]),
+    [
+      ...['#/age', '#/tenant', '#/locale', '#/zone', '#/quiet'],
+      ...['#/endpoints/0', '#/endpoints/1/provider', '#/endpoints/2/address', '#/endpoints/3/address'],
+      ...['#/endpoints/4/provider', '#/endpoints/5/address', '#/endpoints/6/id', '#/endpoints/6/app'],
+      ...['#/endpoints/6/address', '#/endpoints/7/channel', '#/endpoints/8/colour', '#/endpoints/9/id'],
+      '#/endpoints/9/address',
+    ],
+  )
+  for (const secret of [apns, 'mail.example', '0151']) assert.ok(!problems.join().includes(secret))
+})
+
+test('what is refused as a whole', () => {
+  const tooMany = Array.from({ length: 51 }, (_, n) => ({ channel: 'email', address: `a${n}@mail.example` }))
+  assert.deepEqual(problemsOf('u1', { endpoints: tooMany }), ['#/endpoints endpoints must be a list of at most 50'])
+  for (const [id, body] of [
+    ['u1', []],
+    ['u1', null],
+    ['u1', 'x'],
+    ['a"b', {}],
+    ['contact:x', {}],
+  ] as const)
+    assert.equal(problemsOf(id, body).length, 1, `${id} ${JSON.stringify(body)}`)
+})
+
+for (const zone of ['+02:00', 'Z', '', 'Europe/berlin2', 'UTC+1', 7])
+  test(`${JSON.stringify(zone)} is no time zone`, () => assert.equal(problemsOf('u1', { zone }).length, 1))
+
+test('an address is known by a keyed hash, in one spelling', () => {
+  const hash = (address: string, key = 'k') => addressHash(key, { channel: 'email', address })
+  assert.equal(hash('Ann@Mail.example'), hash('ann@mail.example'))
+  assert.notEqual(hash('ann@mail.example'), hash('ann@mail.example', 'another key'))
+  assert.notEqual(
+    addressHash('k', { channel: 'push', address: 'A' }),
+    addressHash('k', { channel: 'push', address: 'a' }),
+  )
+  assert.equal(masked({ channel: 'email', address: 'ann@mail.example' }), 'a…@mail.example')
+  assert.equal(masked({ channel: 'sms', address: '+4915112345678' }), '…5678')
+})
