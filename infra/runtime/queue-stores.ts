@@ -42,9 +42,10 @@ const workerOptions = {
   autorun: false,
   drainDelay: blockingWaitS,
   runRetryDelay: reconnectMaxMs,
-  // Longer than any lease. A job that stalls all the same is run again, and its claim is refused by the ledger.
-  lockDuration: 120_000,
-  stalledInterval: 60_000,
+  // A job that a worker took with it before it claimed the batch is seen by nobody but BullMQ: it comes again after the
+  // lock and an interval. One that is wrongly taken for lost is run again, and its claim is refused by the ledger.
+  lockDuration: 20_000,
+  stalledInterval: 10_000,
   maxStalledCount: 100,
 }
 
