@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { cert, deleteApp, initializeApp, type ServiceAccount } from 'firebase-admin/app'
+import { cert, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Message, type SendResponse } from 'firebase-admin/messaging'
 import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
@@ -22,7 +21,7 @@ const ttlMaxMs = 28 * 24 * 3_600_000
  * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
 export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
-  const app = initializeApp({ credential: cert(accountIn(serviceAccountFile)) }, newBatchId())
+  const app = initializeApp({ credential: cert(serviceAccountFile) }, newBatchId())
   const messaging = getMessaging(app)
   return {
     name: 'fcm',
@@ -43,16 +42,6 @@ export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string
       }
     },
     [Symbol.asyncDispose]: () => deleteApp(app),
-  }
-}
-
-/** Given the path, the library warns that its own use of it is deprecated. */
-function accountIn(file: string): ServiceAccount {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ServiceAccount
-  } catch {
-    // The parser's message would quote the key.
-    throw new Error(`the service account in ${file} is no JSON document`)
   }
 }
 
