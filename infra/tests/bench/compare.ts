@@ -1,12 +1,14 @@
 import { startChild } from './child.ts'
 import { startMachine } from './machine.ts'
 import { type Children, measure, type Measured } from './measure.ts'
+import type { Shares } from './profile.ts'
 import { seed } from './seed.ts'
 import type { Part } from './setup.ts'
 import { openVariants, type Variant, type VariantName } from './variants.ts'
 
-/** Rounds of every variant, and where its processes spent their time in a further round (µs per notification, by work). */
-export type Compared = Record<VariantName, { label: string; rounds: Measured[]; profile: Record<string, number> }>
+/** What each process of a variant spends its time on, by a round of its own. */
+export type Profiles = { [P in Part]?: Shares }
+export type Compared = Record<VariantName, { label: string; rounds: Measured[]; profiles: Profiles }>
 
 /** A baseline that has not compiled its hot code yet would make us look good. */
 const baselineWarmUp = 30_000
@@ -39,33 +41,30 @@ export async function compare(
   const countOf = ({ name }: Variant) => (name === 'baseline' ? Math.ceil(size * baselineShare) : size)
   for (const variant of variants) {
     await run(variant, variant.name === 'baseline' ? baselineWarmUp : size, 'warm-up')
-    compared[variant.name] = { label: variant.label, rounds: [], profile: {} }
+    compared[variant.name] = { label: variant.label, rounds: [], profiles: {} }
   }
   for (let round = 1; round <= rounds; round++)
     for (const variant of variants)
       compared[variant.name].rounds.push(await run(variant, countOf(variant), `round ${round} of ${rounds}`))
-  for (const variant of variants) {
-    const count = countOf(variant)
-    compared[variant.name].profile = await profiled(children, variant.parts, async () => {
-      await run(variant, count, 'profile')
-      return count
-    })
-  }
+  for (const variant of variants)
+    compared[variant.name].profiles = await profiled(children, variant.parts, () =>
+      run(variant, countOf(variant), 'profile'),
+    )
   return compared
 }
 
 /** Samples the stacks of these parts meanwhile. */
-export async function profiled(children: Children, parts: readonly Part[], work: () => Promise<number>) {
-  const watched = parts.map(part => children.get(part)!)
-  for (const child of watched) child.order({ kind: 'profile' })
-  const count = await work()
-  const profile: Record<string, number> = {}
-  for (const child of watched) {
+async function profiled(children: Children, parts: readonly Part[], work: () => Promise<unknown>): Promise<Profiles> {
+  const watched = parts.map(part => [part, children.get(part)!] as const)
+  for (const [, child] of watched) child.order({ kind: 'profile' })
+  await work()
+  const profiles: Profiles = {}
+  for (const [part, child] of watched) {
     const answer = child.next()
     child.order({ kind: 'profiled' })
     const reply = await answer
-    if (reply.kind !== 'profile') throw new Error(`a part said ${reply.kind} when asked for its profile`)
-    for (const [work, us] of Object.entries(reply.selfUs)) profile[work] = (profile[work] ?? 0) + us / count
+    if (reply.kind !== 'profile') throw new Error(`${part} said ${reply.kind} when asked for its profile`)
+    profiles[part] = reply.shares
   }
-  return profile
+  return profiles
 }

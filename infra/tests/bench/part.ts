@@ -19,7 +19,7 @@ import { baselineNames, type Order, type Part, prefix, type Reply, type Setup } 
 
 const part = process.argv[2] as Part
 /** Batches of a channel that the worker has under way: enough for providers that answer at once. */
-const concurrency = Number(process.env.BENCH_CONC ?? 2)
+const concurrency = 2
 const reply = (message: Reply) => void process.send!(message)
 
 process.on('message', order => {
@@ -37,7 +37,7 @@ async function obey(order: Order): Promise<void> {
     case 'profile':
       return beginProfile()
     case 'profiled':
-      return reply({ kind: 'profile', selfUs: await endProfile(part) })
+      return reply({ kind: 'profile', shares: await endProfile(part) })
     default:
       return order satisfies never
   }

@@ -14,6 +14,7 @@ export const works = [
   'other',
 ] as const
 export type Work = (typeof works)[number]
+export type Shares = { [W in Work]?: number }
 
 let session: Session | undefined
 
@@ -25,17 +26,20 @@ export async function beginProfile(): Promise<void> {
   await session.post('Profiler.start')
 }
 
-/** Microseconds by work: each sample counts for the innermost frame whose file says whose work it is. */
-export async function endProfile(part: Part): Promise<Record<string, number>> {
+/** Shares of the busy time by work: each sample counts for the innermost frame whose file says whose work it is. */
+export async function endProfile(part: Part): Promise<Shares> {
   const { profile } = await session!.post('Profiler.stop')
   session!.disconnect()
-  return selfTimes(profile, part)
+  return sharesOf(profile, part)
 }
 
+const driver = /node_modules\/(pg|pg-.*|postgres-.*)\//
 /** First match wins, from the innermost frame outwards. Where a role is named the file means another work there. */
 const owners: readonly { path: RegExp; work: Work; role?: Part }[] = [
   { path: /infra\/ledger\/outbox\.ts|^.*\/analytics\/|pg-copy-streams|infra\/contracts\/event/, work: 'events' },
-  { path: /node_modules\/(pg|pg-.*|postgres-.*)\//, work: 'events', role: 'sink' },
+  { path: driver, work: 'events', role: 'sink' },
+  { path: driver, work: 'decide', role: 'baseline-router' },
+  { path: driver, work: 'events', role: 'baseline-worker' },
   { path: /node_modules\/(bullmq|ioredis|msgpackr|@ioredis|redis-parser)\/|infra\/runtime\/queue/, work: 'queue' },
   { path: /node_modules\/(@google-cloud|google-gax|@grpc|protobufjs|@protobufjs|long)\//, work: 'Pub/Sub' },
   { path: /infra\/runtime\/pubsub|router\/collect/, work: 'Pub/Sub' },
@@ -54,14 +58,15 @@ const owners: readonly { path: RegExp; work: Work; role?: Part }[] = [
   { path: /^node:internal\/http2/, work: 'Pub/Sub' },
 ]
 
-function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, part: Part): Record<string, number> {
+/** A process that waits for its turn is sampled, too: only shares can be told from samples, not microseconds. */
+function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, part: Part): Shares {
   const parents = new Map(nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)))
   const byId = new Map(nodes.map(node => [node.id, node]))
-  const workOf = new Map<number, string>()
-  const find = (id: number): string => {
-    const leaf = byId.get(id)!.callFrame.functionName
-    if (leaf === '(idle)') return 'idle'
-    if (leaf === '(garbage collector)') return 'other'
+  const works = new Map(nodes.map(({ id }) => [id, workOf(id)]))
+  function workOf(id: number): Work | 'none' {
+    const { functionName, url } = byId.get(id)!.callFrame
+    if (functionName === '(idle)' || url === 'node:inspector') return 'none'
+    if (functionName === '(garbage collector)') return 'other'
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       const { url } = byId.get(at)!.callFrame
       const owner = owners.find(one => (one.role ?? part) === part && one.path.test(url))
@@ -69,11 +74,14 @@ function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, p
     }
     return 'other'
   }
-  const times: Record<string, number> = {}
+  const shares: Shares = {}
+  let busy = 0
   samples.forEach((id, at) => {
-    let work = workOf.get(id)
-    if (work === undefined) workOf.set(id, (work = find(id)))
-    times[work] = (times[work] ?? 0) + (timeDeltas[at] ?? 0)
+    const work = works.get(id)!
+    if (work === 'none') return
+    shares[work] = (shares[work] ?? 0) + timeDeltas[at]!
+    busy += timeDeltas[at]!
   })
-  return times
+  for (const work of Object.keys(shares) as Work[]) shares[work]! /= busy
+  return shares
 }

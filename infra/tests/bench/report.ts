@@ -1,6 +1,6 @@
 import type { Compared } from './compare.ts'
 import { median, type Measured } from './measure.ts'
-import { works } from './profile.ts'
+import { type Work, works } from './profile.ts'
 import type { VariantName } from './variants.ts'
 
 export type Result = Record<VariantName, { cpu_us: number; per_s: number; ratio?: number }>
@@ -51,8 +51,8 @@ export function tableOf(compared: Compared): string {
     ['PostgreSQL by who asked'],
     ...group('backends'),
     [],
-    ['our processes by work (sampled)'],
-    ...works.map(work => row(work, name => us(compared[name].profile[work]))),
+    ['by what it is for'],
+    ...works.map(work => row(work, name => us(costOf(compared[name], work)))),
   ]
   const widths = names.map((_, at) => Math.max(...lines.map(line => line[at + 1]?.length ?? 0)))
   return lines
@@ -60,4 +60,23 @@ export function tableOf(compared: Compared): string {
       [label.padEnd(32), ...cells.map((cell, at) => cell.padStart(widths[at]! + 2))].join('').trimEnd(),
     )
     .join('\n')
+}
+
+/** Sampled shares of the processes' CPU, and of the servers what is asked for that work alone. */
+function costOf({ rounds, profiles }: Compared[VariantName], work: Work): number {
+  const spent = (of: 'counted' | 'backends', name: string) => median(rounds.map(round => round[of][name] ?? 0))
+  const sampled = Object.entries(profiles).map(([part, shares]) => spent('counted', part) * (shares[work] ?? 0))
+  const asked = Object.entries(servedFor).map(([name, served]) =>
+    served === work ? spent(name === 'redis' ? 'counted' : 'backends', name) : 0,
+  )
+  return [...sampled, ...asked].reduce((sum, us) => sum + us, 0)
+}
+
+const servedFor: Readonly<Record<string, Work>> = {
+  redis: 'queue',
+  'postgres for router': 'ledger',
+  'postgres for worker': 'record',
+  'postgres for sink': 'events',
+  'postgres for baseline-router': 'decide',
+  'postgres for baseline-worker': 'events',
 }

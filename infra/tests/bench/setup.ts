@@ -1,3 +1,4 @@
+import type { Shares } from './profile.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 
 /** Processes of the benchmark besides the servers; each has its own, so that its CPU is its own. */
@@ -22,5 +23,5 @@ export type Order = { kind: 'start'; setup: Partial<Setup> } | { kind: 'profile'
 /** What a part answers: where it listens when it is ready, what its profile says when one is asked for. */
 export type Reply =
   | { kind: 'ready'; pubsub?: string; ports?: SimulatorPorts }
-  | { kind: 'profile'; selfUs: Record<string, number> }
+  | { kind: 'profile'; shares: Shares }
   | { kind: 'failed'; problem: string }
