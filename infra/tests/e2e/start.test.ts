@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, globSync, readFileSync, readlinkSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { outcomes } from '#contracts/outcome.ts'
+import { freePort } from '#local/free-port.ts'
+import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
+
+const playLimit = { timeout: 240_000 }
+const main = path.resolve(import.meta.dirname, '../../cli/main.ts')
+
+test('killed in mid-run, the next start finishes what was left and accounts for both', playLimit, async t => {
+  await using folder = await temporaryFolder()
+  const killed = start(t, folder, ['start', '--once'])
+  await until(() => publishedIn(folder).length > 0)
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  const publishedBefore = publishedIn(folder)
+
+  const next = start(t, folder, ['start', '--once'])
+  assert.equal(await next.ended, 0, next.said())
+  const published = publishedIn(folder)
+  assert.ok(published.length > publishedBefore.length)
+  assert.deepEqual(publishedBefore, published.slice(0, publishedBefore.length))
+  assert.match(next.out, /intended +[\d,]+/)
+  assert.match(next.out, /audit: balanced/)
+  const summary = JSON.parse(next.out.trimEnd().split('\n').at(-1)!)
+  assert.deepEqual(Object.keys(summary), ['intents', 'recipients', 'outcomes', 'audit'])
+  assert.equal(summary.audit, 'balanced')
+  assert.ok(summary.intents >= 300)
+  assert.ok(summary.recipients > summary.intents)
+  const ends = Object.keys(summary.outcomes)
+  assert.ok(ends.length >= 6, `few ways to end: ${ends}`)
+  assert.ok(
+    ends.every(end => (outcomes as readonly string[]).includes(end)),
+    String(ends),
+  )
+  assert.deepEqual(workingIn(folder), [])
+})
+
+test('a start stays up, is alone in its folder, and ctrl-C stops all of it', playLimit, async t => {
+  await using folder = await temporaryFolder()
+  const first = start(t, folder, ['start'])
+  await first.says(/HTTP API/)
+
+  const second = start(t, folder, ['start', '--once'])
+  assert.equal(await second.ended, 1)
+  assert.match(second.err, new RegExp(`in use by another start of Carillon \\(process ${first.child.pid}\\). Stop`))
+  assert.equal(second.err.trimEnd().split('\n').length, 2, second.err)
+
+  await first.says(/\nUp\./)
+  assert.match(first.out, /audit: balanced/)
+  const urls = [...new Set(first.err.match(/http:\S+/g))]
+  assert.equal(new Set(urls.map(url => new URL(url).origin)).size, 1)
+  for (const url of urls) assert.equal((await fetch(url)).status, 200, url)
+  assert.ok(workingIn(folder).length > 0)
+  first.child.kill('SIGINT')
+  assert.equal(await first.ended, 0, first.said())
+  assert.match(first.err, /Stopping …\n$/)
+  assert.deepEqual(workingIn(folder), [])
+})
+
+test('ctrl-C in mid-run drains; a second one ends at once and leaves no server behind', playLimit, async t => {
+  await using folder = await temporaryFolder()
+  const drained = start(t, folder, ['start', '--once'])
+  await until(() => publishedIn(folder).length > 0)
+  drained.child.kill('SIGINT')
+  assert.equal(await drained.ended, 130, drained.said())
+  assert.equal(drained.out, '')
+  assert.match(drained.err, /Stopped before the end; the next start finishes what is left/)
+  assert.deepEqual(workingIn(folder), [])
+
+  const impatient = start(t, folder, ['start'])
+  await impatient.says(/Playing/)
+  impatient.child.kill('SIGINT')
+  impatient.child.kill('SIGTERM')
+  assert.equal(await impatient.ended, 128 + 15, impatient.said())
+  await until(() => workingIn(folder).length === 0)
+})
+
+test('what cannot start is told in a line, without a stack', playLimit, async t => {
+  await using folder = await temporaryFolder()
+  await using taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const nobody = `127.0.0.1:${await freePort()}`
+  const cases: { env: Record<string, string>; code: number; says: RegExp }[] = [
+    { env: { DATABASE_URL: 'foo' }, code: 2, says: /DATABASE_URL must be a URL that begins with postgres:\/\// },
+    { env: { CARILLON_X: '1' }, code: 2, says: /CARILLON_X is no variable of Carillon: is it mistyped\?/ },
+    {
+      env: { CARILLON_HTTP_PORT: String(port) },
+      code: 1,
+      says: /cannot serve the API on .*CARILLON_HTTP_PORT.*EADDRINUSE/,
+    },
+    {
+      env: { DATABASE_URL: `postgres://me:hidden@${nobody}/none` },
+      code: 1,
+      says: new RegExp(`cannot use the database at ${nobody}/none: .*ECONNREFUSED`),
+    },
+    { env: { CARILLON_DATA_DIR: `${main}/none` }, code: 1, says: /main\.ts\/none.*CARILLON_DATA_DIR names the folder/ },
+  ]
+  for (const { env, code, says } of cases) {
+    const failed = start(t, folder, ['start', '--once'], env)
+    assert.equal(await failed.ended, code, failed.said())
+    assert.match(failed.err, says)
+    assert.doesNotMatch(failed.err, /^ +at |hidden/m)
+    assert.equal(failed.out, '')
+  }
+  assert.deepEqual(workingIn(folder), [])
+})
+
+type Started = {
+  child: ChildProcess
+  out: string
+  err: string
+  ended: Promise<number | null>
+  /** Resolves once stderr matches. */
+  says(pattern: RegExp): Promise<void>
+  /** All that it printed, for a failed assertion. */
+  said(): string
+}
+
+/** Runs the program with its data in the folder and nothing configured but `env`. */
+function start(t: TestContext, folder: TemporaryFolder, args: string[], env: Record<string, string> = {}): Started {
+  const { PATH, HOME } = process.env
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: folder.path,
+    env: { PATH, HOME, CARILLON_DATA_DIR: path.join(folder.path, 'data'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const started: Started = {
+    child,
+    out: '',
+    err: '',
+    ended: once(child, 'close').then(([code]) => code as number | null),
+    says: pattern =>
+      until(() => {
+        assert.equal(child.exitCode, null, `ended before it said ${pattern}: ${started.said()}`)
+        return pattern.test(started.err)
+      }),
+    said: () => `${started.err}\n${started.out}`,
+  }
+  child.stdout.setEncoding('utf8').on('data', text => void (started.out += text))
+  child.stderr.setEncoding('utf8').on('data', text => void (started.err += text))
+  return started
+}
+
+const untilLimitMs = 120_000
+
+async function until(fact: () => boolean): Promise<void> {
+  const deadline = AbortSignal.timeout(untilLimitMs)
+  while (!fact()) {
+    deadline.throwIfAborted()
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** What the publisher noted; the last line may be half written. */
+function publishedIn({ path: folder }: TemporaryFolder): string[] {
+  const file = path.join(folder, 'data', 'published.ndjson')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+  return lines.filter(line => line.endsWith('}')).map(line => JSON.parse(line).intent)
+}
+
+/** Processes that work inside the folder: the database server and its own. */
+const workingIn = (folder: TemporaryFolder): string[] =>
+  globSync('/proc/[0-9]*/cwd').flatMap(link => {
+    try {
+      const place = readlinkSync(link)
+      return place.startsWith(`${folder.path}/`) ? [`${link} ${place}`] : []
+    } catch {
+      return []
+    }
+  })
