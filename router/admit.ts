@@ -10,6 +10,8 @@ export type IntentMessage = { id: string; data: Buffer; publishedAt: EpochMs }
 export type AdmittedIntent = { message: IntentMessage; intent: Intent; bodyHash: bigint; entry: AnyNotificationType }
 
 export type Admitted = {
+  /** Messages, counted before anything was made of them. */
+  received: number
   intents: AdmittedIntent[]
   refused: RefusedMessage[]
   /** Published longer ago than idempotency keys are kept: a repeat could not be told from a new one. */
@@ -26,7 +28,7 @@ export function admit(
   messages: readonly IntentMessage[],
   context: { lane: Lane; catalogue: Catalogue; now: EpochMs; trustEventTime: boolean },
 ): Admitted {
-  const admitted: Admitted = { intents: [], refused: [], expired: [] }
+  const admitted: Admitted = { received: messages.length, intents: [], refused: [], expired: [] }
   for (const message of messages) {
     if (message.publishedAt < context.now - publishAgeMaxMs && !context.trustEventTime) admitted.expired.push(message)
     else admitOne(message, context, admitted)

@@ -46,7 +46,7 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
     for (const { reason } of refused) intake[reason] = (intake[reason] ?? 0) + 1
     const ready = await writeSet(tx, {
       ...{ id: set, lane: deps.lane, origin: 'messages', now: deps.now },
-      intake,
+      ...{ received: admitted.received, intake },
       decided,
       released: 0,
     })
@@ -71,6 +71,7 @@ function carried({ intent, entry }: AdmittedIntent): CarriedIntent {
     ...(tenant !== undefined && { tenant }),
     ...(thread !== undefined && { thread }),
     ...(actor !== undefined && { actor }),
+    ...(entry.mandatory && { mandatory: true }),
   }
 }
 

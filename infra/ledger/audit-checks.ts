@@ -1,9 +1,16 @@
-import { outcomeCode } from '#contracts/outcome.ts'
+import { channels } from '#contracts/channel.ts'
+import { outcomeCode, outcomes } from '#contracts/outcome.ts'
 import { type AuditRow, channelNameOf } from './audit.ts'
 
 type AuditCheck = { check: string; sql: string; sentence: (row: AuditRow) => string }
 
 const sent = `(${outcomeCode('sent')}, ${outcomeCode('delivered')})`
+
+const sqlNames = (names: readonly string[]): string => `array['${names.join("','")}']`
+/** Sets that are older have left with their partitions; so has what they wrote. */
+const firstSet = `coalesce((select id from sets order by day, id limit 1), '00000000-0000-0000-0000-000000000000')`
+/** Keys are forgotten after 35 days. A UUIDv7 begins with its time in milliseconds. */
+const keptKeysFrom = `(lpad(to_hex((extract(epoch from now()) * 1000)::bigint - 34 * 86400000::bigint), 12, '0') || repeat('0', 20))::uuid`
 
 /** Each row that a check returns is one thing that does not balance. */
 export const auditChecks: readonly AuditCheck[] = [
@@ -14,24 +21,39 @@ export const auditChecks: readonly AuditCheck[] = [
     sentence: row => `set ${row.detail} received another number of messages than it accounted for`,
   },
   {
+    check: 'keys',
+    sql: `select s.id::text as detail from sets s
+      left join (select set_id, count(*) as n from admitted group by 1) a on a.set_id = s.id
+      where s.id >= ${keptKeysFrom} and s.admitted <> coalesce(a.n, 0)`,
+    sentence: row => `set ${row.detail} admitted another number of intents than there are keys of it`,
+  },
+  {
+    check: 'key',
+    sql: `select distinct w.intent_id from (
+        select set_id, unnest(intents) as intent_id from batches union all select set_id, unnest(intents) from holds) w
+      where w.set_id >= ${keptKeysFrom} and not exists (select from admitted a where a.id = w.intent_id)`,
+    sentence: row => `intent ${row.intent_id} is worked on and its key is not there: it would be admitted again`,
+  },
+  {
     check: 'journal',
     sql: `with wrote as (
-        select set_id, coalesce(sum(n) filter (where provider <> ''), 0) as opened, coalesce(sum(n) filter (where provider = ''), 0) as refused
-        from batches where from_batch is null group by 1),
-      kept as (select set_id, sum(n) as held from holds group by 1)
+        select set_id, sum(opened) as opened, sum(refused) as refused, sum(held) as held from (
+          select set_id, case when provider <> '' then n else 0 end as opened, case when provider = '' then n else 0 end as refused, 0 as held
+          from batches where from_batch is null
+          union all select set_id, 0, 0, n from holds) as parts group by 1)
       select coalesce(s.id, w.set_id)::text || ': journal opened ' || coalesce(s.opened, 0) || ' refused ' || coalesce(s.refused, 0)
         || ' held ' || coalesce(s.held, 0) || ', rows opened ' || coalesce(w.opened, 0) || ' refused ' || coalesce(w.refused, 0)
-        || ' held ' || coalesce(k.held, 0) as detail
-      from sets s full join wrote w on w.set_id = s.id left join kept k on k.set_id = coalesce(s.id, w.set_id)
-      where coalesce(s.opened, 0) <> coalesce(w.opened, 0) or coalesce(s.refused, 0) <> coalesce(w.refused, 0)
-        or coalesce(s.held, 0) <> coalesce(k.held, 0)`,
+        || ' held ' || coalesce(w.held, 0) as detail
+      from sets s full join wrote w on w.set_id = s.id
+      where coalesce(s.id, w.set_id) >= ${firstSet} and (coalesce(s.opened, 0) <> coalesce(w.opened, 0)
+        or coalesce(s.refused, 0) <> coalesce(w.refused, 0) or coalesce(s.held, 0) <> coalesce(w.held, 0))`,
     sentence: row => `set ${row.detail}`,
   },
   {
     // The decided events are a second record of every decision: they name what a changed row no longer does.
     check: 'decisions',
     sql: `select intent_id, recipient, channel from (
-        select e.set_id, e.intent_id, e.recipient, array_position(array['push', 'sms', 'email', 'in_app'], e.channel) - 1 as channel
+        select e.set_id, e.intent_id, e.recipient, array_position(${sqlNames(channels)}, e.channel) - 1 as channel
         from delivery_events e where e.kind = 'decided'
         except select set_id, intent_id, recipient, channel from deliveries
         except select set_id, intent_id, recipient, channel from held) missing`,
@@ -44,6 +66,31 @@ export const auditChecks: readonly AuditCheck[] = [
       where n <> cardinality(recipients) or n <> cardinality(endpoints) or n <> coalesce(cardinality(picks), n)
         or (closed_at is null) <> (outcomes is null) or n <> coalesce(cardinality(outcomes), n)`,
     sentence: row => `batch ${row.detail} with intent ${row.intent_id} has arrays of different lengths`,
+  },
+  {
+    check: 'closed',
+    sql: `select unnest(intents) as intent_id, id::text as detail from batches
+      where closed_at is not null and provider <> '' and (claim_snapshot is null or lease_until is not null)`,
+    sentence: row => `batch ${row.detail} with intent ${row.intent_id} was closed by nobody who had claimed it`,
+  },
+  {
+    // The settled events are a second record of every end.
+    check: 'settled',
+    sql: `select intent_id, recipient, array_position(${sqlNames(channels)}, channel) - 1 as channel, what as detail from (
+        select e.batch_id, e.intent_id, e.recipient, e.channel, e.endpoint, e.what from delivery_events e where e.kind = 'settled'
+        except select batch_id, intent_id, recipient, (${sqlNames(channels)})[channel + 1], endpoint, (${sqlNames(outcomes)})[outcome + 1]
+        from deliveries) told`,
+    sentence: row =>
+      `intent ${row.intent_id} for ${row.recipient} by ${channelNameOf(row)} was told to have ended as ${row.detail}, and the ledger says otherwise`,
+  },
+  {
+    check: 'pages',
+    sql: `select coalesce(x.intent_id, p.intent_id) as intent_id from expansions x
+      full join (
+        select i.intent_id, count(*) as n, max(s.id::text)::uuid as last from intent_sets i
+        join sets s on s.id = i.set_id and s.origin = 'expansion' group by 1) p on p.intent_id = x.intent_id
+      where coalesce(x.set_id, p.last) >= ${firstSet} and coalesce(x.pages, -1) <> coalesce(p.n, 0)`,
+    sentence: row => `intent ${row.intent_id} has another number of audience pages than were decided`,
   },
   {
     check: 'moved',
@@ -65,17 +112,8 @@ export const auditChecks: readonly AuditCheck[] = [
     check: 'released',
     sql: `with took as (select released_by, sum(n) as n from holds where released_by is not null group by 1)
       select coalesce(s.id, t.released_by)::text as detail from sets s full join took t on t.released_by = s.id
-      where coalesce(s.released, 0) <> coalesce(t.n, 0)`,
+      where coalesce(s.id, t.released_by) >= ${firstSet} and coalesce(s.released, 0) <> coalesce(t.n, 0)`,
     sentence: row => `set ${row.detail} released another number of held decisions than were taken from holds`,
-  },
-  {
-    check: 'decided',
-    sql: `select a.id as intent_id from admitted a join sets s on s.id = a.set_id
-      where not exists (select from batches b where b.set_id = a.set_id and a.id = any(b.intents))
-        and not exists (select from holds h where h.set_id = a.set_id and a.id = any(h.intents))
-        and not exists (select from expansions x where x.intent_id = a.id)
-        and exists (select from delivery_events e where e.intent_id = a.id)`,
-    sentence: row => `intent ${row.intent_id} was admitted and nothing of what was decided is left`,
   },
   {
     // Law 4: the latest word of the person that the claim could see said no.
@@ -88,9 +126,38 @@ export const auditChecks: readonly AuditCheck[] = [
           and pg_visible_in_snapshot(c.xid, d.claim_snapshot)
           and not exists (select from consent_log l where l.recipient = c.recipient and l.id > c.id and l.wish
             and l.kind = c.kind and l.channel is not distinct from c.channel and l.endpoint is not distinct from c.endpoint
-            and pg_visible_in_snapshot(l.xid, d.claim_snapshot))
+            and (pg_visible_in_snapshot(l.xid, d.claim_snapshot) or l.at <= d.closed_at))
         limit 1) w on true
       where d.outcome in ${sent}`,
+    sentence: row =>
+      `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
+  },
+  {
+    // Law 4 for what people chose, by the rules of `mayWe`. What is granted after the claim and before the record may be
+    // sent. A choice that was taken back leaves the wish for everything in the log: where two readings are left, the one
+    // that allows counts.
+    check: 'choice',
+    sql: `with sends as (
+        select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.closed_at, f.facts ->> 'category' as category, f.facts ->> 'thread' as thread
+        from deliveries d join batches b on b.day = d.day and b.id = d.batch_id
+        cross join lateral (select (string_to_array(b.payload, E'\\x1f'))[array_position(b.intents, d.intent_id)]::json as facts) f
+        where d.outcome in ${sent} and f.facts ->> 'mandatory' is null
+          and d.recipient in (select recipient from consent_log where kind in ('choice', 'mute') and not wish))
+      select s.intent_id, s.recipient, s.channel, case when said.muted then 'mute' else 'choice' end as detail
+      from sends s cross join lateral (
+        select (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = s.category))[1] as own,
+          max(c.id) filter (where c.kind = 'choice' and c.category = s.category) as own_id,
+          (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = '*'))[1] as every,
+          max(c.id) filter (where c.kind = 'choice' and c.category = '*') as every_id,
+          (array_agg(not c.wish and (c.until is null or c.until > s.closed_at) order by c.id desc)
+            filter (where c.kind = 'mute' and c.thread = s.thread))[1] as muted
+        from consent_log c
+        where c.recipient = s.recipient and (c.kind = 'mute' or c.kind = 'choice' and c.channel = s.channel)
+          and (pg_visible_in_snapshot(c.xid, s.claim_snapshot) or c.wish and c.at <= s.closed_at)
+          and c.id > coalesce((select max(e.id) from consent_log e
+            where e.recipient = s.recipient and e.kind = 'erase' and e.at <= s.closed_at), 0)) said
+      where said.muted or (said.own is null and not said.every)
+        or (not said.own and not coalesce(said.every_id > said.own_id and said.every, false))`,
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },

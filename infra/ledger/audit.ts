@@ -79,18 +79,20 @@ const publishedChunk = 5_000
 
 /** Whom the publisher named and nobody decided about; intents that arrived nowhere. */
 async function missingOf(tx: Queryable, published: AsyncIterable<Published>): Promise<AuditProblem[]> {
-  await tx.query('create temporary table published (intent_id uuid, recipient text) on commit drop')
-  let pairs: [intent: string, recipient: string | null][] = []
+  await tx.query('create temporary table published (intent_id uuid, recipient text, expands boolean) on commit drop')
+  let rows: { intent: string; recipient?: string; expands: boolean }[] = []
   const write = async () => {
-    await tx.query('insert into published select * from unnest($1::uuid[], $2::text[])', [
-      plainArray(pairs.map(pair => pair[0])),
-      pairs.map(pair => pair[1]),
+    await tx.query('insert into published select * from unnest($1::uuid[], $2::text[], $3::boolean[])', [
+      plainArray(rows.map(row => row.intent)),
+      rows.map(row => row.recipient ?? null),
+      rows.map(row => row.expands),
     ])
-    pairs = []
+    rows = []
   }
-  for await (const { intent, recipients } of published) {
-    pairs.push([intent, null], ...recipients.map((recipient): [string, string] => [intent, recipient]))
-    if (pairs.length >= publishedChunk) await write()
+  for await (const { intent, recipients, audiences } of published) {
+    rows.push({ intent, expands: audiences.length > 0 })
+    for (const recipient of recipients) rows.push({ intent, recipient, expands: false })
+    if (rows.length >= publishedChunk) await write()
   }
   await write()
   const intents = await tx.query<{ intent_id: string }>(
@@ -103,7 +105,15 @@ async function missingOf(tx: Queryable, published: AsyncIterable<Published>): Pr
      where p.recipient is not null
      except select intent_id, recipient from deliveries except select intent_id, recipient from held`,
   )
+  const audiences = await tx.query<{ intent_id: string }>(
+    `select distinct p.intent_id from published p join admitted a on a.id = p.intent_id
+     where p.expands and not exists (select from expansions x where x.intent_id = p.intent_id)`,
+  )
   return [
+    ...audiences.map(row => ({
+      ...{ check: 'published', intent: row.intent_id },
+      sentence: `intent ${row.intent_id} was published for audiences and nothing reads them`,
+    })),
     ...intents.map(row => ({
       check: 'published',
       intent: row.intent_id,

@@ -17,6 +17,8 @@ export type CarriedIntent = {
   tenant?: string
   thread?: string
   actor?: string
+  /** The type asks nobody: wishes do not apply. */
+  mandatory?: true
   data: JsonObject
 }
 
@@ -98,6 +100,10 @@ export const unpack = <T>(packed: Packed<T>, place: number): T => packed.values[
 const unit = '\u001f'
 export const joinJson = (items: readonly unknown[]): string => items.map(item => JSON.stringify(item)).join(unit)
 export const splitJson = <T>(text: string): T[] => text.split(unit).map(item => JSON.parse(item) as T)
+
+/** What is left of intents that need no data any more: what the audit and a trace look at. */
+export const joinFacts = (intents: readonly CarriedIntent[]): string =>
+  joinJson(intents.map(({ data: _data, ...facts }) => facts))
 
 export const laneCode = (lane: Lane): number => lanes.indexOf(lane)
 export const channelCode = (channel: Channel): number => channels.indexOf(channel)

@@ -7,6 +7,7 @@ import {
   batchKey,
   type CarriedIntent,
   type ClaimedBatch,
+  joinFacts,
   joinJson,
   type NewBatch,
   pack,
@@ -100,13 +101,14 @@ export async function recordBatch(
     now,
     plainArray(outcomes),
     providerIds(batch, results),
+    batch.sensitive ? joinFacts(batch.intents) : null,
   ]
   const settled = settledPack(record)
   const moved = movedBatches(record)
   if (moved.length === 0) {
     const rows = await db.query(
       `with closed as (${closeStatement} returning 1)
-       insert into outbox (pack, n, payload) select $7, $8, $9 from closed returning 1`,
+       insert into outbox (pack, n, payload) select $8, $9, $10 from closed returning 1`,
       [...close, settled.pack, settled.slots.length, JSON.stringify(settled)],
     )
     return rows.length === 1 ? 'recorded' : 'fenced'
@@ -122,7 +124,7 @@ export async function recordBatch(
 
 const closeStatement = `update batches
   set outcomes = $5::smallint[], closed_at = to_timestamp($4 / 1000.0), lease_until = null, provider_ids = $6,
-    payload = case when sensitive then null else payload end
+    payload = coalesce($7, payload)
   where day = $1 and id = $2 and attempt = $3 and closed_at is null`
 
 /** Only SMS and email are asked about later by the provider's own id. */

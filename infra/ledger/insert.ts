@@ -1,7 +1,7 @@
 import { type EpochMs } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
-import { batchKey, channelCode, joinJson, laneCode, type NewBatch } from './batch.ts'
+import { batchKey, channelCode, joinFacts, joinJson, laneCode, type NewBatch } from './batch.ts'
 
 /**
  * Writes batches as they are: open ones, and refusals born closed. One statement. With `enqueuedAt` the caller puts the
@@ -51,11 +51,8 @@ function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: un
     { type: 'text[]', value: textArray(slots.map(slot => slot.endpoint)) },
     { type: 'uuid[]', value: plainArray(intents.map(intent => intent.id)) },
     { type: 'smallint[]', value: intents.length > 1 ? plainArray(slots.map(slot => slot.intent)) : null },
-    { type: 'text', value: outcomes ? refusedPayload(batch) : joinJson(intents) },
+    { type: 'text', value: outcomes ? joinFacts(intents) : joinJson(intents) },
     { type: 'text', value: batch.whys.values.length > 0 ? JSON.stringify(batch.whys) : null },
     { type: 'smallint[]', value: outcomes ? plainArray(outcomes.map(outcomeCode)) : null },
   ]
 }
-
-/** What is refused needs no data any more: only what a trace shows. */
-const refusedPayload = ({ intents }: NewBatch): string => joinJson(intents.map(({ data: _data, ...facts }) => facts))

@@ -47,6 +47,8 @@ export type NewSet = {
   lane: Lane
   origin: 'messages' | 'expansion' | 'release'
   now: EpochMs
+  /** Messages, counted apart from what became of them. Default: as many as were taken in. */
+  received?: number
   intake: Partial<Record<Intake, number>>
   decided: readonly Decided[]
   /** Held decisions that this set takes up again. */
@@ -181,7 +183,7 @@ async function insertJournal(
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
     [
       ...[dayOf(set.id), set.id, laneCode(set.lane), set.origin],
-      Object.values(intake).reduce((sum, n) => sum + n, 0),
+      set.received ?? Object.values(intake).reduce((sum, n) => sum + n, 0),
       ...intakes.map(name => intake[name] ?? 0),
       ...[count('deliver'), count('refused'), count('held'), set.released],
       wrote.opened.reduce((n, batch) => n + batch.slots.length, 0),

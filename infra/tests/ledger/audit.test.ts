@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { storePacks } from '#analytics/event-store.ts'
+import { catalogueOf } from '#contracts/catalogue.ts'
+import { lanes } from '#contracts/channel.ts'
+import type { EventPack } from '#contracts/event.ts'
+import type { BatchId } from '#contracts/ids.ts'
+import type { Intent } from '#contracts/intent.ts'
+import { audit, type Published } from '#ledger/audit.ts'
+import { claimBatch, recordBatch } from '#ledger/claim.ts'
+import { relayOutbox } from '#ledger/outbox.ts'
+import { changeChoices } from '#preferences/choice-store.ts'
+import type { ChoicesPatch } from '#preferences/choices.ts'
+import { deleteRecipient, upsertRecipients } from '#preferences/recipient-store.ts'
+import { expandPage } from '#router/expand.ts'
+import { emptyLedger, intentOf, routeAt, typeOf } from '#router/routing.fixture.ts'
+import { createLog } from '#runtime/log.ts'
+import type { Database } from '#runtime/postgres.ts'
+
+const now = Date.now()
+const types = [
+  typeOf('comment.created'),
+  typeOf('terms.changed', { category: 'legal', mandatory: true }),
+  typeOf('login.code', { category: 'security', sensitive: true }),
+]
+const to = (...ids: string[]) => ids.map(id => ({ kind: 'recipient' as const, id }))
+const told = (about: Partial<Intent> = {}) =>
+  intentOf({ type: 'comment.created', to: to('u1'), occurredAt: now, ...about })
+const later = now + 3_600_000
+
+/** Delivers whatever is ready, as a worker that asks nobody, and stores all events. */
+async function deliverAll(db: Database): Promise<void> {
+  for (const { id } of await db.query<{ id: BatchId }>('select id from batches where closed_at is null')) {
+    const batch = (await claimBatch(db, { id, now: Date.now(), leaseMs: 30_000 }))!
+    const results = batch.slots.map(() => ({ kind: 'closed', outcome: 'delivered' }) as const)
+    await recordBatch(db, { batch, results, now: Date.now() })
+  }
+  const packs: EventPack[] = []
+  await relayOutbox(db, async payload => packs.push(JSON.parse(payload) as EventPack))
+  await storePacks(db, packs)
+}
+
+async function problemsOf(db: Database, published?: Published[]): Promise<string[]> {
+  const lines = async function* () {
+    yield* published!
+  }
+  const { problems } = await audit(db, published && lines())
+  return problems.map(({ check, intent, recipient }) => [check, intent, recipient].filter(Boolean).join(' '))
+}
+
+/** Done behind the ledger's back. */
+const tamperings: { what: string; sql: string; found: (intent: Intent, held: Intent) => string }[] = [
+  { what: 'a key is deleted', sql: 'delete from admitted', found: ({ id }) => `key ${id}` },
+  { what: 'a hold is deleted', sql: 'delete from holds', found: (_, { id }) => `decisions ${id} u1` },
+  { what: 'a journal row is deleted', sql: 'delete from sets where held > 0', found: () => 'journal' },
+  {
+    what: 'an outcome is changed',
+    sql: `update batches set outcomes = '{2,3}'`,
+    found: ({ id }) => `settled ${id} u2`,
+  },
+  {
+    what: 'a batch is there twice',
+    sql: `insert into batches select (jsonb_populate_record(b, jsonb_build_object('id', gen_random_uuid()))).* from batches b`,
+    found: ({ id }) => `once ${id} u1`,
+  },
+  {
+    what: 'a batch is closed by hand',
+    sql: 'update batches set claim_snapshot = null',
+    found: ({ id }) => `closed ${id}`,
+  },
+]
+const tables = ['admitted', 'sets', 'batches', 'holds']
+
+test('whatever is changed behind the back of the ledger turns the audit red and is named', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const intent = told({ to: to('u1', 'u2') })
+  const held = told({ sendAt: later })
+  for (const one of [intent, held]) await routeAt(now, [one], { db, types })
+  await deliverAll(db)
+  for (const table of tables) await db.query(`create table kept_${table} as table ${table}`)
+  for (const { what, sql, found } of tamperings) {
+    assert.deepEqual(await problemsOf(db), [])
+    await db.query(sql)
+    const problems = await problemsOf(db)
+    assert.ok(problems.includes(found(intent, held)), `${what}: ${problems.join(', ')}`)
+    for (const table of tables) await db.query(`delete from ${table}`)
+    for (const table of tables) await db.query(`insert into ${table} select * from kept_${table}`)
+  }
+})
+
+test('an audience that lost a page, or that nobody reads, is missed', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  await db.query(`insert into audience_members values ('team', 'u1')`)
+  const intent = told({ to: [{ kind: 'audience', audience: 'team' }] })
+  const published = [{ intent: intent.id, recipients: [], audiences: ['team'] }]
+  await routeAt(now, [intent], { db, types })
+  const log = createLog({ role: 'test', write: () => {} })
+  await expandPage({ db, lanes, catalogue: catalogueOf('1', types), log, sources: [], now, trustEventTime: false })
+  await deliverAll(db)
+  assert.deepEqual(await problemsOf(db, published), [])
+  await db.query('update expansions set pages = 2')
+  assert.deepEqual(await problemsOf(db, published), [`pages ${intent.id}`])
+  await db.query('delete from expansions')
+  assert.deepEqual((await problemsOf(db, published)).sort(), [`pages ${intent.id}`, `published ${intent.id}`])
+})
+
+test('what is sent against a choice or a mute is found, and nothing else', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const choose = (id: string, patch: ChoicesPatch) => changeChoices({ db, now: Date.now() }, id, patch)
+  const wish = (category: string, in_app: boolean | null): ChoicesPatch => ({ categories: { [category]: { in_app } } })
+  // They say no after the decision; this worker does not ask again.
+  const withdrawals: Record<string, ChoicesPatch[]> = {
+    category: [wish('social', false)],
+    everything: [wish('*', false)],
+    'category last': [wish('*', true), wish('social', false)],
+    muted: [{ threads: { t1: true } }],
+  }
+  const allowed: Record<string, ChoicesPatch[]> = {
+    'another category': [wish('legal', false)],
+    'the nearer wish': [wish('*', false), wish('social', true)],
+    'taken back': [wish('social', false), wish('social', null)],
+    'another thread': [{ threads: { t2: true } }],
+    'muted no more': [{ threads: { t1: true } }, { threads: { t1: null } }],
+    'a mute that is over': [{ threads: { t1: Date.now() - 1 } }],
+  }
+  const people = [...Object.keys(withdrawals), ...Object.keys(allowed), 'mandatory', 'back again']
+  const intent = told({ to: to(...people.filter(id => id !== 'mandatory')), thread: 't1' })
+  const mandatory = told({ type: 'terms.changed', to: to('mandatory') })
+  for (const one of [intent, mandatory]) await routeAt(now, [one], { db, types })
+  for (const [id, patches] of Object.entries({ ...withdrawals, ...allowed }))
+    for (const patch of patches) await choose(id, patch)
+  await choose('mandatory', wish('legal', false))
+  await choose('back again', wish('social', false))
+  await deleteRecipient({ db, now: Date.now() }, 'back again')
+  await upsertRecipients({ db, addressKey: 'k', now: Date.now() }, [{ id: 'back again' }])
+  await deliverAll(db)
+  const expected = Object.keys(withdrawals).map(id => `choice ${intent.id} ${id}`)
+  assert.deepEqual((await problemsOf(db)).sort(), expected.sort())
+})
+
+test('of what is sensitive nothing is left but its facts', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const secret = 'secret 4711'
+  const intent = told({ type: 'login.code', data: { code: secret }, thread: 't1' })
+  await routeAt(now, [intent, told({ ...intent, key: 'other', sendAt: later })], { db, types })
+  await deliverAll(db)
+  const [{ payload } = { payload: '' }] = await db.query<{ payload: string }>('select payload from batches')
+  assert.deepEqual([payload.includes(secret), payload.includes('security')], [false, true])
+  assert.deepEqual(await problemsOf(db), [])
+})
