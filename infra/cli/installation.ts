@@ -2,6 +2,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
 import { eventsTopicOf, routerSubscriptionOf, sinkSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { daysAhead, ensurePartitions } from '#db/partitions.ts'
+import type { MembershipSource } from '#preferences/preferences.ts'
 import { type Clock, systemClock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
@@ -26,6 +27,7 @@ export type Installation = AsyncDisposable & {
   pubsub: PubSubPort
   queues: Queues
   catalogue: Catalogue
+  sources: readonly MembershipSource[]
   clock: Clock
   log: Log
   prefix: string
@@ -38,10 +40,12 @@ const retries = { retryMinS: 10, retryMaxS: 600, ackDeadlineS: 60 }
 export async function openInstallation(options: {
   addresses: Addresses
   catalogue: Catalogue
+  /** Audiences whose members a product team keeps itself. */
+  sources?: readonly MembershipSource[]
   log: Log
   clock?: Clock
 }): Promise<Installation> {
-  const { addresses, catalogue, log, clock = systemClock } = options
+  const { addresses, catalogue, sources = [], log, clock = systemClock } = options
   const { databaseUrl, databaseDirectUrl, redisUrl, prefix } = addresses
   await using opened = new AsyncDisposableStack()
   await prepareDatabase(databaseDirectUrl).catch(stated(`cannot use the database at ${placeOf(databaseDirectUrl)}`))
@@ -66,6 +70,7 @@ export async function openInstallation(options: {
     pubsub,
     queues,
     catalogue,
+    sources,
     clock,
     log,
     prefix,

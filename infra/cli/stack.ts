@@ -5,6 +5,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { localCredentials } from '#local/credentials.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { type Stack, startStack } from '#local/stack.ts'
+import type { MembershipSource } from '#preferences/preferences.ts'
 import type { Config } from '#runtime/config.ts'
 import { CommandError } from './command.ts'
 import type { Addresses } from './installation.ts'
@@ -34,10 +35,13 @@ export function addressesOf(config: Config, stack: Stack): Addresses {
   }
 }
 
-export const catalogueFrom = async (file: string): Promise<Catalogue> => {
-  const module = (await import(file)) as { catalogue?: Catalogue }
-  if (!module.catalogue) throw new Error(`${path.basename(file)} exports no \`catalogue\``)
-  return module.catalogue
+/** The product teams' module: their catalogue, and lists of members that they keep themselves. */
+export async function catalogueFrom(
+  file: string,
+): Promise<{ catalogue: Catalogue; sources: readonly MembershipSource[] }> {
+  const module = (await import(file)) as { catalogue?: Catalogue; sources?: readonly MembershipSource[] }
+  if (!module.catalogue) throw new CommandError(`${path.basename(file)} exports no \`catalogue\``)
+  return { catalogue: module.catalogue, sources: module.sources ?? [] }
 }
 
 /** The stack's simulators, when it has any. */

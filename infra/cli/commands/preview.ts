@@ -14,7 +14,7 @@ export const previewCommand: Command = {
       ...{ args, allowPositionals: true },
       options: { locale: { type: 'string' }, channel: { type: 'string' }, data: { type: 'string' } },
     })
-    const catalogue = await catalogueFrom(readConfig().catalogue)
+    const { catalogue } = await catalogueFrom(readConfig().catalogue)
     const entry = catalogue.types.get(positionals[0] ?? '')
     if (!entry) throw new CommandError(`name one of these types: ${[...catalogue.types.keys()].join(', ')}`)
     const locales = Object.keys(entry.templates)

@@ -61,10 +61,10 @@ async function runInstalled(
   const log = createLog({ role, level: config.logLevel })
   exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
-  const catalogue = await catalogueFrom(config.catalogue)
-  const installation = opened.use(await openInstallation({ addresses: configuredAddresses(config), catalogue, log }))
+  const products = await catalogueFrom(config.catalogue)
+  const installation = opened.use(await openInstallation({ addresses: configuredAddresses(config), ...products, log }))
   await work({ config, installation, log, opened })
-  log.info({ catalogue: catalogue.version }, `${role} works`)
+  log.info({ catalogue: products.catalogue.version }, `${role} works`)
   log.info({ signal: await untilSignal() }, `${role} drains and stops`)
   return 0
 }

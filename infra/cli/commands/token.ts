@@ -13,7 +13,7 @@ export const tokenCommand: Command = {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { types: { type: 'string' } } })
     const [producer, ...rest] = positionals
     if (producer === undefined || rest.length > 0) throw new CommandError('name one producer')
-    const catalogue = await catalogueFrom(readConfig().catalogue)
+    const { catalogue } = await catalogueFrom(readConfig().catalogue)
     const types = values.types?.split(',') ?? [...catalogue.types.keys()]
     const unknown = types.filter(type => !catalogue.types.has(type))
     if (unknown.length > 0) throw new CommandError(`the catalogue has no type ${unknown.join(', ')}`)
