@@ -8,7 +8,7 @@ import type { Variant } from './variants.ts'
 export type Measured = {
   perS: number
   cpuUs: number
-  /** Counted: the variant's own processes, PostgreSQL and Redis. */
+  /** Counted: the variant's own processes, Redis, and PostgreSQL without what others asked it. */
   counted: Record<string, number>
   /** Not counted: what stands for the world around (Pub/Sub server, simulators, producer). */
   apart: Record<string, number>
@@ -34,13 +34,19 @@ export async function measure(
   const after: Record<string, number> = await read()
   const spent = (name: string) => Math.max(0, (after[name] ?? 0) - (before[name] ?? 0)) / count
   const pick = (names: readonly string[]) => Object.fromEntries(names.map(name => [name, spent(name)]))
+  const backends = pick(Object.keys(after).filter(name => name.startsWith('postgres for ')))
+  // What the other variants' idle processes and this one's own questions cost the server is not the variant's.
+  const foreign = Object.entries(backends).filter(
+    ([name]) => !variant.parts.some(part => name === `postgres for ${part}`),
+  )
   const counted = pick([...variant.parts, 'postgres', 'redis'])
+  counted.postgres! -= foreign.reduce((sum, [, us]) => sum + us, 0)
   return {
     perS: count / seconds,
     cpuUs: Object.values(counted).reduce((sum, us) => sum + us, 0),
     counted,
     apart: pick(['pub/sub server', 'simulators', 'producer']),
-    backends: pick(Object.keys(after).filter(name => name.startsWith('postgres for '))),
+    backends,
   }
 }
 

@@ -1,18 +1,15 @@
 // One process of the benchmark. Its parent tells it what it is; it ends when its parent does.
 import path from 'node:path'
 import { openInstallation } from '#cli/installation.ts'
-import { openProviders } from '#cli/providers.ts'
+import type { Provider } from '#channels/provider.ts'
 import { type PipelineRole, startRoles } from '#cli/roles.ts'
 import { channels } from '#contracts/channel.ts'
 import { localCredentials } from '#local/credentials.ts'
-import { startPubSubServer } from '#local/pubsub/server.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
-import { startSimulators } from '#local/simulators/server.ts'
 import { readConfig } from '#runtime/config.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { startBaselineRouter } from './baseline/router.ts'
-import { startBaselineWorker } from './baseline/worker.ts'
+import type { Database } from '#runtime/postgres.ts'
 import { catalogue } from './catalogue.ts'
 import { beginProfile, endProfile } from './profile.ts'
 import { baselineNames, type Order, type Part, prefix, type Reply, type Setup } from './setup.ts'
@@ -43,16 +40,24 @@ async function obey(order: Order): Promise<void> {
   }
 }
 
+/** Each part loads only what it runs: the memory of a role is its own. */
 async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'ready' }>>> {
   switch (part) {
-    case 'pubsub':
+    case 'pubsub': {
+      const { startPubSubServer } = await import('#local/pubsub/server.ts')
       return { pubsub: (await startPubSubServer({ dataDir: path.join(setup.folder, 'pubsub') })).address }
-    case 'simulators':
+    }
+    case 'simulators': {
+      const { startSimulators } = await import('#local/simulators/server.ts')
       return { ports: (await startSimulators({ credentials: await credentialsIn(setup), keepRequests: 0 })).ports }
-    case 'baseline-router':
+    }
+    case 'baseline-router': {
+      const { startBaselineRouter } = await import('./baseline/router.ts')
       await startBaselineRouter({ ...setup, subscription: baselineNames.subscription })
       return {}
+    }
     case 'baseline-worker': {
+      const { startBaselineWorker } = await import('./baseline/worker.ts')
       const credentials = await credentialsIn(setup)
       redirectGoogleApis({ port: setup.ports.google, caFile: credentials.caFile })
       await startBaselineWorker({ ...setup, credentials })
@@ -71,16 +76,20 @@ async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'read
 const credentialsIn = ({ folder }: Setup) => localCredentials(path.join(folder, 'credentials'))
 
 async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
-  const { databaseUrl, redisUrl, projectId, pubsub: emulator, ports } = setup
+  const { databaseUrl, redisUrl, projectId, pubsub: emulator } = setup
   const log = createLog({ role, level: 'info' })
   const addresses = { databaseUrl, databaseDirectUrl: databaseUrl, redisUrl, pubsub: { projectId, emulator }, prefix }
   const installation = await openInstallation({ addresses, catalogue, log })
-  const credentials = await credentialsIn(setup)
-  redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-  const simulated = { credentials, ports }
-  const providers =
-    role === 'worker' ? openProviders({ config: readConfig({}), db: installation.db, secret: '', simulated }) : []
+  const providers = role === 'worker' ? await providersAt(setup, installation.db) : []
   await startRoles([role], installation, {
     ...{ lanes: ['default'], channels, concurrency, providers, metrics: createMetrics() },
   })
+}
+
+async function providersAt(setup: Setup, db: Database): Promise<Provider[]> {
+  const { openProviders } = await import('#cli/providers.ts')
+  const { ports } = setup
+  const credentials = await credentialsIn(setup)
+  redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
+  return openProviders({ config: readConfig({}), db, secret: '', simulated: { credentials, ports } })
 }
