@@ -15,6 +15,7 @@ import { localCredentials } from '#local/credentials.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { startSimulators, type Simulators } from '#local/simulators/server.ts'
+import type { MembershipSource } from '#preferences/preferences.ts'
 import { createNotifier, type Notifier } from '#producers/sdk/notifier.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
@@ -45,6 +46,7 @@ export type World = AsyncDisposable & {
 
 export type WorldOptions = {
   catalogue: Catalogue
+  sources?: readonly MembershipSource[]
   redisUrl?: string
   /** How many of each work beside each other on the same database. */
   routers?: number
@@ -54,7 +56,7 @@ export type WorldOptions = {
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { catalogue, redisUrl, routers = 1, workers = 1, redeliveries = 0 } = options
+  const { catalogue, sources = [], redisUrl, routers = 1, workers = 1, redeliveries = 0 } = options
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder())
   const database = opened.use(await testDatabase())
@@ -68,7 +70,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   }
   const log = createLog({ role: 'world', level: 'error' })
   if (redeliveries > 0) await redeliverAtOnce(addresses)
-  const installation = opened.use(await openInstallation({ addresses, catalogue, log }))
+  const installation = opened.use(await openInstallation({ addresses, catalogue, sources, log }))
   const published: Published[] = []
   const notifier = opened.use(
     createNotifier({
