@@ -19,7 +19,7 @@ test('every state that an arrow leads to or from is explained, and no other', ()
     const explained = [...section.matchAll(/^- \*\*(.+?)\*\*/gm)].map(match => match[1]!)
     const used = new Set(arrowsOf(section).flatMap(({ from, to }) => [from, to]))
     used.delete('new')
-    assert.deepEqual(explained.sort(), [...used].sort(), section.split('\n')[0])
+    assert.deepEqual(explained.sort(), [...used].sort(), section.split('\n')[0]!)
   }
 })
 
