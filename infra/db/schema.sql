@@ -227,7 +227,7 @@ create table refused (
   problems text not null,
   message bytea,
   readmitted_at timestamp with time zone,
-  constraint refused_pkey PRIMARY KEY (message_id)
+  constraint refused_pkey PRIMARY KEY (lane, message_id)
 );
 CREATE INDEX refused_parked ON public.refused USING btree (type) WHERE ((reason = 'parked'::text) AND (readmitted_at IS NULL));
 

@@ -50,12 +50,12 @@ export type RefusedMessage = {
 
 const problemsBytesMax = 4000
 
-/** Writes messages that cannot be used, each once however often it is delivered. */
+/** Writes messages that cannot be used, each once however often it is delivered: its id is unique in the lane's topic. */
 export async function refuseMessages(tx: Queryable, refused: readonly RefusedMessage[], now: EpochMs): Promise<void> {
   for (const one of [...refused].sort((a, b) => (a.messageId < b.messageId ? -1 : 1)))
     await tx.query(
       `insert into refused (message_id, at, lane, reason, intent_id, producer, type, catalogue, problems, message)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (message_id) do nothing`,
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (lane, message_id) do nothing`,
       [
         ...[
           one.messageId,
@@ -88,7 +88,7 @@ export async function readmitParked(
        select message_id, lane, message from refused
        where reason = 'parked' and readmitted_at is null and (type, catalogue) in (select * from unnest($1::text[], $2::text[]))
        order by at limit $3 for update skip locked)
-     update refused r set readmitted_at = now(), message = null from taken t where r.message_id = t.message_id
+     update refused r set readmitted_at = now(), message = null from taken t where r.lane = t.lane and r.message_id = t.message_id
      returning t.lane, t.message`,
     [known.map(kind => kind.type), known.map(kind => kind.catalogue), limit],
   )

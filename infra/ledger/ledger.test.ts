@@ -234,6 +234,15 @@ test('the same intents in many transactions at once are admitted once, without d
   assert.deepEqual(taken, ['admitted', 'conflict', 'duplicate'])
 })
 
+test('a message of another lane that bears the same id is another message', async () => {
+  await using world = await setup()
+  const { db } = world
+  const refused = (lane: 'default' | 'bulk') => ({ messageId: '1', lane, reason: 'malformed' as const, problems: [] })
+  for (const lane of ['default', 'bulk', 'default'] as const)
+    await db.transaction(tx => refuseMessages(tx, [refused(lane)], now))
+  assert.equal((await db.query('select from refused')).length, 2)
+})
+
 test('a parked message is given back once, leaves nothing of itself behind, and is missed until it arrives', async () => {
   await using world = await setup()
   const { db } = world

@@ -22,8 +22,9 @@ const statements = [
   // Insert order is time order, so a BRIN index finds what is old enough to purge.
   `create index admitted_by_set on admitted using brin (set_id)`,
   `create table refused (
-    message_id text primary key, at timestamptz not null, lane text not null, reason text not null,
-    intent_id uuid, producer text, type text, catalogue text, problems text not null, message bytea, readmitted_at timestamptz
+    message_id text not null, at timestamptz not null, lane text not null, reason text not null,
+    intent_id uuid, producer text, type text, catalogue text, problems text not null, message bytea, readmitted_at timestamptz,
+    primary key (lane, message_id)
   )`,
   `create index refused_parked on refused (type) where reason = 'parked' and readmitted_at is null`,
   `create table sets (
