@@ -35,12 +35,14 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     { ...entry, type: 'Comment', deliver: [] },
     { ...entry, type: 'a', deliver: [{ channel: 'in_app' }, { channel: 'push' }] },
     { ...entry, type: 'b', templates: {} },
+    { ...entry, type: 'd', sensitive: true },
     { ...entry, type: 'c', expiresAfter: 'soon' as '1s', throttle: { limit: 0, per: '1h' } },
   ]
   const expected = [
     'no template for push in en',
     'names no channel',
     'names no locale',
+    'd: a sensitive type cannot go to in_app',
     'lower-case words',
     'same type',
     '"soon" is not a duration',

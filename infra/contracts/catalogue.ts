@@ -39,7 +39,7 @@ export type NotificationType<Data = never> = {
   schema: StandardSchemaV1
   /** Ignores opt-outs and quiet hours, never suppressions. For what a person must be told. */
   mandatory?: boolean
-  /** Data is dropped when the intent settles and shown nowhere. */
+  /** Data is dropped when the intent settles and shown nowhere; so never for `in_app`, which keeps what it is given. */
   sensitive?: boolean
   /** After this time from `occurredAt` it is worthless and is not sent. Default: never. */
   expiresAfter?: Duration
@@ -83,6 +83,8 @@ function problemsOf(entry: AnyNotificationType): string[] {
   if (!/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/.test(entry.type))
     problems.push('type must be lower-case words joined by dots')
   if (entry.deliver.length === 0) problems.push('deliver names no channel')
+  if (entry.sensitive && entry.deliver.some(({ channel }) => channel === 'in_app'))
+    problems.push('a sensitive type cannot go to in_app: the inbox would keep what it says')
   const locales = Object.keys(entry.templates)
   if (locales.length === 0) problems.push('templates names no locale')
   for (const { channel } of entry.deliver)

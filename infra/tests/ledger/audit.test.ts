@@ -21,7 +21,10 @@ const now = Date.now()
 const types = [
   typeOf('comment.created'),
   typeOf('terms.changed', { category: 'legal', mandatory: true }),
-  typeOf('login.code', { category: 'security', sensitive: true }),
+  typeOf('login.code', {
+    ...{ category: 'security', sensitive: true, deliver: [{ channel: 'push' }] },
+    templates: { en: { push: () => ({ title: '', body: '' }) } },
+  }),
 ]
 const to = (...ids: string[]) => ids.map(id => ({ kind: 'recipient' as const, id }))
 const told = (about: Partial<Intent> = {}) =>
@@ -145,6 +148,8 @@ test('of what is sensitive nothing is left but its facts', async () => {
   await using ledger = await emptyLedger()
   const { db } = ledger
   const secret = 'secret 4711'
+  const phone = { channel: 'push', provider: 'fcm', address: 'token-1' } as const
+  await upsertRecipients({ db, addressKey: 'k', now }, [{ id: 'u1', endpoints: [phone] }])
   const intent = told({ type: 'login.code', data: { code: secret }, thread: 't1' })
   await routeAt(now, [intent, told({ ...intent, key: 'other', sendAt: later })], { db, types })
   await deliverAll(db)
