@@ -1,26 +1,25 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, globSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { outcomes } from '#contracts/outcome.ts'
 import { freePort } from '#local/free-port.ts'
+import { type Program, startProgram, until } from '../program.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
 const playLimit = { timeout: 240_000 }
-const main = path.resolve(import.meta.dirname, '../../cli/main.ts')
 
-test('killed in mid-run, the next start finishes what was left and accounts for both', playLimit, async t => {
+test('killed in mid-run, the next start finishes what was left and accounts for both', playLimit, async () => {
   await using folder = await temporaryFolder()
-  const killed = start(t, folder, ['start', '--once'])
+  await using killed = start(folder, ['start', '--once'])
   await until(() => publishedIn(folder).length > 0)
   killed.child.kill('SIGKILL')
   await killed.ended
   const publishedBefore = publishedIn(folder)
 
-  const next = start(t, folder, ['start', '--once'])
+  await using next = start(folder, ['start', '--once'])
   assert.equal(await next.ended, 0, next.said())
   const published = publishedIn(folder)
   assert.ok(published.length > publishedBefore.length)
@@ -33,20 +32,20 @@ test('killed in mid-run, the next start finishes what was left and accounts for 
   assert.ok(summary.intents >= 300)
   assert.ok(summary.recipients > summary.intents)
   const ends = Object.keys(summary.outcomes)
-  assert.ok(ends.length >= 6, `few ways to end: ${ends}`)
+  assert.ok(ends.length >= 6, `few ways to end: ${ends.join()}`)
   assert.ok(
     ends.every(end => (outcomes as readonly string[]).includes(end)),
-    String(ends),
+    ends.join(),
   )
   assert.deepEqual(workingIn(folder), [])
 })
 
-test('a start stays up, is alone in its folder, and ctrl-C stops all of it', playLimit, async t => {
+test('a start stays up, is alone in its folder, and ctrl-C stops all of it', playLimit, async () => {
   await using folder = await temporaryFolder()
-  const first = start(t, folder, ['start'])
+  await using first = start(folder, ['start'])
   await first.says(/HTTP API/)
 
-  const second = start(t, folder, ['start', '--once'])
+  await using second = start(folder, ['start', '--once'])
   assert.equal(await second.ended, 1)
   assert.match(second.err, new RegExp(`in use by another start of Carillon \\(process ${first.child.pid}\\). Stop`))
   assert.equal(second.err.trimEnd().split('\n').length, 2, second.err)
@@ -63,9 +62,9 @@ test('a start stays up, is alone in its folder, and ctrl-C stops all of it', pla
   assert.deepEqual(workingIn(folder), [])
 })
 
-test('ctrl-C in mid-run drains; a second one ends at once and leaves no server behind', playLimit, async t => {
+test('ctrl-C in mid-run drains; a second one ends at once and leaves no server behind', playLimit, async () => {
   await using folder = await temporaryFolder()
-  const drained = start(t, folder, ['start', '--once'])
+  await using drained = start(folder, ['start', '--once'])
   await until(() => publishedIn(folder).length > 0)
   drained.child.kill('SIGINT')
   assert.equal(await drained.ended, 130, drained.said())
@@ -73,7 +72,7 @@ test('ctrl-C in mid-run drains; a second one ends at once and leaves no server b
   assert.match(drained.err, /Stopped before the end; the next start finishes what is left/)
   assert.deepEqual(workingIn(folder), [])
 
-  const impatient = start(t, folder, ['start'])
+  await using impatient = start(folder, ['start'])
   await impatient.says(/Playing/)
   impatient.child.kill('SIGINT')
   impatient.child.kill('SIGTERM')
@@ -81,7 +80,7 @@ test('ctrl-C in mid-run drains; a second one ends at once and leaves no server b
   await until(() => workingIn(folder).length === 0)
 })
 
-test('what cannot start is told in a line, without a stack', playLimit, async t => {
+test('what cannot start is told in a line, without a stack', playLimit, async () => {
   await using folder = await temporaryFolder()
   await using taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -100,10 +99,14 @@ test('what cannot start is told in a line, without a stack', playLimit, async t 
       code: 1,
       says: new RegExp(`cannot use the database at ${nobody}/none: .*ECONNREFUSED`),
     },
-    { env: { CARILLON_DATA_DIR: `${main}/none` }, code: 1, says: /main\.ts\/none.*CARILLON_DATA_DIR names the folder/ },
+    {
+      env: { CARILLON_DATA_DIR: `${import.meta.filename}/none` },
+      code: 1,
+      says: /start\.test\.ts\/none.*CARILLON_DATA_DIR names the folder/,
+    },
   ]
   for (const { env, code, says } of cases) {
-    const failed = start(t, folder, ['start', '--once'], env)
+    await using failed = start(folder, ['start', '--once'], env)
     assert.equal(await failed.ended, code, failed.said())
     assert.match(failed.err, says)
     assert.doesNotMatch(failed.err, /^ +at |hidden/m)
@@ -112,52 +115,9 @@ test('what cannot start is told in a line, without a stack', playLimit, async t 
   assert.deepEqual(workingIn(folder), [])
 })
 
-type Started = {
-  child: ChildProcess
-  out: string
-  err: string
-  ended: Promise<number | null>
-  /** Resolves once stderr matches. */
-  says(pattern: RegExp): Promise<void>
-  /** All that it printed, for a failed assertion. */
-  said(): string
-}
-
-/** Runs the program with its data in the folder and nothing configured but `env`. */
-function start(t: TestContext, folder: TemporaryFolder, args: string[], env: Record<string, string> = {}): Started {
-  const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [main, ...args], {
-    cwd: folder.path,
-    env: { PATH, HOME, CARILLON_DATA_DIR: path.join(folder.path, 'data'), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  t.after(() => child.kill('SIGKILL'))
-  const started: Started = {
-    child,
-    out: '',
-    err: '',
-    ended: once(child, 'close').then(([code]) => code as number | null),
-    says: pattern =>
-      until(() => {
-        assert.equal(child.exitCode, null, `ended before it said ${pattern}: ${started.said()}`)
-        return pattern.test(started.err)
-      }),
-    said: () => `${started.err}\n${started.out}`,
-  }
-  child.stdout.setEncoding('utf8').on('data', text => void (started.out += text))
-  child.stderr.setEncoding('utf8').on('data', text => void (started.err += text))
-  return started
-}
-
-const untilLimitMs = 120_000
-
-async function until(fact: () => boolean): Promise<void> {
-  const deadline = AbortSignal.timeout(untilLimitMs)
-  while (!fact()) {
-    deadline.throwIfAborted()
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-}
+/** The program, with its data in the folder. */
+const start = (folder: TemporaryFolder, args: string[], env: Record<string, string> = {}): Program =>
+  startProgram(args, { CARILLON_DATA_DIR: path.join(folder.path, 'data'), ...env })
 
 /** What the publisher noted; the last line may be half written. */
 function publishedIn({ path: folder }: TemporaryFolder): string[] {
