@@ -3,7 +3,7 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Provider } from '#channels/provider.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
-import { purgeAdmitted } from '#ledger/admit.ts'
+import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
 import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
@@ -66,10 +66,10 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
       hourMs,
       async () => {
         await preparePartitions(db, clock.now())
-        await dropPartitions(db, {
-          before: new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10),
-        })
-        return purgeAdmitted(db, { before: clock.now() - retention.admittedDays * dayMs })
+        const kept = new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10)
+        await dropPartitions(db, { before: kept })
+        const keys = await purgeAdmitted(db, { before: clock.now() - retention.admittedDays * dayMs })
+        return (await purgeDone(db, { before: Date.parse(`${kept}T00:00:00Z`) })) || keys
       },
       error => log.warn({ task: 'retention', error }, 'keeping partitions failed and will run again'),
     ),

@@ -183,6 +183,7 @@ create table intent_sets (
   set_id uuid not null,
   constraint intent_sets_pkey PRIMARY KEY (intent_id, set_id)
 );
+CREATE INDEX intent_sets_by_set ON public.intent_sets USING brin (set_id);
 
 create table outbox (
   id bigint not null generated always as identity,

@@ -93,19 +93,3 @@ export async function readmitParked(
     [known.map(kind => kind.type), known.map(kind => kind.catalogue), limit],
   )
 }
-
-const purgeStep = 10_000
-
-/** Forgets keys that are older than Pub/Sub can redeliver, in small steps. True when there is more to do. */
-export async function purgeAdmitted(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
-  // Sets are UUIDv7: the first 48 bits are the time.
-  const oldest = `${before
-    .toString(16)
-    .padStart(12, '0')
-    .replace(/^(.{8})/, '$1-')}-7000-8000-000000000000`
-  const rows = await db.query(
-    `delete from admitted where id in (select id from admitted where set_id < $1 limit $2) returning 1`,
-    [oldest, purgeStep],
-  )
-  return rows.length === purgeStep
-}

@@ -8,8 +8,10 @@ import { admitIntents, readmitParked, refuseMessages } from './admit.ts'
 import { audit } from './audit.ts'
 import type { CarriedIntent } from './batch.ts'
 import { claimBatch, recordBatch, returnBatch } from './claim.ts'
+import { checkpoint, openExpansion } from './expansions.ts'
 import { dueHolds, releaseHolds } from './holds.ts'
 import { relayOutbox } from './outbox.ts'
+import { purgeAdmitted, purgeDone } from './purge.ts'
 import { unqueuedBatches } from './ready.ts'
 import { type Decided, type ReadyBatch, writeSet } from './set.ts'
 
@@ -265,4 +267,38 @@ test('a parked message is given back once, leaves nothing of itself behind, and 
     (await audit(db, published())).problems.map(problem => problem.intent),
     [id],
   )
+})
+
+test('what was done with is forgotten, what still waits is not', async () => {
+  await using world = await setup()
+  const { db } = world
+  await write(db, [held('a', 'u1', now - 60_000), held('a', 'u2', now + 3_600_000)])
+  await db.transaction(async tx => {
+    const holds = await dueHolds(tx, { lane: 'default', now, limit: 10 })
+    await releaseHolds(tx, { holds, set: newSetId(), now })
+    for (const [at, key] of ['done', 'open'].entries()) {
+      const open = { lane: 'default' as const, intent: intent(key), audiences: [], except: [], set: newSetId(), now }
+      await openExpansion(tx, open)
+      if (at === 0) await checkpoint(tx, { intent: open.intent.id, after: '', members: 0, done: true, now })
+    }
+    const parked = { lane: 'default', reason: 'parked', type: 'a.b', catalogue: '2' } as const
+    await refuseMessages(
+      tx,
+      ['1', '2'].map(messageId => ({ ...parked, problems: [], messageId })),
+      now,
+    )
+    await tx.query(`update refused set readmitted_at = now() where message_id = '1'`)
+  })
+  const left = async () => {
+    const [row] = await db.query<Record<string, number>>(
+      `select (select count(*)::int from admitted) as admitted, (select count(*)::int from holds) as holds,
+         (select count(*)::int from expansions) as expansions, (select count(*)::int from refused) as refused,
+         (select count(*)::int from intent_sets) as links`,
+    )
+    return row
+  }
+  for (const purge of [purgeAdmitted, purgeDone]) assert.equal(await purge(db, { before: now - 60_000 }), false)
+  assert.deepEqual(await left(), { admitted: 1, holds: 2, expansions: 2, refused: 2, links: 1 })
+  for (const purge of [purgeAdmitted, purgeDone]) assert.equal(await purge(db, { before: Date.now() + 60_000 }), false)
+  assert.deepEqual(await left(), { admitted: 0, holds: 1, expansions: 1, refused: 1, links: 0 })
 })

@@ -51,6 +51,7 @@ const statements = [
   `create table intent_sets (
     intent_id uuid not null, set_id uuid not null, primary key (intent_id, set_id)
   )`,
+  `create index intent_sets_by_set on intent_sets using brin (set_id)`,
   `create table holds (
     id uuid primary key, set_id uuid not null, lane smallint not null, reason text not null,
     due_at timestamptz not null, released_at timestamptz, released_by uuid,

@@ -1,0 +1,55 @@
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+
+const stepRows = 10_000
+
+/** Forgets keys that are older than Pub/Sub can redeliver, in small steps. True when there is more to do. */
+export function purgeAdmitted(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  return step(db, `delete from admitted where id in (select id from admitted where set_id < $1 limit $2)`, [
+    ...[firstIdOf(before), stepRows],
+  ])
+}
+
+/**
+ * Forgets what was done with before the partitions that are kept begin, in small steps: holds that were released, audiences
+ * that were read, links to sets that are gone, messages that were refused. What still waits stays. True when there is
+ * more to do.
+ */
+export async function purgeDone(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  const first = firstIdOf(before)
+  const more = [
+    await step(
+      db,
+      `delete from holds where id in (select id from holds where id < $1 and released_by < $1 order by id limit $2)`,
+      [first, stepRows],
+    ),
+    await step(
+      db,
+      `delete from expansions where intent_id in (
+      select intent_id from expansions where set_id < $1 and done_at < to_timestamp($3 / 1000.0) limit $2)`,
+      [first, stepRows, before],
+    ),
+    await step(
+      db,
+      `delete from intent_sets where (intent_id, set_id) in (select intent_id, set_id from intent_sets where set_id < $1 limit $2)`,
+      [first, stepRows],
+    ),
+    await step(
+      db,
+      `delete from refused where (lane, message_id) in (
+      select lane, message_id from refused where at < to_timestamp($1 / 1000.0) and (reason <> 'parked' or readmitted_at is not null) limit $2)`,
+      [before, stepRows],
+    ),
+  ]
+  return more.includes(true)
+}
+
+const step = async (db: Queryable, text: string, values: readonly unknown[]): Promise<boolean> =>
+  (await db.query(`${text} returning 1`, values)).length === stepRows
+
+/** The least UUIDv7 of a time: its first 48 bits are the milliseconds. */
+const firstIdOf = (at: EpochMs): string =>
+  `${at
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/^(.{8})/, '$1-')}-7000-8000-000000000000`
