@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from '#runtime/http.ts'
 import { isName } from '#contracts/ids.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { fieldsOf, invalid, nameOf } from './api-problems.ts'
+import { fieldsOf, type Http, invalid, nameOf } from './api-requests.ts'
 import { byCodePoint } from './audience-page.ts'
 import { addMembers, type AudienceMember, removeMembers, replaceMembers } from './audience-store.ts'
 import { isObject, type Problem } from './profile.ts'
@@ -18,7 +18,7 @@ const bodyBytesMax = 8 * 1024 * 1024
 const problemsMax = 100
 
 /** `/v1/audiences/:audience/members`: POST adds, PUT replaces, DELETE removes; all may be repeated. */
-export function audienceRoutes(app: FastifyInstance, { db }: { db: Database }): void {
+export function audienceRoutes(app: Http, { db }: { db: Database }): void {
   const path = '/v1/audiences/:audience/members'
   const options = { bodyLimit: bodyBytesMax }
 
@@ -32,13 +32,20 @@ export function audienceRoutes(app: FastifyInstance, { db }: { db: Database }): 
     await replaceMembers(db, nameOf(request.params.audience), { ...rangeOf(body, members), members })
     return reply.code(204).send()
   })
-  const remove = async (request: FastifyRequest<ByAudience>, reply: FastifyReply) => {
-    await removeMembers(db, nameOf(request.params.audience), idsOf(fieldsOf(request.body, ['ids'])))
-    return reply.code(204).send()
-  }
-  app.delete<ByAudience>(path, options, remove)
-  // Some proxies take no DELETE with a body.
-  app.post<ByAudience>(`${path}/remove`, options, remove)
+  // The second for proxies that take no DELETE with a body.
+  for (const [method, url] of [
+    ['DELETE', path],
+    ['POST', `${path}/remove`],
+  ] as const)
+    app.route<ByAudience>({
+      ...options,
+      method,
+      url,
+      handler: async (request, reply) => {
+        await removeMembers(db, nameOf(request.params.audience), idsOf(fieldsOf(request.body, ['ids'])))
+        return reply.code(204).send()
+      },
+    })
 }
 
 /** `{"members": ["u1", {"id": "u2", "reason": "author"}]}` */

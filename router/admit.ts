@@ -20,7 +20,7 @@ export type Admitted = {
 
 const dayMs = 86_400_000
 /** Pub/Sub keeps a message 31 days at most; keys are kept 35. */
-export const publishAgeMaxMs = 31 * dayMs
+const publishAgeMaxMs = 31 * dayMs
 const aheadMaxMs = 60_000
 
 /** Sorts messages into intents that can be routed and messages that cannot. Pure; never throws on what a message holds. */

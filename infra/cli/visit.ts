@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { visitPostgres } from '#local/postgres.ts'
 import { databaseUrlOn } from '#local/stack.ts'
-import { readConfig } from '#runtime/config.ts'
+import { coloursWanted, readConfig } from '#runtime/config.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { CommandError } from './command.ts'
 
@@ -28,7 +28,7 @@ export async function visitDatabase(): Promise<Database & AsyncDisposable> {
 /** How wide the terminal is, and whether it shows colours (https://no-color.org). */
 export const terminal = () => ({
   width: process.stdout.columns ?? 100,
-  colour: process.stdout.isTTY && process.env.NO_COLOR === undefined,
+  colour: process.stdout.isTTY && coloursWanted(),
 })
 
 const units: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }

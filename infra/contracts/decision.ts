@@ -1,4 +1,3 @@
-import type { Channel } from './channel.ts'
 import type { Outcome } from './outcome.ts'
 import type { EpochMs } from './ids.ts'
 
@@ -34,8 +33,6 @@ export type Verdict =
   | { kind: 'deliver'; why: Why }
   | { kind: 'held'; reason: HoldReason; until: EpochMs; why: Why }
   | { kind: 'refused'; outcome: Outcome; why: Why }
-
-export type Decision = { channel: Channel; verdict: Verdict }
 
 /** The sentence for a person. Every rule has one. */
 export function sentence(why: Why): string {

@@ -17,7 +17,6 @@ export type IntentFacts = {
 
 /** `decided`: the router's verdict. `settled`: an outcome (or `moved`: a retry follows). `engaged`: seen, opened, acted. */
 export type EventKind = 'decided' | 'settled' | 'engaged'
-export const decidedVerdicts = ['deliver', 'held', 'refused'] as const
 
 /** One line of a pack: one (intent, recipient, channel) or one delivery, and what became of it. */
 export type EventSlot = {

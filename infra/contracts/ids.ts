@@ -6,7 +6,6 @@ export type Id<Name extends string> = string & { readonly [brand]: Name }
 
 export type IntentId = Id<'IntentId'>
 export type RecipientId = Id<'RecipientId'>
-export type EndpointId = Id<'EndpointId'>
 export type SetId = Id<'SetId'>
 export type BatchId = Id<'BatchId'>
 export type HoldId = Id<'HoldId'>

@@ -36,8 +36,7 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [key:
 export type JsonObject = { [key: string]: JsonValue }
 
 /** The CloudEvents 1.0 type of the intent message; a later shape gets a later number. */
-export const intentEventType = 'carillon.intent.v1'
-export const intentContentType = 'application/cloudevents+json'
+const intentEventType = 'carillon.intent.v1'
 /** An intent message may be this long, in bytes of JSON (design: 256 KB body). */
 export const intentBytesMax = 256 * 1024
 /** Recipients, audiences and contacts that one intent may name; more people belong in an audience. */

@@ -94,7 +94,6 @@ export function pack<T>(items: readonly T[], keyOf: (item: T) => string): Packed
   })
   return values.length > 1 ? { values, picks } : { values }
 }
-export const unpack = <T>(packed: Packed<T>, place: number): T => packed.values[packed.picks?.[place] ?? 0]!
 
 // JSON escapes control characters, so U+001F never stands inside an item.
 const unit = '\u001f'

@@ -11,7 +11,7 @@ import type { Database } from '#runtime/postgres.ts'
  * What no recorded data has: whether people looked. Of a hundred that were delivered so many are seen; of those so many
  * are opened, of those so many acted on. Made-up rates, marked as such in every event.
  */
-export const simulatedRates: Record<Channel, { seen: number; opened: number; acted: number }> = {
+const simulatedRates: Record<Channel, { seen: number; opened: number; acted: number }> = {
   push: { seen: 55, opened: 20, acted: 30 },
   sms: { seen: 90, opened: 25, acted: 40 },
   email: { seen: 35, opened: 30, acted: 20 },

@@ -37,6 +37,9 @@ export function describeConfig(): string {
   return ['| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
+/** False where a person asked for no colours (https://no-color.org). */
+export const coloursWanted = (env: Env = process.env): boolean => env.NO_COLOR === undefined
+
 /** Tells Google's client libraries not to look for a metadata server: with the local Pub/Sub server there is none. */
 export function avoidMetadataServer(): void {
   process.env.METADATA_SERVER_DETECTION ??= 'none'

@@ -14,6 +14,8 @@ import type { Metrics } from './metrics.ts'
 import { invalidMessage, type ProblemBody, problem, ProblemError } from './http-problem.ts'
 
 export { problem } from './http-problem.ts'
+/** What a route sees; stages know HTTP by this file only. */
+export type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 
 /** Longest time to receive a whole request, and to answer it. */
 const requestLimitMs = 15_000

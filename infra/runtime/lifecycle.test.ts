@@ -70,11 +70,10 @@ test('an error that nobody caught ends the process without its secrets', async (
 test('a process whose starter was killed stops', async () => {
   const starter = `
     import { spawn } from 'node:child_process'
-    const args = ['--input-type=module-typescript', '-e', process.env.WAITING]
+    const args = ['--input-type=module-typescript', '-e', ${JSON.stringify(`${waiting}\nclearInterval(alive)`)}]
     spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })`
   const started = spawn(process.execPath, ['--input-type=module', '-e', starter], {
     cwd: import.meta.dirname,
-    env: { ...process.env, WAITING: `${waiting}\nclearInterval(alive)` },
   })
   const said = text(started.stdout)
   await once(started.stdout, 'data')
