@@ -11,11 +11,12 @@ export type Child = AsyncDisposable & {
   next(): Promise<Reply>
 }
 
-/** Starts a part in a process of its own and waits until it is ready. Disposing ends it. */
-export async function startChild(part: Part, setup: Partial<Setup>): Promise<Child> {
+/** Starts a part in a process of its own and waits until it is ready. `flags` are Node's. Disposing ends it. */
+export async function startChild(part: Part, setup: Partial<Setup>, flags: readonly string[] = []): Promise<Child> {
   const child = fork(path.join(import.meta.dirname, 'part.ts'), [part], {
     // The baseline finds the local Pub/Sub server as any program would.
     env: { ...process.env, ...(setup.pubsub !== undefined && { PUBSUB_EMULATOR_HOST: setup.pubsub }) },
+    execArgv: [...process.execArgv, ...flags],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const ended = once(child, 'exit').then(([code, signal]): never => {

@@ -36,7 +36,7 @@ export function readmeText({ compare, audience, scale }: Figures): string {
   if (audience)
     lines.push(
       `One intent to an audience of ${number(audience.members)} people is routed in ${audience.seconds} s; ` +
-        `the router process peaks at ${audience.peak_mb} MB.`,
+        `the router process (\`--max-old-space-size=160 --max-semi-space-size=16\`) peaks at ${audience.peak_mb} MB.`,
       '',
     )
   if (scale)
