@@ -6,16 +6,16 @@ import { coloursWanted, readConfig } from '#runtime/config.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { CommandError } from './command.ts'
 
-const connectionsMax = 2
+const limits = { connectionsMax: 2, statementLimitMs: 30 * 60_000, name: 'cli' }
 
 /** Opens the ledger for a question: the configured database, else that of this clone, running or not. */
 export async function visitDatabase(): Promise<Database & AsyncDisposable> {
   const { database, dataDir } = readConfig()
-  if (database.url !== undefined) return openPostgres({ url: database.url, connectionsMax, name: 'cli' })
+  if (database.url !== undefined) return openPostgres({ url: database.url, ...limits })
   const folder = path.join(dataDir, 'postgres')
   if (!existsSync(folder)) throw new CommandError('there is no data yet: run `npm start` first, or set DATABASE_URL', 1)
   const server = await visitPostgres(folder)
-  const db = await openPostgres({ url: databaseUrlOn(server.url), connectionsMax, name: 'cli' })
+  const db = await openPostgres({ url: databaseUrlOn(server.url), ...limits })
   return {
     ...db,
     async [Symbol.asyncDispose]() {

@@ -136,7 +136,6 @@ create table expansions (
   pages integer not null default 0,
   members integer not null default 0,
   due_at timestamp with time zone not null,
-  lease_until timestamp with time zone,
   done_at timestamp with time zone,
   constraint expansions_pkey PRIMARY KEY (intent_id)
 ) with (fillfactor=70);

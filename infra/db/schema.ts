@@ -128,7 +128,6 @@ export type Schema = {
     pages: Generated<number>
     members: Generated<number>
     due_at: Date
-    lease_until: Date | null
     done_at: Date | null
   }
   /** View: one row for each slot of a batch. */

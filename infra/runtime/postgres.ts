@@ -23,14 +23,20 @@ const connectTimeoutMs = 10_000
 const statementTimeoutMs = 30_000
 
 /** Opens a pool. `url` may point to a transaction pooler. Does not migrate. Rejects when the server cannot be reached. */
-export async function openPostgres(options: { url: string; connectionsMax: number; name: string }): Promise<Database> {
+export async function openPostgres(options: {
+  url: string
+  connectionsMax: number
+  name: string
+  /** For questions that may take long, an audit of everything; the pipeline's own statements do not. */
+  statementLimitMs?: number
+}): Promise<Database> {
   const pool = new Pool({
     connectionString: options.url,
     max: options.connectionsMax,
     application_name: `carillon-${options.name}`,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: statementTimeoutMs,
-    statement_timeout: statementTimeoutMs,
+    query_timeout: options.statementLimitMs ?? statementTimeoutMs,
+    statement_timeout: options.statementLimitMs ?? statementTimeoutMs,
     idle_in_transaction_session_timeout: statementTimeoutMs,
     keepAlive: true,
   })

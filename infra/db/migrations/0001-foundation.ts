@@ -63,7 +63,7 @@ const statements = [
   `create table expansions (
     intent_id uuid primary key, lane smallint not null, set_id uuid not null, payload text not null,
     after_recipient text not null default '', pages int not null default 0, members int not null default 0,
-    due_at timestamptz not null, lease_until timestamptz, done_at timestamptz
+    due_at timestamptz not null, done_at timestamptz
   ) with (fillfactor = 70)`,
   `create index expansions_open on expansions (due_at) where done_at is null`,
   `create table outbox (
