@@ -1,8 +1,8 @@
-import type { FastifyInstance, onRequestAsyncHookHandler } from '#runtime/http.ts'
 import type { Clock } from '#runtime/clock.ts'
+import type { FastifyInstance, onRequestAsyncHookHandler } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { masked } from './address.ts'
-import { fieldsOf, gone, type Http, invalid, nameOf } from './api-requests.ts'
+import { fieldsOf, gone, invalid, nameOf } from './api-requests.ts'
 import { audienceRoutes } from './audience-api.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
@@ -17,7 +17,7 @@ export type PreferencesApiOptions = {
   /** Addresses are compared and remembered by hashes made with it; must stay the same for ever. */
   addressKey: string
   /** Lets a request through or throws 401. Asked before the body is read. */
-  authorize: (request: { headers: IncomingHttpHeaders }) => Promise<void>
+  authorize: onRequestAsyncHookHandler
   /** The categories that a person can switch. */
   categories: readonly string[]
 }
@@ -28,7 +28,7 @@ type ById = { Params: { id: string } }
  * Recipients, what they chose, and audiences: `/v1/recipients/…`, `/v1/audiences/…`. GET changes nothing and shows no
  * address whole. Every error is RFC 9457, with all problems of a body at once.
  */
-export function preferencesApi(app: Http, options: PreferencesApiOptions): void {
+export function preferencesApi(app: FastifyInstance, options: PreferencesApiOptions): void {
   void app.register(async scope => {
     scope.addHook('onRequest', options.authorize)
     scope.addContentTypeParser(
@@ -42,7 +42,7 @@ export function preferencesApi(app: Http, options: PreferencesApiOptions): void 
   })
 }
 
-function recipientRoutes(app: Http, { db, clock, addressKey }: PreferencesApiOptions): void {
+function recipientRoutes(app: FastifyInstance, { db, clock, addressKey }: PreferencesApiOptions): void {
   const upsert = (profile: Profile) => upsertRecipients({ db, addressKey, now: clock.now() }, [profile])
 
   app.put<ById>('/v1/recipients/:id', async (request, reply) => {
@@ -66,7 +66,7 @@ function recipientRoutes(app: Http, { db, clock, addressKey }: PreferencesApiOpt
   })
 }
 
-function choiceRoutes(app: Http, { db, clock, categories }: PreferencesApiOptions): void {
+function choiceRoutes(app: FastifyInstance, { db, clock, categories }: PreferencesApiOptions): void {
   const path = '/v1/recipients/:id/preferences'
   app.get<ById>(path, async request => {
     const id = nameOf(request.params.id)

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from '#runtime/http.ts'
 import { isName } from '#contracts/ids.ts'
+import type { FastifyInstance } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { fieldsOf, type Http, invalid, nameOf } from './api-requests.ts'
+import { fieldsOf, invalid, nameOf } from './api-requests.ts'
 import { byCodePoint } from './audience-page.ts'
 import { addMembers, type AudienceMember, removeMembers, replaceMembers } from './audience-store.ts'
 import { isObject, type Problem } from './profile.ts'
@@ -18,7 +18,7 @@ const bodyBytesMax = 8 * 1024 * 1024
 const problemsMax = 100
 
 /** `/v1/audiences/:audience/members`: POST adds, PUT replaces, DELETE removes; all may be repeated. */
-export function audienceRoutes(app: Http, { db }: { db: Database }): void {
+export function audienceRoutes(app: FastifyInstance, { db }: { db: Database }): void {
   const path = '/v1/audiences/:audience/members'
   const options = { bodyLimit: bodyBytesMax }
 

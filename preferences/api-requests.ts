@@ -1,0 +1,24 @@
+import { isName } from '#contracts/ids.ts'
+import { problem } from '#runtime/http.ts'
+import { isObject, notAName, pointerTo, type Problem } from './profile.ts'
+
+/** A body that cannot be used. */
+export const invalid = (errors: readonly Problem[]): Error =>
+  problem(422, { title: 'Invalid', detail: `nothing was changed: ${errors.length} problem(s)`, errors })
+
+export const gone = (): Error => problem(410, { detail: 'this person was erased' })
+
+/** The name in a path, or the problem that nothing can be there. */
+export function nameOf(text: string): string {
+  if (!isName(text)) throw problem(404, { detail: notAName })
+  return text
+}
+
+/** The fields of a body that may hold these and no others: a mistyped field must not silently mean something else. */
+export function fieldsOf(body: unknown, known: readonly string[]): Record<string, unknown> {
+  if (!isObject(body)) throw invalid([{ pointer: '#', detail: 'the body must be an object' }])
+  const others = Object.keys(body).filter(field => !known.includes(field))
+  if (others.length > 0)
+    throw invalid(others.map(field => ({ pointer: pointerTo(field), detail: `is none of ${known.join(', ')}` })))
+  return body
+}
