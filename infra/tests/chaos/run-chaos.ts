@@ -1,0 +1,159 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { audit, type Audit, type Published } from '#ledger/audit.ts'
+import { withDeadline } from '#runtime/deadline.ts'
+import { erase, evidenceOf, settle } from './evidence.ts'
+import { judge, type Verdict } from './oracle.ts'
+import { openPublisher } from './publisher.ts'
+import { type CrewRole, type Rig, type RigOptions, startRig, startServers } from './rig.ts'
+import { population, randomFrom, workload } from './workload.ts'
+
+/** Where a process is ended, and how often each. A run in which one was never reached proves nothing. */
+export const points: Readonly<Record<string, CrewRole>> = {
+  'after insert before commit': 'router',
+  'after commit before ack': 'router',
+  'after ack before enqueue': 'router',
+  'after claim': 'worker',
+  'after send before record': 'worker',
+}
+
+export type ChaosOptions = Pick<RigOptions, 'limits'> & {
+  queues: 'postgres' | 'redis'
+  seed: number
+  /** Published while the kills are waited for, the rest after the last one. */
+  intents: number
+  people: number
+  killsPerPoint: number
+  /** Of each role. */
+  processes: number
+  settleLimitMs: number
+}
+export type ChaosReport = {
+  hits: Record<string, number>
+  published: number
+  verdict: Verdict
+  audit: Audit
+  /** Doubts whose waiting time was cut short at the end. */
+  doubts: number
+}
+
+const burstSize = 20
+const burstPauseMs = 100
+const hitLimitMs = 30_000
+const redisAwayMs = 10_000
+const erasedCount = 10
+const passesMax = 4
+/** What was claimed in time may be sent so much later, by the limits of production. */
+const graceDefaultMs = 25_000
+
+/**
+ * Publishes while routers and workers are killed at every point, the queue store is wiped, Postgres restarts (and Redis
+ * is away for 10 s); then waits until all is done and lets the oracle and the pipeline's own audit judge. Undefined
+ * where the queues' server is not installed.
+ */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport | undefined> {
+  const { seed, limits } = options
+  await using servers = await startServers(options.queues)
+  if (!servers) return undefined
+  const people = population(options.people)
+  await using rig = await startRig(servers, { limits, population: people })
+  try {
+    const work = workload(seed, people)
+    await using publisher = openPublisher(rig)
+    const { told } = publisher
+    const burst = async () => {
+      await publisher.publish(Array.from({ length: burstSize }, () => work.next().value))
+      await sleep(burstPauseMs)
+    }
+    const { hits, erased } = await killEverywhere(rig, { ...options, burst })
+    while (told.size < options.intents) await burst()
+    const { doubts, left } = await settle(rig, { told, limitMs: options.settleLimitMs })
+    if (Object.keys(left).length > 0) console.log(`still on its way: ${JSON.stringify(left)}`)
+    const graceMs = limits ? limits.startWithinMs + limits.callMs : graceDefaultMs
+    const verdict = judge(await evidenceOf(rig, { told, people, erased, graceMs, linesBefore: 0 }))
+    const report = await audit(rig.installation.db, publishedIn(rig.publisherLog))
+    return { hits, published: told.size, verdict, audit: report, doubts }
+  } catch (error) {
+    console.error(await rig.lastWords())
+    throw error
+  }
+}
+
+type Killing = ChaosOptions & { burst: () => Promise<void> }
+
+async function killEverywhere(rig: Rig, { seed, processes, killsPerPoint, people, burst }: Killing) {
+  const roles = (['router', 'worker'] as const).flatMap(role => Array.from({ length: processes }, () => role))
+  await Promise.all(roles.map(role => rig.hire(role)))
+  const random = randomFrom(seed)
+  const erased = new Map<string, number>()
+  const hits = Object.fromEntries(Object.keys(points).map(point => [point, 0]))
+  const everyone = Array.from({ length: people }, (_, n) => `r${n}`)
+  const kills = shuffled(
+    Object.keys(points).flatMap(point => Array.from({ length: killsPerPoint }, () => point)),
+    random,
+  )
+  const after = (share: number) => Math.floor(kills.length * share)
+  const faults = new Map([
+    [after(0.3), () => wipeQueues(rig)],
+    [
+      after(0.5),
+      async () => {
+        for (const [id, at] of await erase(rig, shuffled(everyone, random).slice(0, erasedCount))) erased.set(id, at)
+      },
+    ],
+    [after(0.7), () => rig.servers.postgres.restart()],
+    [after(0.9), () => takeRedisAway(rig)],
+  ])
+  for (const [at, point] of kills.entries()) {
+    await killAt(rig, { point, burst, random })
+    hits[point]!++
+    await faults.get(at)?.()
+  }
+  return { hits, erased }
+}
+
+type Kill = { point: string; burst: () => Promise<void>; random: () => number }
+
+/** Publishes until a process of the crew stands at the point, ends it, and hires another without waiting for it. */
+async function killAt(rig: Rig, { point, burst, random }: Kill): Promise<void> {
+  const role = points[point]!
+  const child = await rig.oneOf(role, random)
+  let waiting = true
+  const hit = child.reaches(point, Math.floor(random() * passesMax))
+  const standing = withDeadline(hit, { ms: hitLimitMs, what: `a ${role} to stand at "${point}"` })
+  standing.finally(() => (waiting = false)).catch(() => {})
+  while (waiting) await burst()
+  await standing
+  await rig.dismiss(child)
+  rig.hire(role).catch(() => {})
+}
+
+async function wipeQueues({ servers: { redis }, installation }: Rig): Promise<void> {
+  if (redis) await flushAll(redis.url)
+  else await installation.queues.flush()
+}
+
+async function takeRedisAway({ servers: { redis } }: Rig): Promise<void> {
+  if (!redis) return
+  await redis.stop()
+  await sleep(redisAwayMs)
+  await redis.start()
+}
+
+async function flushAll(url: string): Promise<void> {
+  const client = new Redis(url)
+  await client.flushall()
+  client.disconnect()
+}
+
+async function* publishedIn(file: string): AsyncGenerator<Published> {
+  for (const line of (await readFile(file, 'utf8')).trim().split('\n')) yield JSON.parse(line) as Published
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map(item => ({ item, place: random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
+}
