@@ -33,6 +33,11 @@ export const benchSection = (readme: string): string | undefined =>
 export function readmeText({ compare, audience, scale }: Figures): string {
   const lines: string[] = []
   if (compare) lines.push(...comparison(compare), '')
+  else
+    lines.push(
+      '`npm run bench` puts the pipeline beside a baseline written by hand; `--write` writes what it found here.',
+      '',
+    )
   if (audience)
     lines.push(
       `One intent to an audience of ${number(audience.members)} people is routed in ${audience.seconds} s; ` +
