@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import { ask } from '#producers/sdk/ask.ts'
+import { until } from '#runtime/link.fixture.ts'
+import { mentioned, reminded, signedIn } from './catalogue.ts'
+import { erase, evidenceOf, requestsOf, settle } from './evidence.ts'
+import type { Mutant } from './mutants.ts'
+import { judge } from './oracle.ts'
+import { openPublisher, type Publisher } from './publisher.ts'
+import { type CrewRole, type Rig, type Servers, startRig, startServers } from './rig.ts'
+import { population, type Work } from './workload.ts'
+
+const people = population(40)
+/** A claim is lost soon, and nothing of the stories takes longer than its lease. */
+const limits = { leaseMs: 4_000, startWithinMs: 2_000, callMs: 2_000 }
+const settleLimitMs = 25_000
+
+type Told = { rig: Rig; publisher: Publisher; erased: Map<string, number> }
+/** What happens to an intent or some between two routers and two workers. */
+type Story = (told: Told) => Promise<void>
+type Rule = { mutant: Mutant; check: string; story: Story }
+
+const rules: readonly Rule[] = [
+  {
+    mutant: 'no claim re-check',
+    check: 'wishes',
+    story: async ({ rig, publisher, erased }) => {
+      await staff(rig, 'router')
+      await publisher.publish([code(1), code(2), code(3)])
+      const waiting = () => rig.query<{ n: number }>('select count(*)::int as n from batches where closed_at is null')
+      await until(async () => (await waiting())[0]!.n > 0, 'batches wait for workers')
+      for (const [id, at] of await erase(rig, ['r1', 'r2'])) erased.set(id, at)
+      await staff(rig, 'worker')
+    },
+  },
+  {
+    mutant: 'no row lock',
+    check: 'throttled',
+    story: async ({ rig, publisher }) => {
+      await staff(rig, 'router', 'worker')
+      const works = Array.from({ length: 300 }, (_, n) => mention(n, people.people.slice(10, 20)))
+      for (let at = 0; at < works.length; at += 10) await publisher.publish(works.slice(at, at + 10))
+    },
+  },
+  {
+    mutant: 'ack before commit',
+    check: 'lost',
+    story: async ({ rig, publisher }) => {
+      await staff(rig, 'router', 'worker')
+      await stopped(rig, 'after insert before commit', () => publisher.publish([code(4)]))
+    },
+  },
+  {
+    mutant: 'no reconciler',
+    check: 'lost',
+    story: async ({ rig, publisher }) => {
+      await staff(rig, 'router', 'worker')
+      await stopped(rig, 'after ack before enqueue', () => publisher.publish([code(5)]))
+    },
+  },
+  { mutant: 'no fence', check: 'mistold', story: lateWorker },
+]
+
+let servers: Servers
+before(async () => void (servers = (await startServers('postgres'))!))
+after(() => servers[Symbol.asyncDispose]())
+
+test('as the pipeline is, no story breaks anything', async () => {
+  assert.deepEqual(await brokenBy(rules.map(rule => rule.story)), {})
+})
+
+for (const { mutant, check, story } of rules)
+  test(`with ${mutant}: "${check}" turns red`, async () => {
+    const broken = await brokenBy([story], mutant)
+    assert.ok(broken[check], `broken is ${JSON.stringify(broken)}`)
+  })
+
+async function brokenBy(stories: readonly Story[], mutant?: Mutant): Promise<Record<string, string[]>> {
+  const linesBefore = (await requestsOf(servers)).length
+  await using rig = await startRig(servers, { population: people, limits, mutant })
+  await using publisher = openPublisher(rig)
+  const erased = new Map<string, number>()
+  for (const story of stories) await story({ rig, publisher, erased })
+  const { told } = publisher
+  await settle(rig, { told, limitMs: settleLimitMs })
+  return judge(await evidenceOf(rig, { told, people, erased, graceMs: 0, linesBefore })).broken
+}
+
+/** Two of each role. */
+async function staff(rig: Rig, ...roles: CrewRole[]): Promise<void> {
+  const missing = roles.flatMap(role => Array.from({ length: 2 - rig.all(role).length }, () => role))
+  await Promise.all(missing.map(role => rig.hire(role)))
+}
+
+/** Whichever router comes to the point first is ended there; the other one goes on. */
+async function stopped(rig: Rig, point: string, by: () => Promise<void>): Promise<void> {
+  const all = rig.all('router')
+  const hit = Promise.any(all.map(child => child.reaches(point).then(() => child)))
+  await by()
+  const child = await hit
+  for (const other of all) if (other !== child) other.disarm(point)
+  await rig.dismiss(child)
+}
+
+/** A worker that stands still until another has taken its batch over, and then wants to write down what it was told. */
+async function lateWorker({ rig, publisher }: Told): Promise<void> {
+  await staff(rig, 'router', 'worker')
+  await fetch(`http://127.0.0.1:${servers.ports.control}/script`, {
+    method: 'POST',
+    body: JSON.stringify({ provider: 'twilio', address: numberOf(6), answer: '21617', times: 1 }),
+  })
+  const workers = rig.all('worker')
+  const hits = workers.map(child => child.reaches('after send before record').then(() => child))
+  await publisher.publish([reminder(6)])
+  const late = await Promise.any(hits)
+  for (const other of workers) if (other !== late) other.disarm('after send before record')
+  const ended = async () => {
+    const [row] = await rig.query<{ outcomes: number[] | null; packs: number }>(
+      `select outcomes, (select count(*)::int from event_packs where pack = b.id || '/settled') as packs
+       from batches b where provider = 'twilio' and recipients[1] = 'r6' order by id limit 1`,
+    )
+    return row?.packs === 1 ? row.outcomes?.[0] : undefined
+  }
+  await until(async () => (await ended()) !== undefined, 'another worker has ended the delivery')
+  const told = await ended()
+  late.go()
+  const fenced = async () =>
+    (await readFile(rig.servers.log.file, 'utf8')).includes('another worker took the batch over')
+  await until(async () => (await fenced()) || (await ended()) !== told, 'the late worker has spoken')
+}
+
+const numberOf = (n: number) => people.people[n]!.endpoints.find(endpoint => endpoint.channel === 'sms')!.address
+const code = (n: number): Work => ({
+  ask: ask(signedIn, { to: [`r${n}`], data: { about: `code ${n}` }, key: `code ${n}` }),
+  type: signedIn.type,
+  about: `code ${n}`,
+  recipients: [`r${n}`],
+})
+const reminder = (n: number): Work => ({
+  ask: ask(reminded, { to: [`r${n}`], data: { about: 'a reminder' }, key: 'a reminder' }),
+  type: reminded.type,
+  about: 'a reminder',
+  recipients: [`r${n}`],
+})
+function mention(n: number, among: readonly { id: string }[]): Work {
+  const recipients = among.filter((_, at) => (at + n) % 5 < 2).map(person => person.id)
+  const about = `mention ${n}`
+  return {
+    ask: ask(mentioned, { to: recipients, data: { about }, key: about }),
+    type: mentioned.type,
+    about,
+    recipients,
+  }
+}
