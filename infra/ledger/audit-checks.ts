@@ -137,12 +137,18 @@ export const auditChecks: readonly AuditCheck[] = [
     // sent. A choice that was taken back leaves the wish for everything in the log: where two readings are left, the one
     // that allows counts.
     check: 'choice',
-    sql: `with sends as (
-        select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.closed_at, f.facts ->> 'category' as category, f.facts ->> 'thread' as thread
-        from deliveries d join batches b on b.day = d.day and b.id = d.batch_id
-        cross join lateral (select (string_to_array(b.payload, E'\\x1f'))[array_position(b.intents, d.intent_id)]::json as facts) f
-        where d.outcome in ${sent} and f.facts ->> 'mandatory' is null
-          and d.recipient in (select recipient from consent_log where kind in ('choice', 'mute') and not wish))
+    // A payload is taken apart once (offset 0), not for each of its slots.
+    sql: `with sends as materialized (
+        select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.closed_at, d.facts ->> 'category' as category, d.facts ->> 'thread' as thread
+        from (
+          select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot, b.closed_at,
+            p.parts[coalesce(x.pick, 0) + 1]::json as facts
+          from batches b
+          cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts offset 0) p
+          cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
+          where x.outcome in ${sent}
+            and x.recipient in (select recipient from consent_log where kind in ('choice', 'mute') and not wish)) d
+        where d.facts ->> 'mandatory' is null)
       select s.intent_id, s.recipient, s.channel, case when said.muted then 'mute' else 'choice' end as detail
       from sends s cross join lateral (
         select (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = s.category))[1] as own,
