@@ -168,12 +168,15 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
   })
 }
 
-/** Gives a claimed batch back untouched (no provider call was made): it is ready again from `dueAt`. */
+/**
+ * Gives a claimed batch back untouched (no provider call was made): it is ready again from `dueAt`. What a lost worker may
+ * have sent before stays `lapsed`.
+ */
 export async function returnBatch(db: Queryable, back: { batch: ClaimedBatch; dueAt: EpochMs }): Promise<void> {
   await db.query(
-    `update batches set lease_until = null, enqueued_at = null, due_at = to_timestamp($4 / 1000.0)
+    `update batches set lease_until = case when $5 then now() - interval '1 ms' end, enqueued_at = null, due_at = to_timestamp($4 / 1000.0)
      where day = $1 and id = $2 and attempt = $3 and closed_at is null`,
-    [...batchKey(back.batch.id), back.batch.attempt, back.dueAt],
+    [...batchKey(back.batch.id), back.batch.attempt, back.dueAt, back.batch.lapsed],
   )
 }
 

@@ -128,6 +128,19 @@ test('a batch is ready at once, however far ahead the clock of its router is', a
   assert.ok(await claimBatch(db, { id: ready!.id, now, leaseMs }))
 })
 
+test('what a lost worker may have sent is still in doubt after it was given back', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [{ id }] = (await write(db, [delivering('a', 'u1')])) as [ReadyBatch]
+  const lapsed = []
+  for (const leaseOfMs of [-1, leaseMs, leaseMs]) {
+    const batch = (await claimBatch(db, { id, now, leaseMs: leaseOfMs }))!
+    lapsed.push(batch.lapsed)
+    if (leaseOfMs > 0) await returnBatch(db, { batch, dueAt: now - 1 })
+  }
+  assert.deepEqual(lapsed, [false, true, true])
+})
+
 test('a batch may be offered again for months', async () => {
   await using world = await setup()
   const { db } = world
