@@ -24,10 +24,9 @@ const readyLimitMs = 60_000
 /** Starts a part as a process of its own. `mutant` breaks one rule in it. `stderr` is a file that takes its log. */
 export function startChild(setup: Setup, options: { stderr: number; mutant?: Mutant | undefined }): Child {
   const { stderr, mutant } = options
-  const preload =
-    mutant === undefined
-      ? []
-      : ['--import', new URL(`mutate.ts?mutant=${encodeURIComponent(mutant)}`, import.meta.url).href]
+  const mutate = new URL('./mutate.ts', import.meta.url)
+  mutate.searchParams.set('mutant', mutant ?? '')
+  const preload = mutant === undefined ? [] : ['--import', mutate.href]
   const entry = path.join(import.meta.dirname, 'process.ts')
   const child = spawn(process.execPath, [...preload, entry, JSON.stringify(setup)], {
     stdio: ['ignore', 'ignore', stderr, 'ipc'],
