@@ -5,6 +5,7 @@ import { collect, type Collected } from './collect.ts'
 const message = (n: number, recipients?: number): { n: number } & Collected => ({
   n,
   publishedAt: n,
+  data: { length: 100 },
   attributes: recipients === undefined ? {} : { recipients: String(recipients) },
 })
 type Message = ReturnType<typeof message>

@@ -2,10 +2,14 @@ import type { EpochMs } from '#contracts/ids.ts'
 
 /** A set is closed when it would hold more recipients than this, or when its first message has waited long enough. */
 const recipientsMax = 500
-/** What a message may hold that does not say how many recipients it names. */
-const recipientsUnknown = 1
+/** A message that does not say how many recipients it names is taken for one with so many bytes for each. */
+const bytesForEach = 100
 
-export type Collected = { publishedAt: EpochMs; attributes: Readonly<Record<string, string>> }
+export type Collected = {
+  publishedAt: EpochMs
+  data: { length: number }
+  attributes: Readonly<Record<string, string>>
+}
 
 export type Collector<Message> = AsyncDisposable & {
   push(message: Message): void
@@ -65,9 +69,9 @@ export function collect<Message extends Collected>(options: {
   }
 }
 
-const sizeOf = (message: Collected): number => {
-  const said = Number(message.attributes.recipients ?? recipientsUnknown)
-  return Number.isFinite(said) && said > 0 ? said : recipientsUnknown
+function sizeOf({ attributes, data }: Collected): number {
+  const said = Number(attributes.recipients)
+  return Number.isFinite(said) && said > 0 ? said : Math.max(1, Math.floor(data.length / bytesForEach))
 }
 
 function takeSet<Message extends Collected>(waiting: Message[]): Message[] {

@@ -9,7 +9,7 @@ import { unmarkEnqueued } from '#ledger/ready.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
-import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
+import { blamesServer, type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import type { PubSubPort, PulledMessage, Subscription } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { collect, type Collector } from './collect.ts'
@@ -133,7 +133,8 @@ async function routeSafely(
     deps.onRouted?.(routeDeps.lane, intake)
     return false
   } catch (error) {
-    if (isOutage(error)) {
+    if (isOutage(error) || blamesServer(error)) {
+      deps.log.warn({ lane: routeDeps.lane, error }, 'a set could not be routed and is given back')
       for (const message of messages) message.nack()
       return true
     }

@@ -118,14 +118,14 @@ async function ledgerReadings({ db }: Installation) {
   }
 }
 
-/** A batch that is ready and was not claimed for this long means that no worker works. */
+/** Batches that are ready for this long while no worker holds any of their kind mean that none works. */
 const unclaimedMs = 60_000
 
 /** Why this installation is not fit to take work; none when it is. */
 export async function unreadiness({ db }: Installation): Promise<string[]> {
   const state = await ledgerState(db)
   return state.ready
-    .filter(one => one.oldestAgeMs > unclaimedMs)
+    .filter(one => one.oldestAgeMs > unclaimedMs && !one.working)
     .map(
       one =>
         `${one.batches} batches of ${one.lane} ${one.channel} are ready and were not claimed for ${Math.round(one.oldestAgeMs / 1000)} s`,

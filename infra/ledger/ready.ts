@@ -48,7 +48,8 @@ async function setEnqueued(db: Queryable, batches: readonly ReadyBatch[], value:
 
 /** What operators and readiness watch; the truth about liveness is here, not in the queue store. */
 export type LedgerState = {
-  ready: { lane: Lane; channel: Channel; batches: number; oldestAgeMs: number }[]
+  /** `working`: a worker has claimed a batch of this lane and channel and holds it. */
+  ready: { lane: Lane; channel: Channel; batches: number; oldestAgeMs: number; working: boolean }[]
   openBatches: number
   leasesLapsed: number
   doubtsOpen: number
@@ -59,9 +60,12 @@ export type LedgerState = {
 }
 
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
-  const ready = await db.query<{ lane: number; channel: number; batches: string; age: string }>(
-    `select lane, channel, count(*) as batches, extract(epoch from max(now() - due_at)) * 1000 as age from batches
-     where closed_at is null and not doubt and due_at <= now() and (lease_until is null or lease_until < now()) group by 1, 2`,
+  const ready = await db.query<{ lane: number; channel: number; batches: string; age: string; working: boolean }>(
+    `select lane, channel, count(*) filter (where not leased) as batches, bool_or(leased) as working,
+       extract(epoch from max(now() - due_at) filter (where not leased)) * 1000 as age
+     from (select lane, channel, due_at, coalesce(lease_until >= now(), false) as leased from batches
+       where closed_at is null and not doubt and due_at <= now()) due
+     group by 1, 2 having count(*) filter (where not leased) > 0`,
   )
   const [rest] = await db.query<
     Record<'open' | 'lapsed' | 'doubts' | 'holds' | 'overdue' | 'expansions' | 'outbox', string>
@@ -77,7 +81,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
   return {
     ready: ready.map(row => ({
       ...{ lane: lanes[row.lane]!, channel: channels[row.channel]! },
-      ...{ batches: Number(row.batches), oldestAgeMs: Number(row.age) },
+      ...{ batches: Number(row.batches), oldestAgeMs: Number(row.age), working: row.working },
     })),
     openBatches: Number(rest!.open),
     leasesLapsed: Number(rest!.lapsed),

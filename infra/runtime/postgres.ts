@@ -21,6 +21,7 @@ export type Database = Queryable &
 const connectTimeoutMs = 10_000
 /** No statement of the pipeline runs longer; a transaction left open by a lost process ends as well. */
 const statementTimeoutMs = 30_000
+const graceMs = 5_000
 
 /** Opens a pool. `url` may point to a transaction pooler. Does not migrate. Rejects when the server cannot be reached. */
 export async function openPostgres(options: {
@@ -35,7 +36,8 @@ export async function openPostgres(options: {
     max: options.connectionsMax,
     application_name: `carillon-${options.name}`,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: options.statementLimitMs ?? statementTimeoutMs,
+    // Later than the server's own limit, whose error says what happened.
+    query_timeout: (options.statementLimitMs ?? statementTimeoutMs) + graceMs,
     statement_timeout: options.statementLimitMs ?? statementTimeoutMs,
     idle_in_transaction_session_timeout: statementTimeoutMs,
     keepAlive: true,
@@ -100,6 +102,16 @@ export function isOutage(error: unknown): boolean {
 /** True when the transaction lost against another one (deadlock, serialization failure): the same again may succeed. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
+
+/**
+ * True when the server refused a statement for what it is, not for what a row holds (a missing table or right, a time
+ * limit): the same would happen to any row, so nothing is wrong with the work.
+ */
+export function blamesServer(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  // Class 22 data exception, 23 integrity constraint violation, 54 program limit exceeded are about the data.
+  return /^[0-9A-Z]{5}$/.test(code) && !/^(22|23|54)/.test(code) && !isConflict(error)
+}
 
 /** Brings the schema up to date under a lock; many processes may call it at once. Forward only. Returns what was applied. */
 export async function migrate(db: Database): Promise<string[]> {
