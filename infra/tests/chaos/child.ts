@@ -28,7 +28,7 @@ export function startChild(setup: Setup, options: { stderr: number; mutant?: Mut
   mutate.searchParams.set('mutant', mutant ?? '')
   const preload = mutant === undefined ? [] : ['--import', mutate.href]
   const entry = path.join(import.meta.dirname, 'process.ts')
-  const child = spawn(process.execPath, [...preload, entry, JSON.stringify(setup)], {
+  const child = spawn(process.execPath, [...preload, entry], {
     stdio: ['ignore', 'ignore', stderr, 'ipc'],
   })
   child.unref()
@@ -38,6 +38,7 @@ export function startChild(setup: Setup, options: { stderr: number; mutant?: Mut
   const ready = withDeadline(Promise.all([started, mutated]), { ms: readyLimitMs, what: `a ${setup.role} to be ready` })
   ready.catch(() => {})
   const tell = (message: FromParent) => void child.send(message)
+  tell({ kind: 'start', setup })
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')

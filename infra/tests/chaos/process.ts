@@ -1,6 +1,6 @@
-// One part of the system as a process of its own, for a parent that ends it at named points. Takes its setup as JSON in
-// its argument. Over IPC it says `ready`, and `hit` when it stands at a point that the parent armed: there it waits for
-// `go`, or for its end.
+// One part of the system as a process of its own, for a parent that ends it at named points. Over IPC it takes its setup
+// (arguments, and so passwords in them, are everyone's to read), says `ready`, and `hit` when it stands at a point that
+// the parent armed: there it waits for `go`, or for its end.
 import path from 'node:path'
 import { startSink } from '#analytics/collect.ts'
 import type { DeliveryLimits } from '#channels/limits.ts'
@@ -34,6 +34,7 @@ export type FromParent =
   | { kind: 'arm'; point: string; passes: number }
   | { kind: 'disarm'; point: string }
   | { kind: 'go' }
+  | { kind: 'start'; setup: Setup }
 
 const batchesAtOnce = 4
 const secret = 'of the chaos run'
@@ -45,12 +46,11 @@ let go = Promise.withResolvers<void>()
 process.on('message', (said: FromParent) => {
   if (said.kind === 'arm') armed.set(said.point, said.passes)
   else if (said.kind === 'disarm') armed.delete(said.point)
+  else if (said.kind === 'start') void start(said.setup)
   else go.resolve()
 })
 process.on('disconnect', () => process.exit(0))
 const say = (message: FromChild) => process.send?.(message)
-
-await start(JSON.parse(process.argv[2]!) as Setup)
 
 async function start(setup: Setup): Promise<void> {
   switch (setup.role) {
