@@ -48,10 +48,10 @@ async function start(args: string[]): Promise<number> {
 
 async function runOnce(run: Run) {
   await using everything = await startAll(run)
-  const played = await playAll(everything, run)
+  const audit = await playAll(everything, run)
   if (run.signal.aborted) run.line.say('Stopped before the end; the next start finishes what is left.')
   else run.line.say('Stopping …')
-  return played && !run.signal.aborted ? summaryOf(everything, played) : undefined
+  return audit && !run.signal.aborted ? summaryOf(everything, audit) : undefined
 }
 
 async function stayUp(run: Run): Promise<undefined> {
@@ -74,14 +74,14 @@ async function startAll({ config, line }: Run): Promise<Everything> {
 }
 
 /** Plays the example to its end and prints where everything went; nothing when it was told to stop before. */
-async function playAll(everything: Everything, run: Run): Promise<{ intents: number; audit: Audit } | undefined> {
+async function playAll(everything: Everything, run: Run): Promise<Audit | undefined> {
   const { config, line, signal } = run
   if (signal.aborted) return undefined
   line.say('\nPlaying what happened on GitHub to a community of 200 people …')
   line.show('  making the community known …')
   await using example = await openExample(everything, config)
   const since = everything.installation.clock.now()
-  const { intents } = await example.play({
+  await example.play({
     run: randomUUID(),
     signal,
     onProgress: progress => line.show(`  ${progress.intents} intents stated …`),
@@ -94,7 +94,7 @@ async function playAll(everything: Everything, run: Run): Promise<{ intents: num
   )
   const audit = await example.audit()
   console.log(`${await funnelOf(everything, terminal())}\n${printAudit(audit)}`)
-  return { intents, audit }
+  return audit
 }
 
 /** No recorded data says whether people looked, so this is simulated, and marked. */
@@ -154,14 +154,11 @@ function upText({ apiUrl }: Everything): string {
   ].join('\n')
 }
 
-async function summaryOf({ installation: { db } }: Everything, { intents, audit }: { intents: number; audit: Audit }) {
-  const [row] = await db.query<{ recipients: number }>(
-    `select count(*)::int as recipients from (select intent_id, recipient from deliveries union select intent_id, recipient from held) pairs`,
+/** All that the ledger holds, as the outcomes do: of this run and of those before. */
+async function summaryOf({ installation: { db } }: Everything, audit: Audit) {
+  const [row] = await db.query<{ intents: number; recipients: number }>(
+    `select (select count(*) from admitted)::int as intents, count(*)::int as recipients
+     from (select intent_id, recipient from deliveries union select intent_id, recipient from held) pairs`,
   )
-  return {
-    intents,
-    recipients: row!.recipients,
-    outcomes: audit.outcomes,
-    audit: audit.balanced ? 'balanced' : 'unbalanced',
-  }
+  return { ...row!, outcomes: audit.outcomes, audit: audit.balanced ? 'balanced' : 'unbalanced' }
 }

@@ -29,7 +29,8 @@ test('killed in mid-run, the next start finishes what was left and accounts for 
   const summary = JSON.parse(next.out.trimEnd().split('\n').at(-1)!)
   assert.deepEqual(Object.keys(summary), ['intents', 'recipients', 'outcomes', 'audit'])
   assert.equal(summary.audit, 'balanced')
-  assert.ok(summary.intents >= 300)
+  // What was stored just before the kill may have no line.
+  assert.ok(summary.intents >= published.length && published.length >= 300)
   assert.ok(summary.recipients > summary.intents)
   const ends = Object.keys(summary.outcomes)
   assert.ok(ends.length >= 6, `few ways to end: ${ends.join()}`)
