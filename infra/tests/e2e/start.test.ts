@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, globSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
-import { test } from 'node:test'
+import { suite, test } from 'node:test'
 import { outcomes } from '#contracts/outcome.ts'
 import { freePort } from '#local/free-port.ts'
 import { type Program, startProgram, until } from '../program.ts'
@@ -11,7 +11,15 @@ import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
 const playLimit = { timeout: 240_000 }
 
-test('killed in mid-run, the next start finishes what was left and accounts for both', playLimit, async () => {
+// Two at a time: much of a run is waiting for addresses that are tried again after half a minute.
+suite('start', { concurrency: 2 }, () => {
+  test('killed in mid-run, the next start finishes what was left and accounts for both', playLimit, startsAgain)
+  test('a start stays up, is alone in its folder, and ctrl-C stops all of it', playLimit, staysUp)
+  test('ctrl-C in mid-run drains; a second one ends at once and leaves no server behind', playLimit, isInterrupted)
+  test('what cannot start is told in a line, without a stack', playLimit, isBroken)
+})
+
+async function startsAgain(): Promise<void> {
   await using folder = await temporaryFolder()
   await using killed = start(folder, ['start', '--once'])
   await until(() => publishedIn(folder).length > 0)
@@ -39,9 +47,9 @@ test('killed in mid-run, the next start finishes what was left and accounts for 
     ends.join(),
   )
   assert.deepEqual(workingIn(folder), [])
-})
+}
 
-test('a start stays up, is alone in its folder, and ctrl-C stops all of it', playLimit, async () => {
+async function staysUp(): Promise<void> {
   await using folder = await temporaryFolder()
   await using first = start(folder, ['start'])
   await first.says(/HTTP API/)
@@ -61,9 +69,9 @@ test('a start stays up, is alone in its folder, and ctrl-C stops all of it', pla
   assert.equal(await first.ended, 0, first.said())
   assert.match(first.err, /Stopping …\n$/)
   assert.deepEqual(workingIn(folder), [])
-})
+}
 
-test('ctrl-C in mid-run drains; a second one ends at once and leaves no server behind', playLimit, async () => {
+async function isInterrupted(): Promise<void> {
   await using folder = await temporaryFolder()
   await using drained = start(folder, ['start', '--once'])
   await until(() => publishedIn(folder).length > 0)
@@ -79,9 +87,9 @@ test('ctrl-C in mid-run drains; a second one ends at once and leaves no server b
   impatient.child.kill('SIGTERM')
   assert.equal(await impatient.ended, 128 + 15, impatient.said())
   await until(() => workingIn(folder).length === 0)
-})
+}
 
-test('what cannot start is told in a line, without a stack', playLimit, async () => {
+async function isBroken(): Promise<void> {
   await using folder = await temporaryFolder()
   await using taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -114,7 +122,7 @@ test('what cannot start is told in a line, without a stack', playLimit, async ()
     assert.equal(failed.out, '')
   }
   assert.deepEqual(workingIn(folder), [])
-})
+}
 
 /** The program, with its data in the folder. */
 const start = (folder: TemporaryFolder, args: string[], env: Record<string, string> = {}): Program =>
