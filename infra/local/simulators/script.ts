@@ -104,7 +104,7 @@ function longestPrefix(prefixes: Orders, address: string): string | undefined {
  * contain the word, or start with it on APNs and Twilio. Hexadecimal tokens and numbers cannot spell every word, so
  * theirs are dialled on a phone's keys, long enough that no token hits one by chance; nobody has country code +999.
  */
-export const demoAddresses = {
+const demoAddresses = {
   fcm: { dead: 'dead', hang: 'hang', flaky: 'flaky' },
   sendgrid: { dead: 'dead', hang: 'hang', flaky: 'flaky' },
   apns: { dead: 'deaddead', hang: '42644264', flaky: '35259352' },

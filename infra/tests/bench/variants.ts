@@ -22,7 +22,7 @@ export type Variant = {
 }
 
 /** Recipients of one fan-out intent. */
-export const fanout = 500
+const fanout = 500
 const ours: readonly Part[] = ['router', 'worker', 'sink']
 const publishTriesMax = 5
 const pollMs = 100
