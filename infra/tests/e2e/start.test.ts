@@ -127,11 +127,11 @@ async function isBroken(): Promise<void> {
 
 /** The program, with its data in the folder. */
 const start = (folder: TemporaryFolder, args: string[], env: Record<string, string> = {}): Program =>
-  startProgram(args, { CARILLON_DATA_DIR: path.join(folder.path, 'data'), ...env })
+  startProgram(args, { CARILLON_DATA_DIR: folder.path, ...env })
 
 /** What the publisher noted; the last line may be half written. */
 function publishedIn({ path: folder }: TemporaryFolder): string[] {
-  const file = path.join(folder, 'data', 'published.ndjson')
+  const file = path.join(folder, 'published.ndjson')
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
   return lines.filter(line => line.endsWith('}')).map(line => JSON.parse(line).intent)
 }
