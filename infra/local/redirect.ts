@@ -18,7 +18,8 @@ export function redirectGoogleApis({ port, caFile }: { port: number; caFile: str
   if (!Number.isInteger(port) || port < 1 || port > 65535)
     throw new Error(`redirect: ${port} is not a port of this machine (1-65535); other hosts are not allowed`)
   const ca = readFileSync(caFile)
-  const agent = new https.Agent({ host: loopback, port, ca, rejectUnauthorized: true })
+  // Connections are kept like those of Node's own agent.
+  const agent = new https.Agent({ host: loopback, port, ca, rejectUnauthorized: true, keepAlive: true })
   const undoHttp2 = redirectHttp2({ port, ca })
   const undoHttps = redirectHttps(agent)
   return () => {
