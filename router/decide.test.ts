@@ -140,6 +140,24 @@ const rows: Row[] = [
     before: [{}],
     expect: ['push deliver default', 'email suppressed_preference opted_out'],
   },
+  {
+    name: 'what waited counts once in a window',
+    ask: {
+      ...{ entry: windowed, at: noon + 3_599_999 },
+      released: { channels: ['push'], reason: 'quiet_hours', countedAt: noon },
+    },
+    before: [{}],
+    expect: ['push deliver default'],
+  },
+  {
+    name: 'and anew in the next one',
+    ask: {
+      ...{ entry: { ...entry, throttle: { limit: 1, per: '1h' } }, at: noon + 3_600_000 },
+      released: { channels: ['push'], reason: 'quiet_hours', countedAt: noon },
+    },
+    before: [{}, { at: noon + 3_600_000 }],
+    expect: ['push throttled throttled'],
+  },
 ]
 
 for (const { name, ask, before = [], expect } of rows)

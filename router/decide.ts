@@ -1,4 +1,4 @@
-import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import { type AnyNotificationType, durationMs } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
@@ -15,14 +15,23 @@ export type Question = {
   /** Read and written: what passes is remembered in it. Undefined for types that declare no window. */
   windows: Windows | undefined
   at: EpochMs
-  /** Decided again after a hold: only the channels that waited, and no rule that was passed before. */
-  released?: { channels: readonly Channel[]; reason: HoldReason }
+  released?: Released
+}
+
+/** Decided again after a hold: only the channels that waited, and no rule that was passed before. */
+export type Released = {
+  channels: readonly Channel[]
+  reason: HoldReason
+  /** When a throttle counted this intent for this person, for a channel that did not wait. */
+  countedAt?: EpochMs
 }
 
 export type ChannelDecision = {
   channel: Channel
   verdict: Verdict
   endpoints: readonly { id: string; provider: string }[]
+  /** For `held`: when a throttle counted the intent for this person. */
+  countedAt?: EpochMs
 }
 
 /**
@@ -105,16 +114,24 @@ function quiet({ entry, person, at }: Question, decisions: ChannelDecision[]): C
   )
 }
 
-/** Only what leaves now is counted and can be dropped. */
-function throttled({ entry, windows, at }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+/**
+ * Only what leaves now is counted and can be dropped. An intent counts once in a window, however many of its channels
+ * leave in it: those that wait remember when it was counted.
+ */
+function throttled({ entry, windows, at, released }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { throttle } = entry
-  if (!throttle || !windows || !decisions.some(isDeliver)) return decisions
-  if (passThrottle(windows, { type: entry.type, ...throttle }, at)) return decisions
-  return refuseDelivers(
-    decisions,
-    refused('throttled', { rule: 'throttled', value: `${throttle.limit} in ${throttle.per}` }),
-  )
+  const countedAt = released?.countedAt
+  if (!throttle || !windows || !decisions.some(isDeliver)) return remembering(decisions, countedAt)
+  if (countedAt !== undefined && at - countedAt < durationMs(throttle.per)) return remembering(decisions, countedAt)
+  if (passThrottle(windows, { type: entry.type, ...throttle }, at)) return remembering(decisions, at)
+  const value = `${throttle.limit} in ${throttle.per}`
+  return remembering(refuseDelivers(decisions, refused('throttled', { rule: 'throttled', value })), countedAt)
 }
+
+const remembering = (decisions: ChannelDecision[], countedAt: EpochMs | undefined): ChannelDecision[] =>
+  countedAt === undefined
+    ? decisions
+    : decisions.map(decision => (decision.verdict.kind === 'held' ? { ...decision, countedAt } : decision))
 
 const refuseDelivers = (decisions: ChannelDecision[], verdict: Verdict): ChannelDecision[] =>
   decisions.map(decision => (isDeliver(decision) ? { channel: decision.channel, verdict, endpoints: [] } : decision))

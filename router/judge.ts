@@ -1,12 +1,10 @@
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
-import type { Channel } from '#contracts/channel.ts'
-import type { HoldReason } from '#contracts/decision.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { Decided } from '#ledger/set.ts'
 import type { Person } from '#preferences/preferences.ts'
 import { type Database, type Queryable } from '#runtime/postgres.ts'
-import { decide } from './decide.ts'
+import { decide, type Released } from './decide.ts'
 import { formatWindows, parseWindows, type Windows } from './policies/windows.ts'
 import { ensureWindows, lockWindows, writeWindows } from './windows-store.ts'
 
@@ -18,7 +16,7 @@ export type Case = {
   reason?: string
   person: Person
   at: EpochMs
-  released?: { channels: readonly Channel[]; reason: HoldReason }
+  released?: Released
 }
 
 /** Critical decisions never wait for a row that another lane holds: they have their own (law 7). No name holds U+001F. */
@@ -49,18 +47,12 @@ export async function judge(
     // In order of what happened, so this one is the latest.
     const { occurredAt } = one.intent
     if (needed) latest.set(key, { at: Math.max(latest.get(key)?.at ?? one.at, one.at), occurredAt })
-    return decide({ ...one, windows: needed }).map(({ channel, verdict, endpoints }): Decided => {
-      const { intent, recipient, reason } = one
-      return {
-        intent,
-        sensitive: one.entry.sensitive ?? false,
-        recipient,
-        channel,
-        verdict,
-        endpoints,
-        ...(reason !== undefined && { reason }),
-      }
-    })
+    const { intent, recipient, reason } = one
+    const about = {
+      ...{ intent, recipient, sensitive: one.entry.sensitive ?? false },
+      ...(reason !== undefined && { reason }),
+    }
+    return decide({ ...one, windows: needed }).map((decision): Decided => ({ ...about, ...decision }))
   })
   const changed = new Map<string, string>()
   for (const [key, last] of latest) {

@@ -71,7 +71,7 @@ function casesOf(
   { catalogue, people, at }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; at: EpochMs },
 ): Case[] {
   const cases = new Map<string, Case & { released: { channels: Channel[] } }>()
-  for (const { recipient, reason, ...slot } of hold.slots) {
+  for (const { recipient, reason, countedAt, ...slot } of hold.slots) {
     const intent = hold.intents[slot.intent]!
     const key = `${intent.id} ${recipient}`
     const known = cases.get(key)
@@ -80,7 +80,10 @@ function casesOf(
       cases.set(key, {
         ...{ intent, entry: catalogue.types.get(intent.type)!, recipient, person: people.get(recipient)!, at },
         ...(reason !== undefined && { reason }),
-        released: { channels: [slot.channel], reason: hold.reason },
+        released: {
+          ...{ channels: [slot.channel], reason: hold.reason },
+          ...(countedAt !== undefined && { countedAt }),
+        },
       })
   }
   return [...cases.values()]

@@ -21,11 +21,13 @@ export async function emptyLedger(): Promise<AsyncDisposable & { db: Database }>
   }
 }
 
-/** A type for the inbox. */
+const words = () => ({ title: '', body: '' })
+
+/** A type for the inbox, unless told otherwise. */
 export const typeOf = (type: string, more: Partial<AnyNotificationType> = {}): AnyNotificationType => ({
   ...{ type, category: 'social', lane: 'default', owner: 'docs', value: 3, deliver: [{ channel: 'in_app' }] },
   schema: { '~standard': { version: 1, vendor: 'test', validate: value => ({ value }) } },
-  templates: { en: { in_app: () => ({ title: '', body: '' }) } },
+  templates: { en: { in_app: words, push: words, sms: () => ({ text: '' }) } },
   ...more,
 })
 

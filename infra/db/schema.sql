@@ -153,6 +153,7 @@ create table holds (
   recipients text[] not null,
   channels smallint[] not null,
   reasons text not null,
+  counted_at timestamp with time zone[],
   intents uuid[] not null,
   picks smallint[],
   payload text,
@@ -189,6 +190,7 @@ create table outbox (
   pack text not null,
   n integer not null,
   payload text not null,
+  refused text,
   constraint outbox_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_threshold=2000, autovacuum_vacuum_scale_factor=0);
 alter table outbox alter payload set statistics 0;
@@ -229,6 +231,7 @@ create table refused (
   readmitted_at timestamp with time zone,
   constraint refused_pkey PRIMARY KEY (lane, message_id)
 );
+CREATE INDEX refused_by_intent ON public.refused USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 CREATE INDEX refused_parked ON public.refused USING btree (type) WHERE ((reason = 'parked'::text) AND (readmitted_at IS NULL));
 
 create table sets (

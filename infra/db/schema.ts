@@ -113,6 +113,7 @@ export type Schema = {
     recipients: string[]
     channels: number[]
     reasons: string
+    counted_at: (Date | null)[] | null
     intents: string[]
     picks: number[] | null
     payload: string | null
@@ -167,7 +168,8 @@ export type Schema = {
     released_at: Date | null
     released_by: string | null
   }
-  outbox: { id: Generated<string>; pack: string; n: number; payload: string }
+  /** `refused`: why Pub/Sub does not take it. Such a pack stays until an operator clears the column or the row. */
+  outbox: { id: Generated<string>; pack: string; n: number; payload: string; refused: string | null }
   windows: { recipient: string; state: string }
   recipients: {
     id: string

@@ -10,7 +10,7 @@ export type DueHold = {
   reason: HoldReason
   dueAt: EpochMs
   intents: CarriedIntent[]
-  slots: { recipient: RecipientId; channel: Channel; reason?: string; intent: number }[]
+  slots: { recipient: RecipientId; channel: Channel; reason?: string; countedAt?: EpochMs; intent: number }[]
 }
 
 /**
@@ -22,7 +22,7 @@ export async function dueHolds(
   { lane, now, limit }: { lane: Lane; now: EpochMs; limit: number },
 ): Promise<DueHold[]> {
   const rows = await tx.query<HoldRow>(
-    `select id, lane, reason, due_at, recipients, channels, reasons, picks, payload from holds
+    `select id, lane, reason, due_at, recipients, channels, reasons, counted_at, picks, payload from holds
      where released_at is null and lane = $3 and due_at <= to_timestamp($1 / 1000.0) order by due_at limit $2 for update skip locked`,
     [now, limit, laneCode(lane)],
   )
@@ -36,6 +36,7 @@ export async function dueHolds(
         channel: channels[row.channels[at]!]!,
         intent: row.picks?.[at] ?? 0,
         ...(reasons[at] != null && { reason: reasons[at] }),
+        ...(row.counted_at?.[at] && { countedAt: row.counted_at[at].getTime() }),
       })),
     }
   })
@@ -49,6 +50,7 @@ type HoldRow = {
   recipients: RecipientId[]
   channels: number[]
   reasons: string
+  counted_at: (Date | null)[] | null
   picks: number[] | null
   payload: string
 }

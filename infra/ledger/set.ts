@@ -27,6 +27,8 @@ export type Decided = {
   verdict: Verdict
   /** For `deliver`: the endpoints, each of which becomes a delivery. */
   endpoints: readonly { id: string; provider: string }[]
+  /** For `held`: when a throttle counted this intent for this person, so that it does not count it again. */
+  countedAt?: EpochMs
 }
 
 /** What a set took in, message by message. They sum to what was received. */
@@ -82,9 +84,14 @@ function grouped(decided: readonly Decided[], keyOf: (one: Decided) => string): 
   return [...groups.values()]
 }
 
-function inChunks<T>(items: readonly T[], size: number): T[][] {
+/** Parts of at most `size`. None ends between two items that belong `together`. */
+function inChunks<T>(items: readonly T[], size: number, together: (one: T, next: T) => boolean = () => false): T[][] {
   const chunks: T[][] = []
-  for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size))
+  for (let at = 0; at < items.length; at += chunks.at(-1)!.length) {
+    let end = Math.min(at + size, items.length)
+    while (end < items.length && end > at + 1 && together(items[end - 1]!, items[end]!)) end--
+    chunks.push(items.slice(at, end))
+  }
   return chunks
 }
 
@@ -139,9 +146,19 @@ function holds(set: NewSet): NewHold[] {
     return `${verdict.reason} ${dueTogether(verdict.until)} ${one.sensitive}`
   }).flatMap(group => {
     const { reason, until } = group[0]!.verdict as Extract<Verdict, { kind: 'held' }>
-    return inChunks(group, 500).map(decided => ({ id: newHoldId(), reason, dueAt: dueTogether(until), decided }))
+    return inChunks(group, holdSizeMax, sameCase).map(decided => ({
+      ...{ id: newHoldId(), reason, dueAt: dueTogether(until), decided },
+    }))
   })
 }
+
+const holdSizeMax = 500
+/** One intent for one person: its channels wait in one row, so that they are decided as one again. */
+const sameCase = (one: Decided, next: Decided): boolean =>
+  one.recipient === next.recipient && one.intent.id === next.intent.id
+
+const countedAtOf = ({ countedAt }: Decided): string =>
+  countedAt === undefined ? 'null' : new Date(countedAt).toISOString()
 
 const holdGrainMs = 15_000
 const dueTogether = (until: EpochMs): EpochMs => Math.ceil(until / holdGrainMs) * holdGrainMs
@@ -154,13 +171,14 @@ async function insertHolds(tx: Queryable, set: NewSet, rows: readonly NewHold[])
       whyKey,
     )
     await tx.query(
-      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, intents, picks, payload, whys)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, counted_at, intents, picks, payload, whys)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
       [
         ...[id, set.id, laneCode(set.lane), reason, new Date(dueAt), decided.length],
         textArray(decided.map(one => one.recipient)),
         plainArray(decided.map(one => channelCode(one.channel))),
         joinJson(decided.map(one => one.reason ?? null)),
+        decided.some(one => one.countedAt !== undefined) ? plainArray(decided.map(countedAtOf)) : null,
         plainArray(intents.values.map(one => one.intent.id)),
         intents.picks ? plainArray(intents.picks) : null,
         joinJson(intents.values.map(one => one.intent)),

@@ -27,6 +27,7 @@ const statements = [
     primary key (lane, message_id)
   )`,
   `create index refused_parked on refused (type) where reason = 'parked' and readmitted_at is null`,
+  `create index refused_by_intent on refused (intent_id) where intent_id is not null`,
   `create table sets (
     day date not null, id uuid not null, lane smallint not null, origin text not null,
     received int not null, admitted int not null, duplicate int not null, malformed int not null, conflict int not null,
@@ -55,7 +56,7 @@ const statements = [
   `create table holds (
     id uuid primary key, set_id uuid not null, lane smallint not null, reason text not null,
     due_at timestamptz not null, released_at timestamptz, released_by uuid,
-    n smallint not null, recipients text[] not null, channels smallint[] not null, reasons text not null,
+    n smallint not null, recipients text[] not null, channels smallint[] not null, reasons text not null, counted_at timestamptz[],
     intents uuid[] not null, picks smallint[], payload text, whys text not null
   ) with (fillfactor = 80)`,
   `create index holds_due on holds (lane, due_at) where released_at is null`,
@@ -67,7 +68,7 @@ const statements = [
   ) with (fillfactor = 70)`,
   `create index expansions_open on expansions (due_at) where done_at is null`,
   `create table outbox (
-    id bigint generated always as identity primary key, pack text not null, n int not null, payload text not null
+    id bigint generated always as identity primary key, pack text not null, n int not null, payload text not null, refused text
   ) with (autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0)`,
   // One row for each slot of each batch and hold: for people, traces and the audit, not for hot paths.
   `create view deliveries as
