@@ -18,16 +18,20 @@ export type MembershipSource = {
 /** A source that is slower than this is away. */
 const sourceLimitMs = 10_000
 
+/** A member of a page, and the first of the page's audiences that has them. */
+type FoundMember = Member & { audience: string }
+
 /**
  * The next members of all the audiences together, each once, in the order of their ids. Behind `after` (empty: from the
- * first); fewer than `limit` mean that there are no more. Of several reasons the one of the first audience counts. Reads
- * no more than `limit` rows of each audience. Rejects when a source fails, or gives what is not in order.
+ * first); fewer than `limit` mean that there are no more. Who is in several is found in the first of them, with the reason
+ * that they have there. Reads no more than `limit` rows of each audience. Rejects when a source fails, or gives what is not in order.
  */
 export async function audiencePage(
   db: Queryable,
   page: { audiences: readonly string[]; after: string; limit: number; sources?: readonly MembershipSource[] },
-): Promise<Member[]> {
+): Promise<FoundMember[]> {
   const { audiences, after, limit, sources = [] } = page
+  const places = new Map(audiences.toReversed().map((name, at) => [name, -at]))
   const lists = await Promise.all([
     storedMembers(db, { audiences: audiences.filter(name => !sourceOf(name, sources)), after, limit }),
     ...audiences.map(audience => {
@@ -35,8 +39,11 @@ export async function audiencePage(
       return source ? sourcedMembers(source, { audience, after, limit }) : []
     }),
   ])
-  const members = new Map<string, Member>()
-  for (const member of lists.flat()) if (!members.has(member.recipient)) members.set(member.recipient, member)
+  const members = new Map<string, FoundMember>()
+  for (const member of lists.flat()) {
+    const known = members.get(member.recipient)
+    if (!known || places.get(member.audience)! < places.get(known.audience)!) members.set(member.recipient, member)
+  }
   // Every list holds its own first `limit`, so the first `limit` of all are among them.
   return [...members.values()].sort((a, b) => byCodePoint(a.recipient, b.recipient)).slice(0, limit)
 }
@@ -47,30 +54,31 @@ const sourceOf = (audience: string, sources: readonly MembershipSource[]): Membe
 async function storedMembers(
   db: Queryable,
   { audiences, after, limit }: { audiences: readonly string[]; after: string; limit: number },
-): Promise<Member[]> {
+): Promise<FoundMember[]> {
   if (audiences.length === 0) return []
   // One index range for each audience: over all at once the server would read and sort them whole for every page.
-  const rows = await db.query<{ recipient: string; reason: string | null }>(
-    `select distinct on (m.recipient) m.recipient, m.reason from unnest($1::text[]) with ordinality as a(name, place)
+  const rows = await db.query<{ recipient: string; audience: string; reason: string | null }>(
+    `select distinct on (m.recipient) m.recipient, a.name as audience, m.reason from unnest($1::text[]) with ordinality as a(name, place)
      cross join lateral (
        select recipient, reason from audience_members where audience = a.name and recipient > $2 order by recipient limit $3) m
      order by m.recipient, a.place limit $3`,
     [audiences, after, limit],
   )
-  return rows.map(({ recipient, reason }) => (reason === null ? { recipient } : { recipient, reason }))
+  return rows.map(({ recipient, audience, reason }) => ({ recipient, audience, ...(reason !== null && { reason }) }))
 }
 
 async function sourcedMembers(
   source: MembershipSource,
   { audience, after, limit }: { audience: string; after: string; limit: number },
-): Promise<Member[]> {
-  const members: Member[] = []
+): Promise<FoundMember[]> {
+  const members: FoundMember[] = []
   for (let last = after; members.length < limit; last = members.at(-1)!.recipient) {
     const what = `membership source ${source.name}, a page of ${audience}`
     const next = await withDeadline(source.page(audience, last, limit - members.length), { ms: sourceLimitMs, what })
     if (next.length === 0) break
     checkPage(next, { last, what })
-    members.push(...next)
+    for (const { recipient, reason } of next)
+      members.push({ recipient, audience, ...(reason !== undefined && { reason }) })
   }
   return members
 }

@@ -74,7 +74,7 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
 
 async function casesOf(
   { intent, except, audiences }: Expansion,
-  page: readonly { recipient: string; reason?: string }[],
+  page: Awaited<ReturnType<typeof audiencePage>>,
   deps: ExpandDeps,
 ): Promise<Case[]> {
   const entry = deps.catalogue.types.get(intent.type)
@@ -89,9 +89,10 @@ async function casesOf(
     members.map(member => member.recipient),
   )
   const at = instantOf(intent, deps)
-  const reason = audiences.find(one => one.reason !== undefined)?.reason
+  // Of an audience that is named twice the first reason counts, as for people who are named.
+  const reasons = new Map(audiences.toReversed().map(one => [one.audience, one.reason]))
   return members.map(member => ({
     ...{ intent, entry, recipient: member.recipient as RecipientId, person: people.get(member.recipient)!, at },
-    reason: member.reason ?? reason ?? 'audience',
+    reason: member.reason ?? reasons.get(member.audience) ?? 'audience',
   }))
 }
