@@ -195,8 +195,8 @@ type CertificateOf = {
 function certificate({ now, expiresAt, subject, key, signer, extensions }: CertificateOf): string {
   const made = forge.pki.createCertificate()
   made.publicKey = forge.pki.publicKeyFromPem(key.publicKey)
-  // A positive serial: the first bit of an ASN.1 integer is its sign.
-  made.serialNumber = `00${randomBytes(16).toString('hex')}`
+  // Begins with 01: an ASN.1 integer is negative by its first bit, and refused by OpenSSL when it begins with zeros.
+  made.serialNumber = `01${randomBytes(16).toString('hex')}`
   made.validity.notBefore = new Date(now - day)
   made.validity.notAfter = new Date(expiresAt)
   made.setSubject([{ name: 'commonName', value: subject }])
