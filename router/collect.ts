@@ -9,7 +9,12 @@ export type Collected = {
   publishedAt: EpochMs
   data: { length: number }
   attributes: Readonly<Record<string, string>>
+  /** Empty: in no order. */
+  orderingKey: string
+  nack(): void
 }
+/** What became of a set: `given back` when any message of it was nacked. */
+export type Worked = 'done' | 'given back'
 
 export type Collector<Message> = AsyncDisposable & {
   push(message: Message): void
@@ -19,35 +24,56 @@ export type Collector<Message> = AsyncDisposable & {
 
 /**
  * Gathers pulled messages into sets and works on up to `parallel` sets at once. While all are busy the next set grows,
- * so that the busier the router, the fuller its sets. `work` must not reject.
+ * so that the busier the router, the fuller its sets. Messages of one ordering key are worked on in their order: what
+ * comes after one that is in a set waits for that set, and is given back with it, because the order goes on from the
+ * first message that is given back. `work` must not reject.
  */
 export function collect<Message extends Collected>(options: {
   waitMs: number
   parallel: number
-  work: (messages: Message[]) => Promise<void>
+  work: (messages: Message[]) => Promise<Worked>
 }): Collector<Message> {
-  const waiting: Message[] = []
+  let waiting: Message[] = []
   let recipientsWaiting = 0
+  /** Ordering keys that sets are working on, and what came after. */
+  const behind = new Map<string, Message[]>()
   const working = new Set<Message[]>()
   const running = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
   /** The oldest waiting message has waited long enough. */
   let due = false
 
+  const workOn = async (set: Message[], keys: ReadonlySet<string>) => {
+    const worked = await options.work(set)
+    working.delete(set)
+    const followers = [...keys].flatMap(key => behind.get(key)!)
+    for (const key of keys) behind.delete(key)
+    if (worked === 'done') resume(followers)
+    else for (const message of followers) message.nack()
+  }
   const start = () => {
     while (waiting.length > 0 && running.size < options.parallel && (due || recipientsWaiting >= recipientsMax)) {
       const set = takeSet(waiting)
-      recipientsWaiting -= set.reduce((sum, message) => sum + sizeOf(message), 0)
+      const keys = new Set(set.map(message => message.orderingKey).filter(key => key !== ''))
+      for (const key of keys) behind.set(key, [])
+      if (keys.size > 0) waiting = waiting.filter(message => !waitsBehind(message))
+      recipientsWaiting = recipientsOf(waiting)
       if (waiting.length === 0) due = false
       working.add(set)
-      const run = options.work(set).finally(() => {
+      const run = workOn(set, keys).finally(() => {
         running.delete(run)
-        working.delete(set)
         start()
       })
       running.add(run)
     }
     if (waiting.length > 0 && !due) timer ??= setTimeout(ripen, options.waitMs)
+  }
+  const waitsBehind = (message: Message): boolean => behind.get(message.orderingKey)?.push(message) !== undefined
+  const resume = (messages: Message[]) => {
+    if (messages.length === 0) return
+    waiting = [...messages, ...waiting]
+    recipientsWaiting += recipientsOf(messages)
+    due = true
   }
   const ripen = () => {
     timer = undefined
@@ -56,11 +82,12 @@ export function collect<Message extends Collected>(options: {
   }
   return {
     push(message) {
+      if (waitsBehind(message)) return
       waiting.push(message)
       recipientsWaiting += sizeOf(message)
       start()
     },
-    oldest: () => oldestOf([...working].flat(), waiting),
+    oldest: () => oldestOf(...working, ...behind.values(), waiting),
     async [Symbol.asyncDispose]() {
       clearTimeout(timer)
       ripen()
@@ -73,6 +100,9 @@ function sizeOf({ attributes, data }: Collected): number {
   const said = Number(attributes.recipients)
   return Number.isFinite(said) && said > 0 ? said : Math.max(1, Math.floor(data.length / bytesForEach))
 }
+
+const recipientsOf = (messages: readonly Collected[]): number =>
+  messages.reduce((sum, message) => sum + sizeOf(message), 0)
 
 function takeSet<Message extends Collected>(waiting: Message[]): Message[] {
   let recipients = 0

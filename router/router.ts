@@ -12,7 +12,7 @@ import type { Log } from '#runtime/log.ts'
 import { blamesServer, type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import type { PubSubPort, PulledMessage, Subscription } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
-import { collect, type Collector } from './collect.ts'
+import { collect, type Collector, type Worked } from './collect.ts'
 import { type Failpoint, route, type RouteDeps } from './route.ts'
 
 export type RouterDeps = {
@@ -26,7 +26,8 @@ export type RouterDeps = {
   lanes: readonly Lane[]
   /** A replay: decisions are taken at the time of the events, in their order. */
   trustEventTime?: boolean
-  onRouted?: (lane: Lane, intake: Partial<Record<Intake, number>>) => void
+  /** After each set: what it took in, and how long that took. */
+  onRouted?: (lane: Lane, intake: Partial<Record<Intake, number>>, seconds: number) => void
   failpoint?: (name: Failpoint) => Promise<void>
 }
 
@@ -67,8 +68,9 @@ async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<Pulled
     enqueue: ready => enqueue(ready, deps),
     ...(failpoint && { failpoint }),
   }
+  const stop = new AbortController()
+  const stopped = new Promise<boolean>(resolve => stop.signal.addEventListener('abort', () => resolve(false)))
   let subscription: Subscription | undefined
-  let closing = false
   let recovering: Promise<void> | undefined
 
   const open = () => {
@@ -82,28 +84,32 @@ async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<Pulled
   const recover = async () => {
     log.warn({ lane }, 'the database cannot be reached: pulling stops until it answers')
     await subscription?.close()
-    subscription = undefined
-    for (let pauseMs = limits.outagePauseMs; !closing; pauseMs = Math.min(pauseMs * 2, limits.outagePauseMaxMs)) {
-      await sleep(pauseMs)
-      if (await answers(db)) break
-    }
-    if (!closing) open()
-    log.info({ lane }, 'pulling again')
+    let pauseMs = limits.outagePauseMs
+    do {
+      await sleep(pauseMs, undefined, { signal: stop.signal }).catch(() => {})
+      if (stop.signal.aborted) return
+      pauseMs = Math.min(pauseMs * 2, limits.outagePauseMaxMs)
+    } while (!(await Promise.race([answers(db), stopped])))
+    open()
     recovering = undefined
+    log.info({ lane }, 'pulling again')
   }
   const collector = collect<PulledMessage>({
     waitMs: limits.collectMs[lane],
-    parallel: trustEventTime ? 1 : limits.parallel,
+    parallel: limits.parallel,
     work: async messages => {
-      const outage = await routeSafely(messages, { routeDeps, deps })
-      if (outage && !closing) recovering ??= recover()
+      // Once it is known that the database is away, nothing that is in hand has to find out by itself.
+      if (recovering) return giveBack(messages)
+      const worked = await routeSafely(messages, { routeDeps, deps })
+      if (worked === 'given back') recovering ??= recover()
+      return worked
     },
   })
   open()
   return {
     ...collector,
     async [Symbol.asyncDispose]() {
-      closing = true
+      stop.abort()
       const closed = subscription?.close()
       await collector[Symbol.asyncDispose]()
       await closed
@@ -120,38 +126,47 @@ const answers = (db: Database): Promise<boolean> =>
 
 /**
  * Routes a set; when one of its messages makes our own code fail, the set is halved until that message is alone, and
- * parked, so that it delays nobody. True when the database is out: the messages were given back.
+ * parked, so that it delays nobody. What cannot be routed while the database is out is given back, with all that follows.
  */
 async function routeSafely(
   messages: PulledMessage[],
   by: { routeDeps: RouteDeps; deps: RouterDeps },
   conflicts = 0,
-): Promise<boolean> {
+): Promise<Worked> {
   const { routeDeps, deps } = by
+  const startedAt = performance.now()
+  const secondsSince = () => (performance.now() - startedAt) / 1000
   try {
     const { intake } = await route(messages, routeDeps)
-    deps.onRouted?.(routeDeps.lane, intake)
-    return false
+    deps.onRouted?.(routeDeps.lane, intake, secondsSince())
+    return 'done'
   } catch (error) {
     if (isOutage(error) || blamesServer(error)) {
       deps.log.warn({ lane: routeDeps.lane, error }, 'a set could not be routed and is given back')
-      for (const message of messages) message.nack()
-      return true
+      return giveBack(messages)
     }
     if (isConflict(error) && conflicts < limits.conflictsMax) return routeSafely(messages, by, conflicts + 1)
     if (messages.length > 1) {
       const half = Math.ceil(messages.length / 2)
       const first = await routeSafely(messages.slice(0, half), by)
-      return (await routeSafely(messages.slice(half), by)) || first
+      return first === 'done' ? routeSafely(messages.slice(half), by) : giveBack(messages.slice(half))
     }
     deps.log.error(
       { lane: routeDeps.lane, messageId: messages[0]!.id, error },
       'a message cannot be routed and is parked',
     )
-    return park(messages[0]!, error, routeDeps)
+    if (!(await park(messages[0]!, error, routeDeps))) return giveBack(messages)
+    deps.onRouted?.(routeDeps.lane, { parked: 1 }, secondsSince())
+    return 'done'
   }
 }
 
+function giveBack(messages: readonly PulledMessage[]): Worked {
+  for (const message of messages) message.nack()
+  return 'given back'
+}
+
+/** True when it is parked, and acked. */
 async function park(message: PulledMessage, error: unknown, { db, lane, clock }: RouteDeps): Promise<boolean> {
   const parsed = parseIntent(message.data)
   // Without its type: no other version of the catalogue is waited for, so nothing publishes it again by itself.
@@ -185,10 +200,9 @@ async function park(message: PulledMessage, error: unknown, { db, lane, clock }:
       })
     })
     message.ack()
-    return false
-  } catch {
-    message.nack()
     return true
+  } catch {
+    return false
   }
 }
 

@@ -7,13 +7,14 @@ import { testDatabase } from '#tests/servers.ts'
 import { route } from './route.ts'
 
 /** An empty database with its schema. */
-export async function emptyLedger(): Promise<AsyncDisposable & { db: Database }> {
+export async function emptyLedger(): Promise<AsyncDisposable & { db: Database; url: string }> {
   const database = await testDatabase()
   const db = await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' })
   await migrate(db)
   await ensurePartitions(db, { from: new Date(Date.now() - 86_400_000).toISOString().slice(0, 10), days: 3 })
   return {
     db,
+    url: database.url,
     async [Symbol.asyncDispose]() {
       await db[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()

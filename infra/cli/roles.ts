@@ -78,7 +78,8 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
   const router = opened.use(
     await startRouter({
       ...{ ...installation, lanes },
-      onRouted: (lane, intake) => {
+      onRouted: (lane, intake, seconds) => {
+        metrics.observe('set_seconds', { lane }, seconds)
         for (const [result, n] of Object.entries(intake)) {
           if (n > 0) metrics.count('messages_total', { lane, result }, n)
           if (n > 0 && ['malformed', 'conflict', 'unknown', 'parked'].includes(result))

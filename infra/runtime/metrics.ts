@@ -20,7 +20,10 @@ const gauges = {
 } as const
 const counters = {
   messages_total: { labels: ['lane', 'result'], help: 'Intent messages by what became of them' },
-  refused_total: { labels: ['reason'], help: 'Messages in the refused table, by reason' },
+  refused_total: {
+    labels: ['reason'],
+    help: 'Messages that this process refused, by reason; one that is delivered twice counts twice',
+  },
   outcomes_total: { labels: ['channel', 'outcome'], help: 'Deliveries closed, by outcome' },
   answers_total: { labels: ['provider', 'answer'], help: 'Answers of providers' },
   fenced_total: { labels: ['channel'], help: 'Batches whose record came after another claim' },
@@ -28,7 +31,10 @@ const counters = {
 } as const
 const histograms = {
   http_seconds: { labels: ['method', 'route', 'status'], help: 'HTTP requests answered' },
-  set_seconds: { labels: ['lane'], help: 'Routing of one set, from its first message to the commit' },
+  set_seconds: {
+    labels: ['lane'],
+    help: 'Routing of one set, from the closing of the set until its batches are enqueued',
+  },
   send_seconds: { labels: ['provider'], help: 'One call to a provider' },
   batch_seconds: { labels: ['channel'], help: 'One batch, from claim to record' },
 } as const

@@ -116,7 +116,10 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
       expiresIn: { type: 'string', pattern: '^\\d+(\\.\\d+)?[smhd]$', description: 'Worthless after that time: 10m.' },
       sendAt: { ...instant, description: 'Not before.' },
       occurredAt: { ...instant, description: 'When it happened. Default: now.' },
-      orderingKey: { ...name, description: 'Intents with the same one are routed in the order they were stored in.' },
+      orderingKey: {
+        ...name,
+        description: 'Intents of one lane with the same one are decided in the order they were stored in.',
+      },
     },
     ['type', 'to', 'data'],
   ),

@@ -30,7 +30,10 @@ export type NotifyOptions<Data> = {
   sendAt?: When
   /** When it happened. Default: now. */
   occurredAt?: When
-  /** Intents with the same ordering key reach the router in the order they were stored in. Slower: use it for replays. */
+  /**
+   * Intents of one lane with the same ordering key are decided in the order they were stored in, one set after the other.
+   * Slower: 1 MB/s a key at most. Not ordered: members of audiences, what was held, and what providers do with it.
+   */
   orderingKey?: string
 }
 
