@@ -5,7 +5,7 @@ import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
 import { readmitParked } from '#ledger/admit.ts'
 import { resendDoubts } from '#ledger/doubts.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
-import { markEnqueued, unqueuedBatches } from '#ledger/ready.ts'
+import { markEnqueued, startSweep, type Sweep, unqueuedBatches } from '#ledger/ready.ts'
 import type { MembershipSource } from '#preferences/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { every } from '#runtime/every.ts'
@@ -64,6 +64,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
     return ready !== undefined
   }
   const trustEventTime = deps.trustEventTime ?? false
+  const reconcile = reconciler()
   const tasks = [
     every(pauses.reconcileMs, () => reconcile(deps), report('reconcile')),
     ...lanes.map(lane =>
@@ -84,11 +85,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
       async () => (await resendDoubts(db, { now: clock.now(), limit: reconcileMax })) > 0,
       report('doubts'),
     ),
-    every(
-      pauses.relayMs,
-      async () => (await relayOutbox(db, payload => events.publish(Buffer.from(payload)))) > 0,
-      report('relay'),
-    ),
+    every(pauses.relayMs, () => relay(deps, events), report('relay')),
     every(pauses.parkedMs, () => readmit(deps, intents), report('parked')),
   ]
   return {
@@ -99,25 +96,44 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
   }
 }
 
-/** Puts on their queues what is ready in the ledger and on no queue: never added, lease lapsed, or the store was wiped. */
-async function reconcile(deps: SchedulerDeps): Promise<boolean> {
-  const { db, queues, lanes, log } = deps
-  // A store that is away is asked again at the same pace: what is critical waits for no back-off when it returns.
-  const known = await queues.sentinel().catch((error: unknown) => {
-    log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
-    return undefined
-  })
-  if (known === undefined) return false
-  const everything = !known
-  if (everything) log.warn({}, 'the queue store is new or was wiped: everything that is ready is enqueued again')
-  let more = false
-  for (const lane of lanes) {
-    const ready = await unqueuedBatches(db, { lane, everything, limit: everything ? 1_000_000 : reconcileMax })
-    await markEnqueued(db, ready)
-    await enqueue(ready, deps)
-    more ||= !everything && ready.length === reconcileMax
+/**
+ * Puts on their queues what is ready in the ledger and on no queue: never added, lease lapsed, or the store was wiped.
+ * A turn takes one page of each lane; after a wipe the turns follow each other until everything is back.
+ */
+function reconciler(): (deps: SchedulerDeps) => Promise<boolean> {
+  const sweeps = new Map<Lane, Sweep>()
+  return async ({ db, queues, lanes, log }) => {
+    // A store that is away is asked again at the same pace: what is critical waits for no back-off when it returns.
+    const known = await queues.sentinel().catch((error: unknown) => {
+      log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
+      return undefined
+    })
+    if (known === undefined) return false
+    if (!known) {
+      log.warn({}, 'the queue store is new or was wiped: everything that is ready is enqueued again')
+      const sweep = await startSweep(db)
+      for (const lane of lanes) sweeps.set(lane, sweep)
+    }
+    let more = false
+    for (const lane of lanes) {
+      const sweep = sweeps.get(lane)
+      const ready = await unqueuedBatches(db, { lane, limit: reconcileMax, sweep })
+      await markEnqueued(db, ready)
+      await enqueue(ready, { db, queues, log })
+      const full = ready.length === reconcileMax
+      if (sweep && full) sweeps.set(lane, { ...sweep, dueFrom: ready.at(-1)!.dueAt })
+      else sweeps.delete(lane)
+      more ||= full
+    }
+    return more
   }
-  return more
+}
+
+async function relay({ db, log }: SchedulerDeps, events: Publisher): Promise<boolean> {
+  const { published, refused, failure } = await relayOutbox(db, payload => events.publish(Buffer.from(payload)))
+  for (const one of refused) log.error(one, 'Pub/Sub refuses an event pack: it stays in the outbox')
+  if (failure !== undefined) throw failure
+  return published > 0
 }
 
 /** Messages of a type that this catalogue knows by now go back to their topic; idempotency holds as for any repeat. */

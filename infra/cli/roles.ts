@@ -116,6 +116,7 @@ async function ledgerReadings({ db }: Installation) {
     leases_lapsed: state.leasesLapsed,
     expansions_open: state.expansionsOpen,
     outbox_packs: state.outbox,
+    outbox_refused: state.outboxRefused,
   }
 }
 

@@ -12,7 +12,7 @@ import { checkpoint, openExpansion } from './expansions.ts'
 import { dueHolds, releaseHolds } from './holds.ts'
 import { relayOutbox } from './outbox.ts'
 import { purgeAdmitted, purgeDone } from './purge.ts'
-import { unqueuedBatches } from './ready.ts'
+import { markEnqueued, startSweep, unqueuedBatches } from './ready.ts'
 import { type Decided, type ReadyBatch, writeSet } from './set.ts'
 
 const now: EpochMs = Date.now()
@@ -103,7 +103,7 @@ test('a batch is claimed by one worker, closed once, and the books balance', asy
   assert.deepEqual(report.problems, [])
   assert.deepEqual(report.outcomes, { sent: 3, no_endpoint: 1 })
   const packs: string[] = []
-  assert.equal(await relayOutbox(db, async payload => packs.push(payload)), 2)
+  assert.deepEqual(await relayOutbox(db, async payload => packs.push(payload)), { published: 2, refused: [] })
   assert.deepEqual(
     packs.map(pack => JSON.parse(pack).kind),
     ['decided', 'settled'],
@@ -149,6 +149,28 @@ test('a batch may be offered again for months', async () => {
   assert.equal((await claimBatch(db, { id: ready!.id, now, leaseMs }))?.attempt, 32_768)
 })
 
+test('after a wipe what was enqueued is found again, page by page, and what is enqueued meanwhile is not', async () => {
+  await using world = await setup()
+  const { db } = world
+  for (let n = 0; n < 5; n++) await write(db, [delivering(`k${n}`, 'u1')], now - 10_000 + n)
+  await db.query(`update batches set enqueued_at = now() - interval '1 s'`)
+  assert.deepEqual(await unqueuedBatches(db, { lane: 'default', limit: 2 }), [])
+  let sweep = await startSweep(db)
+  const pages: string[][] = []
+  do {
+    const page = await unqueuedBatches(db, { lane: 'default', limit: 2, sweep })
+    await markEnqueued(db, page)
+    pages.push(page.map(batch => batch.id))
+    sweep = { ...sweep, dueFrom: page.at(-1)!.dueAt }
+  } while (pages.at(-1)!.length === 2)
+  assert.deepEqual(
+    pages.map(page => page.length),
+    [2, 2, 1],
+  )
+  assert.equal(new Set(pages.flat()).size, 5)
+  assert.deepEqual(await unqueuedBatches(db, { lane: 'default', limit: 2, sweep }), [])
+})
+
 test('what is to be tried again moves into a batch of its own, and the audit follows it', async () => {
   await using world = await setup()
   const { db } = world
@@ -162,7 +184,7 @@ test('what is to be tried again moves into a batch of its own, and the audit fol
       { kind: 'doubt', dueAt: now + 60_000 },
     ],
   })
-  const again = await unqueuedBatches(db, { lane: 'default', everything: false, limit: 10 })
+  const again = await unqueuedBatches(db, { lane: 'default', limit: 10 })
   assert.equal(again.length, 1, 'the doubt waits for its receipt')
   const retry = (await claimBatch(db, { id: again[0]!.id, now, leaseMs }))!
   assert.equal(retry.tries, 1)

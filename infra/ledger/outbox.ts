@@ -1,11 +1,14 @@
 import type { Lane } from '#contracts/channel.ts'
 import type { EventPack, EventSlot, IntentFacts } from '#contracts/event.ts'
 import { dayOf, type EpochMs } from '#contracts/ids.ts'
-import type { Database, Queryable } from '#runtime/postgres.ts'
+import { type Database, plainArray, type Queryable } from '#runtime/postgres.ts'
+import { PublishError } from '#runtime/pubsub.ts'
 import { type CarriedIntent, type ClaimedBatch, pack, type SlotResult } from './batch.ts'
 
-/** Packs that one relay turn takes; a pack holds up to 500 slots or so. */
+/** Packs that one relay turn takes; most hold up to 2,000 slots. */
 const relayPacksMax = 50
+/** Pub/Sub takes 10 MB. A closed batch stays below this by itself: 500 slots of the longest names. */
+const packBytesMax = 5_000_000
 
 /** The events of a closed batch. Its pack id is the batch and its only closing, so it can never be stored twice. */
 export function settledPack(record: { batch: ClaimedBatch; results: readonly SlotResult[]; now: EpochMs }): EventPack {
@@ -46,26 +49,93 @@ export const factsOf = (
 })
 
 export async function writeOutbox(tx: Queryable, packs: readonly EventPack[]): Promise<void> {
-  for (const event of packs)
-    await tx.query('insert into outbox (pack, n, payload) values ($1, $2, $3)', [
-      event.pack,
-      event.slots.length,
-      JSON.stringify(event),
-    ])
+  for (const { pack, n, payload } of packs.flatMap(event => inParts(event)))
+    await tx.query('insert into outbox (pack, n, payload) values ($1, $2, $3)', [pack, n, payload])
+}
+
+/** A pack as text; as several packs, of its slots from a place on, where it would be too long for Pub/Sub. */
+function inParts(event: EventPack, from = 0): { pack: string; n: number; payload: string }[] {
+  const name = from === 0 ? event.pack : `${event.pack}/${from}`
+  const n = event.slots.length
+  const payload = JSON.stringify({ ...event, pack: name })
+  if (n === 1 || Buffer.byteLength(payload) <= packBytesMax) return [{ pack: name, n, payload }]
+  const half = Math.ceil(n / 2)
+  return [...inParts(withSlots(event, 0, half), from), ...inParts(withSlots(event, half, n), from + half)]
+}
+
+/** The pack with some of its slots, and of its intents and reasons those that they name. */
+function withSlots(event: EventPack, from: number, to: number): EventPack {
+  const slots = event.slots.slice(from, to)
+  const intents = pack(slots, slot => String(slot.i))
+  const whys = pack(slots, slot => String(slot.w))
+  return {
+    ...event,
+    intents: intents.values.map(slot => event.intents[slot.i]!),
+    whys: whys.values.map(slot => event.whys[slot.w ?? 0]!).filter(Boolean),
+    slots: slots.map((slot, at) => ({
+      ...{ ...slot, i: intents.picks?.[at] ?? 0 },
+      ...(slot.w !== undefined && { w: whys.picks?.[at] ?? 0 }),
+    })),
+  }
+}
+
+export type Relayed = {
+  published: number
+  /** Packs that Pub/Sub refuses for what they are. They stay in the outbox and are not tried again. */
+  refused: { pack: string; reason: string }[]
+  /** Why packs could not be published that stay for another turn. */
+  failure?: unknown
 }
 
 /**
  * One relay turn: takes the oldest packs that no other relay holds, publishes them, deletes them. A relay that dies in
- * between leaves them to the next: a pack may be published twice, the sink stores it once. Returns how many packs went.
+ * between leaves them to the next: a pack may be published twice, the sink stores it once. One that is refused keeps no
+ * other waiting: `publish` refuses all that go in one request, so each of them is tried by itself.
  */
-export async function relayOutbox(db: Database, publish: (payload: string) => Promise<unknown>): Promise<number> {
+export async function relayOutbox(db: Database, publish: (payload: string) => Promise<unknown>): Promise<Relayed> {
   return db.transaction(async tx => {
-    const rows = await tx.query<{ payload: string }>(
-      `delete from outbox where id = any(array(select id from outbox order by id limit $1 for update skip locked)) returning payload`,
+    const rows = await tx.query<Row>(
+      `select id, pack, payload from outbox where refused is null order by id limit $1 for update skip locked`,
       [relayPacksMax],
     )
     // The transaction stays open while publishing: the deletion is only true once Pub/Sub has stored them.
-    await Promise.all(rows.map(row => publish(row.payload)))
-    return rows.length
+    const answers = await Promise.allSettled(rows.map(row => publish(row.payload)))
+    const errors = answers.map(answer => (answer.status === 'rejected' ? (answer.reason as unknown) : undefined))
+    const suspects = rows.filter((_, at) => isRefusal(errors[at]))
+    const tried = await publishAlone(suspects, publish)
+    const published = [...rows.filter((_, at) => errors[at] === undefined), ...tried.published]
+    if (published.length > 0)
+      await tx.query(`delete from outbox where id = any($1::bigint[])`, [plainArray(published.map(row => row.id))])
+    for (const { id, reason } of tried.refused)
+      await tx.query(`update outbox set refused = $2 where id = $1`, [id, reason])
+    const failure = errors.find(error => error !== undefined && !isRefusal(error)) ?? tried.failure
+    return {
+      published: published.length,
+      refused: tried.refused.map(({ pack, reason }) => ({ pack, reason })),
+      ...(failure !== undefined && { failure }),
+    }
   })
 }
+
+type Row = { id: string; pack: string; payload: string }
+
+/** One request for each, until one fails for another reason than what it is. */
+async function publishAlone(rows: readonly Row[], publish: (payload: string) => Promise<unknown>) {
+  const published: Row[] = []
+  const refused: (Row & { reason: string })[] = []
+  for (const row of rows) {
+    try {
+      await publish(row.payload)
+      published.push(row)
+    } catch (error) {
+      if (!isRefusal(error)) return { published, refused, failure: error }
+      refused.push({ ...row, reason: error.message })
+    }
+  }
+  return { published, refused, failure: undefined }
+}
+
+const invalidArgument = 3
+/** The message is wrong, too long for instance. Other refusals are about the topic or us: all packs would meet them. */
+const isRefusal = (error: unknown): error is PublishError =>
+  error instanceof PublishError && error.code === invalidArgument

@@ -10,22 +10,38 @@ import type { ReadyBatch } from './set.ts'
  */
 const patienceMs: Record<Lane, number> = { critical: 3_000, default: 15_000, bulk: 60_000 }
 
+/** Enqueuing everything again after the queue store was wiped, page by page in the order in which batches fell due. */
+export type Sweep = {
+  /** What was enqueued before this, by the clock of the database, is on no queue any more. */
+  wipedAt: Date
+  /** Where the next page begins: nothing that fell due earlier is left. */
+  dueFrom?: Date
+}
+
+export async function startSweep(db: Queryable): Promise<Sweep> {
+  const [row] = await db.query<{ now: Date }>('select now() as now')
+  return { wipedAt: row!.now }
+}
+
 /**
- * Batches to put on their queues: never enqueued, enqueued and not claimed, or with a lapsed lease. `everything`:
- * whatever is ready, because the queue store was wiped. One lane at a time, so that the index serves.
+ * Batches to put on their queues: never enqueued, enqueued and not claimed, or with a lapsed lease; in a sweep whatever
+ * was enqueued before it. Who marks them and asks again gets the next ones. One lane at a time, so that the index serves.
  */
 export async function unqueuedBatches(
   db: Queryable,
-  { lane, everything, limit }: { lane: Lane; everything: boolean; limit: number },
-): Promise<ReadyBatch[]> {
-  const rows = await db.query<{ id: BatchId; channel: number; attempt: number }>(
-    `select id, channel, attempt from batches
-     where closed_at is null and lane = $1 and due_at <= now() and not doubt and (lease_until is null or lease_until < now())
-       and ($4 or enqueued_at is null or enqueued_at < now() - $2 * interval '1 ms')
+  { lane, limit, sweep }: { lane: Lane; limit: number; sweep?: Sweep | undefined },
+): Promise<(ReadyBatch & { dueAt: Date })[]> {
+  const rows = await db.query<{ id: BatchId; channel: number; attempt: number; due_at: Date }>(
+    `select id, channel, attempt, due_at from batches
+     where closed_at is null and lane = $1 and due_at <= now() and due_at >= coalesce($4::timestamptz, '-infinity')
+       and not doubt and (lease_until is null or lease_until < now())
+       and (enqueued_at is null or enqueued_at < greatest(now() - $2 * interval '1 ms', $5::timestamptz))
      order by due_at limit $3`,
-    [laneCode(lane), patienceMs[lane], limit, everything],
+    [laneCode(lane), patienceMs[lane], limit, sweep?.dueFrom ?? null, sweep?.wipedAt ?? null],
   )
-  return rows.map(row => ({ id: row.id, lane, channel: channels[row.channel]!, attempt: row.attempt }))
+  return rows.map(row => ({
+    ...{ id: row.id, lane, channel: channels[row.channel]!, attempt: row.attempt, dueAt: row.due_at },
+  }))
 }
 
 /** Remembers that jobs for these batches are about to be added; before they are, so that no worker meets the lock. */
@@ -57,6 +73,8 @@ export type LedgerState = {
   holdsOverdue: number
   expansionsOpen: number
   outbox: number
+  /** Event packs that Pub/Sub refuses, kept in the outbox. */
+  outboxRefused: number
 }
 
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
@@ -68,7 +86,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
      group by 1, 2 having count(*) filter (where not leased) > 0`,
   )
   const [rest] = await db.query<
-    Record<'open' | 'lapsed' | 'doubts' | 'holds' | 'overdue' | 'expansions' | 'outbox', string>
+    Record<'open' | 'lapsed' | 'doubts' | 'holds' | 'overdue' | 'expansions' | 'outbox' | 'packs_refused', string>
   >(
     `select (select count(*) from batches where closed_at is null) as open,
        (select count(*) from batches where closed_at is null and lease_until < now()) as lapsed,
@@ -76,7 +94,8 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
        (select coalesce(sum(n), 0) from holds where released_at is null) as holds,
        (select coalesce(sum(n), 0) from holds where released_at is null and due_at < now() - interval '1 minute') as overdue,
        (select count(*) from expansions where done_at is null) as expansions,
-       (select count(*) from outbox) as outbox`,
+       (select count(*) from outbox where refused is null) as outbox,
+       (select count(*) from outbox where refused is not null) as packs_refused`,
   )
   return {
     ready: ready.map(row => ({
@@ -90,9 +109,10 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     holdsOverdue: Number(rest!.overdue),
     expansionsOpen: Number(rest!.expansions),
     outbox: Number(rest!.outbox),
+    outboxRefused: Number(rest!.packs_refused),
   }
 }
 
-/** True when nothing is on its way: every delivery closed, no hold, no expansion, no event unpublished. */
+/** True when nothing is on its way: every delivery closed, no hold, no expansion, no event to be published. */
 export const isSettled = (state: LedgerState): boolean =>
   state.openBatches + state.holdsOpen + state.expansionsOpen + state.outbox === 0

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { test } from 'node:test'
-import { createMetrics, type Readings } from './metrics.ts'
+import { createMetrics, metricTables, type Readings } from './metrics.ts'
+
+const root = path.join(import.meta.dirname, '..', '..')
 
 const samples = (text: string, name: string): string[] =>
   text.split('\n').filter(line => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
@@ -46,3 +50,31 @@ test('gauges are read at each scrape, and absent when nobody could read them', a
   assert.deepEqual(samples(text, 'sink_lag'), ['sink_lag 2'], 'the other reader is heard')
   assert.deepEqual(samples(text, 'errors_total'), ['errors_total{part="metrics"} 1'])
 })
+
+test('operations.md lists every metric with its labels, and no other', () => {
+  const page = readFileSync(path.join(root, 'infra', 'docs', 'operations.md'), 'utf8')
+  const [, table] = /^\| metric \|.*\n((?:\|.*\n)+)/m.exec(page)!
+  const listed = table!
+    .split('\n')
+    .flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(one => one[1]!))
+  const declared = Object.values(metricTables).flatMap(ofKind =>
+    Object.entries(ofKind).map(([name, { labels }]) => (labels.length > 0 ? `${name}{${labels.join(',')}}` : name)),
+  )
+  assert.deepEqual(listed.sort(), declared.sort())
+})
+
+test('every metric is counted, observed or read somewhere', () => {
+  const files = globSync(['{analytics,channels,router}/**/*.ts', 'infra/{cli,ledger,runtime}/**/*.ts'], { cwd: root })
+  const sources = files
+    .filter(file => !/\.(test|fixture)\.ts$/.test(file) && !file.endsWith('runtime/metrics.ts'))
+    .map(file => readFileSync(path.join(root, file), 'utf8'))
+    .join('\n')
+  const spelled = { gauges: (name: string) => `${name}:`, counters: counted, histograms: observed }
+  const missing = Object.entries(metricTables).flatMap(([kind, ofKind]) =>
+    Object.keys(ofKind).filter(name => !sources.includes(spelled[kind as keyof typeof spelled](name))),
+  )
+  assert.deepEqual(missing, [])
+})
+
+const counted = (name: string) => `.count('${name}'`
+const observed = (name: string) => `.observe('${name}'`

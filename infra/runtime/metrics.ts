@@ -16,6 +16,7 @@ const gauges = {
   leases_lapsed: { labels: [], help: 'Open batches whose worker did not come back' },
   expansions_open: { labels: [], help: 'Audiences that are being expanded' },
   outbox_packs: { labels: [], help: 'Event packs that wait to be published' },
+  outbox_refused: { labels: [], help: 'Event packs that Pub/Sub refuses, kept in the outbox' },
   sink_lag: { labels: [], help: 'Seconds between the making and the storing of the last event pack' },
 } as const
 const counters = {
@@ -38,6 +39,9 @@ const histograms = {
   send_seconds: { labels: ['provider'], help: 'One call to a provider' },
   batch_seconds: { labels: ['channel'], help: 'One batch, from claim to record' },
 } as const
+
+/** Every metric of the project. What they tell is in `infra/docs/operations.md`; a test compares. */
+export const metricTables = { gauges, counters, histograms } as const
 
 type Table = Record<string, { labels: readonly string[]; help: string }>
 type Labels<T extends Table, N extends keyof T> = Record<T[N]['labels'][number], string>
