@@ -5,6 +5,7 @@ import type { Database } from '#runtime/postgres.ts'
 import { funnel } from './funnel-store.ts'
 import { type Dimension, dimensions } from './funnel.ts'
 import { traceIntent } from './trace-store.ts'
+import { isUnknown } from './trace.ts'
 
 export type AnalyticsApiOptions = {
   db: Database
@@ -61,10 +62,10 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, { db, authorize
     { preHandler: authorize, schema: { params: traceParams } },
     async ({ params }) => {
       const trace = await traceIntent(db, params.intent.toLowerCase() as IntentId)
-      if (trace.lines.length + trace.open.length === 0)
-        throw problem(404, { detail: 'nothing is known of this intent' })
+      if (isUnknown(trace)) throw problem(404, { detail: 'nothing is known of this intent' })
       return {
         ...trace,
+        refused: trace.refused.map(line => ({ ...line, at: isoOf(line.at) })),
         lines: trace.lines.map(line => ({ ...line, at: isoOf(line.at) })),
         open: trace.open.map(line => ({ ...line, until: isoOf(line.until) })),
       }

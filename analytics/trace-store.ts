@@ -3,16 +3,26 @@ import { type Channel, channels } from '#contracts/channel.ts'
 import type { HoldReason } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
 import { dayOf, type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
+import type { Refusal } from '#contracts/intent.ts'
 import type { Schema } from '#db/schema.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { eventSentence, type OpenLine, openSentence, type Trace, type TraceLine } from './trace.ts'
+import {
+  eventSentence,
+  type OpenLine,
+  openSentence,
+  type RefusedLine,
+  refusedSentence,
+  type Trace,
+  type TraceLine,
+} from './trace.ts'
 
 /** Lines of a trace; who wants more asks for a recipient, or a shorter time. */
 const linesMax = 1_000
 
 /**
- * Everything that happened to an intent, for all its recipients, in order, and what the ledger still holds open. Takes
- * the intent's id, or the producer and key that it is made of. An unknown intent has an empty trace.
+ * Everything that happened to an intent, for all its recipients, in order, what the ledger still holds open, and which
+ * messages of it were refused and why. Takes the intent's id, or the producer and key that it is made of. An unknown
+ * intent has an empty trace.
  */
 export async function traceIntent(db: Database, intent: IntentId | { producer: string; key: string }): Promise<Trace> {
   const id = typeof intent === 'string' ? intent : intentId(intent)
@@ -22,7 +32,8 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
   const events = await eventsOf(db, since, query =>
     query.where('intent_id', '=', id).orderBy('at').orderBy(kindOrder).orderBy('recipient'),
   )
-  if (sets.length === 0) return { ...events, open: [] }
+  const refused = await refusedOf(db, id)
+  if (sets.length === 0) return { ...events, refused, open: [] }
   const expansion = await db.kysely
     .selectFrom('expansions')
     .select('members')
@@ -33,7 +44,7 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
     ...(await openDeliveries(db, sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id}`)),
     ...(await openHolds(db, sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id}`)),
   ]
-  return { ...events, open, ...(expansion && { expanding: expansion.members }) }
+  return { ...events, refused, open, ...(expansion && { expanding: expansion.members }) }
 }
 
 /**
@@ -58,7 +69,8 @@ export async function traceRecipient(
     ...(await openDeliveries(db, sql<boolean>`${recipient} = any(b.recipients) and d.recipient = ${recipient}`)),
     ...(await openHolds(db, sql<boolean>`held.recipient = ${recipient}`)),
   ]
-  return { ...events, lines: events.lines.toReversed(), open }
+  // What was refused is of no recipient: nobody has looked for one in it.
+  return { ...events, refused: [], lines: events.lines.toReversed(), open }
 }
 
 async function setsOf(db: Database, id: IntentId): Promise<string[]> {
@@ -66,6 +78,24 @@ async function setsOf(db: Database, id: IntentId): Promise<string[]> {
   const later = db.kysely.selectFrom('intent_sets').select('set_id').where('intent_id', '=', id)
   const rows = await first.union(later).execute()
   return rows.map(row => row.set_id)
+}
+
+async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {
+  const rows = await db.kysely
+    .selectFrom('refused')
+    .select(['at', 'type', 'reason', 'problems', 'readmitted_at'])
+    .where('intent_id', '=', id)
+    .orderBy('at')
+    .limit(linesMax)
+    .execute()
+  return rows.map(({ at, type, reason, problems, readmitted_at }) => {
+    const what = reason as Refusal
+    const readmitted = readmitted_at && { readmittedAt: readmitted_at.getTime() }
+    return {
+      ...{ at: at.getTime(), intent: id, what, sentence: refusedSentence({ what, problems, ...readmitted }) },
+      ...(type !== null && { type }),
+    }
+  })
 }
 
 const eventColumns = [

@@ -2,6 +2,7 @@ import type { Channel } from '#contracts/channel.ts'
 import { type HoldReason, type Rule, rules, sentence, type Why } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
 import type { EpochMs, IntentId } from '#contracts/ids.ts'
+import type { Refusal } from '#contracts/intent.ts'
 import { type OutcomeOrMoved, outcomes } from '#contracts/outcome.ts'
 
 /** One thing that happened: machine code and sentence both. `what` is a verdict, an outcome, or what the person did. */
@@ -35,8 +36,21 @@ export type OpenLine = {
   provider?: string
 }
 
+/** A message of the intent that no router could use; `what` is the reason. */
+export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: Refusal; sentence: string }
+
 /** `more`: there is more than is listed. `expanding`: audience members reached so far, where not all are yet. */
-export type Trace = { lines: TraceLine[]; open: OpenLine[]; more: boolean; expanding?: number }
+export type Trace = {
+  refused: RefusedLine[]
+  lines: TraceLine[]
+  open: OpenLine[]
+  more: boolean
+  expanding?: number
+}
+
+/** True when no message of it was refused and nothing was or is to be decided. */
+export const isUnknown = ({ refused, lines, open, expanding }: Trace): boolean =>
+  refused.length + lines.length + open.length === 0 && expanding === undefined
 
 /** The sentence of an event: its rule's, else what its outcome or deed means. */
 export function eventSentence({ what, rule, value }: Pick<TraceLine, 'what' | 'rule' | 'value'>): string {
@@ -45,6 +59,13 @@ export function eventSentence({ what, rule, value }: Pick<TraceLine, 'what' | 'r
     return isRule(rule) ? sentence(value === undefined ? { rule } : { rule, value }) : `${rule} ${value ?? ''}`.trim()
   if (isOutcome(what)) return outcomeSentences[what]
   return Object.hasOwn(deeds, what) ? deeds[what]! : what
+}
+
+/** The sentence of a message that was refused, from the problems that were found. */
+export function refusedSentence(refused: { what: Refusal; problems: string; readmittedAt?: EpochMs }): string {
+  if (refused.what !== 'parked') return `Refused: ${refused.problems}.`
+  if (refused.readmittedAt === undefined) return `Parked, to be routed by a build that can: ${refused.problems}.`
+  return `Was parked until ${new Date(refused.readmittedAt).toISOString()}: ${refused.problems}.`
 }
 
 /** The sentence of what is open, from what the ledger knows of it. */
@@ -76,11 +97,14 @@ export function openSentence(
 export function printTrace(trace: Trace, { width, colour }: { width: number; colour: boolean }): string {
   const paint = (code: string, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
   const out: string[] = []
-  const entries = [...trace.lines, ...trace.open]
+  const entries = [...trace.refused, ...trace.lines, ...trace.open]
   for (const [intent, ofIntent] of Map.groupBy(entries, entry => entry.intent)) {
-    const type = ofIntent.find(entry => 'type' in entry)?.type
+    const type = ofIntent.flatMap(entry => ('type' in entry && entry.type) || [])[0]
     out.push(paint('1', `intent ${intent}${type === undefined ? '' : `  ${type}`}`))
-    for (const [to, ofPerson] of Map.groupBy(ofIntent, ({ recipient, channel }) => `${recipient} · ${channel}`)) {
+    const refused = ofIntent.filter(entry => !('recipient' in entry))
+    for (const entry of refused) out.push(...printEntry(entry, width).map(line => paint('31', line)))
+    const ofPeople = ofIntent.filter(entry => 'recipient' in entry)
+    for (const [to, ofPerson] of Map.groupBy(ofPeople, ({ recipient, channel }) => `${recipient} · ${channel}`)) {
       out.push(`  ${to}`)
       for (const entry of ofPerson)
         out.push(...printEntry(entry, width).map(line => ('state' in entry ? paint('33', line) : line)))
@@ -92,12 +116,12 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
   return `${out.length > 0 ? out.join('\n') : 'nothing is known of it'}\n`
 }
 
-function printEntry(entry: TraceLine | OpenLine, width: number): string[] {
+function printEntry(entry: RefusedLine | TraceLine | OpenLine, width: number): string[] {
   const open = 'state' in entry
   const when = open ? 'now' : new Date(entry.at).toISOString().replace('T', ' ')
   const what = open ? entry.state : entry.what
-  const by = [entry.provider, entry.endpoint].filter(Boolean).join(' ')
-  const marks = `${by === '' ? '' : ` (${by})`}${!open && entry.simulated ? ' (simulated)' : ''}`
+  const by = 'recipient' in entry ? [entry.provider, entry.endpoint].filter(Boolean).join(' ') : ''
+  const marks = `${by === '' ? '' : ` (${by})`}${'simulated' in entry ? ' (simulated)' : ''}`
   const head = `    ${when.padEnd(24)}  ${what.padEnd(12)}  `
   const text = `${entry.sentence}${marks}`
   // In a narrow terminal the sentence gets lines of its own.

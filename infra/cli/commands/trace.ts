@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { traceIntent, traceRecipient } from '#analytics/trace-store.ts'
-import { printTrace } from '#analytics/trace.ts'
+import { isUnknown, printTrace } from '#analytics/trace.ts'
 import { type IntentId, isUuid } from '#contracts/ids.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { type Command, CommandError } from '../command.ts'
@@ -23,7 +23,7 @@ export const traceCommand: Command = {
       : key.length > 0
         ? await traceIntent(db, { producer: producer!, key: key.join('/') })
         : await traceRecipient(db, subject, since === undefined ? {} : { since })
-    if (trace.lines.length + trace.open.length === 0) throw new CommandError(`nothing is known of ${subject}`, 1)
+    if (isUnknown(trace)) throw new CommandError(`nothing is known of ${subject}`, 1)
     console.log(printTrace(trace, terminal()))
     return 0
   },

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'node:test'
 import { storePacks } from '#analytics/event-store.ts'
-import { printTrace } from '#analytics/trace.ts'
+import { isUnknown, printTrace } from '#analytics/trace.ts'
 import { traceIntent, traceRecipient } from '#analytics/trace-store.ts'
 import type { Verdict } from '#contracts/decision.ts'
 import type { EventPack } from '#contracts/event.ts'
 import { dayOf, type EpochMs, type IntentId, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { ensurePartitions } from '#db/partitions.ts'
-import { admitIntents } from '#ledger/admit.ts'
+import { admitIntents, refuseMessages } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { openExpansion } from '#ledger/expansions.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
@@ -154,10 +154,48 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
   assert.equal((await traceIntent(world.db, intent)).expanding, 0)
 })
 
+test('an intent that was refused says why, beside what became of the one that has its key', async () => {
+  await using world = await setup()
+  const { db } = world
+  const now = Date.UTC(2026, 10, 20, 12)
+  const message = { lane: 'default', intentId: intent, type: 'comment.created' } as const
+  await db.transaction(tx =>
+    refuseMessages(
+      tx,
+      [{ ...message, messageId: '1', reason: 'conflict', problems: ['key is known with another body'] }],
+      now,
+    ),
+  )
+  const parked = { ...message, reason: 'parked' as const, catalogue: '2', problems: ['type is not in catalogue 1'] }
+  await db.transaction(tx => refuseMessages(tx, [{ ...parked, messageId: '2' }], now + 1))
+  const refused = await traceIntent(db, key)
+  assert.equal(isUnknown(refused), false)
+  assert.deepEqual(
+    refused.refused.map(({ what, sentence }) => [what, sentence]),
+    [
+      ['conflict', 'Refused: key is known with another body.'],
+      ['parked', 'Parked, to be routed by a build that can: type is not in catalogue 1.'],
+    ],
+  )
+  assert.equal(
+    printTrace(refused, { width: 100, colour: false }),
+    `intent ${intent}  comment.created
+    2026-11-20 12:00:00.000Z  conflict      Refused: key is known with another body.
+    2026-11-20 12:00:00.001Z  parked        Parked, to be routed by a build that can: type is not in
+                                            catalogue 1.
+`,
+  )
+  await world.route({ ada: deliver }, { now })
+  await world.collect()
+  const { refused: still, lines } = await traceIntent(db, intent)
+  assert.deepEqual([still, lines.map(line => line.what)], [refused.refused, ['deliver']])
+})
+
 test('an intent that nobody knows, and one too large to list', async () => {
   await using world = await setup()
   const none = await traceIntent(world.db, { producer: 'docs', key: "' or true --" })
-  assert.deepEqual(none, { lines: [], open: [], more: false })
+  assert.deepEqual(none, { refused: [], lines: [], open: [], more: false })
+  assert.equal(isUnknown(none), true)
   assert.equal(printTrace(none, { width: 80, colour: false }), 'nothing is known of it\n')
   await world.route(Object.fromEntries(Array.from({ length: 1200 }, (_, n) => [`user-${n}`, deliver])), {
     now: Date.now(),
