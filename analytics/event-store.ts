@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { EventPack, IntentFacts } from '#contracts/event.ts'
 import { partitionOf } from '#db/partitions.ts'
-import type { Database } from '#runtime/postgres.ts'
+import type { Connection, Database, Queryable } from '#runtime/postgres.ts'
 import {
   copyHeader,
   copyTrailer,
@@ -28,31 +28,16 @@ export async function storePacks(
   db: Database,
   packs: readonly EventPack[],
 ): Promise<{ packs: number; events: number }> {
-  const client = await connect(db)
-  let broken: Error | undefined
-  const onError = (error: Error) => void (broken = error)
-  client.on('error', onError)
-  try {
-    await client.query('begin')
-    const fresh = await newPacks(client, packs)
-    if (fresh.length > 0) await copyEvents(client, fresh)
-    await client.query('commit')
+  return db.transaction(async (tx, connection) => {
+    const fresh = await newPacks(tx, packs)
+    await copyEvents(connection, fresh)
     return { packs: fresh.length, events: fresh.reduce((sum, pack) => sum + pack.slots.length, 0) }
-  } catch (error) {
-    await client.query('rollback').catch((failed: Error) => void (broken ??= failed))
-    throw error
-  } finally {
-    client.off('error', onError)
-    client.release(broken)
-  }
+  })
 }
 
-const connect = (db: Database) => db.pool.connect()
-type Client = Awaited<ReturnType<typeof connect>>
-
 /** Sorted, because two sinks that hold the same packs in different orders would deadlock. */
-async function newPacks(client: Client, packs: readonly EventPack[]): Promise<EventPack[]> {
-  const { rows } = await client.query<{ pack: string }>(
+async function newPacks(tx: Queryable, packs: readonly EventPack[]): Promise<EventPack[]> {
+  const rows = await tx.query<{ pack: string }>(
     `insert into event_packs (day, pack) select day, pack from unnest($1::date[], $2::text[]) as u(day, pack)
      order by day, pack collate "C" on conflict do nothing returning pack`,
     [packs.map(pack => pack.day), packs.map(pack => pack.pack)],
@@ -69,10 +54,10 @@ const columns = `day, at, kind, provider, batch_id, set_id, simulated,
 const columnsCount = columns.split(',').length
 
 /** Straight into the day's partition: finding it for every row would cost a sixth more. */
-async function copyEvents(client: Client, packs: readonly EventPack[]): Promise<void> {
+async function copyEvents(connection: Connection, packs: readonly EventPack[]): Promise<void> {
   for (const [day, ofDay] of Map.groupBy(packs, pack => pack.day)) {
     const statement = `copy ${partitionOf('delivery_events', day)} (${columns}) from stdin with (format binary)`
-    await pipeline(Readable.from(rowsOf(ofDay)), client.query(copyFrom(statement)))
+    await pipeline(Readable.from(rowsOf(ofDay)), connection.query(copyFrom(statement)))
   }
 }
 

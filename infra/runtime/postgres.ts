@@ -2,7 +2,7 @@ import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { Kysely, PostgresDialect } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { Pool } from 'pg'
+import { Pool, type PoolClient } from 'pg'
 import type { Schema } from '#db/schema.ts'
 
 /** The narrow face of Postgres for hot paths: plain SQL with parameters, rows back. No named statements, no session state. */
@@ -13,10 +13,11 @@ export type Queryable = {
 export type Database = Queryable &
   AsyncDisposable & {
     readonly kysely: Kysely<Schema>
-    readonly pool: Pool
-    /** Runs `work` in one transaction on one connection; what it throws rolls back. */
-    transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+    /** Runs `work` in one transaction on one connection; what it throws rolls back. COPY takes the connection itself. */
+    transaction<T>(work: (tx: Queryable, connection: Connection) => Promise<T>): Promise<T>
   }
+
+export type Connection = Pick<PoolClient, 'query'>
 
 const connectTimeoutMs = 10_000
 /** No statement of the pipeline runs longer; a transaction left open by a lost process ends as well. */
@@ -47,7 +48,6 @@ export async function openPostgres(options: {
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
   const database: Database = {
     kysely,
-    pool,
     query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
       (await pool.query<Row>(text, [...values])).rows,
     transaction: work => transaction(pool, work),
@@ -62,7 +62,7 @@ export async function openPostgres(options: {
   return database
 }
 
-async function transaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function transaction<T>(pool: Pool, work: (tx: Queryable, connection: Connection) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
   // A connection that dies between two statements says so by an event; the next statement fails anyway.
@@ -74,7 +74,7 @@ async function transaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): 
   }
   try {
     await client.query('begin')
-    const result = await work(tx)
+    const result = await work(tx, client)
     await client.query('commit')
     return result
   } catch (error) {
