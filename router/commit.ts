@@ -58,7 +58,7 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
 const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({
   ...refusedBy(one.message, lane, one.intent),
   reason: 'conflict',
-  problems: [`key is known with another body`],
+  problems: ['key is known with another body'],
 })
 
 function carried({ intent, entry }: AdmittedIntent): CarriedIntent {

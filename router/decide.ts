@@ -35,7 +35,7 @@ export type ChannelDecision = {
 }
 
 /**
- * The order of decision (design §7), for one person: schedule, expiry, preferences, endpoints, dedupe, quiet hours,
+ * The order of decision (design §7), for one person: expiry, schedule, preferences, endpoints, dedupe, quiet hours,
  * throttle. Pure but for `windows`. One decision for every channel of the type, each with its reason.
  */
 export function decide(question: Question): ChannelDecision[] {

@@ -60,6 +60,9 @@ export type NewSet = {
 /** A batch to be put on its queue after the commit. */
 export type ReadyBatch = { id: BatchId; lane: Lane; channel: Channel; attempt: number }
 
+/** Decisions in one row that nobody sends: a hold, or a batch of refusals. */
+const packedMax = 500
+
 /** Writes a set with everything it decided, in the caller's transaction. Returns the batches that are ready now. */
 export async function writeSet(tx: Queryable, set: NewSet): Promise<ReadyBatch[]> {
   const open = deliveries(set)
@@ -107,7 +110,7 @@ function deliveries(set: NewSet): NewBatch[] {
 function refusals(set: NewSet): NewBatch[] {
   const wanted = set.decided.filter(one => one.verdict.kind === 'refused')
   return grouped(wanted, one => `${one.channel} ${one.sensitive}`).flatMap(group =>
-    inChunks(group, 500).map(part => ({
+    inChunks(group, packedMax).map(part => ({
       ...batchOf(set, part),
       outcomes: part.map(one => (one.verdict as { outcome: Outcome }).outcome),
     })),
@@ -146,13 +149,12 @@ function holds(set: NewSet): NewHold[] {
     return `${verdict.reason} ${dueTogether(verdict.until)} ${one.sensitive}`
   }).flatMap(group => {
     const { reason, until } = group[0]!.verdict as Extract<Verdict, { kind: 'held' }>
-    return inChunks(group, holdSizeMax, sameCase).map(decided => ({
+    return inChunks(group, packedMax, sameCase).map(decided => ({
       ...{ id: newHoldId(), reason, dueAt: dueTogether(until), decided },
     }))
   })
 }
 
-const holdSizeMax = 500
 /** One intent for one person: its channels wait in one row, so that they are decided as one again. */
 const sameCase = (one: Decided, next: Decided): boolean =>
   one.recipient === next.recipient && one.intent.id === next.intent.id
