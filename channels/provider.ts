@@ -21,8 +21,8 @@ export type OutMessage<C extends Channel = Channel> = {
 export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number }
 
 /**
- * One vendor's client. `send` makes one call: at most `callSizeMax` messages, all of one content where `sameContent`
- * says so. It gives one answer for each message, in their order, by the deadline or shortly after, and never rejects
+ * One vendor's client. `send` makes one call: at most `callSizeMax` messages, all of one content unless `mixes` allows
+ * each to stand beside others. It gives one answer for each message, in their order, by the deadline or shortly after, and never rejects
  * for anything that a provider or a network can do. No answer's reason holds an address or a secret.
  */
 export type Provider<C extends Channel = Channel> = AsyncDisposable & {
@@ -31,6 +31,6 @@ export type Provider<C extends Channel = Channel> = AsyncDisposable & {
   readonly callSizeMax: number
   /** Calls that one batch may have under way. */
   readonly callsAtOnce: number
-  readonly sameContent: boolean
+  mixes(content: ContentOf[C]): boolean
   send(messages: readonly OutMessage<C>[], options: SendOptions): Promise<Answer[]>
 }

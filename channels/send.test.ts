@@ -20,7 +20,7 @@ function recording(more: Partial<Provider> = {}) {
     channel: 'push',
     callSizeMax: 3,
     callsAtOnce: 2,
-    sameContent: false,
+    mixes: () => true,
     async send(call) {
       calls.push(call.map(({ place }) => place))
       most = Math.max(most, ++running)
@@ -54,10 +54,17 @@ test('calls are of the provider’s size, as many at once as it takes, and answe
   )
 })
 
-test('where a call carries one content, messages go by content', async () => {
-  const { provider, calls } = recording({ sameContent: true })
+test('where contents do not mix, messages go by content', async () => {
+  const { provider, calls } = recording({ mixes: () => false })
   await send(messages, provider, terms)
   assert.deepEqual(calls, [[0, 2, 4], [6], [1, 3, 5]])
+})
+
+test('a message that has its content for itself goes with others of that kind', async () => {
+  const { provider, calls } = recording({ mixes: content => content !== contents[0] })
+  const lone = [3, 4, 5].map(place => ({ place, content: { title: String(place), body: '' } }) as OutMessage)
+  await send([...messages.slice(0, 3), ...lone], provider, terms)
+  assert.deepEqual(calls, [[0, 2], [1, 3, 4], [5]])
 })
 
 test('each retry makes smaller calls', async () => {

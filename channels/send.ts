@@ -61,13 +61,8 @@ const shrinkPerTry = 10
 
 function callsOf(messages: readonly OutMessage[], provider: Provider, tries: number): number[][] {
   const size = Math.max(1, Math.floor(provider.callSizeMax / shrinkPerTry ** tries))
-  const groups = new Map<object | undefined, number[]>()
-  messages.forEach(({ content }, at) => {
-    const key = provider.sameContent ? content : undefined
-    const group = groups.get(key)
-    if (group) group.push(at)
-    else groups.set(key, [at])
-  })
+  const places = messages.map((_, at) => at)
+  const groups = Map.groupBy(places, at => (provider.mixes(messages[at]!.content) ? undefined : messages[at]!.content))
   return [...groups.values()].flatMap(group =>
     Array.from({ length: Math.ceil(group.length / size) }, (_, part) => group.slice(part * size, (part + 1) * size)),
   )

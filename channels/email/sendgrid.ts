@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import sendgrid from '@sendgrid/mail'
+import type { ContentOf } from '#contracts/catalogue.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
@@ -16,6 +18,15 @@ export type SendgridOptions = {
 /** Personalizations that one request takes (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations). */
 const callSizeMax = 1000
 const callsAtOnce = 20
+/**
+ * What may differ between the personalizations of a request: each brings its own subject and bodies as substitutions
+ * (https://www.twilio.com/docs/sendgrid/for-developers/sending-email/substitution-tags), at most 10,000 bytes of them.
+ * The tags take their share.
+ */
+const ownBytesMax = 9_500
+/** In every tag, so that no text that somebody wrote can hold one. */
+const mark = randomBytes(8).toString('hex')
+const fields = ['subject', 'text', 'html'] as const
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
 
@@ -24,7 +35,7 @@ type Mail = Exclude<Parameters<typeof sendgrid.send>[0], unknown[]>
 const MailService = sendgrid.constructor as new () => typeof sendgrid
 type WithClient = { client: { setDefaultRequest(name: string, value: unknown): void } }
 
-/** SendGrid by its official library: one request for all who get the same mail, each with an attempt id of its own. */
+/** SendGrid by its official library: one request for many mails, each with an attempt id and, if need be, a text of its own. */
 export function sendgridProvider({ apiKey, from, baseUrl }: SendgridOptions): Provider<'email'> {
   const service = new MailService()
   service.setApiKey(apiKey)
@@ -36,22 +47,43 @@ export function sendgridProvider({ apiKey, from, baseUrl }: SendgridOptions): Pr
     channel: 'email',
     callSizeMax,
     callsAtOnce,
-    sameContent: true,
+    mixes: content => ownBytes(partsOf(content)) <= ownBytesMax,
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
-      return sendParts(messages, { ...options, untilMs, post: part => service.send(mailOf(part, from)) })
+      const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, from)) }
+      return inRequests(messages, part => sendParts(part, sending))
     },
     async [Symbol.asyncDispose]() {},
   }
 }
 
+type Messages = readonly OutMessage<'email'>[]
 type Sending = SendOptions & {
   untilMs: number
-  post: (messages: readonly OutMessage<'email'>[]) => Promise<[{ headers: unknown }, unknown]>
+  post: (messages: Messages) => Promise<[{ headers: unknown }, unknown]>
+}
+
+/** An address may stand in a request once: who gets two mails gets the second one by a second request. */
+async function inRequests(messages: Messages, send: (part: Messages) => Promise<Answer[]>): Promise<Answer[]> {
+  const again: number[] = []
+  const seen = new Set<string>()
+  messages.forEach(({ endpoint: { address } }, at) => {
+    if (seen.has(address.toLowerCase())) again.push(at)
+    seen.add(address.toLowerCase())
+  })
+  if (again.length === 0) return send(messages)
+  const [first, second] = await Promise.all([
+    send(messages.filter((_, at) => !again.includes(at))),
+    inRequests(
+      again.map(at => messages[at]!),
+      send,
+    ),
+  ])
+  return messages.map((_, at) => (again.includes(at) ? second : first).shift()!)
 }
 
 /** One request; where it is refused for one of its recipients each half goes again, until that one is alone. */
-async function sendParts(messages: readonly OutMessage<'email'>[], sending: Sending): Promise<Answer[]> {
+async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]> {
   const ms = sending.untilMs - performance.now()
   // The refusal before said that none of these was sent.
   if (ms <= 0) return forAll(messages, { kind: 'retry', afterMs: 0, reason: 'no time left to find the bad recipient' })
@@ -71,17 +103,24 @@ async function sendParts(messages: readonly OutMessage<'email'>[], sending: Send
   }
 }
 
-function mailOf(messages: readonly OutMessage<'email'>[], from: string): Mail {
-  const { subject, text, html } = messages[0]!.content
+function mailOf(messages: Messages, from: string): Mail {
+  const alike = messages.every(({ content }) => content === messages[0]!.content)
+  const { subject, text, html } = alike ? partsOf(messages[0]!.content) : tags
   return {
-    from,
-    subject,
-    text,
-    html: html.html,
+    ...{ from, subject, text, html },
     // SendGrid keeps custom arguments for long and cannot redact them: nothing but the attempt goes there.
-    personalizations: messages.map(({ endpoint, attemptId }) => ({
+    personalizations: messages.map(({ endpoint, attemptId, content }) => ({
       to: endpoint.address,
       customArgs: { attempt_id: attemptId },
+      ...(!alike && { substitutions: substitutionsOf(partsOf(content)) }),
     })),
   }
 }
+
+type Parts = Record<(typeof fields)[number], string>
+// The library puts the braces around the names of substitutions.
+const tags: Parts = { subject: `{{subject-${mark}}}`, text: `{{text-${mark}}}`, html: `{{html-${mark}}}` }
+
+const partsOf = ({ subject, text, html }: ContentOf['email']): Parts => ({ subject, text, html: html.html })
+const substitutionsOf = (parts: Parts) => Object.fromEntries(fields.map(field => [`${field}-${mark}`, parts[field]]))
+const ownBytes = (parts: Parts) => fields.reduce((sum, field) => sum + Buffer.byteLength(parts[field]), 0)

@@ -8,7 +8,7 @@ export const inboxProvider = (db: Database): Provider<'in_app'> => ({
   channel: 'in_app',
   callSizeMax: 500,
   callsAtOnce: 1,
-  sameContent: false,
+  mixes: () => true,
   async send(messages, { now }) {
     await putInboxItems(db, messages, now)
     return messages.map(({ deliveryId }) => ({ kind: 'accepted', providerId: deliveryId }))

@@ -43,7 +43,7 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
     channel: 'push',
     callSizeMax,
     callsAtOnce,
-    sameContent: false,
+    mixes: () => true,
     async send(messages, options) {
       const answers = forAll(messages, { kind: 'doubt', reason: 'deadline' })
       const sending = messages.map(async (message, at) => {

@@ -28,7 +28,7 @@ export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string
     channel: 'push',
     callSizeMax,
     callsAtOnce,
-    sameContent: false,
+    mixes: () => true,
     async send(messages, options) {
       const call = messaging.sendEach(messages.map(message => messageOf(message, options)))
       try {

@@ -33,7 +33,7 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
     channel: 'sms',
     callSizeMax: 1,
     callsAtOnce,
-    sameContent: false,
+    mixes: () => true,
     async send([message], { now, deadlineMs }) {
       return [await answered(client.messages.create(requestOf(message!, options, now)), deadlineMs)]
     },

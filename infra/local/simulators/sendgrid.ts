@@ -87,7 +87,14 @@ const failure = sendgridAnswers.internal()
 
 type Address = { email?: unknown }
 type Args = Record<string, unknown>
-type Personalization = { to?: Address[]; cc?: Address[]; bcc?: Address[]; subject?: unknown; custom_args?: Args }
+type Personalization = {
+  to?: Address[]
+  cc?: Address[]
+  bcc?: Address[]
+  subject?: unknown
+  custom_args?: Args
+  substitutions?: Args
+}
 type Mail = {
   personalizations?: Personalization[]
   from?: Address
@@ -124,6 +131,7 @@ function linesOf({ personalizations, custom_args }: Mail): MessageLine[] {
 const personalizationsMax = 1000
 const recipientsMax = 1000
 const customArgsBytesMax = 10_000
+const substitutionsBytesMax = 10_000
 const reservedHeaders = new Set(
   ['x-sg-id', 'x-sg-eid', 'received', 'dkim-signature', 'content-type', 'content-transfer-encoding'].concat([
     'to',
@@ -164,7 +172,7 @@ function personalizationFault(personalizations: Personalization[], hasSubject: b
     const field = `personalizations.${index}`
     if (typeof personalization !== 'object' || personalization === null)
       return { field, message: 'Invalid type. Expected: object.' }
-    const { to, cc = [], bcc = [], subject, custom_args } = personalization
+    const { to, cc = [], bcc = [], subject, custom_args, substitutions = {} } = personalization
     if (!Array.isArray(cc) || !Array.isArray(bcc)) return { field, message: 'Invalid type. Expected: array.' }
     if (!Array.isArray(to) || to.length === 0)
       return {
@@ -185,11 +193,18 @@ function personalizationFault(personalizations: Personalization[], hasSubject: b
       return { field: 'subject', message: 'The subject is required. You can get around this requirement by templates.' }
     if (custom_args !== undefined && Buffer.byteLength(JSON.stringify(custom_args)) > customArgsBytesMax)
       return { field: `${field}.custom_args`, message: `custom_args must be smaller than ${customArgsBytesMax} bytes.` }
+    if (
+      Object.entries(substitutions).reduce((sum, [tag, text]) => sum + bytesOf(tag) + bytesOf(text), 0) >
+      substitutionsBytesMax
+    )
+      return { field: `${field}.substitutions`, message: `At most ${substitutionsBytesMax} bytes of substitutions.` }
   }
   return recipients > recipientsMax
     ? { field: 'personalizations', message: `At most ${recipientsMax} recipients are allowed.` }
     : undefined
 }
+
+const bytesOf = (text: unknown): number => Buffer.byteLength(String(text))
 
 const isAddress = (address: Address | undefined): boolean => {
   const email = asText(address?.email)

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import type { OutMessage } from '../provider.ts'
+import { sendgridProvider } from './sendgrid.ts'
+
+test('mails of different texts travel in one request, and each person gets their own', async () => {
+  await using server = await startRecorder()
+  const mails = ['ann', 'bob', 'eve'].map(name => mail(`${name}@example.com`, `for ${name}`))
+  await server.send(mails)
+  const [request, ...more] = server.requests
+  assert.equal(more.length, 0)
+  assert.deepEqual(
+    request!.personalizations.map(one => [one.to[0]!.email, read(request!, one)]),
+    mails.map(({ endpoint, content }) => [
+      endpoint.address,
+      { subject: content.subject, 'text/plain': content.text, 'text/html': content.html.html },
+    ]),
+  )
+})
+
+test('one text for all is said once', async () => {
+  await using server = await startRecorder()
+  const { content } = mail('', 'news')
+  await server.send(['ann', 'bob'].map(name => ({ ...mail(`${name}@example.com`, ''), content })))
+  const [request] = server.requests
+  assert.equal(request!.subject, 'news')
+  for (const one of request!.personalizations) assert.equal(one.substitutions, undefined)
+})
+
+test('who gets two mails gets them by two requests, and answers keep their order', async () => {
+  await using server = await startRecorder()
+  const addresses = ['ann', 'bob', 'Ann', 'eve', 'ann'].map(name => `${name}@example.com`)
+  const answers = await server.send(addresses.map((address, n) => mail(address, `mail ${n}`)))
+  const to = server.requests.map(({ personalizations }) => personalizations.map(one => one.to[0]!.email))
+  assert.deepEqual(to.sort(), [[addresses[0], addresses[1], addresses[3]], [addresses[2]], [addresses[4]]].sort())
+  // The recorder names each request after its first address.
+  const ids = answers.map(answer => answer.kind === 'accepted' && answer.providerId)
+  assert.deepEqual(ids, [addresses[0], addresses[0], addresses[2], addresses[0], addresses[4]])
+})
+
+test('a mail too long for a substitution does not mix', async () => {
+  await using server = await startRecorder()
+  assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_500)).content), true)
+  assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_600)).content), false)
+})
+
+type Personalization = { to: { email: string }[]; substitutions?: Record<string, string> }
+type Request = { subject: string; content: { type: string; value: string }[]; personalizations: Personalization[] }
+
+/** What SendGrid would make of it for one person. */
+function read({ subject, content }: Request, { substitutions = {} }: Personalization): Record<string, string> {
+  const filled = (template: string) =>
+    Object.entries(substitutions).reduce((said, [tag, value]) => said.replaceAll(tag, () => value), template)
+  return {
+    subject: filled(subject),
+    ...Object.fromEntries(content.map(({ type, value }) => [type, filled(value)])),
+  }
+}
+
+const mail = (address: string, said: string) =>
+  ({
+    endpoint: { address },
+    attemptId: `attempt-${address}`,
+    // A dollar and a brace mean nothing in a substitution.
+    content: { subject: said, text: `$& {{text}} ${said}`, html: { html: `<p>${said}</p>` } },
+  }) as OutMessage<'email'>
+
+async function startRecorder() {
+  const requests: Request[] = []
+  const server = http.createServer(async (request, response) => {
+    const said = JSON.parse(await text(request)) as Request
+    requests.push(said)
+    response.writeHead(202, { 'x-message-id': said.personalizations[0]!.to[0]!.email }).end()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const provider = sendgridProvider({ apiKey: 'SG.x', from: 'us@example.com', baseUrl: `http://127.0.0.1:${port}/` })
+  return {
+    ...{ requests, provider },
+    send: (mails: OutMessage<'email'>[]) => provider.send(mails, { lane: 'default', now: 0, deadlineMs: 10_000 }),
+    async [Symbol.asyncDispose]() {
+      await provider[Symbol.asyncDispose]()
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
