@@ -35,10 +35,11 @@ export async function startBaselineRouter(options: {
   subscription.on('message', async message => {
     try {
       const notification = JSON.parse(message.data.toString()) as Notification
-      const { rows } = await pool.query<{ address: string; enabled: boolean }>(
-        'select address, enabled from baseline_users where id = $1 and channel = $2',
-        [notification.user, notification.channel],
-      )
+      const { rows } = await pool.query<{ address: string; enabled: boolean }>({
+        name: 'preference',
+        text: 'select address, enabled from baseline_users where id = $1 and channel = $2',
+        values: [notification.user, notification.channel],
+      })
       const user = rows[0]
       if (!user?.enabled) return message.ack()
       const first = await redis.set(`seen:${notification.id}`, '1', 'EX', 86_400, 'NX')

@@ -29,10 +29,11 @@ export async function startBaselineWorker(options: {
         `baseline-${channel}`,
         async job => {
           await send[channel as Notification['channel']](job.data)
-          await pool.query(
-            'insert into baseline_events (notification, recipient, channel, what, at) values ($1, $2, $3, $4, now())',
-            [job.data.id, job.data.user, channel, 'sent'],
-          )
+          await pool.query({
+            name: 'event',
+            text: 'insert into baseline_events (notification, recipient, channel, what, at) values ($1, $2, $3, $4, now())',
+            values: [job.data.id, job.data.user, channel, 'sent'],
+          })
         },
         { connection: redis, concurrency: 50 },
       ),
