@@ -36,7 +36,10 @@ test('who gets two mails gets them by two requests, and answers keep their order
   const addresses = ['ann', 'bob', 'Ann', 'eve', 'ann'].map(name => `${name}@example.com`)
   const answers = await server.send(addresses.map((address, n) => mail(address, `mail ${n}`)))
   const to = server.requests.map(({ personalizations }) => personalizations.map(one => one.to[0]!.email))
-  assert.deepEqual(to.sort(), [[addresses[0], addresses[1], addresses[3]], [addresses[2]], [addresses[4]]].sort())
+  assert.deepEqual(
+    new Set(to.map(String)),
+    new Set([[addresses[0], addresses[1], addresses[3]], [addresses[2]], [addresses[4]]].map(String)),
+  )
   // The recorder names each request after its first address.
   const ids = answers.map(answer => answer.kind === 'accepted' && answer.providerId)
   assert.deepEqual(ids, [addresses[0], addresses[0], addresses[2], addresses[0], addresses[4]])
