@@ -275,6 +275,64 @@ test('what a lost worker may have sent is sent again only where the type allows 
   assert.deepEqual(sent.sort(), ['token-anna', 'token-anna', 'token-ben'], 'the one that may arrive twice went twice')
 })
 
+test('what may have been sent is never told as not sent, whatever ends it', async () => {
+  await using world = await worldWithFcm()
+  const people = ['opted-out', 'late', 'moved']
+  for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  // The answers are lost after the messages were taken; then each has another reason not to be sent again.
+  world.simulators.script.set({ provider: 'fcm', answer: 'acceptThen500', times: 3 })
+  const expiresAt = world.clock.now() + 3_600_000
+  const batches = [
+    ...(await world.write(phones('opted-out'))),
+    ...(await world.write({ ...phones('late'), intent: { expiresAt } })),
+    ...(await world.write(phones('moved'))),
+  ]
+  await world.deliver(batches)
+  await world.addPerson('opted-out', {
+    endpoints: [device('token-opted-out')],
+    choices: { categories: { social: { push: false } } },
+  })
+  await world.addPerson('moved', { endpoints: [] })
+  world.clock.set(expiresAt + 1)
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { late: 'in_doubt', moved: 'in_doubt', 'opted-out': 'in_doubt' })
+  assert.equal(world.simulators.lines('fcm').length, 3, 'none was sent again')
+})
+
+test('what a lost worker may have sent does not end as expired', async () => {
+  await using world = await createWorld()
+  world.use(inboxProvider(world.db))
+  const expiresAt = world.clock.now() + 60_000
+  const batches = await world.write({ ...inboxes('anna'), intent: { expiresAt } })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await world.lapse()
+  world.clock.set(expiresAt + 1)
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'in_doubt' })
+})
+
+test('a batch that no worker can send ends when all of it has expired', async () => {
+  await using world = await createWorld()
+  const expiresAt = world.clock.now() + 60_000
+  await world.write({
+    channel: 'sms',
+    provider: 'twilio',
+    to: [{ recipient: 'anna', endpoint: 'phone' }],
+    intent: { expiresAt },
+  })
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'open' })
+  world.clock.set(expiresAt + 1)
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'expired' })
+})
+
 test('doubt is told as doubt: sent again after the lease, or never, as the type says', async () => {
   await using world = await worldWithFcm({
     types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }],

@@ -14,10 +14,10 @@ import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs } f
 import { marksOf } from './marks.ts'
 import type { Pace } from './pace.ts'
 import type { OutMessage, Provider } from './provider.ts'
-import { recheck } from './recheck.ts'
+import { expired, recheck } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
-import { settle } from './settle.ts'
+import { maybeSent, settle } from './settle.ts'
 
 export type Failpoint = 'after claim' | 'after send before record'
 export type DeliverDeps = {
@@ -54,7 +54,8 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
   await deps.failpoint?.('after claim')
   const provider = deps.providers.get(batch.provider)
   const backUntil = cannotSend(batch, deps)
-  if (!provider || backUntil !== undefined) return returnBatch(db, { batch, dueAt: backUntil ?? clock.now() })
+  if (!provider || backUntil !== undefined)
+    return giveBack({ batch, limits, begunMs, dueAt: backUntil ?? clock.now() }, deps)
 
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const people = await readPeople(db, [...new Set(batch.slots.map(slot => slot.recipient))])
@@ -66,19 +67,19 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
   await deps.failpoint?.('after send before record')
 
   for (const { place, result } of settled(sending, answers, deps)) results[place] = result
-  await record(sending, results as SlotResult[], deps)
   const marks = marksOf(messages, answers, batch.claimedAt)
-  if (marks.length > 0) await markEndpoint(db, marks)
+  // Before the record: true whoever wins, and after it nobody would come back to do it.
+  if (marks.length > 0) await patiently(() => markEndpoint(db, marks), sending)
+  await record(sending, results as SlotResult[], deps)
 }
 
-type Sending = {
+type Claimed = {
   batch: ClaimedBatch
-  provider: Provider
   limits: DeliveryLimits
   /** On the monotonic clock: a wall clock that is put back must not lengthen a claim. */
   begunMs: number
-  messages: readonly OutMessage[]
 }
+type Sending = Claimed & { provider: Provider; messages: readonly OutMessage[] }
 
 /** Until when no provider of a channel may be called; undefined when one may. */
 function channelPause(channel: Channel, { providers, pace, clock }: DeliverDeps): EpochMs | undefined {
@@ -101,6 +102,15 @@ function cannotSend(batch: ClaimedBatch, deps: DeliverDeps): EpochMs | undefined
   const missing = !providers.has(batch.provider)
   if (missing) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
   return unknown || missing ? now + notOursMs : pace.pausedUntil(batch.provider, now)
+}
+
+/** Waits for a worker that can send it. Once nothing in it is worth sending any more, waiting is over. */
+async function giveBack({ dueAt, ...claimed }: Claimed & { dueAt: EpochMs }, deps: DeliverDeps): Promise<void> {
+  const { batch } = claimed
+  const ends = batch.slots.map(({ intent }) => batch.intents[intent]!.expiresAt)
+  const over = ends.filter(end => end !== undefined && end < deps.clock.now()) as EpochMs[]
+  if (over.length < ends.length) return returnBatch(deps.db, { batch, dueAt })
+  await record(claimed, over.map(expired), deps)
 }
 
 async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer | undefined)[]> {
@@ -165,11 +175,12 @@ function settled(
 }
 
 /** While the lease lasts an outage of the database is sat out: giving up would send everything again. */
-async function record(sending: Sending, results: readonly SlotResult[], deps: DeliverDeps): Promise<void> {
-  const { batch, limits, begunMs } = sending
+async function record(claimed: Claimed, found: readonly SlotResult[], deps: DeliverDeps): Promise<void> {
+  const { batch, begunMs } = claimed
   const { db, clock, log, metrics } = deps
   const { channel } = batch
-  const said = await patiently(() => recordBatch(db, { batch, results, now: clock.now() }), begunMs + limits.leaseMs)
+  const results = batch.maybeSent ? found.map(maybeSent) : found
+  const said = await patiently(() => recordBatch(db, { batch, results, now: clock.now() }), claimed)
   if (said === 'fenced') {
     metrics.count('fenced_total', { channel })
     return log.warn(
@@ -182,7 +193,8 @@ async function record(sending: Sending, results: readonly SlotResult[], deps: De
   for (const [outcome, n] of counts(outcomes)) metrics.count('outcomes_total', { channel, outcome }, n)
 }
 
-async function patiently<T>(work: () => Promise<T>, untilMs: number): Promise<T> {
+async function patiently<T>(work: () => Promise<T>, { begunMs, limits }: Claimed): Promise<T> {
+  const untilMs = begunMs + limits.leaseMs
   for (;;)
     try {
       return await work()

@@ -18,6 +18,8 @@ const batch: BatchTerms = {
 const closed = (outcome: string) => ({ kind: 'closed', outcome })
 const expired = { kind: 'closed', outcome: 'expired', why: { rule: 'expired', value: new Date(now + 1).toISOString() } }
 const retry = (ms: number, spent = true) => ({ kind: 'retry', dueAt: now + ms, spent })
+const again = (ms: number) => ({ ...retry(ms), maybeSent: true })
+const inDoubt = (value: string) => ({ ...closed('in_doubt'), why: { rule: 'maybe_sent', value } })
 const soon: Partial<SlotTerms> = { expiresAt: now + 1 }
 const r: Answer = { kind: 'retry', afterMs: 0, reason: 'r' }
 const maybe: Answer = { ...r, maybeSent: true }
@@ -42,20 +44,22 @@ const table: Line[] = [
   ['retry, as asked', { ...r, afterMs: 20_000 }, {}, {}, retry(20_000)],
   ['retry, last try', r, {}, { tries: 5 }, closed('provider_exhausted')],
   ['retry, too late', r, soon, {}, expired],
-  ['retry, perhaps sent', maybe, {}, {}, retry(15_000)],
+  ['retry, perhaps sent', maybe, {}, {}, again(15_000)],
+  ['retry, perhaps sent, too late', maybe, soon, {}, inDoubt('expired')],
+  ['retry, perhaps sent, last try', maybe, {}, { tries: 5 }, inDoubt('provider_exhausted')],
   ['retry, perhaps sent, never twice', maybe, never, {}, closed('in_doubt')],
   ['retry, perhaps sent, receipts', maybe, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],
-  ['retry, perhaps sent, no receipts', maybe, waits, {}, retry(15_000)],
+  ['retry, perhaps sent, no receipts', maybe, waits, {}, again(15_000)],
   ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, false)],
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
   ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, false)],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
   ['not begun', undefined, {}, { tries: 9 }, retry(0, false)],
-  ['doubt, resend after the lease', doubt, {}, {}, retry(90_000)],
+  ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
   ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],
   ['doubt, email', doubt, waits, email, { kind: 'doubt', dueAt: now + 600_000 }],
-  ['doubt, no receipts here', doubt, waits, {}, retry(90_000)],
+  ['doubt, no receipts here', doubt, waits, {}, again(90_000)],
   ['doubt, last try', doubt, {}, { tries: 5 }, closed('in_doubt')],
   ['doubt, no time to resend', doubt, soon, {}, closed('in_doubt')],
   ['doubt, no time for a receipt', doubt, { ...waits, ...soon }, sms, closed('in_doubt')],

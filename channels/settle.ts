@@ -45,15 +45,25 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
     case 'config':
       return later({ dueAt: now + batch.holdMs, spent: false }, slot)
     case 'retry':
-      return answer.maybeSent && doubtOf(slot, batch) !== 'resend'
-        ? doubtful(slot, batch)
-        : retried(answer, slot, batch)
+      if (!answer.maybeSent) return retried(answer, slot, batch)
+      return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
     case 'doubt':
       return doubtful(slot, batch)
     default:
       return answer satisfies never
   }
 }
+
+/**
+ * What to make of a result when an earlier call may have been carried out: to say "not sent" would be a guess (law 5). An
+ * end becomes `in_doubt` and tells why it was not sent again; what goes on takes the doubt along.
+ */
+export function maybeSent(result: SlotResult): SlotResult {
+  if (result.kind === 'retry') return { ...result, maybeSent: true }
+  if (result.kind === 'doubt' || toldAsIs.includes(result.outcome)) return result
+  return { kind: 'closed', outcome: 'in_doubt', why: { rule: 'maybe_sent', value: result.outcome } }
+}
+const toldAsIs: readonly Outcome[] = ['sent', 'delivered', 'in_doubt']
 
 const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 
@@ -81,5 +91,5 @@ function doubtful(slot: SlotTerms, batch: BatchTerms): SlotResult {
   // A call that we gave up may still be under way until the lease ends.
   const dueAt = policy === 'resend' ? batch.leaseUntil : batch.now + receiptWaitMs[batch.channel]!
   if (slot.expiresAt !== undefined && dueAt > slot.expiresAt) return closed('in_doubt')
-  return policy === 'resend' ? { kind: 'retry', dueAt, spent: true } : { kind: 'doubt', dueAt }
+  return policy === 'resend' ? { kind: 'retry', dueAt, spent: true, maybeSent: true } : { kind: 'doubt', dueAt }
 }

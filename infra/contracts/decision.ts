@@ -25,6 +25,7 @@ export const rules = [
   'quiet_hours',
   'scheduled',
   'expired',
+  'maybe_sent',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -64,6 +65,8 @@ export function sentence(why: Why): string {
       return `Held: to be sent at ${value}.`
     case 'expired':
       return `Not sent: it was worth something until ${value}.`
+    case 'maybe_sent':
+      return `In doubt: an earlier call may have sent it, and it was not sent again (${value}).`
     default:
       return why.rule satisfies never
   }

@@ -35,6 +35,7 @@ create table batches (
   provider text not null,
   sensitive boolean not null,
   tries smallint not null,
+  maybe_sent boolean not null,
   due_at timestamp with time zone not null,
   enqueued_at timestamp with time zone,
   attempt integer not null default 0,

@@ -41,6 +41,8 @@ export type NewBatch = {
   outcomes?: Outcome[]
   /** Provider calls made before for these deliveries. Absent: none. */
   tries?: number
+  /** An earlier call may have been carried out. Absent: none was made, or each said that it was not. */
+  maybeSent?: boolean
   /** Nobody knows whether these were sent: waits for receipts until `dueAt`. */
   doubt?: boolean
   /** The earlier batch that these slots come from, and their places in it. */
@@ -56,6 +58,8 @@ export type ClaimedBatch = {
   sensitive: boolean
   /** Provider calls made before for these deliveries. */
   tries: number
+  /** An earlier call for these deliveries may have been carried out, by whomever. */
+  maybeSent: boolean
   /** Which claim this is; the fence that record checks. */
   attempt: number
   /** An earlier worker claimed it and was lost: it may have sent any of it. */
@@ -68,8 +72,11 @@ export type ClaimedBatch = {
 /** What the worker found out about one slot. */
 export type SlotResult =
   | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
-  /** Try again from `dueAt`: the slot moves into a new batch. `spent` says whether a provider call was made. */
-  | { kind: 'retry'; dueAt: EpochMs; spent: boolean }
+  /**
+   * Try again from `dueAt`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
+   * whether that call may have been carried out.
+   */
+  | { kind: 'retry'; dueAt: EpochMs; spent: boolean; maybeSent?: true }
   /** Sent or not, nobody knows: wait until `dueAt` for a receipt, then send again. */
   | { kind: 'doubt'; dueAt: EpochMs }
 

@@ -35,9 +35,10 @@ export async function claimBatch(
          and (lease_until is null or lease_until < now())
        for update skip locked)
      update batches b set attempt = b.attempt + 1, claimed_at = to_timestamp($3 / 1000.0),
-       lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot()
+       lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot(),
+       maybe_sent = b.maybe_sent or ready.lapsed
      from ready where b.day = $1 and b.id = $2
-     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.attempt, ready.lapsed, b.payload,
+     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.payload,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
        array_to_string(b.picks, ',') as picks`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
@@ -53,6 +54,7 @@ type ClaimRow = {
   provider: string
   sensitive: boolean
   tries: number
+  maybe_sent: boolean
   attempt: number
   lapsed: boolean
   payload: string
@@ -72,6 +74,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
     provider: row.provider,
     sensitive: row.sensitive,
     tries: row.tries,
+    maybeSent: row.maybe_sent,
     attempt: row.attempt,
     lapsed: row.lapsed,
     claimedAt: now,
@@ -134,11 +137,13 @@ function providerIds(batch: ClaimedBatch, results: readonly SlotResult[]): strin
   return joinJson(results.map(result => (result.kind === 'closed' ? (result.providerId ?? '') : '')))
 }
 
+type Moved = Exclude<SlotResult, { kind: 'closed' }>
+
 function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readonly SlotResult[] }): NewBatch[] {
-  const groups = new Map<string, { result: SlotResult & { dueAt: EpochMs }; places: number[] }>()
+  const groups = new Map<string, { result: Moved; places: number[] }>()
   results.forEach((result, place) => {
     if (result.kind === 'closed') return
-    const key = `${result.kind} ${result.dueAt} ${result.kind === 'doubt' || result.spent}`
+    const key = JSON.stringify(result)
     const group = groups.get(key)
     if (group) group.places.push(place)
     else groups.set(key, { result, places: [place] })
@@ -148,7 +153,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       places.map(place => batch.intents[batch.slots[place]!.intent]!),
       intent => intent.id,
     )
-    const spent = result.kind === 'doubt' || (result.kind === 'retry' && result.spent)
+    const doubt = result.kind === 'doubt'
     return {
       ...{
         set: batch.set,
@@ -162,8 +167,9 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       intents: intents.values,
       slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),
       whys: { values: [] },
-      tries: batch.tries + (spent ? 1 : 0),
-      doubt: result.kind === 'doubt',
+      tries: batch.tries + (doubt || result.spent ? 1 : 0),
+      maybeSent: batch.maybeSent || doubt || (result.maybeSent ?? false),
+      doubt,
       from: { batch: batch.id, places },
     }
   })

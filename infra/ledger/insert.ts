@@ -20,7 +20,7 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
         .join(',')})`,
   )
   await tx.query(
-    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, due_at, enqueued_at, closed_at, doubt,
+    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, enqueued_at, closed_at, doubt,
        from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes)
      values ${rows.join(',')}`,
     values,
@@ -39,6 +39,7 @@ function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: un
     { type: 'text', value: batch.provider },
     { type: 'boolean', value: batch.sensitive },
     { type: 'smallint', value: batch.tries ?? 0 },
+    { type: 'boolean', value: batch.maybeSent ?? false },
     // What is ready now is so by the clock of the database, which claims go by: ours may be ahead.
     { type: 'timestamptz', value: new Date(batch.dueAt), ...(enqueuedAt !== undefined && { atMost: 'now()' }) },
     { type: 'timestamptz', value: enqueuedAt !== undefined && !outcomes ? new Date(enqueuedAt) : null },

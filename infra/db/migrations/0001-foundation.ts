@@ -38,7 +38,7 @@ const statements = [
   `create table batches (
     day date not null, id uuid not null, set_id uuid not null,
     lane smallint not null, channel smallint not null, provider text not null, sensitive boolean not null,
-    tries smallint not null, due_at timestamptz not null, enqueued_at timestamptz,
+    tries smallint not null, maybe_sent boolean not null, due_at timestamptz not null, enqueued_at timestamptz,
     attempt int not null default 0, lease_until timestamptz, claimed_at timestamptz, claim_snapshot pg_snapshot,
     closed_at timestamptz, doubt boolean not null default false, from_batch uuid, from_slots smallint[],
     n smallint not null, recipients text[] not null, endpoints text[] not null, intents uuid[] not null,
