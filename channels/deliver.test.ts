@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
-import type { Answer } from '#contracts/outcome.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { sendgridProvider } from './email/sendgrid.ts'
@@ -395,8 +394,7 @@ test('answers are counted by provider', async () => {
   await using world = await worldWithFcm()
   await world.addPerson('anna', { endpoints: [device('token')] })
   await world.deliver(await world.write(phones('anna')))
-  const kind: Answer['kind'] = 'accepted'
   const text = await world.deps.metrics.text()
-  assert.match(text, new RegExp(`answers_total\\{provider="fcm",answer="${kind}"\\} 1`))
+  assert.match(text, /answers_total\{provider="fcm",answer="accepted"\} 1/)
   assert.match(text, /outcomes_total\{channel="push",outcome="sent"\} 1/)
 })

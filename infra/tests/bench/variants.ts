@@ -147,16 +147,17 @@ async function sendOurs(
   const from = [dayOf(since), since]
   await publish(count)
   await until({ who: 'the pipeline', count }, async () => {
-    const [row] = await db.query<{ delivering: string; done: boolean }>(
-      `with taken as (select coalesce(sum(delivering), 0) as n, count(*) as sets from sets where day >= $1 and id > $2)
-       select n as delivering, case
-         when n < $3 or exists (select from batches where closed_at is null) then false
+    const [row] = await db.query<{ delivering: string; open: string; stored: boolean }>(
+      `with taken as (select coalesce(sum(delivering), 0) as n, count(*) as sets from sets where day >= $1 and id > $2),
+         open as (select coalesce(sum(n), 0) as n from batches where closed_at is null)
+       select taken.n as delivering, open.n as open, case
+         when taken.n < $3 or open.n > 0 then false
          else sets + (select count(*) from batches where day >= $1 and id > $2)
-           <= (select count(*) from event_packs where day >= $1 and pack > $2::text) end as done
-       from taken`,
+           <= (select count(*) from event_packs where day >= $1 and pack > $2::text) end as stored
+       from taken, open`,
       [...from, count],
     )
-    return Number(row!.delivering) - (row!.done ? 0 : 1)
+    return Number(row!.delivering) - Number(row!.open) - (row!.stored ? 0 : 1)
   })
   const ends = await db.query<{ channel: number; outcome: number; n: number }>(
     `select channel, outcome, count(*)::int as n from deliveries where day >= $1 and batch_id > $2 group by 1, 2`,
