@@ -165,8 +165,8 @@ test('an address that is suppressed while somebody else registers it is suppress
   const marksFirst: Database = {
     ...db,
     transaction: work =>
-      db.transaction(async tx => {
-        const result = await work(tx)
+      db.transaction(async (tx, connection) => {
+        const result = await work(tx, connection)
         await stores.mark(mark)
         return result
       }),
