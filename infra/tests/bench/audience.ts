@@ -12,7 +12,7 @@ export type AudienceResult = { members: number; seconds: number; router_us: numb
 /** The router may hold no more, however large the audience. */
 export const peakMaxMb = 300
 /** As a container would be run: without a limit V8 lets garbage lie while the machine has memory. */
-const heapFlags = ['--max-old-space-size=160', '--max-semi-space-size=16']
+export const heapFlags = ['--max-old-space-size=512', '--max-semi-space-size=16']
 const pollMs = 500
 
 /** Routes one intent to a large audience in a router process of its own; nothing is delivered. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { AudienceResult } from './audience.ts'
+import { type AudienceResult, heapFlags } from './audience.ts'
 import type { Result } from './report.ts'
 import type { ScaleResult } from './scale.ts'
 
@@ -41,7 +41,7 @@ export function readmeText({ compare, audience, scale }: Figures): string {
   if (audience)
     lines.push(
       `One intent to an audience of ${number(audience.members)} people is routed in ${audience.seconds} s; ` +
-        `the router process (\`--max-old-space-size=160 --max-semi-space-size=16\`) peaks at ${audience.peak_mb} MB.`,
+        `the router process (\`${heapFlags.join(' ')}\`) peaks at ${audience.peak_mb} MB.`,
       '',
     )
   if (scale)
