@@ -17,6 +17,8 @@ export type Child = AsyncDisposable & {
   /** Lets it go on from the point. */
   go(): void
   kill(): Promise<void>
+  /** How the process ended; undefined while it lives. */
+  ended(): string | undefined
 }
 
 const readyLimitMs = 60_000
@@ -37,18 +39,21 @@ export function startChild(setup: Setup, options: { stderr: number; mutant?: Mut
   const started = said(one => one.kind === 'ready')
   const ready = withDeadline(Promise.all([started, mutated]), { ms: readyLimitMs, what: `a ${setup.role} to be ready` })
   ready.catch(() => {})
-  const tell = (message: FromParent) => void child.send(message)
+  // What a process that has just ended is told no more is known by its end.
+  const tell = (message: FromParent) => void child.send(message, () => {})
+  const ended = () => child.signalCode ?? child.exitCode?.toString()
   tell({ kind: 'start', setup })
   const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
+    if (ended() !== undefined) return
+    const exit = once(child, 'exit')
     child.kill('SIGKILL')
-    await ended
+    await exit
   }
   return {
     role: setup.role,
     ready: ready.then(([one]) => one as Ready),
     reaches: async (point, passes = 0) => {
+      if (ended() !== undefined) throw new Error(`process ${child.pid} had ended with ${ended()}`)
       const hit = said(one => one.kind === 'hit' && one.point === point)
       tell({ kind: 'arm', point, passes })
       await hit
@@ -56,6 +61,7 @@ export function startChild(setup: Setup, options: { stderr: number; mutant?: Mut
     disarm: point => tell({ kind: 'disarm', point }),
     go: () => tell({ kind: 'go' }),
     kill,
+    ended,
     [Symbol.asyncDispose]: kill,
   }
 }

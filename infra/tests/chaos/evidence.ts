@@ -5,16 +5,16 @@ import type { Rig, Servers } from './rig.ts'
 import type { Population } from './workload.ts'
 
 const pollMs = 250
+const logLimitMs = 20_000
 
 /**
- * Waits until nothing is on its way, at most `limitMs`. Doubts are not waited for: their time is cut short, and they are
+ * Waits until nothing is on its way, at most until `endMs` of the monotonic clock. Doubts are not waited for: their time is cut short, and they are
  * sent again. Gives how many those were, and what is still on its way.
  */
 export async function settle(
   rig: Rig,
-  { told, limitMs }: { told: Evidence['told']; limitMs: number },
+  { told, endMs }: { told: Evidence['told']; endMs: number },
 ): Promise<{ doubts: number; left: Record<string, number> }> {
-  const until = performance.now() + limitMs
   let doubts = 0
   for (;;) {
     const cut = await rig.query<{ n: number }>(
@@ -23,7 +23,7 @@ export async function settle(
     doubts += cut.reduce((sum, row) => sum + row.n, 0)
     const [counts] = await rig.query<Record<string, number>>(onItsWay, [[...told.keys()]])
     const left = Object.fromEntries(Object.entries(counts!).filter(([, n]) => n > 0))
-    if (Object.keys(left).length === 0 || performance.now() > until) return { doubts, left }
+    if (Object.keys(left).length === 0 || performance.now() > endMs) return { doubts, left }
     await sleep(pollMs)
   }
 }
@@ -54,15 +54,17 @@ export async function evidenceOf(rig: Rig, { people, linesBefore, ...known }: Kn
   }
 }
 
-/** The simulators' log, once every message that they counted is in the file. */
+/** The simulators' log, once every message that they counted is in the file. Rejects where that does not come true. */
 export async function requestsOf({ ports, simulatorLog }: Servers): Promise<Request[]> {
-  for (;;) {
+  for (const endMs = performance.now() + logLimitMs; ; await sleep(pollMs)) {
     const response = await fetch(`http://127.0.0.1:${ports.control}/counts`, { signal: AbortSignal.timeout(10_000) })
     const counts = (await response.json()) as Record<string, { messages: number }>
     const total = Object.values(counts).reduce((sum, one) => sum + one.messages, 0)
-    const lines = (await readFile(simulatorLog, 'utf8')).split('\n').filter(line => line !== '')
-    if (lines.length === total) return lines.map(line => JSON.parse(line) as Request)
-    await sleep(pollMs)
+    const lines = (await readFile(simulatorLog, 'utf8')).split('\n')
+    // What stands behind the last line break is not a whole line yet.
+    if (lines.pop() === '' && lines.length === total) return lines.map(line => JSON.parse(line) as Request)
+    if (performance.now() > endMs)
+      throw new Error(`the simulators counted ${total} messages and logged ${lines.length}`)
   }
 }
 

@@ -8,6 +8,12 @@ export const mutants = {
     replace: 'where day = $1 and id = $2 and attempt = $3 and closed_at is null`\n\n/** Only SMS',
     by: 'where day = $1 and id = $2 and attempt >= $3`\n\n/** Only SMS',
   },
+  /** What a lost worker sent is told as not sent, if something forbids to send it again. */
+  'no doubt': {
+    file: 'channels/deliver.ts',
+    replace: 'batch.maybeSent ? found.map(maybeSent) : found',
+    by: 'batch.maybeSent ? found : found',
+  },
   'no claim re-check': {
     file: 'channels/recheck.ts',
     replace: 'if (!may.allowed) return',

@@ -17,6 +17,9 @@ export type Slot = {
   outcome: number | null
   /** How often the batch was claimed. */
   claims: number
+  /** For who reads a dossier. */
+  claimed: Date | null
+  closed: Date | null
 }
 /** A line of the simulators' log. */
 export type Request = {
@@ -46,7 +49,7 @@ export type Evidence = {
 /** One row for each place of each batch: the export that everything else is compared with. */
 export const slotsSql = `select b.id::text as batch, place - 1 as slot, b.intents[1 + coalesce(b.picks[place], 0)]::text as intent,
   b.recipients[place] as recipient, b.channel, b.endpoints[place] as endpoint, b.outcomes[place] as outcome,
-  b.attempt as claims from batches b cross join lateral generate_series(1, b.n) as place`
+  b.attempt as claims, b.claimed_at as claimed, b.closed_at as closed from batches b cross join lateral generate_series(1, b.n) as place`
 
 export const eventsSql = `select batch_id::text as batch, intent_id::text as intent, recipient, endpoint, what
   from delivery_events where kind = 'settled'`
@@ -80,9 +83,18 @@ export function judge(evidence: Evidence): Verdict {
 }
 
 const channelNames = ['push', 'sms', 'email', 'in_app']
-const codes = { moved: 0, sent: 1, delivered: 2 }
+const codes = { moved: 0, sent: 1, delivered: 2, inDoubt: 26 }
 /** Words of events for ends that a run is full of. */
-const words: Record<string, number> = { ...codes, rejected: 3, suppressed_preference: 6 }
+const words: Record<string, number> = {
+  moved: 0,
+  sent: 1,
+  delivered: 2,
+  rejected: 3,
+  suppressed_preference: 6,
+  in_doubt: 26,
+}
+/** Ends that leave it open whether something arrived, or say that it did. */
+const mayArrive: readonly number[] = [codes.sent, codes.delivered, codes.inDoubt]
 
 type Delivery = {
   intent: string
@@ -190,16 +202,8 @@ const unsent: Check = (_, { deliveries }) =>
     .filter(({ ends, taken }) => ends.some(end => end === codes.sent || end === codes.delivered) && taken === 0)
     .map(delivery => `${nameOf(delivery)} is called sent and arrived nowhere`)
 
-/** Nothing arrived that the ledger did not order. What a lost claim had sent may have ended otherwise afterwards. */
-const unasked: Check = (_, { deliveries, strays }) => [
-  ...strays,
-  ...[...deliveries.values()]
-    .filter(
-      ({ ends, taken, claims }) =>
-        taken > 0 && claims < 2 && !ends.includes(codes.sent) && !ends.includes(codes.delivered),
-    )
-    .map(delivery => `${nameOf(delivery)} arrived and its end says that it was not sent`),
-]
+/** Nothing arrived that the ledger did not order. */
+const unasked: Check = (_, { strays }) => strays
 
 /** A delivery is sent at most once for each time it was claimed; an item of the inbox is there once. */
 const duplicated: Check = (_, { deliveries }) =>
@@ -246,21 +250,30 @@ const wishes: Check = ({ requests, owners, erased, graceMs }) =>
       const since = erased.get(owners.get(address) ?? '')
       return since !== undefined && Date.parse(at) > since + graceMs
     })
-    .map(({ provider, at }) => `${provider} was asked at ${at} to reach somebody who had been erased`)
+    .map(
+      ({ provider, address, at }) => `${provider} was asked at ${at} to reach ${owners.get(address)}, who was erased`,
+    )
 
-/** Analysts are told what the ledger says, once. */
-const mistold: Check = ({ events, slots }) => {
+/** No end denies what arrived, whoever had sent it; and analysts are told what the ledger says, once. */
+const mistold: Check = ({ events, slots }, { deliveries }) => {
   const keyOf = (one: { batch: string; intent: string; recipient: string; endpoint: string }) =>
     [one.batch, one.intent, one.recipient, one.endpoint].join(' ')
   const told = Map.groupBy(events, keyOf)
-  return slots
-    .filter(slot => {
-      if (slot.endpoint === '' || slot.outcome === null) return false
-      const [event, ...more] = told.get(keyOf(slot)) ?? []
-      const code = words[event?.what ?? '']
-      return event === undefined || more.length > 0 || (code !== undefined && code !== slot.outcome)
-    })
-    .map(slot => `the end of ${slot.intent} for ${slot.recipient} in ${slot.batch} is told otherwise than it is`)
+  const denied = [...deliveries.values()].filter(
+    ({ ends, taken }) => taken > 0 && ends.length > 0 && !ends.some(end => mayArrive.includes(end)),
+  )
+  const otherwise = slots.filter(slot => {
+    if (slot.endpoint === '' || slot.outcome === null) return false
+    const [event, ...more] = told.get(keyOf(slot)) ?? []
+    const code = words[event?.what ?? '']
+    return event === undefined || more.length > 0 || (code !== undefined && code !== slot.outcome)
+  })
+  return [
+    ...denied.map(delivery => `${nameOf(delivery)} arrived and its end says that it was not sent`),
+    ...otherwise.map(
+      slot => `the end of ${slot.intent} for ${slot.recipient} in ${slot.batch} is told otherwise than it is`,
+    ),
+  ]
 }
 
 const arrivedOf = ({ deliveries }: Book): Set<string> =>

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { type ChaosReport, points } from './run-chaos.ts'
 
-/** What every run must show, and its numbers on the terminal. */
-export function assertProved({ hits, published, verdict, audit, doubts }: ChaosReport): void {
+const sentencesMax = 10
+
+/** What every run must show, and its numbers on the terminal. A run that fails says by which checks, with the evidence. */
+export function assertProved(report: ChaosReport): void {
+  const { hits, published, verdict, audit, doubts, dossier } = report
   const { used, bound } = verdict.duplicates
   console.log(`kills ${JSON.stringify(hits)}`)
   console.log(
@@ -11,11 +14,34 @@ export function assertProved({ hits, published, verdict, audit, doubts }: ChaosR
   console.log(
     `duplicates ${used} of at most ${bound} in flight at the kills; outcomes ${JSON.stringify(audit.outcomes)}`,
   )
-  for (const point of Object.keys(points)) assert.ok(hits[point]! > 0, `the run is invalid: nobody was killed ${point}`)
-  for (const often of ['sent', 'delivered', 'deduplicated', 'throttled', 'suppressed_preference'] as const)
-    assert.ok(audit.outcomes[often]! > 0, `the run is invalid: nothing ended ${often}`)
-  assert.ok(bound > 0, 'the run is invalid: no claim was lost')
-  assert.deepEqual(verdict.broken, {})
-  assert.ok(used <= bound)
-  assert.deepEqual(audit.problems, [])
+  const problems = [...invalid(report), ...breaches(report)]
+  if (problems.length > 0) assert.fail([...problems, ...dossier].join('\n'))
+}
+
+/** Why a run proves nothing. */
+function invalid({ hits, verdict, audit }: ChaosReport): string[] {
+  const often = ['sent', 'delivered', 'deduplicated', 'throttled', 'suppressed_preference'] as const
+  return [
+    ...Object.keys(points)
+      .filter(point => hits[point] === 0)
+      .map(point => `nobody was killed ${point}`),
+    ...often.filter(outcome => !audit.outcomes[outcome]).map(outcome => `nothing ended ${outcome}`),
+    ...(verdict.duplicates.bound === 0 ? ['no claim was lost'] : []),
+  ].map(reason => `the run is invalid: ${reason}`)
+}
+
+function breaches({ left, fallen, verdict, audit }: ChaosReport): string[] {
+  const { used, bound } = verdict.duplicates
+  const some = (name: string, sentences: readonly string[]) =>
+    sentences.length === 0 ? [] : [`${name} (${sentences.length}):`, ...sentences.slice(0, sentencesMax)]
+  return [
+    ...(Object.keys(left).length > 0 ? [`still on its way when the time was over: ${JSON.stringify(left)}`] : []),
+    ...some('fallen', fallen),
+    ...Object.entries(verdict.broken).flatMap(([name, sentences]) => some(name, sentences)),
+    ...(used > bound ? [`${used} duplicates, and only ${bound} were in flight at the kills`] : []),
+    ...some(
+      'audit',
+      audit.problems.map(problem => JSON.stringify(problem)),
+    ),
+  ]
 }

@@ -40,7 +40,7 @@ export type Rig = AsyncDisposable & {
   installation: Installation
   /** Plain SQL, by nothing of ours. */
   query<Row>(sql: string, values?: unknown[]): Promise<Row[]>
-  /** One more of a role; resolves when it works. */
+  /** One more of a role; resolves when it works. One that ends before that is started again, as any supervisor does. */
   hire(role: CrewRole): Promise<Child>
   /** One of those of a role that work; waits where there is none. */
   oneOf(role: CrewRole, random: () => number): Promise<Child>
@@ -48,6 +48,8 @@ export type Rig = AsyncDisposable & {
   /** Ends a process of the crew hard. */
   dismiss(child: Child): Promise<void>
   publisherLog: string
+  /** Processes of the crew that ended without being dismissed, and how: no fault may do that to them. */
+  fallen(): string[]
   /** What the processes logged last. */
   lastWords(): Promise<string>
 }
@@ -60,8 +62,8 @@ export type RigOptions = {
 }
 
 const wordsLines = 30
-const hireLimitMs = 60_000
-const pollMs = 20
+const hireLimitMs = 120_000
+const pollMs = 100
 
 /** Undefined where the queues' server is not installed. */
 export async function startServers(queues: 'postgres' | 'redis'): Promise<Servers | undefined> {
@@ -124,8 +126,10 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
     installation,
     query,
     hire: async role => {
-      const child = running.use(startChild(setupOf(role), { stderr: log.fd, mutant: options.mutant }))
-      await child.ready
+      const child = await supervised(() => {
+        if (running.disposed) throw new Error('the run is over')
+        return running.use(startChild(setupOf(role), { stderr: log.fd, mutant: options.mutant }))
+      })
       crew[role].push(child)
       return child
     },
@@ -140,9 +144,27 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
       if (role === 'router' || role === 'worker') crew[role] = crew[role].filter(one => one !== child)
       await child.kill()
     },
+    fallen: () =>
+      [...crew.router, ...crew.worker].flatMap(child =>
+        child.ended() === undefined ? [] : [`a ${child.role} ended by itself with ${child.ended()}`],
+      ),
     publisherLog: path.join(folder, `${prefix}.ndjson`),
     lastWords: async () => (await readFile(log.file, 'utf8')).split('\n').slice(-wordsLines).join('\n'),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** Whatever ends before it works (Postgres may be restarting just then) is started again. */
+async function supervised(start: () => Child): Promise<Child> {
+  for (const until = performance.now() + hireLimitMs; ; await sleep(pollMs)) {
+    const child = start()
+    try {
+      await child.ready
+      return child
+    } catch (error) {
+      await child.kill()
+      if (performance.now() > until) throw error
+    }
   }
 }
 

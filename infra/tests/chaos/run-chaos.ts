@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { withDeadline } from '#runtime/deadline.ts'
+import { dossierOf } from './dossier.ts'
 import { erase, evidenceOf, settle } from './evidence.ts'
 import { judge, type Verdict } from './oracle.ts'
 import { openPublisher } from './publisher.ts'
@@ -27,20 +28,27 @@ export type ChaosOptions = Pick<RigOptions, 'limits'> & {
   killsPerPoint: number
   /** Of each role. */
   processes: number
-  settleLimitMs: number
+  /** Of the whole run, but for its start and its judgement. Nothing in it is limited apart: machines are slow at times. */
+  limitMs: number
 }
 export type ChaosReport = {
   hits: Record<string, number>
   published: number
+  /** What was still on its way when the time was over; and processes that no fault should have ended. */
+  left: Record<string, number>
+  fallen: string[]
   verdict: Verdict
   audit: Audit
   /** Doubts whose waiting time was cut short at the end. */
   doubts: number
+  /** Rows and requests behind what is broken, and what the processes logged last. */
+  dossier: string[]
 }
 
 const burstSize = 20
 const burstPauseMs = 100
-const hitLimitMs = 30_000
+/** Intents that routers may be behind: a machine that is busy with other things is not buried. */
+const behindMax = 500
 const redisAwayMs = 10_000
 const erasedCount = 10
 const passesMax = 4
@@ -53,7 +61,7 @@ const graceDefaultMs = 25_000
  * where the queues' server is not installed.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport | undefined> {
-  const { seed, limits } = options
+  const { seed, limits, limitMs } = options
   await using servers = await startServers(options.queues)
   if (!servers) return undefined
   const people = population(options.people)
@@ -63,26 +71,35 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport | und
     await using publisher = openPublisher(rig)
     const { told } = publisher
     const burst = async () => {
-      await publisher.publish(Array.from({ length: burstSize }, () => work.next().value))
+      if (told.size - (await admittedBy(rig)) < behindMax)
+        await publisher.publish(Array.from({ length: burstSize }, () => work.next().value))
       await sleep(burstPauseMs)
     }
-    const { hits, erased } = await killEverywhere(rig, { ...options, burst })
-    while (told.size < options.intents) await burst()
-    const { doubts, left } = await settle(rig, { told, limitMs: options.settleLimitMs })
-    if (Object.keys(left).length > 0) console.log(`still on its way: ${JSON.stringify(left)}`)
+    const endMs = performance.now() + limitMs
+    const { hits, erased } = await killEverywhere(rig, { ...options, burst, endMs })
+    while (told.size < options.intents && performance.now() < endMs) await burst()
+    const { doubts, left } = await settle(rig, { told, endMs })
     const graceMs = limits ? limits.startWithinMs + limits.callMs : graceDefaultMs
-    const verdict = judge(await evidenceOf(rig, { told, people, erased, graceMs, linesBefore: 0 }))
+    const evidence = await evidenceOf(rig, { told, people, erased, graceMs, linesBefore: 0 })
+    const verdict = judge(evidence)
     const report = await audit(rig.installation.db, publishedIn(rig.publisherLog))
-    return { hits, published: told.size, verdict, audit: report, doubts }
+    const dossier = [...dossierOf(evidence, Object.values(verdict.broken).flat()), await rig.lastWords()]
+    const fallen = rig.fallen()
+    return { hits, published: told.size, left, fallen, verdict, audit: report, doubts, dossier }
   } catch (error) {
     console.error(await rig.lastWords())
     throw error
   }
 }
 
-type Killing = ChaosOptions & { burst: () => Promise<void> }
+async function admittedBy(rig: Rig): Promise<number> {
+  const [row] = await rig.query<{ n: number }>('select count(*)::int as n from admitted')
+  return row!.n
+}
 
-async function killEverywhere(rig: Rig, { seed, processes, killsPerPoint, people, burst }: Killing) {
+type Killing = ChaosOptions & { burst: () => Promise<void>; endMs: number }
+
+async function killEverywhere(rig: Rig, { seed, processes, killsPerPoint, people, burst, endMs }: Killing) {
   const roles = (['router', 'worker'] as const).flatMap(role => Array.from({ length: processes }, () => role))
   await Promise.all(roles.map(role => rig.hire(role)))
   const random = randomFrom(seed)
@@ -106,22 +123,23 @@ async function killEverywhere(rig: Rig, { seed, processes, killsPerPoint, people
     [after(0.9), () => takeRedisAway(rig)],
   ])
   for (const [at, point] of kills.entries()) {
-    await killAt(rig, { point, burst, random })
+    await killAt(rig, { point, burst, random, endMs })
     hits[point]!++
     await faults.get(at)?.()
   }
   return { hits, erased }
 }
 
-type Kill = { point: string; burst: () => Promise<void>; random: () => number }
+type Kill = { point: string; burst: () => Promise<void>; random: () => number; endMs: number }
 
 /** Publishes until a process of the crew stands at the point, ends it, and hires another without waiting for it. */
-async function killAt(rig: Rig, { point, burst, random }: Kill): Promise<void> {
+async function killAt(rig: Rig, { point, burst, random, endMs }: Kill): Promise<void> {
   const role = points[point]!
   const child = await rig.oneOf(role, random)
   let waiting = true
   const hit = child.reaches(point, Math.floor(random() * passesMax))
-  const standing = withDeadline(hit, { ms: hitLimitMs, what: `a ${role} to stand at "${point}"` })
+  const limit = { ms: Math.round(endMs - performance.now()), what: `a ${role} to stand at "${point}"` }
+  const standing = withDeadline(hit, limit)
   standing.finally(() => (waiting = false)).catch(() => {})
   while (waiting) await burst()
   await standing
