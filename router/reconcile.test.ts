@@ -29,7 +29,7 @@ test('what a wiped queue store lost comes back page by page', async () => {
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
   await routeAt(now, [intentOf({ type: 'comment.created', to, occurredAt: now })], { db, types })
   const ids = Array.from({ length: 449 }, () => newBatchId())
-  const same = `day, set_id, lane, channel, provider, sensitive, tries, due_at, n, recipients, endpoints, intents, payload, whys`
+  const same = `day, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, n, recipients, endpoints, intents, payload, whys`
   await db.query(`insert into batches (id, ${same}) select u.id, ${same} from batches, unnest($1::uuid[]) as u(id)`, [
     ids,
   ])

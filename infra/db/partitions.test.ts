@@ -5,8 +5,8 @@ import { testDatabase } from '#tests/servers.ts'
 import { dropPartitions, ensurePartitions } from './partitions.ts'
 
 const insertBatch = `insert into batches
-  (day, id, set_id, lane, channel, provider, sensitive, tries, due_at, closed_at, n, recipients, endpoints, intents)
-  values ($1, gen_random_uuid(), gen_random_uuid(), 1, 0, 'fcm', false, 0, now(), $2, 0, '{}', '{}', '{}')`
+  (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, closed_at, n, recipients, endpoints, intents)
+  values ($1, gen_random_uuid(), gen_random_uuid(), 1, 0, 'fcm', false, 0, false, now(), $2, 0, '{}', '{}', '{}')`
 
 async function setup() {
   await using started = new AsyncDisposableStack()
