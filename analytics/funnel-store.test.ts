@@ -75,6 +75,14 @@ test('where the rest went: refused, held, retrying, closed by a rule before a ca
   ])
 })
 
+test('attempted is what a provider was called for, or may have been called for', async () => {
+  const whys = [{ rule: 'not_called' as const }, { rule: 'maybe_sent' as const, value: 'expired' }]
+  const slots = [slot('user-0', 'moved'), slot('user-1', 'moved', { w: 0 }), slot('user-2', 'in_doubt', { w: 1 })]
+  await using world = await setup([decidedPack(people(3)), settledPack([], { whys, slots })])
+  const [row] = await funnel(world.db)
+  assert.deepEqual(counts(row!), [3, 3, 2, 0, 0, 0, 0])
+})
+
 test('what was held counts as what it became, and the same event twice counts once', async () => {
   const held = decidedPack(people(2), { whys: [{ rule: 'scheduled', value: 'noon' }] })
   for (const one of held.slots) one.what = 'held'

@@ -15,9 +15,10 @@ export async function funnel(db: Database, query: FunnelQuery = {}): Promise<Fun
   return shapeFunnel(counted, query.by)
 }
 
-// Only a provider's answer closes a delivery without a rule; what a rule closed was never sent.
-const settledByProvider = `kind = 'settled' and rule is null and what in
-  ('sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted', 'in_doubt')`
+// Only a provider's answer closes or moves a delivery without a rule; what a rule closed was never sent, unless it is in
+// doubt: then a call was made that nobody knows the answer of.
+const called = `kind = 'settled' and (what = 'in_doubt' or rule is null and what in
+  ('moved', 'sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted'))`
 const accepted = `kind = 'settled' and what in ('sent', 'delivered')`
 /** The one that accepted it, else the first that was tried. */
 const provider = `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`
@@ -46,7 +47,7 @@ function statement(query: FunnelQuery): { text: string; values: unknown[] } {
     with facts as (
       select ${group} as grp,
         bool_or(kind = 'decided' and what = 'deliver') as decided,
-        bool_or(${settledByProvider}) or bool_or(kind = 'settled' and what = 'moved') as attempted,
+        bool_or(${called}) as attempted,
         bool_or(kind = 'settled' and what = 'moved') as moved,
         min(what) filter (where ${accepted}) as accepted,
         max(${stamp} || what) filter (where kind = 'settled' and what not in ('moved', 'sent', 'delivered')) as closed,

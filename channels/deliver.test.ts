@@ -332,6 +332,57 @@ test('a batch that no worker can send ends when all of it has expired', async ()
   assert.deepEqual(await world.ends(), { anna: 'expired' })
 })
 
+test('of a batch that no worker can send the expired part ends; the rest waits, told as not tried', async () => {
+  await using world = await createWorld()
+  const expiresAt = world.clock.now() + 60_000
+  const to = [
+    { recipient: 'anna', endpoint: 'phone', key: 'a', expiresAt },
+    { recipient: 'ben', endpoint: 'phone', key: 'b' },
+  ]
+  const batches = await world.write({ channel: 'sms', provider: 'twilio', to })
+  assert.equal(batches.length, 1)
+  world.clock.set(expiresAt + 1)
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'expired', ben: 'open' })
+  const [told] = await world.db.query<{ whys: { rule: string }[]; slots: { what: string; w: number }[] }>(
+    `select payload::json->'whys' as whys, payload::json->'slots' as slots from outbox
+     where payload::json->>'kind' = 'settled'`,
+  )
+  const reasons = told!.slots.map(({ what, w }) => [what, told!.whys[w]!.rule])
+  assert.deepEqual(reasons.sort(), [
+    ['expired', 'expired'],
+    ['moved', 'not_called'],
+  ])
+})
+
+test('what a lost worker may have sent is still in doubt after it was moved on without a call', async () => {
+  await using world = await worldWithFcm({ types: [{ ...greeting, doubt: 'never' }] })
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  const expiresAt = world.clock.now() + 60_000
+  const [anna, ben] = phones('anna', 'ben').to
+  const to = [
+    { ...anna!, key: 'a', expiresAt },
+    { ...ben!, key: 'b' },
+  ]
+  const batches = await world.write({ ...phones(), to })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await world.lapse()
+  world.clock.set(expiresAt + 1)
+  const { catalogue } = world.deps
+  world.deps.catalogue = { version: '0', types: new Map() }
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'in_doubt', ben: 'open' })
+  world.deps.catalogue = catalogue
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'in_doubt', ben: 'in_doubt' })
+  assert.equal(world.simulators.lines('fcm').length, 2, 'none was sent again')
+})
+
 test('doubt is told as doubt: sent again after the lease, or never, as the type says', async () => {
   await using world = await worldWithFcm({
     types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }],

@@ -14,10 +14,10 @@ import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs } f
 import { marksOf } from './marks.ts'
 import type { Pace } from './pace.ts'
 import type { OutMessage, Provider } from './provider.ts'
-import { expired, recheck } from './recheck.ts'
+import { overAt, recheck } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
-import { maybeSent, settle } from './settle.ts'
+import { maybeSent, notCalled, settle } from './settle.ts'
 
 export type Failpoint = 'after claim' | 'after send before record'
 export type DeliverDeps = {
@@ -67,9 +67,7 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
   await deps.failpoint?.('after send before record')
 
   for (const { place, result } of settled(sending, answers, deps)) results[place] = result
-  const marks = marksOf(messages, answers, batch.claimedAt)
-  // Before the record: true whoever wins, and after it nobody would come back to do it.
-  if (marks.length > 0) await patiently(() => markEndpoint(db, marks), sending)
+  await mark(sending, answers, deps)
   await record(sending, results as SlotResult[], deps)
 }
 
@@ -104,13 +102,14 @@ function cannotSend(batch: ClaimedBatch, deps: DeliverDeps): EpochMs | undefined
   return unknown || missing ? now + notOursMs : pace.pausedUntil(batch.provider, now)
 }
 
-/** Waits for a worker that can send it. Once nothing in it is worth sending any more, waiting is over. */
+/** Waits for a worker that can send it, but for what is worth nothing any more. */
 async function giveBack({ dueAt, ...claimed }: Claimed & { dueAt: EpochMs }, deps: DeliverDeps): Promise<void> {
   const { batch } = claimed
-  const ends = batch.slots.map(({ intent }) => batch.intents[intent]!.expiresAt)
-  const over = ends.filter(end => end !== undefined && end < deps.clock.now()) as EpochMs[]
-  if (over.length < ends.length) return returnBatch(deps.db, { batch, dueAt })
-  await record(claimed, over.map(expired), deps)
+  const now = deps.clock.now()
+  const waits: SlotResult = { kind: 'retry', dueAt, spent: false, why: notCalled }
+  const results = batch.slots.map(({ intent }) => overAt(now, batch.intents[intent]!) ?? waits)
+  if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, dueAt })
+  await record(claimed, results, deps)
 }
 
 async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer | undefined)[]> {
@@ -172,6 +171,20 @@ function settled(
     const slot = { doubt, ...(intent.expiresAt !== undefined && { expiresAt: intent.expiresAt }) }
     return { place, result: settle(answers[at], slot, terms) }
   })
+}
+
+/** Before the record: true whoever wins, and after it nobody would come back to do it. */
+async function mark(sending: Sending, answers: readonly (Answer | undefined)[], { db, log }: DeliverDeps) {
+  const { batch, messages } = sending
+  const marks = marksOf(messages, answers, batch.claimedAt)
+  if (marks.length === 0) return
+  try {
+    await patiently(() => markEndpoint(db, marks), sending)
+  } catch (error) {
+    // Without the record everything would be sent again; without the mark a dead address is asked once more.
+    if (isOutage(error)) throw error
+    log.error({ batch: batch.id, error }, 'what was learned about addresses could not be written')
+  }
 }
 
 /** While the lease lasts an outage of the database is sat out: giving up would send everything again. */

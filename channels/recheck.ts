@@ -41,7 +41,8 @@ function refusal(
   { slot, intent, person, batch }: Question,
   { catalogue, now }: { catalogue: Catalogue; now: EpochMs },
 ): Closed | Endpoint {
-  if (intent.expiresAt !== undefined && now > intent.expiresAt) return expired(intent.expiresAt)
+  const over = overAt(now, intent)
+  if (over) return over
   const { channel } = batch
   const mandatory = catalogue.types.get(intent.type)?.mandatory ?? false
   const { category, thread } = intent
@@ -50,6 +51,10 @@ function refusal(
   const usable = whereTo(person, channel).endpoints.find(endpoint => endpoint.id === slot.endpoint)
   return usable ?? noLonger(person, slot, channel)
 }
+
+/** The end of what was worth something until before `now`, else undefined. */
+export const overAt = (now: EpochMs, { expiresAt }: { expiresAt?: EpochMs }): Closed | undefined =>
+  expiresAt !== undefined && now > expiresAt ? expired(expiresAt) : undefined
 
 /** The end of a delivery whose time is over. */
 export const expired = (expiresAt: EpochMs): Closed => ({

@@ -54,7 +54,7 @@ const table: Line[] = [
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
   ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, false)],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
-  ['not begun', undefined, {}, { tries: 9 }, retry(0, false)],
+  ['not begun', undefined, {}, { tries: 9 }, { ...retry(0, false), why: { rule: 'not_called' } }],
   ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
   ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],

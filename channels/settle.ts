@@ -1,4 +1,5 @@
 import type { Channel, Lane } from '#contracts/channel.ts'
+import type { Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
 import type { SlotResult } from '#ledger/batch.ts'
@@ -28,7 +29,7 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  */
 export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
   const { now } = batch
-  if (answer === undefined) return later({ dueAt: batch.unsentDueAt, spent: false }, slot)
+  if (answer === undefined) return later({ dueAt: batch.unsentDueAt, spent: false, why: notCalled }, slot)
   switch (answer.kind) {
     case 'accepted':
       return batch.channel === 'in_app'
@@ -63,6 +64,9 @@ export function maybeSent(result: SlotResult): SlotResult {
   if (result.kind === 'doubt' || toldAsIs.includes(result.outcome)) return result
   return { kind: 'closed', outcome: 'in_doubt', why: { rule: 'maybe_sent', value: result.outcome } }
 }
+/** What is moved on without a call does not count as attempted. */
+export const notCalled: Why = { rule: 'not_called' }
+
 const toldAsIs: readonly Outcome[] = ['sent', 'delivered', 'in_doubt']
 
 const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
@@ -71,9 +75,11 @@ const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 const doubtOf = ({ doubt }: SlotTerms, { channel }: BatchTerms): DoubtPolicy =>
   doubt === 'await_receipt' && receiptWaitMs[channel] === undefined ? 'resend' : doubt
 
-function later({ dueAt, spent }: { dueAt: EpochMs; spent: boolean }, { expiresAt }: SlotTerms): SlotResult {
-  if (expiresAt !== undefined && dueAt > expiresAt) return expired(expiresAt)
-  return { kind: 'retry', dueAt, spent }
+type Later = Omit<Extract<SlotResult, { kind: 'retry' }>, 'kind'>
+
+function later(retry: Later, { expiresAt }: SlotTerms): SlotResult {
+  if (expiresAt !== undefined && retry.dueAt > expiresAt) return expired(expiresAt)
+  return { kind: 'retry', ...retry }
 }
 
 /** Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), never before the provider said. */

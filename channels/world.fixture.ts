@@ -87,7 +87,7 @@ export async function createWorld(
 export type Written = {
   channel: Channel
   provider: string
-  to: readonly { recipient: string; endpoint: string; key?: string }[]
+  to: readonly { recipient: string; endpoint: string; key?: string; expiresAt?: EpochMs }[]
   lane?: Lane
   intent?: Partial<CarriedIntent>
 }
@@ -97,8 +97,8 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
   const now = clock.now()
   return db.transaction(async tx => {
     const set = newSetId()
-    const decided = to.map(({ recipient, endpoint, key = 'k' }) => ({
-      intent: { ...intentOf(key, now), ...written.intent },
+    const decided = to.map(({ recipient, endpoint, key = 'k', expiresAt }) => ({
+      intent: { ...intentOf(key, now), ...(expiresAt && { expiresAt }), ...written.intent },
       sensitive: false,
       recipient: recipient as RecipientId,
       channel,

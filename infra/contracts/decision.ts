@@ -26,6 +26,7 @@ export const rules = [
   'scheduled',
   'expired',
   'maybe_sent',
+  'not_called',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -67,6 +68,8 @@ export function sentence(why: Why): string {
       return `Not sent: it was worth something until ${value}.`
     case 'maybe_sent':
       return `In doubt: an earlier call may have sent it, and it was not sent again (${value}).`
+    case 'not_called':
+      return 'Not done yet: no provider could be called.'
     default:
       return why.rule satisfies never
   }

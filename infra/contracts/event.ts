@@ -15,7 +15,8 @@ export type IntentFacts = {
   thread?: string
 }
 
-/** `decided`: the router's verdict. `settled`: an outcome (or `moved`: a retry follows). `engaged`: seen, opened, acted. */
+/** `decided`: the router's verdict. `settled`: an outcome, or `moved` (a retry follows; by the rule `not_called` where no
+ * provider was called). `engaged`: seen, opened, acted. */
 export type EventKind = 'decided' | 'settled' | 'engaged'
 
 /** One line of a pack: one (intent, recipient, channel) or one delivery, and what became of it. */

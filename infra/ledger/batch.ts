@@ -43,6 +43,8 @@ export type NewBatch = {
   tries?: number
   /** An earlier call may have been carried out. Absent: none was made, or each said that it was not. */
   maybeSent?: boolean
+  /** A worker was lost that had claimed them, and nobody has found out since what it sent. */
+  lapsed?: boolean
   /** Nobody knows whether these were sent: waits for receipts until `dueAt`. */
   doubt?: boolean
   /** The earlier batch that these slots come from, and their places in it. */
@@ -74,9 +76,9 @@ export type SlotResult =
   | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
   /**
    * Try again from `dueAt`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
-   * whether that call may have been carried out.
+   * whether that call may have been carried out, `why` that there was none.
    */
-  | { kind: 'retry'; dueAt: EpochMs; spent: boolean; maybeSent?: true }
+  | { kind: 'retry'; dueAt: EpochMs; spent: boolean; maybeSent?: true; why?: Why }
   /** Sent or not, nobody knows: wait until `dueAt` for a receipt, then send again. */
   | { kind: 'doubt'; dueAt: EpochMs }
 

@@ -169,6 +169,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       whys: { values: [] },
       tries: batch.tries + (doubt || result.spent ? 1 : 0),
       maybeSent: batch.maybeSent || doubt || (result.maybeSent ?? false),
+      lapsed: batch.lapsed && !doubt && !result.spent,
       doubt,
       from: { batch: batch.id, places },
     }

@@ -20,7 +20,7 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
         .join(',')})`,
   )
   await tx.query(
-    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, enqueued_at, closed_at, doubt,
+    `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, enqueued_at, lease_until, closed_at, doubt,
        from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes)
      values ${rows.join(',')}`,
     values,
@@ -43,6 +43,7 @@ function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: un
     // What is ready now is so by the clock of the database, which claims go by: ours may be ahead.
     { type: 'timestamptz', value: new Date(batch.dueAt), ...(enqueuedAt !== undefined && { atMost: 'now()' }) },
     { type: 'timestamptz', value: enqueuedAt !== undefined && !outcomes ? new Date(enqueuedAt) : null },
+    { type: 'timestamptz', value: batch.lapsed ? new Date(0) : null },
     { type: 'timestamptz', value: outcomes ? new Date(batch.dueAt) : null },
     { type: 'boolean', value: batch.doubt ?? false },
     { type: 'uuid', value: from?.batch ?? null },

@@ -14,7 +14,7 @@ const packBytesMax = 5_000_000
 export function settledPack(record: { batch: ClaimedBatch; results: readonly SlotResult[]; now: EpochMs }): EventPack {
   const { batch, results, now } = record
   const whys = pack(
-    results.map(result => (result.kind === 'closed' ? result.why : undefined)),
+    results.map(result => (result.kind === 'doubt' ? undefined : result.why)),
     why => (why ? `${why.rule} ${why.value ?? ''}` : ''),
   )
   const explained = whys.values.some(why => why !== undefined)
@@ -33,7 +33,7 @@ export function settledPack(record: { batch: ClaimedBatch; results: readonly Slo
       const { recipient, endpoint, intent } = batch.slots[at]!
       const what = result.kind === 'closed' ? result.outcome : 'moved'
       const event: EventSlot = { i: intent, recipient, channel: batch.channel, endpoint, what }
-      if (explained && result.kind === 'closed' && result.why) event.w = whys.picks?.[at] ?? 0
+      if (explained && result.kind !== 'doubt' && result.why) event.w = whys.picks?.[at] ?? 0
       return event
     }),
   }
