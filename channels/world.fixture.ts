@@ -11,10 +11,13 @@ import { manualClock } from '#runtime/clock.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { redirectGoogleApis } from '#local/redirect.ts'
+import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { deliver, type DeliverDeps } from './deliver.ts'
 import { createPace } from './pace.ts'
 import type { Provider } from './provider.ts'
+import { fcmProvider } from './push/fcm.ts'
 
 /** A database, a clock and people, and batches as the router writes them. */
 export async function createWorld(
@@ -83,6 +86,29 @@ export async function createWorld(
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
+
+/** The same, with the simulators, FCM among them as a provider. */
+export async function worldWithFcm(options: Parameters<typeof createWorld>[0] = {}) {
+  await using opened = new AsyncDisposableStack()
+  const simulators = opened.use(await startSimulators())
+  const { fcm, caFile } = simulators.credentials
+  opened.defer(redirectGoogleApis({ port: simulators.ports.google, caFile }))
+  const world = opened.use(await createWorld(options))
+  world.use(fcmProvider(fcm))
+  const running = opened.move()
+  return { ...world, simulators, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+export const phones = (...who: string[]) => ({
+  channel: 'push' as const,
+  provider: 'fcm',
+  to: who.map(recipient => ({ recipient, endpoint: 'phone' })),
+})
+export const inboxes = (...who: string[]) => ({
+  channel: 'in_app' as const,
+  provider: 'inbox',
+  to: who.map(recipient => ({ recipient, endpoint: 'inbox' })),
+})
 
 export type Written = {
   channel: Channel

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inboxProvider } from './in-app/inbox.ts'
+import { createWorld, device, greeting, inboxes, phones, worldWithFcm } from './world.fixture.ts'
+
+test('what a lost worker may have sent is sent again only where the type allows it', async () => {
+  await using world = await worldWithFcm({ types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }] })
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  const again = await world.write(phones('anna'))
+  const once = await world.write({ ...phones('ben'), intent: { type: 'test.once' } })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  for (const batches of [again, once]) await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await world.lapse()
+  await world.deliver([...again, ...once])
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'in_doubt' })
+  const sent = world.simulators.lines('fcm').map(({ address }) => address)
+  assert.deepEqual(sent.sort(), ['token-anna', 'token-anna', 'token-ben'], 'the one that may arrive twice went twice')
+})
+
+test('what may have been sent is never told as not sent, whatever ends it', async () => {
+  await using world = await worldWithFcm()
+  const people = ['opted-out', 'late', 'moved']
+  for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  // The answers are lost after the messages were taken; then each has another reason not to be sent again.
+  world.simulators.script.set({ provider: 'fcm', answer: 'acceptThen500', times: 3 })
+  const expiresAt = world.clock.now() + 3_600_000
+  const batches = [
+    ...(await world.write(phones('opted-out'))),
+    ...(await world.write({ ...phones('late'), intent: { expiresAt } })),
+    ...(await world.write(phones('moved'))),
+  ]
+  await world.deliver(batches)
+  await world.addPerson('opted-out', {
+    endpoints: [device('token-opted-out')],
+    choices: { categories: { social: { push: false } } },
+  })
+  await world.addPerson('moved', { endpoints: [] })
+  world.clock.set(expiresAt + 1)
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { late: 'in_doubt', moved: 'in_doubt', 'opted-out': 'in_doubt' })
+  assert.equal(world.simulators.lines('fcm').length, 3, 'none was sent again')
+})
+
+test('what a lost worker may have sent does not end as expired', async () => {
+  await using world = await createWorld()
+  world.use(inboxProvider(world.db))
+  const expiresAt = world.clock.now() + 60_000
+  const batches = await world.write({ ...inboxes('anna'), intent: { expiresAt } })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await world.lapse()
+  world.clock.set(expiresAt + 1)
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'in_doubt' })
+})
+
+test('what a lost worker may have sent is still in doubt after it was moved on without a call', async () => {
+  await using world = await worldWithFcm({ types: [{ ...greeting, doubt: 'never' }] })
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  const expiresAt = world.clock.now() + 60_000
+  const [anna, ben] = phones('anna', 'ben').to
+  const to = [
+    { ...anna!, key: 'a', expiresAt },
+    { ...ben!, key: 'b' },
+  ]
+  const batches = await world.write({ ...phones(), to })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await world.lapse()
+  world.clock.set(expiresAt + 1)
+  const { catalogue } = world.deps
+  world.deps.catalogue = { version: '0', types: new Map() }
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'in_doubt', ben: 'open' })
+  world.deps.catalogue = catalogue
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'in_doubt', ben: 'in_doubt' })
+  assert.equal(world.simulators.lines('fcm').length, 2, 'none was sent again')
+})
+
+test('doubt is told as doubt: sent again after the lease, or never, as the type says', async () => {
+  await using world = await worldWithFcm({
+    types: [greeting, { ...greeting, type: 'test.once', doubt: 'never' }],
+  })
+  for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  world.simulators.script.set({ provider: 'fcm', answer: 'resetAfter', times: 2 })
+  await world.deliver(await world.write({ ...phones('ben'), intent: { type: 'test.once' } }))
+  await world.deliver(await world.write(phones('anna')))
+  assert.deepEqual(await world.ends(), { anna: 'open', ben: 'in_doubt' })
+  const [again] = await world.db.query<{ tries: number; wait: number }>(
+    `select tries, extract(epoch from due_at - to_timestamp($1 / 1000.0))::int as wait from batches where closed_at is null`,
+    [world.clock.now()],
+  )
+  assert.deepEqual(again, { tries: 1, wait: 90 })
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'in_doubt' })
+  const taken = world.simulators.lines('fcm').filter(({ accepted, address }) => accepted && address === 'token-anna')
+  assert.equal(taken.length, 2)
+  assert.equal(taken[0]!.deliveryId, taken[1]!.deliveryId, 'the second replaces the first on the screen')
+})
