@@ -135,7 +135,7 @@ test('choices are changed by merge patch and shown with what follows from them',
   assert.deepEqual((await api.call(`GET ${path}`)).body.categories, {})
   assert.deepEqual((await api.consent('ann')).slice(1), [
     ...['choice * push no', 'choice billing push yes', 'mute t1 no', 'mute t2 no'],
-    ...['choice * push yes', 'choice billing push yes', 'mute t1 yes'],
+    ...['choice * push taken back', 'choice billing push taken back', 'mute t1 yes'],
   ])
   await api.call('DELETE /v1/recipients/ann')
   assert.equal((await api.call(`PATCH ${path}`, patch)).status, 410)

@@ -10,7 +10,7 @@ const change = (before: Choices, patch: ChoicesPatch) => {
   const result = patched(before, patch, said)
   assert.ok(result.ok)
   const lines = result.value.lines.map(({ kind, category, thread, channel, wish }) =>
-    [kind, category ?? thread, channel, wish ? 'yes' : 'no'].filter(Boolean).join(' '),
+    [kind, category ?? thread, channel, wish === null ? 'taken back' : wish ? 'yes' : 'no'].filter(Boolean).join(' '),
   )
   return { choices: result.value.choices, lines }
 }
@@ -23,15 +23,15 @@ test('a patch changes what it names, and each change has its line', () => {
   const before: Choices = { categories: { social: { push: false }, billing: { sms: false } }, threads: { t1: true } }
   assert.deepEqual(change(before, { categories: { social: { push: null } }, threads: { t1: null } }), {
     choices: { categories: { billing: { sms: false } } },
-    lines: ['choice social push yes', 'mute t1 yes'],
+    lines: ['choice social push taken back', 'mute t1 yes'],
   })
   assert.deepEqual(change(before, { categories: { social: { push: false } } }).lines, [], 'said before')
   assert.deepEqual(change(before, { categories: null, threads: null }).choices, {})
 })
 
-test('a wish that is taken back is a withdrawal where everything is off', () => {
+test('a wish that is taken back is logged as that: what it leaves follows from what else is said', () => {
   const before: Choices = { categories: { '*': { push: false }, social: { push: true } } }
-  assert.deepEqual(change(before, { categories: { social: null } }).lines, ['choice social push no'])
+  assert.deepEqual(change(before, { categories: { social: null } }).lines, ['choice social push taken back'])
 })
 
 test('mutes that are over go when something else is changed', () => {

@@ -111,10 +111,8 @@ type Line = Omit<ConsentLine, 'recipient' | 'source'>
 function* choiceLines(before: ReadonlyMap<string, Wishes>, after: ReadonlyMap<string, Wishes>): Iterable<Line> {
   for (const category of new Set([...before.keys(), ...after.keys()]))
     for (const channel of channels) {
-      const said = after.get(category)?.[channel]
-      if (said === before.get(category)?.[channel]) continue
-      // Where nothing is said any more, the wish for everything counts.
-      yield { kind: 'choice', category, channel, wish: said ?? after.get('*')?.[channel] ?? true }
+      const wish = after.get(category)?.[channel]
+      if (wish !== before.get(category)?.[channel]) yield { kind: 'choice', category, channel, wish: wish ?? null }
     }
 }
 

@@ -2,15 +2,18 @@ import { type Channel, channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
-/** A wish as it was said: `wish` false withdraws, true grants again. What is absent is meant for all. */
+/**
+ * A wish as it was said: `wish` false withdraws, true grants again, null takes a choice back (what is said more generally
+ * counts again). What is absent is meant for all.
+ */
 export type ConsentLine = {
   recipient: string
-  kind: 'choice' | 'mute' | 'endpoint' | 'erase'
+  kind: 'choice' | 'mute' | 'endpoint' | 'suppression' | 'erase'
   category?: string
   thread?: string
   channel?: Channel
   endpoint?: string
-  wish: boolean
+  wish: boolean | null
   /** When a mute ends by itself. */
   until?: EpochMs
   source: 'api' | 'moved'
@@ -18,7 +21,7 @@ export type ConsentLine = {
 
 /**
  * Writes wishes into the log, in the transaction that makes them so: the transaction's id in each line is what the
- * snapshots of claims are judged by (law 4). `suppression` lines are written with the mark itself.
+ * snapshots of claims are judged by (law 4). What a provider suppresses is logged with the mark itself.
  */
 export async function logConsent(tx: Queryable, lines: readonly ConsentLine[], now: EpochMs): Promise<void> {
   if (lines.length === 0) return

@@ -29,6 +29,7 @@ test('endpoints are replaced as a whole, and each that comes or goes is in the c
     'endpoint push phone yes',
     'endpoint email mail yes',
     'endpoint email mail no',
+    'endpoint push phone yes',
   ])
 })
 
@@ -39,7 +40,7 @@ test('an endpoint without a name of its own is known by its address', async () =
   await stores.upsert(2, { id: 'u1', endpoints: [mailbox('a@mail.example'), device('token-a')] })
   assert.deepEqual((await stores.endpoints('u1')).sort(), before.sort())
   assert.ok(before.every(one => /^(push|email)\/[\w-]{12} active$/.test(one)))
-  assert.equal((await stores.consent('u1')).length, 2)
+  assert.equal((await stores.consent('u1')).length, 3, 'another spelling is another registration')
 })
 
 test('a push token leaves its former owner, a mailbox is shared', async () => {
@@ -102,6 +103,7 @@ test('who is erased keeps nothing but what was withdrawn, and may come back', as
     'erase yes',
     'endpoint push phone yes',
     'endpoint email mail yes',
+    'suppression email mail no',
   ])
 })
 

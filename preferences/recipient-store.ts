@@ -59,8 +59,10 @@ async function untilSettled<T>(work: () => Promise<T>): Promise<T> {
     }
 }
 
+/** By a unique violation, or a deadlock (deadlock_detected) of two that learned too late who else has to be locked. */
 const isTaken = (error: unknown): boolean =>
-  error instanceof Error && 'constraint' in error && error.constraint === 'addresses_push'
+  error instanceof Error &&
+  (('constraint' in error && error.constraint === 'addresses_push') || ('code' in error && error.code === '40P01'))
 
 type Upsert = {
   profiles: readonly Profile[]
@@ -69,9 +71,9 @@ type Upsert = {
 }
 
 /**
- * Locks people in the order of their ids, then touches the directory in the order of hashes; everybody who writes either
- * does so, so none wait for each other in a circle. Where a token has got another owner by then, who is not locked, the
- * directory refuses a second one. Gives the hashes of the given addresses that are suppressed.
+ * Locks people in the order of their ids, then touches the directory in the order of hashes, as everybody does who writes
+ * either. Where a token has got another owner by then, who is not locked, the directory refuses a second one, or finds
+ * two that wait for each other. Gives the hashes of the given addresses that are suppressed.
  */
 async function upsertOnce(tx: Queryable, { profiles, given, now }: Upsert): Promise<Set<string>> {
   const ids = [...given.keys()]

@@ -27,7 +27,8 @@ export type Change = {
 
 /**
  * What a registration changes. A push token leaves its former owner; a suppressed address stays suppressed; one that is
- * registered again lives again. Every endpoint that comes or goes has its line in the consent log. Pure.
+ * registered again lives again. Every address that comes has its line in the consent log, and every endpoint that goes;
+ * under the same id a new address ends what was said of the old one. Pure.
  */
 export function register(registration: Registration): Change {
   const { people, given } = registration
@@ -85,8 +86,11 @@ function compare(
   }
   after.forEach((endpoint, at) => {
     const old = before.find(one => isSame(one, endpoint))
-    if (!old) change.log.push(lineOf(recipient, endpoint, { wish: true, source: 'api' }))
-    if (!list || old?.address === endpoint.address) return
+    if (old?.address === endpoint.address) return
+    change.log.push(lineOf(recipient, endpoint, { wish: true, source: 'api' }))
+    if (endpoint.state === 'suppressed')
+      change.log.push({ ...lineOf(recipient, endpoint, { wish: false, source: 'api' }), kind: 'suppression' })
+    if (!list) return
     change.owned.push({ recipient, endpoint: endpoint.id, channel: endpoint.channel, hash: list[at]!.hash })
   })
 }

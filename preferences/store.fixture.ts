@@ -30,7 +30,7 @@ export async function createStores() {
     consent: async (id?: string) => {
       const rows = await db.query<{ line: string }>(
         `select concat_ws(' ', case when $1::text is null then recipient end, kind, category, thread,
-           (array['push', 'sms', 'email', 'in_app'])[channel + 1], endpoint, case when wish then 'yes' else 'no' end) as line
+           (array['push', 'sms', 'email', 'in_app'])[channel + 1], endpoint, case wish when true then 'yes' when false then 'no' else 'taken back' end) as line
          from consent_log where recipient = coalesce($1, recipient) order by id`,
         [id ?? null],
       )

@@ -87,7 +87,7 @@ create table consent_log (
   thread text,
   channel smallint,
   endpoint text,
-  wish boolean not null,
+  wish boolean,
   until timestamp with time zone,
   source text not null,
   constraint consent_log_pkey PRIMARY KEY (id)

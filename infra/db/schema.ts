@@ -194,7 +194,7 @@ export type Schema = {
     thread: string | null
     channel: number | null
     endpoint: string | null
-    wish: boolean
+    wish: boolean | null
     /** When a mute ends by itself. */
     until: Date | null
     source: string

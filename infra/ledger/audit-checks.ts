@@ -116,7 +116,8 @@ export const auditChecks: readonly AuditCheck[] = [
     sentence: row => `set ${row.detail} released another number of held decisions than were taken from holds`,
   },
   {
-    // Law 4: the latest word of the person that the claim could see said no.
+    // Law 4: the latest word of the person that the claim could see said no. A registration ends a suppression: the
+    // endpoint has another address, or the line of its own suppression follows.
     check: 'wish',
     sql: `select d.intent_id, d.recipient, d.channel, w.kind as detail from deliveries d
       join lateral (
@@ -125,7 +126,7 @@ export const auditChecks: readonly AuditCheck[] = [
           and (c.channel is null or c.channel = d.channel) and (c.endpoint is null or c.endpoint = d.endpoint)
           and pg_visible_in_snapshot(c.xid, d.claim_snapshot)
           and not exists (select from consent_log l where l.recipient = c.recipient and l.id > c.id and l.wish
-            and l.kind = c.kind and l.channel is not distinct from c.channel and l.endpoint is not distinct from c.endpoint
+            and l.kind in (c.kind, case c.kind when 'suppression' then 'endpoint' end) and l.channel is not distinct from c.channel and l.endpoint is not distinct from c.endpoint
             and (pg_visible_in_snapshot(l.xid, d.claim_snapshot) or l.at <= d.closed_at))
         limit 1) w on true
       where d.outcome in ${sent}`,
@@ -133,9 +134,9 @@ export const auditChecks: readonly AuditCheck[] = [
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },
   {
-    // Law 4 for what people chose, by the rules of `mayWe`. What is granted after the claim and before the record may be
-    // sent. A choice that was taken back leaves the wish for everything in the log: where two readings are left, the one
-    // that allows counts.
+    // Law 4 for what people chose, by the rules of `mayWe`: the nearest wish counts, and one that was taken back is none.
+    // What is granted after the claim and before the record may be sent; so may what was taken back in that time, since
+    // that may have been granting.
     check: 'choice',
     // A payload is taken apart once (offset 0), not for each of its slots.
     sql: `with sends as materialized (
@@ -152,18 +153,17 @@ export const auditChecks: readonly AuditCheck[] = [
       select s.intent_id, s.recipient, s.channel, case when said.muted then 'mute' else 'choice' end as detail
       from sends s cross join lateral (
         select (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = s.category))[1] as own,
-          max(c.id) filter (where c.kind = 'choice' and c.category = s.category) as own_id,
           (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = '*'))[1] as every,
-          max(c.id) filter (where c.kind = 'choice' and c.category = '*') as every_id,
+          bool_or(c.wish is null and not pg_visible_in_snapshot(c.xid, s.claim_snapshot)) as taken_back,
           (array_agg(not c.wish and (c.until is null or c.until > s.closed_at) order by c.id desc)
             filter (where c.kind = 'mute' and c.thread = s.thread))[1] as muted
         from consent_log c
-        where c.recipient = s.recipient and (c.kind = 'mute' or c.kind = 'choice' and c.channel = s.channel)
-          and (pg_visible_in_snapshot(c.xid, s.claim_snapshot) or c.wish and c.at <= s.closed_at)
+        where c.recipient = s.recipient
+          and (c.kind = 'mute' or c.kind = 'choice' and c.channel = s.channel and c.category in (s.category, '*'))
+          and (pg_visible_in_snapshot(c.xid, s.claim_snapshot) or c.wish is not false and c.at <= s.closed_at)
           and c.id > coalesce((select max(e.id) from consent_log e
             where e.recipient = s.recipient and e.kind = 'erase' and e.at <= s.closed_at), 0)) said
-      where said.muted or (said.own is null and not said.every)
-        or (not said.own and not coalesce(said.every_id > said.own_id and said.every, false))`,
+      where said.muted or not coalesce(said.own, said.every, true) and not coalesce(said.taken_back, false)`,
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },

@@ -106,7 +106,7 @@ const statements = [
   `create table consent_log (
     id bigint generated always as identity primary key, xid xid8 not null default pg_current_xact_id(), at timestamptz not null,
     recipient text collate "C" not null, kind text not null, category text, thread text, channel smallint, endpoint text,
-    wish boolean not null, until timestamptz, source text not null
+    wish boolean, until timestamptz, source text not null
   )`,
   `create index consent_log_by_recipient on consent_log (recipient, id)`,
   `create table audience_members (

@@ -11,6 +11,7 @@ import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import type { ChoicesPatch } from '#preferences/choices.ts'
+import { markEndpoint } from '#preferences/preferences.ts'
 import { deleteRecipient, upsertRecipients } from '#preferences/recipient-store.ts'
 import { expandPage } from '#router/expand.ts'
 import { emptyLedger, intentOf, routeAt, typeOf } from '#router/routing.fixture.ts'
@@ -119,6 +120,7 @@ test('what is sent against a choice or a mute is found, and nothing else', async
     category: [wish('social', false)],
     everything: [wish('*', false)],
     'category last': [wish('*', true), wish('social', false)],
+    'taken back to a no for all': [wish('*', false), wish('social', true), wish('social', null)],
     muted: [{ threads: { t1: true } }],
   }
   const allowed: Record<string, ChoicesPatch[]> = {
@@ -142,6 +144,35 @@ test('what is sent against a choice or a mute is found, and nothing else', async
   await deliverAll(db)
   const expected = Object.keys(withdrawals).map(id => `choice ${intent.id} ${id}`)
   assert.deepEqual((await problemsOf(db)).sort(), expected.sort())
+})
+
+test('a suppression counts until its endpoint has another address, and that one may be suppressed as well', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const by = [{ channel: 'email' as const }]
+  const mailed = typeOf('mail.sent', {
+    deliver: by,
+    templates: { en: { email: () => ({ subject: '', text: '', html: { html: '' } }) } },
+  })
+  const known = async (...given: [id: string, address: string][]) => {
+    const profiles = given.map(([id, address]) => {
+      const endpoint = { id: 'mail', channel: 'email', provider: 'sendgrid', address } as const
+      return { id, endpoints: [endpoint] }
+    })
+    await upsertRecipients({ db, addressKey: 'k', now: Date.now() }, profiles)
+  }
+  await known(['moved', 'a@mail.example'], ['still', 'b@mail.example'], ['again', 'c@mail.example'])
+  const intent = told({ type: 'mail.sent', to: to('moved', 'still', 'again') })
+  await routeAt(now, [intent], { db, types: [mailed] })
+  // Complaints come after the decision; this worker does not ask again.
+  const marks = ['moved', 'still', 'again'].map(recipient => ({ recipient, endpoint: 'mail', reason: 'complaint' }))
+  await markEndpoint(
+    db,
+    marks.map(mark => ({ ...mark, state: 'suppressed', at: Date.now() + 1 })),
+  )
+  await known(['moved', 'new@mail.example'], ['again', 'b@mail.example'])
+  await deliverAll(db)
+  assert.deepEqual((await problemsOf(db)).sort(), [`wish ${intent.id} again`, `wish ${intent.id} still`])
 })
 
 test('of what is sensitive nothing is left but its facts', async () => {
