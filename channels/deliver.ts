@@ -5,7 +5,7 @@ import type { BatchId, EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import type { ClaimedBatch, SlotResult } from '#ledger/batch.ts'
 import { claimBatch, postponeBatch, recordBatch, returnBatch } from '#ledger/claim.ts'
-import { markEndpoint, readPeople } from '#preferences/preferences.ts'
+import { markEndpoint, readReachable } from '#preferences/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
@@ -22,6 +22,8 @@ import { maybeSent, notCalled, settle } from './settle.ts'
 export type Failpoint = 'after claim' | 'after send before record'
 export type DeliverDeps = {
   db: Database
+  /** Of the hashes by which suppressed addresses are known. */
+  addressKey: string
   catalogue: Catalogue
   providers: ReadonlyMap<string, Provider>
   pace: Pace
@@ -58,7 +60,8 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
     return giveBack({ batch, limits, begunMs, dueAt: backUntil ?? clock.now() }, deps)
 
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
-  const people = await readPeople(db, [...new Set(batch.slots.map(slot => slot.recipient))])
+  const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
+  const people = await readReachable(deps, { ids, channel: batch.channel })
   const { targets, results } = recheck(batch, { people, catalogue, now: clock.now() })
   const { messages, failed } = render(batch, targets, { catalogue, log: deps.log })
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
@@ -174,12 +177,13 @@ function settled(
 }
 
 /** Before the record: true whoever wins, and after it nobody would come back to do it. */
-async function mark(sending: Sending, answers: readonly (Answer | undefined)[], { db, log }: DeliverDeps) {
+async function mark(sending: Sending, answers: readonly (Answer | undefined)[], deps: DeliverDeps) {
   const { batch, messages } = sending
+  const { log } = deps
   const marks = marksOf(messages, answers, batch.claimedAt)
   if (marks.length === 0) return
   try {
-    await patiently(() => markEndpoint(db, marks), sending)
+    await patiently(() => markEndpoint(deps, marks), sending)
   } catch (error) {
     // Without the record everything would be sent again; without the mark a dead address is asked once more.
     if (isOutage(error)) throw error

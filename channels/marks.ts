@@ -1,8 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
+import type { Mark } from '#preferences/preferences.ts'
 import type { OutMessage } from './provider.ts'
-
-export type Mark = { recipient: string; endpoint: string; state: 'dead' | 'suppressed'; reason: string; at: EpochMs }
 
 /**
  * What answers taught about endpoints, and since when it is so: as the provider says, else as of `claimedAt`, when the
@@ -15,9 +14,10 @@ export function marksOf(
 ): Mark[] {
   return messages.flatMap(({ recipient, endpoint }, place): Mark[] => {
     const answer = answers[place]
-    if (answer?.kind === 'suppress')
-      return [{ recipient, endpoint: endpoint.id, state: 'suppressed', reason: answer.reason, at: claimedAt }]
+    const { id, channel, address } = endpoint
+    const whose = { recipient, endpoint: id, channel, address }
+    if (answer?.kind === 'suppress') return [{ ...whose, state: 'suppressed', reason: answer.reason, at: claimedAt }]
     if (answer?.kind !== 'addressDead') return []
-    return [{ recipient, endpoint: endpoint.id, state: 'dead', reason: answer.reason, at: answer.asOf ?? claimedAt }]
+    return [{ ...whose, state: 'dead', reason: answer.reason, at: answer.asOf ?? claimedAt }]
   })
 }

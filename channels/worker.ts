@@ -12,6 +12,7 @@ import type { Provider } from './provider.ts'
 
 export type WorkerOptions = {
   db: Database
+  addressKey: string
   queues: Queues
   catalogue: Catalogue
   providers: readonly Provider[]
@@ -32,9 +33,11 @@ export type WorkerOptions = {
  * what runs. The providers stay the caller's to dispose.
  */
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
-  const { db, queues, catalogue, clock, log, metrics, lanes, channels, concurrency, limits, failpoint } = options
+  const { db, addressKey, queues, catalogue, clock, log, metrics, lanes, channels, concurrency, limits, failpoint } =
+    options
   const deps: DeliverDeps = {
     db,
+    addressKey,
     catalogue,
     clock,
     log,

@@ -33,6 +33,7 @@ export async function createWorld(
   const lines: string[] = []
   const deps: DeliverDeps = {
     db,
+    addressKey: 'a key for tests',
     clock,
     catalogue: catalogueOf('1', types),
     providers: new Map(),

@@ -1,47 +1,80 @@
-import { createHash } from 'node:crypto'
+import type { EpochMs } from '#contracts/ids.ts'
 import type { Contact } from '#contracts/intent.ts'
 import type { Queryable } from '#runtime/postgres.ts'
-import type { Endpoint } from './preferences.ts'
+import { addressHash } from './address.ts'
+import { contactPrefix, type GivenEndpoint } from './profile.ts'
+import { type RecipientStore, upsertRecipients } from './recipient-store.ts'
 
-export const contactPrefix = 'contact:'
+/** The recipient id of an inline contact: the same address is the same recipient, and nobody without the key can tell whose. */
+export const contactRecipient = (addressKey: string, contact: Contact): string =>
+  `${contactPrefix}${addressHash(addressKey, endpointOf(contact)).slice(0, 22)}`
 
-/** The recipient id of an inline contact: the same address is the same recipient. Pure. */
-export function contactRecipient(contact: Contact): string {
-  const { channel, address } = endpointOf(contact)
-  const hash = createHash('sha256').update(channel).update('\0').update(address.toLowerCase())
-  return `${contactPrefix}${hash.digest('base64url').slice(0, 22)}`
-}
+/** Whether a contact was given lately is written down this often. */
+const touchMs = 86_400_000
 
 /**
  * Stores inline contacts as recipients with one endpoint, so that from there on only ids travel. Gives their ids in order.
  * Idempotent: what is known of the address (dead, suppressed, erased) stays; the latest locale counts.
  */
 export async function keepContacts(
-  db: Queryable,
+  store: RecipientStore,
   contacts: readonly { contact: Contact; locale?: string }[],
 ): Promise<string[]> {
-  const ids = contacts.map(({ contact }) => contactRecipient(contact))
+  const ids = contacts.map(({ contact }) => contactRecipient(store.addressKey, contact))
   const distinct = new Map(ids.map((id, at) => [id, contacts[at]!]))
-  const kept = [...distinct.values()]
-  // In the order of ids, so that two routers that keep the same contacts cannot deadlock.
-  await db.query(
-    `insert into recipients as r (id, locale, endpoints)
-     select * from unnest($1::text[], $2::text[], $3::text[]) as c(id, locale, endpoints) order by id collate "C"
-     on conflict (id) do update set locale = excluded.locale
-       where r.erased_at is null and excluded.locale is not null and r.locale is distinct from excluded.locale`,
-    [
-      [...distinct.keys()],
-      kept.map(({ locale }) => locale ?? null),
-      kept.map(({ contact }) => JSON.stringify([endpointOf(contact)])),
-    ],
+  const known = new Set(await touched(store, distinct))
+  const profiles = [...distinct].flatMap(([id, { contact, locale }]) =>
+    known.has(id) ? [] : [{ id, endpoints: [endpointOf(contact)], ...(locale !== undefined && { locale }) }],
   )
+  if (profiles.length > 0) await upsertRecipients(store, profiles)
   return ids
 }
 
-const endpointOf = (contact: Contact): Endpoint => ({
-  ...('email' in contact
-    ? ({ id: 'contact', channel: 'email', provider: 'sendgrid', address: contact.email } as const)
-    : ({ id: 'contact', channel: 'sms', provider: 'twilio', address: contact.phone } as const)),
-  state: 'active',
-  since: 0,
-})
+/** Those that are known already. */
+async function touched(
+  { db, now }: RecipientStore,
+  contacts: ReadonlyMap<string, { locale?: string }>,
+): Promise<string[]> {
+  const ids = [...contacts.keys()]
+  const rows = await db.query<{ id: string; stale: boolean }>(
+    `select r.id, r.erased_at is null and (coalesce(r.locale is distinct from c.locale, false) and c.locale is not null
+       or r.updated_at < to_timestamp($3 / 1000.0)) as stale
+     from unnest($1::text[], $2::text[]) as c(id, locale) join recipients r on r.id = c.id`,
+    [ids, ids.map(id => contacts.get(id)!.locale ?? null), now - touchMs],
+  )
+  const stale = rows.filter(row => row.stale).map(row => row.id)
+  // In the order of ids, as everybody locks people.
+  if (stale.length > 0)
+    await db.query(
+      `with locked as materialized (select id from recipients where id = any($1::text[]) order by id for update)
+       update recipients r set locale = coalesce(c.locale, r.locale), updated_at = to_timestamp($3 / 1000.0)
+       from locked l join unnest($1::text[], $2::text[]) as c(id, locale) on c.id = l.id
+       where r.id = l.id and r.erased_at is null`,
+      [stale, stale.map(id => contacts.get(id)!.locale ?? null), now],
+    )
+  return rows.map(row => row.id)
+}
+
+const purgeRows = 1_000
+
+/**
+ * Forgets contacts that nobody has named since `before`, in small steps, and their addresses with them. Who said
+ * something (erased, or made a choice) stays, and so does what is suppressed. True when there is more to do.
+ */
+export async function purgeContacts(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  const rows = await db.query(
+    `with old as materialized (
+       select id from recipients where id >= '${contactPrefix}' and id < '${contactPrefix}~' and updated_at < to_timestamp($1 / 1000.0)
+         and erased_at is null and choices is null
+       order by id limit ${purgeRows} for update skip locked),
+     released as (delete from addresses where recipient in (select id from old))
+     delete from recipients where id in (select id from old) returning 1`,
+    [before],
+  )
+  return rows.length === purgeRows
+}
+
+const endpointOf = (contact: Contact): GivenEndpoint =>
+  'email' in contact
+    ? { id: 'contact', channel: 'email', provider: 'sendgrid', address: contact.email }
+    : { id: 'contact', channel: 'sms', provider: 'twilio', address: contact.phone }

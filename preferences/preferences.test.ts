@@ -6,10 +6,11 @@ import type { Database, Queryable } from '#runtime/postgres.ts'
 import {
   contactRecipient,
   type Endpoint,
-  keepContacts,
   markEndpoint,
+  purgeContacts,
   type Person,
   readPeople,
+  readReachable,
   whereTo,
 } from './preferences.ts'
 import { upsertRecipients } from './recipient-store.ts'
@@ -65,18 +66,23 @@ test('where to: what lives, on the channel that was asked for', () => {
 
 test('an inline contact is one recipient, however often and by however many it is kept', async () => {
   await using stores = await createStores()
-  const { db } = stores
+  const { db, addressKey } = stores
   const contacts = [
     { contact: { phone: '+4915112345678' }, locale: 'de' },
     { contact: { email: 'Ann@Mail.example' } },
     { contact: { email: 'ann@mail.example' }, locale: 'fr' },
   ]
-  const [phone, upper, lower] = await keepContacts(db, contacts)
+  const [phone, upper, lower] = await stores.keep(1, ...contacts)
   assert.equal(upper, lower)
-  assert.deepEqual([phone, lower], [contactRecipient(contacts[0]!.contact), contactRecipient(contacts[2]!.contact)])
+  const made = (key: string) => [
+    contactRecipient(key, contacts[0]!.contact),
+    contactRecipient(key, contacts[2]!.contact),
+  ]
+  assert.deepEqual([phone, lower], made(addressKey))
+  assert.notDeepEqual([phone, lower], made('another key'), 'who guesses an address cannot tell whose id it is')
   assert.ok(/^contact:[\w-]{22}$/.test(phone!))
   await Promise.all(
-    Array.from({ length: 20 }, (_, n) => keepContacts(db, n % 2 === 0 ? contacts : contacts.toReversed())),
+    Array.from({ length: 20 }, (_, n) => stores.keep(2, ...(n % 2 === 0 ? contacts : contacts.toReversed()))),
   )
   const people = await readPeople(db, [phone!, lower!])
   const kept = (id: string) => {
@@ -90,14 +96,81 @@ test('an inline contact is one recipient, however often and by however many it i
 test('what is known of a contact stays when it is given again', async () => {
   await using stores = await createStores()
   const contacts = [{ contact: { phone: '+4915112345678' } }, { contact: { email: 'ann@mail.example' }, locale: 'de' }]
-  const [phone, mail] = (await keepContacts(stores.db, contacts)) as [string, string]
-  await stores.mark({ recipient: phone, endpoint: 'contact', state: 'suppressed', reason: 'stop', at: 1 })
+  const [phone, mail] = (await stores.keep(1, ...contacts)) as [string, string]
+  await stores.mark({ recipient: phone, endpoint: 'contact', state: 'suppressed', reason: 'stop', at: 2 })
   await stores.erase(2, mail)
-  await keepContacts(stores.db, contacts)
+  await stores.keep(3, ...contacts)
   assert.deepEqual(await stores.endpoints(phone), ['sms/contact suppressed'])
-  assert.deepEqual(await stores.consent(phone), ['suppression sms contact no'])
+  assert.deepEqual(await stores.consent(phone), ['endpoint sms contact yes', 'suppression sms contact no'])
   const { erased, locale } = await stores.person(mail)
   assert.deepEqual({ erased, locale }, { erased: true, locale: undefined })
+})
+
+test('what is suppressed for a person is so for a contact, and the other way round', async () => {
+  await using stores = await createStores()
+  const complaint = { state: 'suppressed', reason: 'complaint', at: 5 } as const
+  await stores.upsert(1, { id: 'ann', endpoints: [mailbox('ann@mail.example', 'mail')] })
+  await stores.mark({ recipient: 'ann', endpoint: 'mail', ...complaint })
+  const [ann, ben, cem] = (await stores.keep(
+    6,
+    ...['Ann@mail.example', 'ben@mail.example', 'cem@mail.example'].map(email => ({ contact: { email } })),
+  )) as [string, string, string]
+  assert.deepEqual(await stores.endpoints(ann), ['email/contact suppressed'])
+  await stores.upsert(7, { id: 'ben', endpoints: [mailbox('ben@mail.example', 'mail')] })
+  await stores.mark({ recipient: ben, endpoint: 'contact', ...complaint, at: 8 })
+  assert.deepEqual(await stores.endpoints('ben'), ['email/mail suppressed'])
+  await stores.mark({ recipient: cem, endpoint: 'contact', ...complaint, at: 8 })
+  await stores.upsert(9, { id: 'cem', endpoints: [mailbox('cem@mail.example', 'mail')] })
+  assert.deepEqual(await stores.endpoints('cem'), ['email/mail suppressed'])
+})
+
+test('who dies while it tells of a suppressed address leaves nobody reachable by it', async () => {
+  await using stores = await createStores()
+  const { db, addressKey } = stores
+  const people = ['ann', 'bob'].map(id => ({ id, endpoints: [mailbox('family@mail.example', 'mail')] }))
+  await stores.upsert(1, ...people)
+  let statements = 0
+  const dying: Queryable = {
+    query: async (text, values) => {
+      if (statements++ > 0) throw new Error('killed')
+      return db.query(text, values)
+    },
+  }
+  const mark: Mark = {
+    ...{ recipient: 'ann', endpoint: 'mail', channel: 'email', address: 'family@mail.example' },
+    ...{ state: 'suppressed', reason: 'complaint', at: 2 },
+  }
+  await assert.rejects(markEndpoint({ db: dying, addressKey }, [mark]), /killed/)
+  const reachable = await readReachable({ db, addressKey }, { ids: ['ann', 'bob'], channel: 'email' })
+  const found = ['ann', 'bob'].map(id => whereTo(reachable.get(id)!, 'email').outcome)
+  assert.deepEqual(found, ['suppressed_address', 'suppressed_address'])
+})
+
+test('a contact that nobody names any more is forgotten, unless it has said something', async () => {
+  await using stores = await createStores()
+  const { db } = stores
+  const emails = ['old', 'named', 'chose', 'erased', 'complained'].map(name => ({
+    contact: { email: `${name}@mail.example` },
+  }))
+  const [old, named, chose, erased, complained] = (await stores.keep(1, ...emails)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
+  await changeChoices({ db, now: 1 }, chose, { categories: { '*': { email: false } } })
+  await stores.erase(1, erased)
+  await stores.mark({ recipient: complained, endpoint: 'contact', state: 'suppressed', reason: 'complaint', at: 2 })
+  await db.query(`update recipients set updated_at = to_timestamp(1)`)
+  await stores.upsert(1, { id: 'user', endpoints: [] })
+  await stores.keep(200_000_000, emails[1]!)
+  assert.equal(await purgeContacts(db, { before: 100_000_000 }), false)
+  const left = await db.query<{ id: string }>(`select id from recipients`)
+  assert.deepEqual(left.map(row => row.id).sort(), [named, chose, erased, 'user'].sort())
+  assert.deepEqual(await stores.owned(old), [])
+  await stores.keep(300_000_000, emails[4]!)
+  assert.deepEqual(await stores.endpoints(complained), ['email/contact suppressed'])
 })
 
 test('a dead endpoint is not used, unless it was registered after it was found dead', async () => {
@@ -148,7 +221,10 @@ test('an address that is suppressed while somebody else registers it is suppress
   await using stores = await createStores()
   const { db, addressKey } = stores
   const family = (id: string) => ({ id, endpoints: [mailbox('family@mail.example', 'mail')] })
-  const mark: Mark = { recipient: 'ann', endpoint: 'mail', state: 'suppressed', reason: 'complaint', at: 2 }
+  const mark: Mark = {
+    ...{ recipient: 'ann', endpoint: 'mail', channel: 'email', address: 'family@mail.example' },
+    ...{ state: 'suppressed', reason: 'complaint', at: 2 },
+  }
   await stores.upsert(1, family('ann'))
 
   const registersFirst: Queryable = {
@@ -157,7 +233,7 @@ test('an address that is suppressed while somebody else registers it is suppress
       return db.query(text, values)
     },
   }
-  await markEndpoint(registersFirst, [mark])
+  await markEndpoint({ db: registersFirst, addressKey }, [mark])
   assert.deepEqual(await stores.endpoints('bob'), ['email/mail suppressed'])
 
   await db.query('delete from suppressions')
@@ -181,8 +257,10 @@ test('a late complaint does not touch the address that has taken the place of th
   await stores.upsert(20, { id: 'u1', endpoints: [mailbox('new@mail.example', 'mail')] })
   await stores.upsert(30, { id: 'u1', endpoints: [mailbox('new@mail.example', 'mail')] })
   const mark = { recipient: 'u1', endpoint: 'mail', state: 'suppressed', reason: 'complaint' } as const
-  await stores.mark({ ...mark, at: 15 })
+  await stores.mark({ ...mark, channel: 'email', address: 'old@mail.example', at: 15 })
   assert.deepEqual(await stores.endpoints('u1'), ['email/mail active'])
+  await stores.upsert(20, { id: 'u2', endpoints: [mailbox('old@mail.example', 'mail')] })
+  assert.deepEqual(await stores.endpoints('u2'), ['email/mail suppressed'], 'whoever has it now')
   await stores.mark({ ...mark, at: 25 })
   assert.deepEqual(await stores.endpoints('u1'), ['email/mail suppressed'], 'registering again takes no complaint back')
 })

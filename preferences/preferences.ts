@@ -1,17 +1,21 @@
 import type { Channel, Provider } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { type Queryable, textArray } from '#runtime/postgres.ts'
+import { addressHash } from './address.ts'
+import { type Suppressions, suppressedOf } from './suppression-store.ts'
 
 /*
  * The public face: what router and channels may import. Two questions about people that were read as a set.
- *   people = await readPeople(db, ids)     one statement, at the decision and again after the claim
+ *   people = await readPeople(db, ids)     one statement, at the decision
+ *   people = await readReachable(…)        the same after the claim, and whose addresses must not be used
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
 export { audiencePage, type MembershipSource } from './audience-page.ts'
-export { contactRecipient, keepContacts } from './contact-store.ts'
+export { contactRecipient, keepContacts, purgeContacts } from './contact-store.ts'
+export type { RecipientStore } from './recipient-store.ts'
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'
-export { markEndpoint } from './suppression-store.ts'
+export { type Mark, markEndpoint } from './suppression-store.ts'
 export { whereTo } from './where-to.ts'
 
 /** An address of a person on a channel. */
@@ -62,6 +66,25 @@ export async function readPeople(db: Queryable, ids: readonly string[]): Promise
   }
   for (const id of ids)
     if (!people.has(id)) people.set(id, { id, choices: noChoices, endpoints: inboxOnly, erased: false })
+  return people
+}
+
+/**
+ * People by id, to send to them on a channel now. A mailbox or number that is suppressed is so for everybody: what the
+ * row of a person says of it may be older.
+ */
+export async function readReachable(
+  { db, addressKey }: Suppressions,
+  { ids, channel }: { ids: readonly string[]; channel: Channel },
+): Promise<Map<string, Person>> {
+  const people = await readPeople(db, ids)
+  if (channel !== 'sms' && channel !== 'email') return people
+  const used = [...people.values()].flatMap(({ endpoints }) =>
+    endpoints.filter(one => one.channel === channel && one.state === 'active'),
+  )
+  const hashes = used.map(one => addressHash(addressKey, one))
+  const suppressed = await suppressedOf(db, hashes)
+  used.forEach((one, at) => void (suppressed.has(hashes[at]!) && (one.state = 'suppressed')))
   return people
 }
 

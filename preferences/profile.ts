@@ -1,7 +1,6 @@
 import { type Channel, channels, isProvider, type Provider, providers } from '#contracts/channel.ts'
 import { isName } from '#contracts/ids.ts'
 import { isAddress, providerOf } from './address.ts'
-import { contactPrefix } from './contact-store.ts'
 import type { QuietHours } from './preferences.ts'
 
 /** What a product says of a person. A field that is not given stays as it is; `endpoints` are all of them. */
@@ -27,6 +26,9 @@ export type GivenEndpoint = {
 
 export type Problem = { pointer: string; detail: string }
 export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: Problem[] }
+
+/** Ids of inline contacts begin so. */
+export const contactPrefix = 'contact:'
 
 /** A person's row is read for every notification, so it is kept small. */
 const endpointsMax = 50

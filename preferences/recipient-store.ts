@@ -6,7 +6,7 @@ import { logConsent } from './consent-log.ts'
 import type { Endpoint } from './preferences.ts'
 import type { Profile } from './profile.ts'
 import { type Change, endpointIdOf, type Given, register } from './registration.ts'
-import { markEndpoint } from './suppression-store.ts'
+import { markEndpoint, suppressedOf } from './suppression-store.ts'
 
 export type RecipientStore = {
   db: Database
@@ -39,13 +39,14 @@ async function upsertChunk(store: RecipientStore, profiles: readonly Profile[]):
   const all = [...given].flatMap(([recipient, list]) => (list ?? []).map(one => ({ recipient, ...one })))
   const known = await untilSettled(() => db.transaction(tx => upsertOnce(tx, { profiles, given, now })))
   // Who suppressed an address before this was visible did not see it; but then it is visible here.
-  const late = (await suppressedOf(db, all)).difference(known)
-  const marks = all
-    .filter(one => late.has(one.hash))
-    .map(one => ({ recipient: one.recipient, endpoint: endpointIdOf(one), at: now + 1 }))
+  const late = (await suppressedOf(db, hashesOf(all))).difference(known)
+  const marks = all.filter(one => late.has(one.hash)).map(one => ({ ...one, endpoint: endpointIdOf(one) }))
   await markEndpoint(
-    db,
-    marks.map(mark => ({ ...mark, state: 'suppressed', reason: 'registered again' })),
+    store,
+    marks.map(({ recipient, endpoint, channel, address }) => ({
+      ...{ recipient, endpoint, channel, address },
+      ...{ state: 'suppressed', reason: 'registered again', at: now + 1 },
+    })),
   )
 }
 
@@ -95,7 +96,7 @@ async function upsertOnce(tx: Queryable, { profiles, given, now }: Upsert): Prom
     ]),
   )
   const owners = await ownersOf(tx, tokens)
-  const suppressed = await suppressedOf(tx, all)
+  const suppressed = await suppressedOf(tx, hashesOf(all))
   await write(tx, { profiles, change: register({ people, given, owners, suppressed, now }), now })
   return suppressed
 }
@@ -108,13 +109,7 @@ async function ownersOf(tx: Queryable, tokens: readonly string[]) {
   )
 }
 
-async function suppressedOf(db: Queryable, given: readonly Given[]): Promise<Set<string>> {
-  if (given.length === 0) return new Set()
-  const rows = await db.query<{ hash: string }>(`select hash from suppressions where hash = any($1::text[])`, [
-    given.map(one => one.hash),
-  ])
-  return new Set(rows.map(row => row.hash))
-}
+const hashesOf = (given: readonly Given[]): string[] => given.map(one => one.hash)
 
 async function write(
   tx: Queryable,

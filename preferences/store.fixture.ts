@@ -3,7 +3,7 @@ import { migrate, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import type { Mark } from './suppression-store.ts'
 import type { GivenEndpoint, Profile } from './profile.ts'
-import { markEndpoint, readPeople } from './preferences.ts'
+import { keepContacts, markEndpoint, readPeople } from './preferences.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
 
 /** A database of its own and the stores on it. */
@@ -19,7 +19,17 @@ export async function createStores() {
     addressKey,
     upsert: (now: EpochMs, ...profiles: Profile[]) => upsertRecipients({ db, addressKey, now }, profiles),
     erase: (now: EpochMs, id: string) => deleteRecipient({ db, now }, id),
-    mark: (...marks: Mark[]) => markEndpoint(db, marks),
+    /** Marks endpoints whose addresses are as they stand now, unless told otherwise. */
+    mark: async (...marks: GivenMark[]) => {
+      const people = await readPeople(db, [...new Set(marks.map(mark => mark.recipient))])
+      const whole = marks.map((mark): Mark => {
+        const one = people.get(mark.recipient)!.endpoints.find(({ id }) => id === mark.endpoint)
+        return { channel: one?.channel ?? 'email', address: one?.address ?? '', ...mark }
+      })
+      await markEndpoint({ db, addressKey }, whole)
+    },
+    keep: (now: EpochMs, ...contacts: Parameters<typeof keepContacts>[1]) =>
+      keepContacts({ db, addressKey, now }, contacts),
     person: async (id: string) => (await readPeople(db, [id])).get(id)!,
     /** `push/a-phone active` for each endpoint but the inbox. */
     endpoints: async (id: string) => {
@@ -47,6 +57,7 @@ export async function createStores() {
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
+export type GivenMark = Omit<Mark, 'channel' | 'address'> & Partial<Pick<Mark, 'channel' | 'address'>>
 export type Stores = Awaited<ReturnType<typeof createStores>>
 
 export const device = (token: string, id?: string): GivenEndpoint => ({

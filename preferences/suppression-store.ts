@@ -1,22 +1,65 @@
-import { channels } from '#contracts/channel.ts'
+import { type Channel, channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Queryable } from '#runtime/postgres.ts'
+import { addressHash } from './address.ts'
 import type { Endpoint } from './preferences.ts'
 
-/** What was learned about an endpoint; `at` is when it was so. */
-export type Mark = { recipient: string; endpoint: string; state: 'dead' | 'suppressed'; reason: string; at: EpochMs }
+/** What was learned about the address that an endpoint had; `at` is when it was so. */
+export type Mark = {
+  recipient: string
+  endpoint: string
+  channel: Channel
+  address: string
+  state: 'dead' | 'suppressed'
+  reason: string
+  at: EpochMs
+}
+
+/** Where suppressed addresses are known by hashes made with `addressKey`. */
+export type Suppressions = { db: Queryable; addressKey: string }
 
 const triesMax = 8
 
 /**
  * Remembers what was learned about endpoints. A dead one is not used until it is registered again; what is said of a
- * time before its last registration changes nothing. A suppressed one is never used again, also by other people that
- * have the address, and it stays so when they register it; each is a withdrawal with its line in the consent log.
+ * time before its last registration changes nothing. A suppressed address is never used again, whoever has it or
+ * registers it: from the first statement on no claim sends to it (`readReachable`). What follows tells the people that
+ * have it, each with a line in the consent log.
  */
-export async function markEndpoint(db: Queryable, marks: readonly Mark[]): Promise<void> {
+export async function markEndpoint(store: Suppressions, marks: readonly Mark[]): Promise<void> {
+  const { db } = store
+  const suppressed = marks
+    .filter(mark => mark.state === 'suppressed')
+    .map(mark => ({ ...mark, hash: addressHash(store.addressKey, mark) }))
+  await suppress(db, suppressed)
   await markAll(db, marks)
   // Read after the suppression is visible: who registers the address from now on sees it.
-  await markAll(db, await sharedMarks(db, marks))
+  await markAll(db, await sharedMarks(db, suppressed))
+}
+
+type Hashed = Mark & { hash: string }
+
+async function suppress(db: Queryable, suppressed: readonly Hashed[]): Promise<void> {
+  if (suppressed.length === 0) return
+  await db.query(
+    `insert into suppressions (hash, channel, reason, source, at)
+     select hash, channel, reason, 'provider', to_timestamp(at / 1000.0)
+     from unnest($1::text[], $2::smallint[], $3::text[], $4::float8[]) as s(hash, channel, reason, at)
+     order by hash collate "C", channel on conflict do nothing`,
+    [
+      suppressed.map(one => one.hash),
+      suppressed.map(one => channels.indexOf(one.channel)),
+      suppressed.map(one => one.reason),
+      suppressed.map(one => one.at),
+    ],
+  )
+}
+
+/** Which of some addresses must not be used, by hash. */
+export async function suppressedOf(db: Queryable, hashes: readonly string[]): Promise<Set<string>> {
+  if (hashes.length === 0) return new Set()
+  const rows = await db.query<{ hash: string }>(`select hash from suppressions where hash = any($1::text[])`, [hashes])
+  return new Set(rows.map(row => row.hash))
 }
 
 async function markAll(db: Queryable, marks: readonly Mark[]): Promise<void> {
@@ -28,14 +71,12 @@ async function markAll(db: Queryable, marks: readonly Mark[]): Promise<void> {
 }
 
 /** A mailbox or number that must not be used is used for nobody. */
-async function sharedMarks(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> {
-  const suppressed = marks.filter(mark => mark.state === 'suppressed')
+async function sharedMarks(db: Queryable, suppressed: readonly Hashed[]): Promise<Mark[]> {
   if (suppressed.length === 0) return []
   const rows = await db.query<{ recipient: string; endpoint: string; place: number }>(
-    `select o.recipient, o.endpoint, m.place::int from unnest($1::text[], $2::text[]) with ordinality as m(recipient, endpoint, place)
-     join addresses a on a.recipient = m.recipient and a.endpoint = m.endpoint and a.channel <> 0
-     join addresses o on o.hash = a.hash and o.channel <> 0 and o.recipient <> a.recipient`,
-    [suppressed.map(mark => mark.recipient), suppressed.map(mark => mark.endpoint)],
+    `select a.recipient, a.endpoint, m.place::int from unnest($1::text[]) with ordinality as m(hash, place)
+     join addresses a on a.hash = m.hash and a.channel <> 0`,
+    [suppressed.map(mark => mark.hash)],
   )
   return rows.map(({ recipient, endpoint, place }) => ({ ...suppressed[place - 1]!, recipient, endpoint }))
 }
@@ -64,13 +105,8 @@ async function markOnce(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> 
        from locked l join unnest($1::text[], $2::text[], $3::text[]) as c(id, before, after) on c.id = l.id
        where r.id = l.id and r.endpoints = c.before returning r.id),
      withdrawn as (
-       select w.* from unnest($4::text[], $5::text[], $6::smallint[], $7::text[], $8::float8[]) as w(recipient, endpoint, channel, reason, at)
+       select w.* from unnest($4::text[], $5::text[], $6::smallint[], $7::float8[]) as w(recipient, endpoint, channel, at)
        where w.recipient in (select id from changed)),
-     refused as (
-       insert into suppressions (hash, channel, reason, source, at)
-       select distinct on (a.hash) a.hash, w.channel, w.reason, 'provider', to_timestamp(w.at / 1000.0)
-       from withdrawn w join addresses a on a.recipient = w.recipient and a.endpoint = w.endpoint order by a.hash
-       on conflict do nothing),
      logged as (
        insert into consent_log (at, recipient, kind, channel, endpoint, wish, source)
        select to_timestamp(at / 1000.0), recipient, 'suppression', channel, endpoint, false, 'provider' from withdrawn)
@@ -82,7 +118,6 @@ async function markOnce(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> 
       withdrawn.map(one => one.id),
       withdrawn.map(one => one.endpoint),
       withdrawn.map(one => channels.indexOf(one.channel)),
-      withdrawn.map(one => one.mark.reason),
       withdrawn.map(one => one.mark.at),
     ],
   )

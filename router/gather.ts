@@ -1,7 +1,6 @@
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { Intent, To } from '#contracts/intent.ts'
-import { keepContacts, type Person, readPeople } from '#preferences/preferences.ts'
-import type { Queryable } from '#runtime/postgres.ts'
+import { keepContacts, type Person, readPeople, type RecipientStore } from '#preferences/preferences.ts'
 import type { AdmittedIntent } from './admit.ts'
 
 /** Everything that deciding needs to know besides the windows, read before the transaction. */
@@ -12,13 +11,13 @@ export type Facts = {
 }
 
 /** Reads the people of a whole set at once; stores inline contacts first, so that from here on only ids travel. */
-export async function gather(db: Queryable, intents: readonly AdmittedIntent[]): Promise<Facts> {
+export async function gather(store: RecipientStore, intents: readonly AdmittedIntent[]): Promise<Facts> {
   const inline = intents.flatMap(({ intent }) => intent.to.filter(to => to.kind === 'contact'))
-  const ids = inline.length > 0 ? await keepContacts(db, inline) : []
+  const ids = inline.length > 0 ? await keepContacts(store, inline) : []
   const contacts = new Map(inline.map((to, at) => [JSON.stringify(to.contact), ids[at]!]))
   const recipients = new Set(ids)
   for (const { intent } of intents) for (const to of intent.to) if (to.kind === 'recipient') recipients.add(to.id)
-  return { people: await readPeople(db, [...recipients]), contacts }
+  return { people: await readPeople(store.db, [...recipients]), contacts }
 }
 
 export type NamedRecipient = { id: RecipientId; reason?: string }

@@ -38,7 +38,17 @@ test('a router that waits for its database stops promptly', async () => {
   const log = createLog({ role: 'test', write: line => void lines.push(line) })
   const type = typeOf('comment.created')
   const router = await startRouter({
-    ...{ db, pubsub, queues, log, prefix, catalogue: catalogueOf('1', [type]), clock: systemClock, lanes: [lane] },
+    ...{
+      db,
+      addressKey: 'a key for tests',
+      pubsub,
+      queues,
+      log,
+      prefix,
+      catalogue: catalogueOf('1', [type]),
+      clock: systemClock,
+      lanes: [lane],
+    },
   })
   const publisher = pubsub.publisher(topic, { batchMessages: 1, batchMs: 1 })
   const tell = () => {

@@ -9,6 +9,7 @@ import { gather } from './gather.ts'
 
 export type RouteDeps = {
   db: Database
+  addressKey: string
   lane: Lane
   catalogue: Catalogue
   clock: Clock
@@ -29,7 +30,7 @@ export type RoutedMessage = IntentMessage & { ack(): void }
 export async function route(messages: readonly RoutedMessage[], deps: RouteDeps): Promise<Committed> {
   const now = deps.clock.now()
   const admitted = admit(messages, { ...deps, now })
-  const facts = await gather(deps.db, admitted.intents)
+  const facts = await gather({ ...deps, now }, admitted.intents)
   const committed = await commit(admitted, facts, { ...deps, now })
   await deps.failpoint?.('after commit before ack')
   for (const message of messages) message.ack()

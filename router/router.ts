@@ -17,6 +17,8 @@ import { type Failpoint, route, type RouteDeps } from './route.ts'
 
 export type RouterDeps = {
   db: Database
+  /** Inline contacts are known by hashes made with it. */
+  addressKey: string
   pubsub: PubSubPort
   queues: Queues
   catalogue: Catalogue
@@ -61,10 +63,10 @@ export async function startRouter(deps: RouterDeps): Promise<Router> {
 }
 
 async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<PulledMessage>> {
-  const { db, catalogue, clock, log, failpoint } = deps
+  const { db, addressKey, catalogue, clock, log, failpoint } = deps
   const trustEventTime = deps.trustEventTime ?? false
   const routeDeps: RouteDeps = {
-    ...{ db, lane, catalogue, clock, trustEventTime },
+    ...{ db, addressKey, lane, catalogue, clock, trustEventTime },
     enqueue: ready => enqueue(ready, deps),
     ...(failpoint && { failpoint }),
   }

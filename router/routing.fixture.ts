@@ -50,7 +50,13 @@ export async function routeAt(
     ack: () => {},
   }))
   const { intake } = await route(messages, {
-    ...{ db, lane: intents[0]!.lane, catalogue: catalogueOf('1', types), clock: { now: () => now } },
+    ...{
+      db,
+      addressKey: 'a key for tests',
+      lane: intents[0]!.lane,
+      catalogue: catalogueOf('1', types),
+      clock: { now: () => now },
+    },
     ...{ trustEventTime: false, enqueue: async () => {} },
   })
   return intake

@@ -14,7 +14,6 @@ export type ApiOptions = {
   port: number
   metrics: Metrics
   /** Addresses are hashed with it. */
-  secret: string
   publisherLog?: (line: PublisherLogLine) => void
 }
 
@@ -26,7 +25,7 @@ export async function serveApi(
   options: ApiOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const { db, clock, log, catalogue, addresses, prefix } = installation
-  const { metrics, host, port, secret, publisherLog } = options
+  const { metrics, host, port, publisherLog } = options
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, { ...{ catalogue, publisher, db }, ...(publisherLog && { publisherLog }) })
@@ -37,7 +36,7 @@ export async function serveApi(
     ...{
       db,
       clock,
-      addressKey: secret,
+      addressKey: installation.addressKey,
       categories: [...new Set([...catalogue.types.values()].map(type => type.category))],
     },
     authorize,

@@ -38,16 +38,17 @@ export async function startEverything(options: {
   opened.use(await claimFolder(config.dataDir))
   const stack = await startStack(config, { onPart, opened })
   const products = await catalogueFrom(config.catalogue)
-  const installation = opened.use(await openInstallation({ addresses: addressesOf(config, stack), ...products, log }))
-  const metrics = createMetrics()
   const secret = config.secret ?? (await keptSecret(config.dataDir))
+  const reached = { addresses: addressesOf(config, stack), addressKey: secret }
+  const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
+  const metrics = createMetrics()
   const providers = openProviders({ config, secret, db: installation.db, simulated: simulatedOf(stack) })
   for (const provider of providers) opened.use(provider)
   const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
   opened.use(await startRoles(pipelineRoles, installation, role))
   const { host, port } = config.http
   const api = opened.use(
-    await serveApi(installation, { host, port, metrics, secret, ...(publisherLog && { publisherLog }) }).catch(
+    await serveApi(installation, { host, port, metrics, ...(publisherLog && { publisherLog }) }).catch(
       stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),
     ),
   )

@@ -31,6 +31,8 @@ export type Installation = AsyncDisposable & {
   clock: Clock
   log: Log
   prefix: string
+  /** Addresses are compared by hashes that are made with it; one and the same in every process, for ever. */
+  addressKey: string
 }
 
 const connectionsMax = 16
@@ -39,13 +41,14 @@ const retries = { retryMinS: 10, retryMaxS: 600, ackDeadlineS: 60 }
 /** Opens the connections of one process and makes what is missing: schema, partitions, topics, subscriptions. */
 export async function openInstallation(options: {
   addresses: Addresses
+  addressKey: string
   catalogue: Catalogue
   /** Audiences whose members a product team keeps itself. */
   sources?: readonly MembershipSource[]
   log: Log
   clock?: Clock
 }): Promise<Installation> {
-  const { addresses, catalogue, sources = [], log, clock = systemClock } = options
+  const { addresses, addressKey, catalogue, sources = [], log, clock = systemClock } = options
   const { databaseUrl, databaseDirectUrl, redisUrl, prefix } = addresses
   await using opened = new AsyncDisposableStack()
   await prepareDatabase(databaseDirectUrl).catch(stated(`cannot use the database at ${placeOf(databaseDirectUrl)}`))
@@ -74,6 +77,7 @@ export async function openInstallation(options: {
     clock,
     log,
     prefix,
+    addressKey,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -62,7 +62,7 @@ export async function replay(options: Options): Promise<Replayed> {
   const catalogue = traceCatalogue(policies)
   const addresses = await ownAddresses(options, opened)
   const log = createLog({ role: 'replay', level: 'error' })
-  const installation = opened.use(await openInstallation({ addresses, catalogue, log, clock }))
+  const installation = opened.use(await openInstallation({ addresses, addressKey: 'replay', catalogue, log, clock }))
   await startPipeline(installation, opened)
 
   const published: Published[] = []

@@ -70,7 +70,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   }
   const log = createLog({ role: 'world', level: 'error' })
   if (redeliveries > 0) await redeliverAtOnce(addresses)
-  const installation = opened.use(await openInstallation({ addresses, catalogue, sources, log }))
+  const installation = opened.use(
+    await openInstallation({ addresses, addressKey: 'a key for tests', catalogue, sources, log }),
+  )
   const published: Published[] = []
   const notifier = opened.use(
     createNotifier({

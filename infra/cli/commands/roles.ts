@@ -62,7 +62,8 @@ async function runInstalled(
   exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
   const products = await catalogueFrom(config.catalogue)
-  const installation = opened.use(await openInstallation({ addresses: configuredAddresses(config), ...products, log }))
+  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config) }
+  const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })
   log.info({ catalogue: products.catalogue.version }, `${role} works`)
   log.info({ signal: await untilSignal() }, `${role} drains and stops`)
@@ -96,9 +97,7 @@ const secretOf = async (config: Config): Promise<string> => config.secret ?? kep
 function runApi(): Promise<number> {
   return runInstalled('api', async ({ config, installation, log, opened }) => {
     const { host, port } = config.http
-    const api = opened.use(
-      await serveApi(installation, { host, port, metrics: createMetrics(), secret: await secretOf(config) }),
-    )
+    const api = opened.use(await serveApi(installation, { host, port, metrics: createMetrics() }))
     log.info({ host: new URL(api.url).host }, 'the API is served')
   })
 }

@@ -80,6 +80,7 @@ async function prepare({ databaseUrl, redisUrl, pubsub: emulator }: Setup, pubsu
   const addresses = { databaseUrl, databaseDirectUrl: databaseUrl, redisUrl, pubsub: { projectId, emulator }, prefix }
   await using _made = await openInstallation({
     addresses,
+    addressKey: 'of the benchmark',
     catalogue,
     log: createLog({ role: 'bench', level: 'error' }),
   })

@@ -76,7 +76,7 @@ async function start(setup: Setup): Promise<void> {
 
 async function startPipeline(setup: Exclude<Setup, { role: 'pubsub' | 'simulators' }>): Promise<void> {
   const log = createLog({ role: setup.role, level: 'warn' })
-  const installation = await openInstallation({ addresses: setup.addresses, catalogue, log })
+  const installation = await openInstallation({ addresses: setup.addresses, addressKey: secret, catalogue, log })
   const metrics = createMetrics()
   if (setup.role === 'sink') await startSink({ ...installation, metrics })
   if (setup.role === 'router') {

@@ -107,7 +107,7 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
   }
   await prepareSubscriptions(addresses)
   const silent = createLog({ role: 'parent', write: () => {} })
-  const installation = opened.use(await openInstallation({ addresses, catalogue, log: silent }))
+  const installation = opened.use(await openInstallation({ addresses, addressKey: 'unused', catalogue, log: silent }))
   const pool = new Pool({ connectionString: databaseUrl, max: 2 })
   opened.defer(() => pool.end())
   pool.on('error', () => {})

@@ -165,9 +165,12 @@ test('a suppression counts until its endpoint has another address, and that one 
   const intent = told({ type: 'mail.sent', to: to('moved', 'still', 'again') })
   await routeAt(now, [intent], { db, types: [mailed] })
   // Complaints come after the decision; this worker does not ask again.
-  const marks = ['moved', 'still', 'again'].map(recipient => ({ recipient, endpoint: 'mail', reason: 'complaint' }))
+  const marks = (['a', 'b', 'c'] as const).map((name, at) => ({
+    ...{ recipient: ['moved', 'still', 'again'][at]!, endpoint: 'mail', reason: 'complaint' },
+    ...{ channel: 'email' as const, address: `${name}@mail.example` },
+  }))
   await markEndpoint(
-    db,
+    { db, addressKey: 'k' },
     marks.map(mark => ({ ...mark, state: 'suppressed', at: Date.now() + 1 })),
   )
   await known(['moved', 'new@mail.example'], ['again', 'b@mail.example'])
