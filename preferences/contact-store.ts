@@ -30,7 +30,7 @@ export async function keepContacts(
   return ids
 }
 
-/** Those that are known already. */
+/** Those that are known already. Who only chose something has no address yet. */
 async function touched(
   { db, now }: RecipientStore,
   contacts: ReadonlyMap<string, { locale?: string }>,
@@ -39,7 +39,8 @@ async function touched(
   const rows = await db.query<{ id: string; stale: boolean }>(
     `select r.id, r.erased_at is null and (coalesce(r.locale is distinct from c.locale, false) and c.locale is not null
        or r.updated_at < to_timestamp($3 / 1000.0)) as stale
-     from unnest($1::text[], $2::text[]) as c(id, locale) join recipients r on r.id = c.id`,
+     from unnest($1::text[], $2::text[]) as c(id, locale) join recipients r on r.id = c.id
+     where r.erased_at is not null or r.endpoints is not null`,
     [ids, ids.map(id => contacts.get(id)!.locale ?? null), now - touchMs],
   )
   const stale = rows.filter(row => row.stale).map(row => row.id)
