@@ -4,6 +4,7 @@ import type { Channel } from '#contracts/channel.ts'
 import { changeChoices } from './choice-store.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import {
+  checkAddressKey,
   contactRecipient,
   type Endpoint,
   markEndpoint,
@@ -144,6 +145,15 @@ test('who dies while it tells of a suppressed address leaves nobody reachable by
   const reachable = await readReachable({ db, addressKey }, { ids: ['ann', 'bob'], channel: 'email' })
   const found = ['ann', 'bob'].map(id => whereTo(reachable.get(id)!, 'email').outcome)
   assert.deepEqual(found, ['suppressed_address', 'suppressed_address'])
+})
+
+test('a database goes with the key that it was first used with', async () => {
+  await using stores = await createStores()
+  const { db } = stores
+  await Promise.allSettled(['one', 'two'].map(addressKey => checkAddressKey({ db, addressKey })))
+  const tried = await Promise.allSettled(['one', 'two', 'one'].map(addressKey => checkAddressKey({ db, addressKey })))
+  assert.deepEqual(new Set(tried.map(one => one.status)), new Set(['fulfilled', 'rejected']))
+  assert.equal(tried[0]!.status, tried[2]!.status)
 })
 
 test('a contact that nobody names any more is forgotten, unless it has said something', async () => {

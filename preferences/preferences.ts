@@ -15,7 +15,7 @@ export { contactRecipient, keepContacts, purgeContacts } from './contact-store.t
 export type { RecipientStore } from './recipient-store.ts'
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'
-export { type Mark, markEndpoint } from './suppression-store.ts'
+export { checkAddressKey, type Mark, markEndpoint } from './suppression-store.ts'
 export { whereTo } from './where-to.ts'
 
 /** An address of a person on a channel. */

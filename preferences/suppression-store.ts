@@ -37,6 +37,18 @@ export async function markEndpoint(store: Suppressions, marks: readonly Mark[]):
   await markAll(db, await sharedMarks(db, suppressed))
 }
 
+/**
+ * Takes the first key that a database is used with, and rejects another one from then on: what was suppressed would not be
+ * found by it.
+ */
+export async function checkAddressKey({ db, addressKey }: Suppressions): Promise<void> {
+  const fingerprint = addressHash(addressKey, { channel: 'email', address: 'fingerprint' })
+  await db.query(`insert into address_key (fingerprint) values ($1) on conflict do nothing`, [fingerprint])
+  const [row] = await db.query<{ fingerprint: string }>(`select fingerprint from address_key`)
+  if (row!.fingerprint !== fingerprint)
+    throw new Error('CARILLON_SECRET is not the one that its addresses were hashed with; every process needs that one')
+}
+
 type Hashed = Mark & { hash: string }
 
 async function suppress(db: Queryable, suppressed: readonly Hashed[]): Promise<void> {

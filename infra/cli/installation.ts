@@ -2,7 +2,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
 import { eventsTopicOf, routerSubscriptionOf, sinkSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { daysAhead, ensurePartitions } from '#db/partitions.ts'
-import type { MembershipSource } from '#preferences/preferences.ts'
+import { checkAddressKey, type MembershipSource } from '#preferences/preferences.ts'
 import { type Clock, systemClock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
@@ -57,6 +57,7 @@ export async function openInstallation(options: {
       stated(`cannot use the database at ${placeOf(databaseUrl)}`),
     ),
   )
+  await checkAddressKey({ db, addressKey }).catch(stated(`cannot use the database at ${placeOf(databaseUrl)}`))
   const pubsub = opened.use(openPubSub(addresses.pubsub))
   const { projectId, emulator = 'Google Cloud' } = addresses.pubsub
   await preparePubSub(pubsub, prefix).catch(stated(`cannot use Pub/Sub (${emulator}, project ${projectId})`))

@@ -1,6 +1,13 @@
 -- Dumped from a server, to be read and compared. The migrations make it; change those, then write this anew:
 -- node infra/cli/start.mjs infra/tests/db/schema-dump.ts
 
+create table address_key (
+  the boolean not null default true,
+  fingerprint text not null,
+  constraint address_key_pkey PRIMARY KEY (the),
+  constraint address_key_the_check CHECK (the)
+);
+
 create table addresses (
   recipient text collate "C" not null,
   endpoint text collate "C" not null,

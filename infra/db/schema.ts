@@ -16,6 +16,7 @@ export const owners = {
   recipients: 'preferences',
   addresses: 'preferences',
   suppressions: 'preferences',
+  address_key: 'preferences',
   consent_log: 'preferences',
   audience_members: 'preferences',
   producer_tokens: 'producers/http',
@@ -199,6 +200,7 @@ export type Schema = {
     until: Date | null
     source: string
   }
+  address_key: { the: Generated<boolean>; fingerprint: string }
   audience_members: { audience: string; recipient: string; reason: string | null }
   producer_tokens: { token_hash: string; producer: string; types: string[]; created_at: Generated<Date> }
   inbox_items: {

@@ -103,6 +103,8 @@ const statements = [
     hash text collate "C" not null, channel smallint not null, reason text not null, source text not null,
     at timestamptz not null, primary key (hash, channel)
   )`,
+  // Hashes made with another key match none of these: a fingerprint of the key, in one row.
+  `create table address_key (the boolean primary key default true check (the), fingerprint text not null)`,
   `create table consent_log (
     id bigint generated always as identity primary key, xid xid8 not null default pg_current_xact_id(), at timestamptz not null,
     recipient text collate "C" not null, kind text not null, category text, thread text, channel smallint, endpoint text,

@@ -91,5 +91,8 @@ export const published = defineNotification({
   templates: { en: { in_app: inApp, email } },
 })
 
+/** Of every process of a run. */
+export const secret = 'of the chaos run'
+
 /** Every way to treat doubt, both windows, every channel and lane. */
 export const catalogue = catalogueOf('1', [commented, liked, mentioned, reminded, invoiced, signedIn, published])

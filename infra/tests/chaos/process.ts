@@ -17,7 +17,7 @@ import { startScheduler } from '#router/scheduler.ts'
 import type { Config } from '#runtime/config.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { catalogue } from './catalogue.ts'
+import { catalogue, secret } from './catalogue.ts'
 import type { Mutant } from './mutants.ts'
 
 export type Setup =
@@ -37,7 +37,6 @@ export type FromParent =
   | { kind: 'start'; setup: Setup }
 
 const batchesAtOnce = 4
-const secret = 'of the chaos run'
 /** Nobody listens there; its query tells the simulator which attempt a text message is. */
 const publicUrl = 'http://127.0.0.1:9'
 

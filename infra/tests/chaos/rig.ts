@@ -12,7 +12,7 @@ import type { SimulatorPorts } from '#local/simulators/server.ts'
 import { createLog } from '#runtime/log.ts'
 import { openPubSub } from '#runtime/pubsub.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import { catalogue } from './catalogue.ts'
+import { catalogue, secret } from './catalogue.ts'
 import { type Child, startChild } from './child.ts'
 import type { Mutant } from './mutants.ts'
 import type { Setup } from './process.ts'
@@ -107,7 +107,7 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
   }
   await prepareSubscriptions(addresses)
   const silent = createLog({ role: 'parent', write: () => {} })
-  const installation = opened.use(await openInstallation({ addresses, addressKey: 'unused', catalogue, log: silent }))
+  const installation = opened.use(await openInstallation({ addresses, addressKey: secret, catalogue, log: silent }))
   const pool = new Pool({ connectionString: databaseUrl, max: 2 })
   opened.defer(() => pool.end())
   pool.on('error', () => {})
