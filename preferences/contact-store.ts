@@ -60,14 +60,18 @@ const purgeRows = 1_000
 
 /**
  * Forgets contacts that nobody has named since `before`, in small steps, and their addresses with them. Who said
- * something (erased, or made a choice) stays, and so does what is suppressed. True when there is more to do.
+ * something (erased, or made a choice) stays, so does who is still to be told something, and what is suppressed. True
+ * when there is more to do.
  */
 export async function purgeContacts(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
   const rows = await db.query(
-    `with old as materialized (
-       select id from recipients where id >= '${contactPrefix}' and id < '${contactPrefix}~' and updated_at < to_timestamp($1 / 1000.0)
-         and erased_at is null and choices is null
-       order by id limit ${purgeRows} for update skip locked),
+    `with awaited as materialized (
+       select unnest(recipients) as id from holds where released_at is null
+       union select unnest(recipients) from batches where closed_at is null),
+     old as materialized (
+       select id from recipients r where id >= '${contactPrefix}' and id < '${contactPrefix}~' and updated_at < to_timestamp($1 / 1000.0)
+         and erased_at is null and choices is null and not exists (select from awaited a where a.id = r.id)
+       order by id limit ${purgeRows} for update of r skip locked),
      released as (delete from addresses where recipient in (select id from old))
      delete from recipients where id in (select id from old) returning 1`,
     [before],
