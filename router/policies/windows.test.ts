@@ -46,6 +46,17 @@ test('no sliding window ever holds more sends than the limit', () => {
   )
 })
 
+test('a row says nothing of what its keys are made of', () => {
+  const windows = noWindows()
+  for (const key of ['493817', 'x'.repeat(1000)])
+    assert.equal(passDedupe(windows, { type: 'login.code', key, within: '1m' }, 0), true)
+  const state = formatWindows(windows, { at: 0, occurredAt: 0 })
+  assert.doesNotMatch(state, /login|493817|xxx/)
+  assert.ok(Object.keys(windows.d).every(key => key.length === 16))
+  assert.equal(passDedupe(parseWindows(state), { type: 'login.code', key: '493817', within: '1m' }, 0), false)
+  assert.equal(passDedupe(parseWindows(state), { type: 'login.link', key: '493817', within: '1m' }, 0), true)
+})
+
 test('what no rule can look at any more leaves the row', () => {
   const windows = noWindows()
   passDedupe(windows, { type: 'a', key: 'k', within: '1m' }, 0)

@@ -3,8 +3,8 @@ import { durationMs, type Duration } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 
 /**
- * Everything a person's dedupe and throttle rules remember, one row in the ledger. `d`: by type and key, the window's
- * start and end. `t`: by type, until when it matters and the instants of the last sends, oldest first.
+ * Everything a person's dedupe and throttle rules remember, one row in the ledger. `d`: by the hash of type and key, the
+ * window's start and end. `t`: by type, until when it matters and the instants of the last sends, oldest first.
  */
 export type Windows = {
   d: Record<string, [start: EpochMs, end: EpochMs]>
@@ -36,7 +36,7 @@ export function passDedupe(
   rule: { type: string; key: string; within: Duration },
   occurredAt: EpochMs,
 ): boolean {
-  const key = `${rule.type} ${rule.key.length <= 64 ? rule.key : createHash('sha256').update(rule.key).digest('base64url')}`
+  const key = hashOf(rule)
   const withinMs = durationMs(rule.within)
   const open = windows.d[key]
   if (open && occurredAt < open[0]) return true
@@ -44,6 +44,10 @@ export function passDedupe(
   windows.d[key] = [occurredAt, occurredAt + withinMs]
   return true
 }
+
+/** 96 bits, so that no two keys of a person meet; a key may hold what a sensitive type says, so it is not kept itself. */
+const hashOf = ({ type, key }: { type: string; key: string }): string =>
+  createHash('sha256').update(`${type} ${key}`).digest('base64url').slice(0, 16)
 
 /** An exact sliding window: true when fewer than `limit` sends lie in `(at − per, at]`, and counts this one. */
 export function passThrottle(
