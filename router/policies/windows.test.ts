@@ -63,6 +63,45 @@ test('what no rule can look at any more leaves the row', () => {
   passThrottle(windows, { type: 'a', limit: 3, per: '1m' }, 0)
   const after = (at: number, occurredAt: number) => parseWindows(formatWindows(windows, { at, occurredAt }))
   assert.deepEqual(after(minute - 1, minute), windows)
-  assert.deepEqual(after(minute, 11 * minute - 1), { ...windows, t: {} }, 'a message may come that much later')
-  assert.deepEqual(after(minute, 11 * minute), noWindows())
+  assert.deepEqual(after(minute, 361 * minute - 1), { ...windows, t: {} }, 'a message may come that much later')
+  assert.deepEqual(after(minute, 361 * minute), noWindows())
+})
+
+test('a backlog that arrives out of order is told once', () => {
+  let state = ''
+  const told = [
+    ['a', 0],
+    ['b', 60],
+    ['a', 5],
+    ['c', 340],
+    ['a', 9],
+  ].map(([key, at]) => {
+    const windows = parseWindows(state)
+    const occurredAt = Number(at) * minute
+    const passes = passDedupe(windows, { type: 't', key: String(key), within: '10m' }, occurredAt)
+    state = formatWindows(windows, { at: 0, occurredAt })
+    return passes
+  })
+  assert.deepEqual(told, [true, true, false, true, false])
+})
+
+test('a row remembers 500 keys at most: what is over is forgotten first, then what began first', () => {
+  const windows = noWindows()
+  const keys = (n: number, begin: number, within: DedupeRule['within']) => {
+    for (let at = 0; at < n; at++) passDedupe(windows, { type: 'a', key: `${begin} ${at}`, within }, begin + at)
+  }
+  keys(300, 0, '7d')
+  keys(20_000, 3 * minute, '10m')
+  const state = formatWindows(windows, { at: 4 * minute, occurredAt: 4 * minute })
+  assert.ok(state.length < 30_000, `${state.length} bytes`)
+  const starts = Object.values(parseWindows(state).d).map(([start]) => start - 3 * minute)
+  assert.deepEqual(
+    starts.sort((a, b) => a - b),
+    Array.from({ length: 500 }, (_, at) => 19_500 + at),
+  )
+  const few = noWindows()
+  passDedupe(few, { type: 'a', key: 'long', within: '7d' }, 0)
+  for (let at = 0; at < 600; at++) passDedupe(few, { type: 'a', key: `${at}`, within: '1m' }, minute)
+  const kept = parseWindows(formatWindows(few, { at: 3 * minute, occurredAt: 3 * minute }))
+  assert.equal(passDedupe(kept, { type: 'a', key: 'long', within: '7d' }, 3 * minute), false)
 })

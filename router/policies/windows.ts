@@ -14,15 +14,23 @@ export type Windows = {
 export const noWindows = (): Windows => ({ d: {}, t: {} })
 export const parseWindows = (state: string): Windows => (state === '' ? noWindows() : (JSON.parse(state) as Windows))
 
-/** Messages overtake each other by the longest delay after which Pub/Sub brings one again. */
-const overtakingMs = 600_000
+/** How much later a message may come than one that happened after it: a backlog arrives in no order. */
+const overtakingMs = 6 * 3_600_000
+/** A row is read and written with every intent for its person: at most 25 kB and half a millisecond. */
+const dedupeKeysMax = 500
 
 /**
- * The row's new text. What no rule can look at any more is dropped, so that the row does not grow: throttles go by the
- * instant of the decision, dedupe by the latest `occurredAt`, so that what piled up is judged as if it came in time.
+ * The row's new text. What no rule can look at any more is dropped: throttles go by the instant of the decision, dedupe
+ * by the latest `occurredAt`, so that what piled up is judged as if it came in time. Of too many dedupe windows those
+ * that are over go first, then those that began first: their keys may be told once more.
  */
 export function formatWindows(windows: Windows, latest: { at: EpochMs; occurredAt: EpochMs }): string {
-  const d = Object.entries(windows.d).filter(([, [, end]]) => end + overtakingMs > latest.occurredAt)
+  let d = Object.entries(windows.d).filter(([, [, end]]) => end + overtakingMs > latest.occurredAt)
+  if (d.length > dedupeKeysMax) {
+    const isOver = (end: EpochMs) => Number(end <= latest.occurredAt)
+    d.sort(([, a], [, b]) => isOver(a[1]) - isOver(b[1]) || b[0] - a[0])
+    d = d.slice(0, dedupeKeysMax)
+  }
   const t = Object.entries(windows.t).filter(([, [until]]) => until > latest.at)
   return JSON.stringify({ d: Object.fromEntries(d), t: Object.fromEntries(t) })
 }
