@@ -5,6 +5,7 @@ import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
 import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
+import { purgeContacts } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { startRouter } from '#router/router.ts'
@@ -55,8 +56,11 @@ async function startRole(
 
 const hourMs = 3_600_000
 const dayMs = 86_400_000
-/** Closed batches and events are kept this long; idempotency keys longer than Pub/Sub can redeliver. */
-const retention = { partitionsDays: 90, admittedDays: 35 }
+/**
+ * Closed batches and events are kept this long, and contacts that nobody names any more; idempotency keys longer than
+ * Pub/Sub can redeliver.
+ */
+const retention = { partitionsDays: 90, contactsDays: 90, admittedDays: 35 }
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
   const { db, clock, log } = installation
@@ -69,7 +73,8 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
         const kept = new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10)
         await dropPartitions(db, { before: kept })
         const keys = await purgeAdmitted(db, { before: clock.now() - retention.admittedDays * dayMs })
-        return (await purgeDone(db, { before: Date.parse(`${kept}T00:00:00Z`) })) || keys
+        const contacts = await purgeContacts(db, { before: clock.now() - retention.contactsDays * dayMs })
+        return (await purgeDone(db, { before: Date.parse(`${kept}T00:00:00Z`) })) || keys || contacts
       },
       error => log.warn({ task: 'retention', error }, 'keeping partitions failed and will run again'),
     ),
