@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { Duration } from '#contracts/catalogue.ts'
 import { formatWindows, noWindows, parseWindows, passDedupe, passThrottle } from './windows.ts'
 
 const minute = 60_000
@@ -87,7 +88,7 @@ test('a backlog that arrives out of order is told once', () => {
 
 test('a row remembers 500 keys at most: what is over is forgotten first, then what began first', () => {
   const windows = noWindows()
-  const keys = (n: number, begin: number, within: DedupeRule['within']) => {
+  const keys = (n: number, begin: number, within: Duration) => {
     for (let at = 0; at < n; at++) passDedupe(windows, { type: 'a', key: `${begin} ${at}`, within }, begin + at)
   }
   keys(300, 0, '7d')
