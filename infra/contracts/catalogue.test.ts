@@ -37,6 +37,8 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     { ...entry, type: 'b', templates: {} },
     { ...entry, type: 'd', sensitive: true },
     { ...entry, type: 'c', expiresAfter: 'soon' as '1s', throttle: { limit: 0, per: '1h' } },
+    { ...entry, type: 'e', deliver: [{ channel: 'in_app' }, { channel: 'in_app' }] },
+    { ...entry, type: 'f', dedupe: { key: () => '', within: '32d' } },
   ]
   const expected = [
     'no template for push in en',
@@ -47,6 +49,8 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     'same type',
     '"soon" is not a duration',
     'throttle.limit',
+    'e: deliver names in_app twice',
+    'f: dedupe.within must be at most 31d',
   ]
   assert.throws(
     () => catalogueOf('7', wrong),

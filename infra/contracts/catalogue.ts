@@ -43,6 +43,7 @@ export type NotificationType<Data = never> = {
   sensitive?: boolean
   /** After this time from `occurredAt` it is worthless and is not sent. Default: never. */
   expiresAfter?: Duration
+  /** `within` at most 31 days: what is older than that when it is published is no longer told apart by its time. */
   dedupe?: { key: (data: Data, intent: { thread?: string }) => string; within: Duration }
   throttle?: { limit: number; per: Duration }
   /** Quiet hours hold `push`, `sms` and `email`; `all` holds the inbox too; `ignore` holds nothing. Critical passes. */
@@ -60,11 +61,14 @@ export type AnyNotificationType = NotificationType
 
 export type Catalogue = { readonly version: string; readonly types: ReadonlyMap<string, AnyNotificationType> }
 
+const durationPattern = /^(\d+(?:\.\d+)?)([smhd])$/
 const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+const dedupeWithinMax = '31d'
 
 /** Milliseconds of `10m`. Throws on anything but digits and one of s, m, h, d. */
 export function durationMs(duration: string): number {
-  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(duration)
+  const match = durationPattern.exec(duration)
   if (!match) throw new Error(`"${duration}" is not a duration: write a number and s, m, h or d, like 10m`)
   return Math.round(Number(match[1]) * units[match[2] as keyof typeof units])
 }
@@ -83,6 +87,8 @@ function problemsOf(entry: AnyNotificationType): string[] {
   if (!/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/.test(entry.type))
     problems.push('type must be lower-case words joined by dots')
   if (entry.deliver.length === 0) problems.push('deliver names no channel')
+  for (const [at, { channel }] of entry.deliver.entries())
+    if (entry.deliver.findIndex(one => one.channel === channel) < at) problems.push(`deliver names ${channel} twice`)
   if (entry.sensitive && entry.deliver.some(({ channel }) => channel === 'in_app'))
     problems.push('a sensitive type cannot go to in_app: the inbox would keep what it says')
   const locales = Object.keys(entry.templates)
@@ -91,8 +97,10 @@ function problemsOf(entry: AnyNotificationType): string[] {
     for (const locale of locales)
       if (!entry.templates[locale]?.[channel]) problems.push(`no template for ${channel} in ${locale}`)
   for (const duration of [entry.expiresAfter, entry.dedupe?.within, entry.throttle?.per])
-    if (duration !== undefined && !/^\d+(\.\d+)?[smhd]$/.test(duration))
-      problems.push(`"${duration}" is not a duration`)
+    if (duration !== undefined && !durationPattern.test(duration)) problems.push(`"${duration}" is not a duration`)
+  const within = entry.dedupe?.within
+  if (within !== undefined && durationPattern.test(within) && durationMs(within) > durationMs(dedupeWithinMax))
+    problems.push(`dedupe.within must be at most ${dedupeWithinMax}`)
   if (
     entry.throttle &&
     !(Number.isInteger(entry.throttle.limit) && entry.throttle.limit > 0 && entry.throttle.limit <= 1000)
