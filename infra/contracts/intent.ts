@@ -116,7 +116,7 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
   const id = isUuid(event.id) ? (event.id as IntentId) : undefined
   if (problems.length > 0) return { ok: false, reason: 'malformed', problems, ...(id && { id }) }
 
-  // Every field has been checked above; what the envelope holds besides is dropped here.
+  // Every field has been checked above. What `data` holds besides comes along; nobody reads it and no hash counts it.
   const known = data as Omit<Intent, 'id' | 'producer' | 'occurredAt' | 'type'>
   const intent: Intent = { ...known, id: id!, producer: producer!, type: event.subject as string, occurredAt }
   try {
