@@ -67,10 +67,16 @@ export async function refuseMessages(tx: Queryable, refused: readonly RefusedMes
           one.type ?? null,
           one.catalogue ?? null,
         ],
-        one.problems.join('; ').replaceAll('\0', '').slice(0, problemsBytesMax),
+        cut(one.problems.join('; ').replaceAll('\0', '')),
         one.message ?? null,
       ],
     )
+}
+
+/** As many whole characters as fit, counted in bytes of UTF-8. */
+function cut(problems: string): string {
+  const { read } = new TextEncoder().encodeInto(problems, new Uint8Array(problemsBytesMax))
+  return problems.slice(0, read)
 }
 
 /** Parked messages that `knows` says can be routed now: taken once, to be published again, and kept here no longer. */
