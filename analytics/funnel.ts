@@ -97,7 +97,9 @@ const percentWidth = 10
 
 function linesOf({ stages: counts, rest }: FunnelRow): Line[] {
   const all = counts.intended
-  return stages.flatMap((stage, at) => {
+  // Where nobody reports what people looked at, three empty stages would look like a fault.
+  const known = counts.seen > 0 ? stages : stages.slice(0, acceptedAt + 1)
+  return known.flatMap((stage, at) => {
     const n = counts[stage]
     const previous = at > 0 ? counts[stages[at - 1]!] : undefined
     const line: Line = { label: stageNames[stage], n, ofAll: n / all, rest: false }

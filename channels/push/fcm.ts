@@ -1,4 +1,4 @@
-import { cert, deleteApp, initializeApp } from 'firebase-admin/app'
+import { cert, type Credential, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Message, type SendResponse } from 'firebase-admin/messaging'
 import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
@@ -21,7 +21,7 @@ const ttlMaxMs = 28 * 24 * 3_600_000
  * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
 export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
-  const app = initializeApp({ credential: cert(serviceAccountFile) }, newBatchId())
+  const app = initializeApp({ credential: credentialIn(serviceAccountFile) }, newBatchId())
   const messaging = getMessaging(app)
   return {
     name: 'fcm',
@@ -43,6 +43,22 @@ export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string
     },
     [Symbol.asyncDispose]: () => deleteApp(app),
   }
+}
+
+/** The library calls its authentication library in a way that this one warns of, and nobody who uses both can change that. */
+function credentialIn(serviceAccountFile: string): Credential {
+  const credential = cert(serviceAccountFile)
+  const getAccessToken = credential.getAccessToken.bind(credential)
+  credential.getAccessToken = () => {
+    const { warn } = console
+    console.warn = () => {}
+    try {
+      return getAccessToken()
+    } finally {
+      console.warn = warn
+    }
+  }
+  return credential
 }
 
 function messageOf({ endpoint, deliveryId, intent, content }: OutMessage<'push'>, options: SendOptions): Message {

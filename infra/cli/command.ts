@@ -19,5 +19,5 @@ export const stated =
   }
 
 /** Node gathers the failed addresses of one host in an error without a message. */
-const reasonOf = (error: unknown): string =>
+export const reasonOf = (error: unknown): string =>
   error instanceof AggregateError ? error.errors.map(reasonOf).join('; ') : (error as Error).message

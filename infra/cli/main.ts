@@ -1,5 +1,5 @@
 import { ConfigError } from '#runtime/config.ts'
-import { type Command, CommandError } from './command.ts'
+import { type Command, CommandError, reasonOf } from './command.ts'
 import { auditCommand } from './commands/audit.ts'
 import { configCommand } from './commands/config.ts'
 import { funnelCommand } from './commands/funnel.ts'
@@ -26,31 +26,37 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
   }
   const command = commands.find(one => one.name === name)
   if (!command) {
-    console.error(`carillon: there is no command "${name}"\n\n${usage()}`)
+    console.error(`carillon: there is no command "${name}"; there are ${commands.map(one => one.name).join(', ')}`)
     return 2
   }
   if (args.includes('--help')) {
-    console.log(`carillon ${command.usage}\n\n${command.summary}`)
+    console.log(`usage: npm run carillon -- ${command.usage}\n\n${command.summary}`)
     return 0
   }
   try {
     return await command.run(args)
   } catch (error) {
-    if (error instanceof ConfigError) {
-      console.error(`carillon ${name}: ${error.message}`)
-      return 2
-    }
-    if (error instanceof CommandError) {
-      console.error(`carillon ${name}: ${error.message}`)
-      return error.exitCode
-    }
-    if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
-      console.error(`carillon ${name}: ${error.message}\nusage: carillon ${command.usage}`)
-      return 2
-    }
-    throw error
+    const { message, exitCode } = failure(error)
+    console.error(
+      `carillon ${name}: ${message}${isMisuse(error) ? `\nusage: npm run carillon -- ${command.usage}` : ''}`,
+    )
+    // What failed half-way may have left a connection open, which would keep the process for ever.
+    process.exit(exitCode)
   }
 }
+
+/** One line for what a person or the machine did wrong. Only a fault of ours shows its stack. */
+function failure(error: unknown): { message: string; exitCode: number } {
+  if (error instanceof ConfigError) return { message: error.message, exitCode: 2 }
+  if (error instanceof CommandError) return { message: error.message, exitCode: error.exitCode }
+  if (isMisuse(error)) return { message: error.message.replace(/\. (Did you forget|To specify).*/s, '.'), exitCode: 2 }
+  // A system call, the database, or Pub/Sub.
+  if (error instanceof Error && 'code' in error) return { message: reasonOf(error), exitCode: 1 }
+  return { message: error instanceof Error ? error.stack! : String(error), exitCode: 1 }
+}
+
+const isMisuse = (error: unknown): error is Error =>
+  error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
 
 function usage(): string {
   const width = Math.max(...commands.map(command => command.name.length))

@@ -8,7 +8,8 @@ export function printAudit(report: Audit): string {
     `audit: ${report.balanced ? 'balanced' : 'UNBALANCED'}`,
     `  messages   ${n(messages.received)} received = ${sumOf(messages, ['admitted', 'duplicate', 'malformed', 'conflict', 'unknown', 'parked', 'expired', 'killed'])}`,
     `  decisions  ${n(decisions.delivering)} to deliver, ${n(decisions.refused)} refused by a rule, ${n(decisions.held)} held`,
-    `  outcomes   ${n(ended)} written once each, ${n(inFlight.deliveries)} deliveries and ${n(inFlight.held)} held decisions still to come`,
+    `  outcomes   ${n(ended)} written once for each device or refusal`,
+    `  to come    ${n(inFlight.deliveries)} deliveries, ${n(inFlight.held)} held decisions`,
     ...report.problems.map(problem => `  ✗ ${problem.sentence}`),
   ]
   if (report.more > 0) lines.push(`  … and ${n(report.more)} more`)

@@ -3,15 +3,20 @@ import { createReadStream, existsSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Published } from '#ledger/audit.ts'
+import { CommandError } from './command.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
 /** A publisher's own log: one line of JSON for each intent that Pub/Sub has stored. What the audit compares with. */
 export async function* readPublished(file: string): AsyncGenerator<Published> {
   if (!existsSync(file)) return
+  let n = 0
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    n++
+    if (line === '') continue
     const published = parse(line)
     // A line may be half written by a process that was killed: its intent was stored, its line was not.
     if (published) yield published
+    else if (looksWhole(line)) throw new CommandError(`${file}:${n} is no line of a publisher's log`)
   }
 }
 
@@ -25,11 +30,15 @@ export async function publishedFileOf(db: Queryable, databaseUrl: string | undef
 
 function parse(line: string): Published | undefined {
   try {
-    return JSON.parse(line) as Published
+    const known = JSON.parse(line) as Partial<Published>
+    return typeof known.intent === 'string' && Array.isArray(known.recipients) ? (known as Published) : undefined
   } catch {
     return undefined
   }
 }
+
+/** Only the first part of a line can be missing its end. */
+const looksWhole = (line: string): boolean => !line.startsWith('{"') || line.endsWith('}')
 
 /** Appends lines in order, in few writes; `flush` resolves when all are written. */
 export function publishedWriter(

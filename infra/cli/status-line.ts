@@ -5,6 +5,7 @@
 export type StatusLine = { say(text: string): void; show(line: string, picture?: string): void; clear(): void }
 
 const quietMs = 5_000
+const fitted = (line: string, width: number): string => (line.length > width ? `${line.slice(0, width - 1)}…` : line)
 
 export function statusLine(out: NodeJS.WriteStream = process.stderr): StatusLine {
   let shownRows = 0
@@ -20,7 +21,7 @@ export function statusLine(out: NodeJS.WriteStream = process.stderr): StatusLine
     },
     show(line, picture = '') {
       if (out.isTTY) {
-        const rows = [line.slice(0, (out.columns ?? 80) - 1), ...picture.trimEnd().split('\n')].filter(Boolean)
+        const rows = [fitted(line, (out.columns ?? 80) - 1), ...picture.trimEnd().split('\n')].filter(Boolean)
         clear()
         // What has scrolled out of sight cannot be taken back.
         const fitting = rows.slice(0, Math.max(1, (out.rows ?? 24) - 1))

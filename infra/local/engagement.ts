@@ -17,9 +17,6 @@ const simulatedRates: Record<Channel, { seen: number; opened: number; acted: num
   email: { seen: 35, opened: 30, acted: 20 },
   in_app: { seen: 60, opened: 45, acted: 35 },
 }
-/** Until somebody looks, at most. */
-const delayMaxMs = 10 * 60_000
-
 type Closed = {
   id: BatchId
   lane: number
@@ -64,7 +61,8 @@ function engagementOf(batch: Closed): EventPack {
   })
   return {
     ...{ v: 1, pack: `${batch.id}/engaged-simulated`, day: dayOf(batch.id), kind: 'engaged', simulated: true },
-    at: batch.at.getTime() + dice(batch.id, 'delay') * (delayMaxMs / 100),
+    // Whoever looks does so at once: a trace that tells what has not happened yet would be believed by nobody.
+    at: batch.at.getTime(),
     ...{ batch: batch.id, provider: batch.provider, whys: [], slots },
     intents: intents.map(intent => factsOf(intent, lanes[batch.lane]!)),
   }

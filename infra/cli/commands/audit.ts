@@ -17,9 +17,18 @@ export const auditCommand: Command = {
     })
     if (values.published !== undefined && !existsSync(values.published))
       throw new CommandError(`there is no file ${values.published}`)
+    let compared = 0
+    const published = async function* (file: string) {
+      for await (const line of readPublished(file)) {
+        compared++
+        yield line
+      }
+    }
     await using db = await visitDatabase()
-    const report = await audit(db, values.published === undefined ? undefined : readPublished(values.published))
+    const report = await audit(db, values.published === undefined ? undefined : published(values.published))
     console.log(values.json ? JSON.stringify(report) : printAudit(report))
+    if (values.published !== undefined && !values.json)
+      console.log(`  published  ${compared.toLocaleString('en')} intents of the publisher's log compared`)
     return report.balanced ? 0 : 1
   },
 }

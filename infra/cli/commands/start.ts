@@ -28,6 +28,7 @@ export const startCommand: Command = {
 const settleLimitMs = 5 * 60_000
 const refreshMs = 500
 const liveMs = 2_000
+const partWidth = 20
 /** As shells tell it of a program that ctrl-C stopped before it had done its work. */
 const interruptedCode = 130
 
@@ -49,16 +50,21 @@ async function start(args: string[]): Promise<number> {
 async function runOnce(run: Run) {
   await using everything = await startAll(run)
   const audit = await playAll(everything, run)
+  if (audit) console.log(`${await funnelOf(everything, terminal())}\n${printAudit(audit)}`)
   if (run.signal.aborted) run.line.say('Stopped before the end; the next start finishes what is left.')
   else run.line.say('Stopping …')
   return audit && !run.signal.aborted ? summaryOf(everything, audit) : undefined
 }
 
 async function stayUp(run: Run): Promise<undefined> {
-  const { line, signal } = run
+  const { line } = run
   await using everything = await startAll(run)
-  await playAll(everything, run)
-  if (!signal.aborted) line.say(upText(everything))
+  const audit = await playAll(everything, run)
+  if (audit) {
+    if (!process.stderr.isTTY) console.log(await funnelOf(everything, terminal()))
+    console.log(printAudit(audit))
+    line.say(await upText(everything))
+  }
   await showFunnel(everything, run)
   line.say('Stopping …')
 }
@@ -66,14 +72,21 @@ async function stayUp(run: Run): Promise<undefined> {
 async function startAll({ config, line }: Run): Promise<Everything> {
   const level = config.logLevel === 'info' ? 'error' : config.logLevel
   line.say('Carillon is starting …')
-  return startEverything({
+  line.say(`  ${'data'.padEnd(partWidth)} ${config.dataDir}`)
+  const everything = await startEverything({
     config,
     log: createLog({ role: 'all', level }),
-    onPart: ({ name, address }) => line.say(`  ${name.padEnd(20)} ${address}`),
+    onPart: ({ name, address }) => line.say(`  ${name.padEnd(partWidth)} ${address}`),
   })
+  const [kept] = await everything.installation.db.query<{ n: number }>('select count(*)::int as n from admitted')
+  if (kept!.n > 0)
+    line.say(
+      `\nFound ${kept!.n.toLocaleString('en')} intents of earlier starts. (Delete the data folder to begin anew.)`,
+    )
+  return everything
 }
 
-/** Plays the example to its end and prints where everything went; nothing when it was told to stop before. */
+/** Plays the example to its end and compares the ledger with what was published; not when it was told to stop before. */
 async function playAll(everything: Everything, run: Run): Promise<Audit | undefined> {
   const { config, line, signal } = run
   if (signal.aborted) return undefined
@@ -89,12 +102,9 @@ async function playAll(everything: Everything, run: Run): Promise<Audit | undefi
   await settle(everything, example, run)
   if (signal.aborted) return undefined
   const looks = await engage(everything, since)
-  line.say(
-    `Seen, opened and acted on are made up at fixed rates (${looks} facts): \`carillon funnel --with-simulated\` counts them.`,
-  )
-  const audit = await example.audit()
-  console.log(`${await funnelOf(everything, terminal())}\n${printAudit(audit)}`)
-  return audit
+  line.say(`Whether people looked is made up at fixed rates (${looks.toLocaleString('en')} facts), counted only by
+  npm run carillon -- funnel --with-simulated\n`)
+  return example.audit()
 }
 
 /** No recorded data says whether people looked, so this is simulated, and marked. */
@@ -127,7 +137,8 @@ async function settle({ installation }: Everything, example: Example, { line, si
 async function showFunnel(everything: Everything, { line, signal }: Run): Promise<void> {
   let last = await funnelOf(everything, terminal())
   while (!signal.aborted) {
-    if (process.stderr.isTTY) line.show('Live:', await funnelOf(everything, screen()))
+    if (process.stderr.isTTY)
+      line.show(`Live at ${new Date(everything.installation.clock.now()).toLocaleTimeString('en-GB')}; ctrl-C stops`, await funnelOf(everything, screen()))
     else {
       const now = await funnelOf(everything, terminal())
       if (now !== last) console.log(now)
@@ -144,13 +155,23 @@ const funnelOf = async (
   shape: ReturnType<typeof terminal>,
 ): Promise<string> => printFunnel(await funnel(db), shape)
 
-function upText({ apiUrl }: Everything): string {
+async function upText({ apiUrl, installation: { db } }: Everything): Promise<string> {
+  const [busiest] = await db.query<{ recipient: string }>(
+    `select recipient from delivery_events where kind = 'decided' group by 1 order by count(*) desc, 1 limit 1`,
+  )
+  const rows = [
+    ['API and its page', `${apiUrl}/`],
+    ['OpenAPI', `${apiUrl}/openapi.json`],
+    ['health', `${apiUrl}/healthz`],
+    ['readiness', `${apiUrl}/readyz`],
+    ['metrics', `${apiUrl}/metrics`],
+    ['why did … happen?', `npm run carillon -- trace ${busiest?.recipient ?? 'USER'}`],
+    ['your own intents', 'npm run carillon -- token docs'],
+  ]
   return [
     '\nUp. ctrl-C drains and stops everything.',
-    `  API and its page     ${apiUrl}/`,
-    `  OpenAPI              ${apiUrl}/openapi.json`,
-    `  health               ${apiUrl}/healthz  ${apiUrl}/readyz`,
-    `  metrics              ${apiUrl}/metrics`,
+    ...rows.map(([what, how]) => `  ${what!.padEnd(partWidth)} ${how}`),
+    '',
   ].join('\n')
 }
 
