@@ -169,8 +169,13 @@ function giveBack(messages: readonly PulledMessage[]): Worked {
 }
 
 /** True when it is parked, and acked. */
-async function park(message: PulledMessage, error: unknown, { db, lane, clock }: RouteDeps): Promise<boolean> {
+async function park(
+  message: PulledMessage,
+  error: unknown,
+  { db, lane, clock, catalogue }: RouteDeps,
+): Promise<boolean> {
   const parsed = parseIntent(message.data)
+  const sensitive = parsed.ok && catalogue.types.get(parsed.intent.type)?.sensitive
   // Without its type: no other version of the catalogue is waited for, so nothing publishes it again by itself.
   const intentId = parsed.ok && parsed.intent.id
   try {
@@ -185,7 +190,7 @@ async function park(message: PulledMessage, error: unknown, { db, lane, clock }:
             lane,
             reason: 'parked',
             problems: [problem],
-            message: message.data,
+            ...(!sensitive && { message: message.data }),
             ...(intentId && { intentId }),
           },
         ],
