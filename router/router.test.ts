@@ -38,6 +38,18 @@ test('a message that cannot be routed is parked as it came, unless its type is s
   )
 })
 
+test('a set that takes the database longer than a statement may take is halved until it does not', async () => {
+  await using world = await setup([typeOf('ring.sent')])
+  // 20 intents in one statement take 2 s, 5 take 0.5 s.
+  await world.db.query(`create function slow() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(0.1); return new; end $$`)
+  await world.db.query('create trigger slow before insert on admitted for each row execute function slow()')
+  for (let n = 0; n < 20; n++) await world.tell('ring.sent', {})
+  const lines = await world.start(1_000)
+  await until(async () => (await world.db.query('select from admitted')).length === 20, 'all are admitted')
+  assert.ok(!lines.some(line => line.includes('pulling stops')), 'the pull stays open')
+})
+
 async function setup(types: readonly AnyNotificationType[]) {
   const opened = new AsyncDisposableStack()
   const { db, url } = opened.use(await emptyLedger())

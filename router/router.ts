@@ -9,7 +9,7 @@ import { unmarkEnqueued } from '#ledger/ready.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
-import { blamesServer, type Database, isConflict, isOutage } from '#runtime/postgres.ts'
+import { blamesServer, type Database, isConflict, isOutage, isTimeLimit } from '#runtime/postgres.ts'
 import type { PubSubPort, PulledMessage, Subscription } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { collect, type Collector, type Worked } from './collect.ts'
@@ -128,7 +128,8 @@ const answers = (db: Database): Promise<boolean> =>
 
 /**
  * Routes a set; when one of its messages makes our own code fail, the set is halved until that message is alone, and
- * parked, so that it delays nobody. What cannot be routed while the database is out is given back, with all that follows.
+ * parked, so that it delays nobody. A set that takes the database too long is halved as well. What cannot be routed
+ * while the database is out is given back, with all that follows.
  */
 async function routeSafely(
   messages: PulledMessage[],
@@ -143,7 +144,8 @@ async function routeSafely(
     deps.onRouted?.(routeDeps.lane, intake, secondsSince())
     return 'done'
   } catch (error) {
-    if (isOutage(error) || blamesServer(error)) {
+    const halves = isTimeLimit(error) && messages.length > 1
+    if (isOutage(error) || (blamesServer(error) && !halves)) {
       deps.log.warn({ lane: routeDeps.lane, error }, 'a set could not be routed and is given back')
       return giveBack(messages)
     }

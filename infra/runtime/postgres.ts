@@ -103,6 +103,10 @@ export function isOutage(error: unknown): boolean {
 export const isConflict = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
 
+/** True when a statement took longer than it may: another one, with less to do, may be in time. */
+export const isTimeLimit = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === '57014'
+
 /**
  * True when the server refused a statement for what it is, not for what a row holds (a missing table or right, a time
  * limit): the same would happen to any row, so nothing is wrong with the work.
