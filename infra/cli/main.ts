@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util'
 import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError, reasonOf } from './command.ts'
 import { auditCommand } from './commands/audit.ts'
@@ -34,6 +35,7 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
     return 0
   }
   try {
+    if (command.usage === command.name) parseArgs({ args, options: {} })
     return await command.run(args)
   } catch (error) {
     const { message, exitCode } = failure(error)
@@ -49,14 +51,16 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
 function failure(error: unknown): { message: string; exitCode: number } {
   if (error instanceof ConfigError) return { message: error.message, exitCode: 2 }
   if (error instanceof CommandError) return { message: error.message, exitCode: error.exitCode }
-  if (isMisuse(error)) return { message: error.message.replace(/\. (Did you forget|To specify).*/s, '.'), exitCode: 2 }
+  if (isMisuse(error)) return { message: error.message.replace(/\.? ?
+?(Did you forget|To specify).*/s, '.'), exitCode: 2 }
   // A system call, the database, or Pub/Sub.
   if (error instanceof Error && 'code' in error) return { message: reasonOf(error), exitCode: 1 }
   return { message: error instanceof Error ? error.stack! : String(error), exitCode: 1 }
 }
 
-const isMisuse = (error: unknown): error is Error =>
-  error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+function isMisuse(error: unknown): error is Error {
+  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+}
 
 function usage(): string {
   const width = Math.max(...commands.map(command => command.name.length))

@@ -85,15 +85,18 @@ export async function* readTrace(
   }
 }
 
+/** A file that is no trace. */
+export class TraceError extends Error {}
+
 function eventOf(text: string, where: string): TraceEvent {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
-    throw new Error(`${where} is not JSON: a trace has one event a line`)
+    throw new TraceError(`${where} is not JSON: a trace has one event a line`)
   }
   const read = line.safeParse(json)
-  if (!read.success) throw new Error(`${where} is not an event of a trace: ${z.prettifyError(read.error)}`)
+  if (!read.success) throw new TraceError(`${where} is not an event of a trace: ${z.prettifyError(read.error)}`)
   const { id, ts, type, actor, recipients, thread } = read.data
   const to = recipients.map(({ user, reason }) => ({ id: user, reason }))
   return { key: id, event: type, occurredAt: Date.parse(ts), actor, to, thread }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Duration, durationMs } from '#contracts/catalogue.ts'
+import { TraceError } from '#producers/examples/traces.ts'
 import { CommandError, type Command } from '../command.ts'
 import { readConfig } from '#runtime/config.ts'
 import { untilSignal } from '#runtime/lifecycle.ts'
@@ -41,6 +42,9 @@ export const replayCommand: Command = {
       config,
       signal: stop.signal,
       onProgress: text => line.show(`  ${text}`),
+    }).catch((error: unknown) => {
+      line.clear()
+      throw error instanceof TraceError ? new CommandError(error.message) : error
     })
     line.clear()
     if (result.audit.problems.length > 0) console.error(printAudit(result.audit))
