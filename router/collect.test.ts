@@ -43,6 +43,21 @@ test('a set is closed when it names 500 recipients, whatever the number of messa
   assert.ok(sets.every(set => set.reduce((sum, { attributes }) => sum + Number(attributes.recipients ?? 1), 0) <= 500))
 })
 
+test('a message that says less than its bytes imply is not believed', async () => {
+  const { collector, sets, finish } = recorder({ parallel: 9, waitMs: 60_000 })
+  for (let n = 0; n < 4; n++) collector.push({ ...message(n, { recipients: 0.001 }), data: { length: 250_000 } })
+  assert.deepEqual(
+    sets.map(set => set.length),
+    [2, 2],
+    'no set has more than 500 kB',
+  )
+  for (let n = 0; n < 500; n++) collector.push(message(n, { recipients: 0.001 }))
+  assert.equal(sets.at(-1)!.length, 500, 'nor more than 500 messages')
+  const closed = collector[Symbol.asyncDispose]()
+  for (let n = 0; n < 3; n++) await finish()
+  await closed
+})
+
 test('while all workers are busy the next set grows', async () => {
   const { collector, sets, finish } = recorder({ parallel: 1, waitMs: 0 })
   collector.push(message(0))

@@ -4,6 +4,8 @@ import type { EpochMs } from '#contracts/ids.ts'
 const recipientsMax = 500
 /** A message that does not say how many recipients it names is taken for one with so many bytes for each. */
 const bytesForEach = 100
+/** A message that names fewer is taken for one with so many bytes for each: a set of several has 500 kB at most. */
+const bytesForEachMax = 1_000
 
 export type Collected = {
   publishedAt: EpochMs
@@ -98,7 +100,8 @@ export function collect<Message extends Collected>(options: {
 
 function sizeOf({ attributes, data }: Collected): number {
   const said = Number(attributes.recipients)
-  return Number.isFinite(said) && said > 0 ? said : Math.max(1, Math.floor(data.length / bytesForEach))
+  if (!(said > 0 && Number.isFinite(said))) return Math.max(1, Math.floor(data.length / bytesForEach))
+  return Math.max(1, said, Math.floor(data.length / bytesForEachMax))
 }
 
 const recipientsOf = (messages: readonly Collected[]): number =>
