@@ -51,8 +51,7 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
 function failure(error: unknown): { message: string; exitCode: number } {
   if (error instanceof ConfigError) return { message: error.message, exitCode: 2 }
   if (error instanceof CommandError) return { message: error.message, exitCode: error.exitCode }
-  if (isMisuse(error)) return { message: error.message.replace(/\.? ?
-?(Did you forget|To specify).*/s, '.'), exitCode: 2 }
+  if (isMisuse(error)) return { message: error.message.replace(/\s*(Did you forget|To specify).*/s, ''), exitCode: 2 }
   // A system call, the database, or Pub/Sub.
   if (error instanceof Error && 'code' in error) return { message: reasonOf(error), exitCode: 1 }
   return { message: error instanceof Error ? error.stack! : String(error), exitCode: 1 }
