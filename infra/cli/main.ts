@@ -43,7 +43,7 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
       `carillon ${name}: ${message}${isMisuse(error) ? `\nusage: npm run carillon -- ${command.usage}` : ''}`,
     )
     // What failed half-way may have left a connection open, which would keep the process for ever.
-    process.exit(exitCode)
+    return process.exit(exitCode)
   }
 }
 
