@@ -18,13 +18,8 @@ const types = [typeOf('comment.created')]
 const log = createLog({ role: 'test', write: () => {} })
 
 test('what a wiped queue store lost comes back page by page', async () => {
-  await using opened = new AsyncDisposableStack()
-  const { db, url } = opened.use(await emptyLedger())
-  const folder = opened.use(await temporaryFolder())
-  const server = opened.use(await startPubSubServer({ dataDir: folder.path }))
-  const pubsub = opened.use(openPubSub({ projectId: 'carillon-test', emulator: server.address }))
-  await pubsub.ensureTopic(eventsTopicOf(prefix))
-  const queues = opened.use(await openQueues({ postgresUrl: url, prefix, onError: () => {} }))
+  await using world = await setup()
+  const { db, queues, parts } = world
   const now = Date.now()
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
   await routeAt(now, [intentOf({ type: 'comment.created', to, occurredAt: now })], { db, types })
@@ -43,9 +38,36 @@ test('what a wiped queue store lost comes back page by page', async () => {
       await queues.add(queue, jobs)
     },
   }
-  const parts = { db, pubsub, queues: seen, catalogue: catalogueOf('1', types), clock: systemClock, log, prefix }
-  opened.use(await startScheduler({ ...parts, lanes: ['default'] }))
+  await using _ = await startScheduler({ ...parts, queues: seen, lanes: ['default'] })
   const waiting = () => queues.waiting({ lane: 'default', channel: 'in_app' })
   await until(async () => (await waiting()) === 450, 'every batch has its job')
   assert.deepEqual(pages, [200, 200, 50])
 })
+
+test('every lane comes back, however the lanes are spread over processes', async () => {
+  await using world = await setup()
+  const { db, queues, parts } = world
+  const now = Date.now()
+  const to = [{ kind: 'recipient' as const, id: 'u1' }]
+  await routeAt(now, [intentOf({ type: 'comment.created', to, occurredAt: now })], { db, types })
+  // Nobody would look for it before the lane's patience ends, in a quarter of a minute.
+  await db.query(`update batches set enqueued_at = now() - interval '1 s'`)
+  await using _ = await startScheduler({ ...parts, lanes: ['critical'] })
+  await until(() => queues.sentinel('critical'), 'the first process has begun')
+  const startedAt = performance.now()
+  await using __ = await startScheduler({ ...parts, lanes: ['default'] })
+  await until(async () => (await queues.waiting({ lane: 'default', channel: 'in_app' })) === 1, 'the batch has its job')
+  assert.ok(performance.now() - startedAt < 8_000)
+})
+
+async function setup() {
+  const opened = new AsyncDisposableStack()
+  const { db, url } = opened.use(await emptyLedger())
+  const folder = opened.use(await temporaryFolder())
+  const server = opened.use(await startPubSubServer({ dataDir: folder.path }))
+  const pubsub = opened.use(openPubSub({ projectId: 'carillon-test', emulator: server.address }))
+  await pubsub.ensureTopic(eventsTopicOf(prefix))
+  const queues = opened.use(await openQueues({ postgresUrl: url, prefix, onError: () => {} }))
+  const parts = { db, pubsub, queues, catalogue: catalogueOf('1', types), clock: systemClock, log, prefix }
+  return { db, queues, parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() }
+}

@@ -104,22 +104,21 @@ function reconciler(): (deps: SchedulerDeps) => Promise<boolean> {
   const sweeps = new Map<Lane, Sweep>()
   return async ({ db, queues, lanes, log }) => {
     // A store that is away is asked again at the same pace: what is critical waits for no back-off when it returns.
-    const known = await queues.sentinel().catch((error: unknown) => {
-      log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
-      return undefined
-    })
-    if (known === undefined) return false
-    if (!known) {
-      log.warn({}, 'the queue store is new or was wiped: everything that is ready is enqueued again')
-      const sweep = await startSweep(db)
-      for (const lane of lanes) sweeps.set(lane, sweep)
-    }
+    const away = (error: unknown) => void log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
     let more = false
     for (const lane of lanes) {
+      const known = await queues.sentinel(lane).catch(away)
+      if (known === undefined) return false
+      if (!known) {
+        log.warn({ lane }, 'the queue store is new or was wiped: everything that is ready is enqueued again')
+        sweeps.set(lane, await startSweep(db))
+      }
       const sweep = sweeps.get(lane)
       const ready = await unqueuedBatches(db, { lane, limit: reconcileMax, sweep })
       await markEnqueued(db, ready)
       await enqueue(ready, { db, queues, log })
+      // Not earlier: who is lost before has the sweep begun again by another.
+      if (!known) await queues.setSentinel(lane).catch(away)
       const full = ready.length === reconcileMax
       if (sweep && full) sweeps.set(lane, { ...sweep, dueFrom: ready.at(-1)!.dueAt })
       else sweeps.delete(lane)

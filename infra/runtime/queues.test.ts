@@ -106,20 +106,22 @@ const stories: Record<string, (backend: Backend) => Promise<void>> = {
     }, 'a job whose handler threw is gone and can be added again')
   },
 
-  'a wipe is told once, to one asker, and workers go on': async backend => {
+  'a wipe is told for each lane until that lane is taken up, and workers go on': async backend => {
     const { queues, reopen } = await setup(backend)
     await using _ = queues
     await using other = await reopen()
-    const ask = () => Promise.all([queues, other, queues, other].map(one => one.sentinel()))
-    assert.equal((await ask()).filter(known => !known).length, 1)
-    assert.ok((await ask()).every(known => known))
+    const known = () => Promise.all([queues.sentinel('critical'), other.sentinel('critical'), other.sentinel('bulk')])
+    assert.deepEqual(await known(), [false, false, false])
+    await Promise.all([queues, other].map(one => one.setSentinel('critical')))
+    assert.deepEqual(await known(), [true, true, false])
     const ran: string[] = []
     await queues.add({ lane: 'bulk', channel: 'email' }, jobs(3))
     await queues.work(push, { concurrency: 2 }, async ({ batchId }) => void ran.push(batchId))
     await queues.flush()
     assert.equal(await queues.waiting({ lane: 'bulk', channel: 'email' }), 0)
-    assert.equal((await ask()).filter(known => !known).length, 1)
-    assert.ok((await ask()).every(known => known))
+    assert.deepEqual(await known(), [false, false, false])
+    await queues.setSentinel('critical')
+    assert.deepEqual(await known(), [true, true, false])
     await queues.add(push, jobs(1))
     await until(() => ran.length === 1, 'a job ran after the wipe')
   },
@@ -165,7 +167,7 @@ async function outage(backend: Backend, trouble: 'cut' | 'freeze'): Promise<void
   await queues.add(push, jobs(1))
   await until(() => ran.length === 1, 'a job runs')
   await link[trouble]()
-  for (const call of [() => queues.add(push, jobs(1)), () => queues.sentinel(), () => queues.waiting(push)]) {
+  for (const call of [() => queues.add(push, jobs(1)), () => queues.sentinel('bulk'), () => queues.waiting(push)]) {
     const startedAt = performance.now()
     await assert.rejects(call())
     assert.ok(performance.now() - startedAt < 2_000, 'it failed fast')

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { BatchId } from '#contracts/ids.ts'
@@ -22,11 +21,13 @@ export type Queues = AsyncDisposable & {
    * to `onError`. Outages are sat out. One worker for a queue and process.
    */
   work(queue: QueueName, options: { concurrency: number }, run: RunBatch): Promise<QueueWorker>
-  /** True when the store remembers us; false exactly once after it was wiped (or is new). Rejects when out of reach. */
-  sentinel(): Promise<boolean>
+  /** Whether the store still holds what was set for the lane: not when it was wiped or is new. Rejects when out of reach. */
+  sentinel(lane: Lane): Promise<boolean>
+  /** Who found no sentinel sets it, once what the store lost is being added again. */
+  setSentinel(lane: Lane): Promise<void>
   /** Jobs that no worker has taken yet. */
   waiting(queue: QueueName): Promise<number>
-  /** Wipes the queues and the sentinel, for tests. */
+  /** Wipes the queues and the sentinels, for tests. */
   flush(): Promise<void>
 }
 
@@ -58,13 +59,14 @@ export async function openQueues(options: {
   const names = lanes.flatMap(lane => channels.map(channel => nameOf({ lane, channel })))
   const opened = new Map<string, JobQueue>()
   for (const name of [...names, `${prefix}-sentinel`]) opened.set(name, await store.queue(name))
-  const sentinelQueue = opened.get(`${prefix}-sentinel`)!
+  const sentinels = opened.get(`${prefix}-sentinel`)!
   const workers = new Map<string, QueueWorker>()
 
   return {
     add: (queue, jobs) => promptly(store, () => addJobs(opened.get(nameOf(queue))!, jobs)),
     waiting: queue => promptly(store, () => opened.get(nameOf(queue))!.getWaitingCount()),
-    sentinel: () => promptly(store, () => remembered(sentinelQueue)),
+    sentinel: lane => promptly(store, async () => Boolean(await sentinels.getJob(lane))),
+    setSentinel: lane => promptly(store, () => addSentinel(sentinels, lane)),
     work: async (queue, { concurrency }, run) => {
       const name = nameOf(queue)
       if (workers.has(name)) throw new Error(`queue ${name} has a worker in this process: raise its concurrency`)
@@ -102,15 +104,9 @@ async function addJobs(queue: JobQueue, jobs: readonly QueueJob[]): Promise<void
   )
 }
 
-/**
- * The sentinel is a job that nobody works: it goes when the jobs go, by whatever means, on either backend. Who finds
- * none adds one; of several that do so at once the one whose mark was stored answers false.
- */
-async function remembered(queue: JobQueue): Promise<boolean> {
-  if (await queue.getJob('sentinel')) return true
-  const mark = randomUUID()
-  await queue.add('sentinel', { batch: mark }, { jobId: 'sentinel' })
-  return (await queue.getJob('sentinel'))?.data.batch !== mark
+/** A sentinel is a job that nobody works: it goes when the jobs go, by whatever means, on either backend. */
+async function addSentinel(queue: JobQueue, lane: Lane): Promise<void> {
+  await queue.add('sentinel', { batch: '' }, { jobId: lane })
 }
 
 type WorkerSetup = { name: string; concurrency: number; run: RunBatch; onError: OnQueueError }
