@@ -104,7 +104,7 @@ function reconciler(): (deps: SchedulerDeps) => Promise<boolean> {
   const sweeps = new Map<Lane, Sweep>()
   return async ({ db, queues, lanes, log }) => {
     // A store that is away is asked again at the same pace: what is critical waits for no back-off when it returns.
-    const away = (error: unknown) => void log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
+    const away = (error: unknown) => log.warn({ task: 'reconcile', error }, 'the queue store cannot be asked')
     let more = false
     for (const lane of lanes) {
       const known = await queues.sentinel(lane).catch(away)
