@@ -36,7 +36,7 @@ export async function startEverything(options: {
   const { config, log, onPart, publisherLog } = options
   await using opened = new AsyncDisposableStack()
   opened.use(await claimFolder(config.dataDir))
-  const stack = await startStack(config, { onPart, opened })
+  const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config.catalogue)
   const secret = config.secret ?? (await keptSecret(config.dataDir))
   const reached = { addresses: addressesOf(config, stack), addressKey: secret }
@@ -65,25 +65,6 @@ async function claimFolder(dataDir: string): Promise<AsyncDisposable> {
   } catch (error) {
     throw new CommandError(`${(error as Error).message} CARILLON_DATA_DIR names the folder.`, 1)
   }
-}
-
-/** A process that is told to end at once drains nothing, but leaves no server behind either. */
-async function startStack(
-  config: Config,
-  { onPart, opened }: { onPart: (part: { name: string; address: string }) => void; opened: AsyncDisposableStack },
-): Promise<Stack> {
-  let stack: Stack | undefined
-  const stopServer = () => {
-    try {
-      if (stack?.postgres) process.kill(stack.postgres.pid, 'SIGINT')
-    } catch {
-      // It has ended already.
-    }
-  }
-  process.once('exit', stopServer)
-  opened.defer(() => void process.off('exit', stopServer))
-  stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
-  return stack
 }
 
 /** The installation's own secret, made once. */

@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { visitPostgres } from '#local/postgres.ts'
 import { databaseUrlOn } from '#local/stack.ts'
 import { coloursWanted, readConfig } from '#runtime/config.ts'
+import { untilSignal } from '#runtime/lifecycle.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { CommandError } from './command.ts'
 
 const limits = { connectionsMax: 2, statementLimitMs: 30 * 60_000, name: 'cli' }
 
-/** Opens the ledger for a question: the configured database, else that of this clone, running or not. */
+/** Opens the ledger for a question: the configured database, else that of this clone, running or not. A signal ends the question. */
 export async function visitDatabase(): Promise<Database & AsyncDisposable> {
+  void untilSignal().then(signal => process.exit(128 + os.constants.signals[signal]))
   const { database, dataDir } = readConfig()
   if (database.url !== undefined) return openPostgres({ url: database.url, ...limits })
   const folder = path.join(dataDir, 'postgres')

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { promises as fs } from 'node:fs'
+import { existsSync, promises as fs } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { createDatabase, dropDatabase, startPostgres } from './postgres.ts'
@@ -57,6 +58,23 @@ test('a server that outlived its killed starter is adopted', limits, async () =>
   const before: unknown = JSON.parse(await text(starter.stdout))
   await using server = await startPostgres({ dataDir })
   assert.deepEqual({ pid: server.pid, url: server.url }, before)
+})
+
+test('a server ends with the process that starts it, however far it is', limits, async () => {
+  await using folder = await temporaryFolder()
+  const dataDir = path.join(folder.path, 'data')
+  const ended = { beforeItIsReady: 'starting', whenItIsReady: 'await starting' }
+  for (const [when, wait] of Object.entries(ended)) {
+    const script = `const { startPostgres } = await import(${JSON.stringify(path.join(import.meta.dirname, 'postgres.ts'))})
+      const { existsSync } = await import('node:fs')
+      const starting = startPostgres({ dataDir: ${JSON.stringify(dataDir)} })
+      while (!existsSync(${JSON.stringify(path.join(dataDir, 'postmaster.pid'))})) await new Promise(setImmediate)
+      ${wait}
+      process.exit()`
+    const starter = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+    await once(starter, 'exit')
+    await until(() => !existsSync(path.join(dataDir, 'postmaster.pid')), when)
+  }
 })
 
 test('an adopted server stops when its new owner lets it go', limits, async () => {
@@ -169,6 +187,14 @@ test('data of another major version is refused with what to do', limits, async (
     /written by PostgreSQL 9, but the server found is .*set DATABASE_URL/,
   )
 })
+
+async function until(fact: () => boolean, what: string): Promise<void> {
+  const deadline = AbortSignal.timeout(20_000)
+  while (!fact()) {
+    assert.ok(!deadline.aborted, what)
+    await sleep(20)
+  }
+}
 
 function ownerOf({ uid, gid }: { uid: number; gid: number }) {
   return asRoot ? {} : { uid, gid }

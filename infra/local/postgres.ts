@@ -48,8 +48,8 @@ const settings = [
 
 /**
  * Starts the server whose data is in `dataDir` (made when missing), or adopts the one that still runs there because its
- * starter was killed. Whoever holds the result owns the server, which outlives this process unless disposed. Port 0, the
- * default, chooses a free one. Started by root it runs as `nobody`; a `dataDir` that `nobody` cannot enter is replaced by a
+ * starter was killed. Whoever holds the result owns the server; from its first moment it outlives this process only if that
+ * is killed. Port 0, the default, chooses a free one. Started by root it runs as `nobody`; a `dataDir` that `nobody` cannot enter is replaced by a
  * folder under /var/lib/carillon, the same for the same path. Throws when no server is found, or it is not ready in 60 s.
  */
 export async function startPostgres(options: { dataDir: string; port?: number }): Promise<EmbeddedPostgres> {
@@ -61,6 +61,8 @@ export async function startPostgres(options: { dataDir: string; port?: number })
     live = undefined
   }
   let current = live ?? (await launch(cluster, port))
+  const { pid } = current
+  stopAtExit(pid, () => serves(pid, cluster))
   return {
     get url() {
       return urlOf(cluster, current.port)
@@ -164,7 +166,24 @@ function spawnServer({ binaries, dataDir }: Cluster, args: readonly string[], lo
     stdio: ['ignore', log, log],
   })
   child.unref()
+  if (child.pid !== undefined) stopAtExit(child.pid, () => child.exitCode === null && child.signalCode === null)
   return child
+}
+
+/** Servers that this process answers for, and whether they run. One for all: many tests start many. */
+const owned = new Map<number, () => boolean>()
+process.once('exit', () => {
+  for (const [pid, runs] of owned)
+    try {
+      if (runs()) process.kill(pid, 'SIGINT')
+    } catch {
+      // It has ended just now.
+    }
+})
+
+/** A process that ends at once drains nothing, but leaves no server behind either. */
+function stopAtExit(pid: number, runs: () => boolean): void {
+  owned.set(pid, runs)
 }
 
 /** Nothing once the server takes connections, else why it did not. */
@@ -199,11 +218,12 @@ async function stop(cluster: Cluster, live: Live): Promise<void> {
   const running = () => lockedBy(cluster)?.pid === live.pid && serves(live.pid, cluster)
   let problem: unknown
   for (const { mode, limitS } of stopModes) {
-    if (!running()) return
+    if (!running()) break
     const command = ['pg_ctl', 'stop', '-D', cluster.dataDir, '-m', mode, '-t', String(limitS)]
     await runProgram(cluster.binaries, command, (limitS + 1) * 1000).catch((error: unknown) => (problem = error))
   }
   if (running()) throw new Error(`PostgreSQL ${live.pid} in ${cluster.dataDir} does not stop`, { cause: problem })
+  owned.delete(live.pid)
 }
 
 function lockPath({ dataDir }: Cluster): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { globSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -58,3 +59,14 @@ export async function until(fact: () => boolean | Promise<boolean>): Promise<voi
     await sleep(pollMs)
   }
 }
+
+/** Processes that work inside the folder: the database server and its own. */
+export const workingIn = ({ path: folder }: { path: string }): string[] =>
+  globSync('/proc/[0-9]*/cwd').flatMap(link => {
+    try {
+      const place = readlinkSync(link)
+      return place.startsWith(`${folder}/`) ? [`${link} ${place}`] : []
+    } catch {
+      return []
+    }
+  })

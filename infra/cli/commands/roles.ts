@@ -57,6 +57,7 @@ async function runInstalled(
   role: string,
   work: (at: { config: Config; installation: Installation; log: Log; opened: AsyncDisposableStack }) => Promise<void>,
 ): Promise<number> {
+  const stopped = untilSignal()
   const config = readConfig()
   const log = createLog({ role, level: config.logLevel })
   exitOnCrash(log)
@@ -66,7 +67,7 @@ async function runInstalled(
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })
   log.info({ catalogue: products.catalogue.version }, `${role} works`)
-  log.info({ signal: await untilSignal() }, `${role} drains and stops`)
+  log.info({ signal: await stopped }, `${role} drains and stops`)
   return 0
 }
 
@@ -103,28 +104,31 @@ function runApi(): Promise<number> {
 }
 
 async function runPubSub(args: string[]): Promise<number> {
+  const stopped = untilSignal()
   const { values } = parseArgs({ args, options: { port: { type: 'string', default: '8085' } } })
   await using server = await startPubSubServer({
     dataDir: path.join(readConfig().dataDir, 'pubsub'),
     port: Number(values.port),
   })
   console.log(`export PUBSUB_EMULATOR_HOST=${server.address}`)
-  await untilSignal()
+  await stopped
   return 0
 }
 
 async function runSimulators(): Promise<number> {
+  const stopped = untilSignal()
   const { dataDir } = readConfig()
   await mkdir(dataDir, { recursive: true })
   const credentials = await localCredentials(path.join(dataDir, 'credentials'))
   await using simulators = await startSimulators({ credentials, logFile: path.join(dataDir, 'simulators.ndjson') })
   await writeFile(simulatorsFile(dataDir), JSON.stringify(simulators.ports))
   console.log(JSON.stringify(simulators.ports))
-  await untilSignal()
+  await stopped
   return 0
 }
 
 async function runAll(): Promise<number> {
+  const stopped = untilSignal()
   const config = readConfig()
   const log = createLog({ role: 'all', level: config.logLevel })
   await using everything = await startEverything({
@@ -133,6 +137,6 @@ async function runAll(): Promise<number> {
     onPart: ({ name, address }) => console.log(`${name.padEnd(20)} ${address}`),
   })
   log.info({ host: new URL(everything.apiUrl).host }, 'everything works')
-  await untilSignal()
+  await stopped
   return 0
 }

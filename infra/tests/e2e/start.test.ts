@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, globSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { suite, test } from 'node:test'
 import { outcomes } from '#contracts/outcome.ts'
 import { freePort } from '#local/free-port.ts'
-import { type Program, startProgram, until } from '../program.ts'
+import { type Program, startProgram, until, workingIn } from '../program.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
 const playLimit = { timeout: 240_000 }
@@ -135,14 +135,3 @@ function publishedIn({ path: folder }: TemporaryFolder): string[] {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
   return lines.filter(line => line.endsWith('}')).map(line => JSON.parse(line).intent)
 }
-
-/** Processes that work inside the folder: the database server and its own. */
-const workingIn = (folder: TemporaryFolder): string[] =>
-  globSync('/proc/[0-9]*/cwd').flatMap(link => {
-    try {
-      const place = readlinkSync(link)
-      return place.startsWith(`${folder.path}/`) ? [`${link} ${place}`] : []
-    } catch {
-      return []
-    }
-  })
