@@ -30,6 +30,9 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
 function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: unknown; atMost?: 'now()' }[] {
   const [day, id] = batchKey(batch.id)
   const { slots, intents, outcomes, from } = batch
+  const queued = enqueuedAt !== undefined && !outcomes
+  // Our clock may be ahead of the database's, which claims and the reconciler go by: what is ready now is so by both.
+  const notAhead = enqueuedAt !== undefined && { atMost: 'now()' as const }
   return [
     { type: 'date', value: day },
     { type: 'uuid', value: id },
@@ -40,9 +43,8 @@ function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: un
     { type: 'boolean', value: batch.sensitive },
     { type: 'smallint', value: batch.tries ?? 0 },
     { type: 'boolean', value: batch.maybeSent ?? false },
-    // What is ready now is so by the clock of the database, which claims go by: ours may be ahead.
-    { type: 'timestamptz', value: new Date(batch.dueAt), ...(enqueuedAt !== undefined && { atMost: 'now()' }) },
-    { type: 'timestamptz', value: enqueuedAt !== undefined && !outcomes ? new Date(enqueuedAt) : null },
+    { type: 'timestamptz', value: new Date(batch.dueAt), ...notAhead },
+    queued ? { type: 'timestamptz', value: new Date(enqueuedAt), ...notAhead } : { type: 'timestamptz', value: null },
     { type: 'timestamptz', value: batch.lapsed ? new Date(0) : null },
     { type: 'timestamptz', value: outcomes ? new Date(batch.dueAt) : null },
     { type: 'boolean', value: batch.doubt ?? false },

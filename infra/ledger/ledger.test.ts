@@ -12,7 +12,7 @@ import { checkpoint, openExpansion } from './expansions.ts'
 import { dueHolds, releaseHolds } from './holds.ts'
 import { relayOutbox } from './outbox.ts'
 import { purgeAdmitted, purgeDone } from './purge.ts'
-import { markEnqueued, startSweep, unqueuedBatches } from './ready.ts'
+import { markEnqueued, startSweep, type Sweep, unqueuedBatches } from './ready.ts'
 import { type Decided, type ReadyBatch, writeSet } from './set.ts'
 
 const now: EpochMs = Date.now()
@@ -121,10 +121,15 @@ test('a worker whose lease lapsed cannot write over the one that took over', asy
   assert.equal(await recordBatch(db, { batch: second, results, now }), 'recorded')
 })
 
-test('a batch is ready at once, however far ahead the clock of its router is', async () => {
+test('a batch is ready at once, and found if its job is lost, however far ahead the clock of its router is', async () => {
   await using world = await setup()
   const { db } = world
-  const [ready] = await write(db, [delivering('a', 'u1')], Date.now() + 60_000)
+  const [ready] = await write(db, [delivering('a', 'u1'), refused('a', 'u1')], Date.now() + 60_000)
+  const found = async (sweep?: Sweep) => (await unqueuedBatches(db, { lane: 'default', limit: 10, sweep })).length
+  assert.equal(await found(await startSweep(db)), 1, 'the queue store was wiped right after')
+  assert.equal(await found(), 0)
+  await db.query(`update batches set enqueued_at = enqueued_at - interval '16 s' where closed_at is null`)
+  assert.equal(await found(), 1, 'its router was lost before the job was added')
   assert.ok(await claimBatch(db, { id: ready!.id, now, leaseMs }))
 })
 
