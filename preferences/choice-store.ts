@@ -16,13 +16,17 @@ export async function changeChoices(
 ): Promise<Chosen> {
   return db.transaction(async (tx): Promise<Chosen> => {
     await tx.query(`insert into recipients (id) values ($1) on conflict do nothing`, [recipient])
-    const [row] = await tx.query<{ choices: string | null; erased: boolean }>(
-      `select choices, erased_at is not null as erased from recipients where id = $1 for update`,
+    const [row] = await tx.query<{ choices: string | null; zone: string | null; erased: boolean }>(
+      `select choices, zone, erased_at is not null as erased from recipients where id = $1 for update`,
       [recipient],
     )
-    const { choices: before, erased } = row!
+    const { choices: before, zone, erased } = row!
     if (erased) return { kind: 'gone' }
-    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, { recipient, now })
+    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, {
+      recipient,
+      now,
+      zone: zone ?? undefined,
+    })
     if (!result.ok) return { kind: 'refused', problems: result.problems }
     const { choices, lines } = result.value
     await tx.query(`update recipients set choices = $2, updated_at = to_timestamp($3 / 1000.0) where id = $1`, [

@@ -34,6 +34,28 @@ test('a wish that is taken back is logged as that: what it leaves follows from w
   assert.deepEqual(change(before, { categories: { social: null } }).lines, ['choice social push taken back'])
 })
 
+test('a pause is for good, until a time, for a time, or until the next morning where the person is', () => {
+  const now = Date.parse('2026-03-28T22:30:00Z')
+  const zone = 'Europe/Berlin'
+  const pausedBy = (paused: unknown, before: Choices = {}) => {
+    const patch = parseChoicesPatch({ paused }, categories)
+    assert.ok(patch.ok)
+    const result = patched(before, patch.value, { recipient: 'u1', now, zone })
+    assert.ok(result.ok)
+    const { choices, lines } = result.value
+    return { paused: choices.paused, lines: lines.map(({ kind, wish, until }) => [kind, wish, until]) }
+  }
+  const until = (text: string) => ({ paused: Date.parse(text), lines: [['pause', false, Date.parse(text)]] })
+  assert.deepEqual(pausedBy(true), { paused: true, lines: [['pause', false, undefined]] })
+  assert.deepEqual(pausedBy('2026-04-01T10:00:00+02:00'), until('2026-04-01T08:00:00Z'))
+  assert.deepEqual(pausedBy('1h'), until('2026-03-28T23:30:00Z'))
+  assert.deepEqual(pausedBy('tomorrow'), until('2026-03-29T06:00:00Z'), 'the clock is put forward in that night')
+  assert.deepEqual(pausedBy(null, { paused: true }), { paused: undefined, lines: [['pause', true, undefined]] })
+  assert.deepEqual(pausedBy(null, { paused: now - 1 }), { paused: undefined, lines: [] }, 'was over')
+  for (const wrong of [false, '0h', '1 hour', 'today', 5, {}])
+    assert.equal(parseChoicesPatch({ paused: wrong }, categories).ok, false, String(wrong))
+})
+
 test('mutes that are over go when something else is changed', () => {
   const { choices, lines } = change({ threads: { old: 1000, now: 1001 } }, { threads: { new: 2000 } })
   assert.deepEqual({ choices, lines }, { choices: { threads: { now: 1001, new: 2000 } }, lines: ['mute new no'] })

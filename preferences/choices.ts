@@ -1,3 +1,4 @@
+import { type Duration, durationMs, isDuration } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { ConsentLine } from './consent-log.ts'
@@ -9,7 +10,10 @@ type Wishes = { [C in Channel]?: boolean }
 export type ChoicesPatch = {
   categories?: Record<string, { [C in Channel]?: boolean | null } | null> | null
   threads?: Record<string, EpochMs | true | null> | null
+  paused?: Pause | null
 }
+/** For good, until an instant, for a time, or until eight in the morning of the person's next day. */
+export type Pause = true | EpochMs | Duration | 'tomorrow'
 
 /** A person's row is read for every notification, so it is kept small. */
 const threadsMax = 500
@@ -20,7 +24,7 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
   const no = (path: readonly string[], detail: string) => void problems.push({ pointer: pointerTo(...path), detail })
   if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
   for (const field of Object.keys(body))
-    if (field !== 'categories' && field !== 'threads') no([field], 'is not a field of the preferences')
+    if (!['categories', 'threads', 'paused'].includes(field)) no([field], 'is not a field of the preferences')
   for (const [category, wishes] of membersOf(body.categories, 'categories', no)) {
     if (wishes === null) continue
     if (category !== '*' && !categories.includes(category))
@@ -38,9 +42,18 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
       no(['threads', thread], 'must be a name with true, a time like 2026-11-21T08:00:00Z, or null')
     else threads.push([thread, until])
   }
+  const paused = body.paused === undefined || body.paused === null ? body.paused : pauseOf(body.paused)
+  if (body.paused !== undefined && paused === undefined)
+    no(['paused'], 'must be true, a time like 2026-11-21T08:00:00Z, a duration like 1h, tomorrow, or null')
   if (problems.length > 0) return { ok: false, problems }
   const given = isObject(body.threads) && { threads: Object.fromEntries(threads) }
-  return { ok: true, value: { ...(body as ChoicesPatch), ...given } }
+  return { ok: true, value: { ...(body as ChoicesPatch), ...given, ...(paused !== undefined && { paused }) } }
+}
+
+function pauseOf(value: unknown): Pause | undefined {
+  if (value === true || value === 'tomorrow') return value
+  if (typeof value !== 'string') return undefined
+  return isDuration(value) ? value : instantOf(value)
 }
 
 function membersOf(
@@ -66,22 +79,37 @@ function instantOf(text: string): EpochMs | undefined {
 export function patched(
   before: Choices,
   patch: ChoicesPatch,
-  { recipient, now }: { recipient: string; now: EpochMs },
+  { recipient, now, zone = 'UTC' }: { recipient: string; now: EpochMs; zone?: string | undefined },
 ): Parsed<{ choices: Choices; lines: ConsentLine[] }> {
   const categories = patchedCategories(before.categories, patch.categories)
   const beforeThreads = new Map(Object.entries(before.threads ?? {}).filter(([, until]) => isOpen(until, now)))
   const threads = patchedMap(beforeThreads, patch.threads)
   if (threads.size > threadsMax)
     return { ok: false, problems: [{ pointer: '#/threads', detail: `more than ${threadsMax} threads are muted` }] }
+  const pausedBefore = before.paused !== undefined && isOpen(before.paused, now) ? before.paused : undefined
+  const paused = patch.paused === undefined ? pausedBefore : pausedUntil(patch.paused, { now, zone })
   const lines = [
     ...choiceLines(new Map(Object.entries(before.categories ?? {})), categories),
     ...muteLines(beforeThreads, threads),
+    ...(paused === pausedBefore ? [] : [{ kind: 'pause' as const, ...wishUntil(paused) }]),
   ].map((line): ConsentLine => ({ ...line, recipient, source: 'api' }))
   const choices: Choices = {
     ...(categories.size > 0 && { categories: Object.fromEntries(categories) }),
     ...(threads.size > 0 && { threads: Object.fromEntries(threads) }),
+    ...(paused !== undefined && { paused }),
   }
   return { ok: true, value: { choices, lines } }
+}
+
+/** In the morning, not at midnight, whoever pauses until tomorrow wants to hear again. */
+const morning = '08:00'
+
+function pausedUntil(pause: Pause | null, { now, zone }: { now: EpochMs; zone: string }): EpochMs | true | undefined {
+  if (pause === null) return undefined
+  if (pause === true || typeof pause === 'number') return pause
+  if (pause !== 'tomorrow') return now + durationMs(pause)
+  const today = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(zone).toPlainDate()
+  return today.add({ days: 1 }).toZonedDateTime({ timeZone: zone, plainTime: morning }).epochMilliseconds
 }
 
 const isOpen = (until: EpochMs | true, now: EpochMs): boolean => until === true || until > now
@@ -123,6 +151,11 @@ function* muteLines(
   for (const thread of new Set([...before.keys(), ...after.keys()])) {
     const until = after.get(thread)
     if (until === before.get(thread)) continue
-    yield { kind: 'mute', thread, wish: until === undefined, ...(typeof until === 'number' && { until }) }
+    yield { kind: 'mute', thread, ...wishUntil(until) }
   }
 }
+
+const wishUntil = (until: EpochMs | true | undefined) => ({
+  wish: until === undefined,
+  ...(typeof until === 'number' && { until }),
+})

@@ -8,13 +8,13 @@ import type { Queryable } from '#runtime/postgres.ts'
  */
 export type ConsentLine = {
   recipient: string
-  kind: 'choice' | 'mute' | 'endpoint' | 'suppression' | 'erase'
+  kind: 'choice' | 'mute' | 'pause' | 'endpoint' | 'suppression' | 'erase'
   category?: string
   thread?: string
   channel?: Channel
   endpoint?: string
   wish: boolean | null
-  /** When a mute ends by itself. */
+  /** When a mute or a pause ends by itself. */
   until?: EpochMs
   source: 'api' | 'moved'
 }

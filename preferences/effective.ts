@@ -11,17 +11,19 @@ import { whereTo } from './where-to.ts'
  */
 export function effectiveOf(person: Person, { categories, at }: { categories: readonly string[]; at: EpochMs }) {
   const threads = Object.entries(person.choices.threads ?? {}).filter(([, until]) => until === true || until > at)
+  const { paused } = person.choices
   return {
+    ...(paused !== undefined && (paused === true || paused > at) && { paused: instantOrTrue(paused) }),
     categories: person.choices.categories ?? {},
-    threads: Object.fromEntries(
-      threads.map(([thread, until]) => [thread, until === true ? true : new Date(until).toISOString()]),
-    ),
+    threads: Object.fromEntries(threads.map(([thread, until]) => [thread, instantOrTrue(until)])),
     effective: categories.map(category => ({
       category,
       channels: channels.map(channel => effectOf(person, { category, channel, mandatory: false, at })),
     })),
   }
 }
+
+const instantOrTrue = (until: EpochMs | true) => (until === true ? true : new Date(until).toISOString())
 
 function effectOf(person: Person, ask: Parameters<typeof mayWe>[1]) {
   const may = mayWe(person, ask)

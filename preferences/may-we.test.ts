@@ -41,6 +41,16 @@ const table: Row[] = [
   ['muted until later', person({ threads: { t1: 1001 } }), {}, 'suppressed_mute muted_thread t1'],
   ['muted until now', person({ threads: { t1: 1000 } }), {}, 'yes default'],
   ['another thread', person({ threads: { t2: true } }), {}, 'yes default'],
+  ['paused for good', person({ paused: true }), {}, 'suppressed_preference paused further notice'],
+  [
+    'a pause wins over a muted thread',
+    person({ paused: 1001, threads: { t1: true } }),
+    {},
+    'suppressed_preference paused 1970-01-01T00:00:01.001Z',
+  ],
+  ['paused until now', person({ paused: 1000 }), {}, 'yes default'],
+  ['paused, but for the inbox', person({ paused: true }), { channel: 'in_app' }, 'yes default'],
+  ['mandatory, in a pause', person({ paused: true }), { mandatory: true }, 'yes mandatory'],
   ['mandatory', person({ ...off, threads: { t1: true } }), { mandatory: true }, 'yes mandatory'],
   ['erased', person({}, true), { mandatory: true }, 'suppressed_preference erased'],
   [

@@ -30,6 +30,7 @@ const byDefault: May = { allowed: true, why: { rule: 'default' } }
 const rules: readonly ((person: Person, ask: Ask) => May | undefined)[] = [
   erased,
   mandatory,
+  paused,
   mutedThread,
   wishForCategory,
   wishForEverything,
@@ -41,6 +42,13 @@ function erased(person: Person): May | undefined {
 
 function mandatory(_person: Person, ask: Ask): May | undefined {
   return ask.mandatory ? { allowed: true, why: { rule: 'mandatory' } } : undefined
+}
+
+/** The inbox interrupts nobody, and is what a person comes back to. */
+function paused({ choices: { paused } }: Person, { channel, at }: Ask): May | undefined {
+  if (paused === undefined || channel === 'in_app' || (paused !== true && paused <= at)) return undefined
+  const value = paused === true ? 'further notice' : new Date(paused).toISOString()
+  return { allowed: false, why: { rule: 'paused', value }, outcome: 'suppressed_preference' }
 }
 
 function mutedThread({ choices: { threads } }: Person, { thread, at }: Ask): May | undefined {

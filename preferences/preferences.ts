@@ -33,10 +33,14 @@ export type Endpoint = {
 }
 /** Times of day on the person's wall, `22:00`. */
 export type QuietHours = { start: string; end: string }
-/** Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. */
+/**
+ * Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. `paused`: everything
+ * but the inbox, the same.
+ */
 export type Choices = {
   categories?: Record<string, { [C in Channel]?: boolean }>
   threads?: Record<string, EpochMs | true>
+  paused?: EpochMs | true
 }
 export type Person = {
   id: string

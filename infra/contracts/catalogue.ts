@@ -73,6 +73,10 @@ export function durationMs(duration: string): number {
   return Math.round(Number(match[1]) * units[match[2] as keyof typeof units])
 }
 
+/** A positive number and s, m, h or d. */
+export const isDuration = (text: unknown): text is Duration =>
+  typeof text === 'string' && durationPattern.test(text) && durationMs(text) > 0
+
 /** Catalogue from its entries. Throws with every problem at once: doubled types, impossible limits, missing templates. */
 export function catalogueOf(version: string, entries: readonly AnyNotificationType[]): Catalogue {
   const types = new Map(entries.map(entry => [entry.type, entry]))

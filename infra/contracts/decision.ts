@@ -27,6 +27,7 @@ export const rules = [
   'expired',
   'maybe_sent',
   'not_called',
+  'paused',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -70,6 +71,8 @@ export function sentence(why: Why): string {
       return `In doubt: an earlier call may have sent it, and it was not sent again (${value}).`
     case 'not_called':
       return 'Not done yet: no provider could be called.'
+    case 'paused':
+      return `Not sent: the person paused everything until ${value}.`
     default:
       return why.rule satisfies never
   }

@@ -148,22 +148,24 @@ export const auditChecks: readonly AuditCheck[] = [
           cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts offset 0) p
           cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
           where x.outcome in ${sent}
-            and x.recipient in (select recipient from consent_log where kind in ('choice', 'mute') and not wish)) d
+            and x.recipient in (select recipient from consent_log where kind in ('choice', 'mute', 'pause') and not wish)) d
         where d.facts ->> 'mandatory' is null)
-      select s.intent_id, s.recipient, s.channel, case when said.muted then 'mute' else 'choice' end as detail
+      select s.intent_id, s.recipient, s.channel, case when said.muted then 'mute' when said.paused then 'pause' else 'choice' end as detail
       from sends s cross join lateral (
         select (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = s.category))[1] as own,
           (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = '*'))[1] as every,
           bool_or(c.wish is null and not pg_visible_in_snapshot(c.xid, s.claim_snapshot)) as taken_back,
           (array_agg(not c.wish and (c.until is null or c.until > s.closed_at) order by c.id desc)
-            filter (where c.kind = 'mute' and c.thread = s.thread))[1] as muted
+            filter (where c.kind = 'mute' and c.thread = s.thread))[1] as muted,
+          (array_agg(not c.wish and (c.until is null or c.until > s.closed_at) order by c.id desc)
+            filter (where c.kind = 'pause' and s.channel <> ${channels.indexOf('in_app')}))[1] as paused
         from consent_log c
         where c.recipient = s.recipient
-          and (c.kind = 'mute' or c.kind = 'choice' and c.channel = s.channel and c.category in (s.category, '*'))
+          and (c.kind in ('mute', 'pause') or c.kind = 'choice' and c.channel = s.channel and c.category in (s.category, '*'))
           and (pg_visible_in_snapshot(c.xid, s.claim_snapshot) or c.wish is not false and c.at <= s.closed_at)
           and c.id > coalesce((select max(e.id) from consent_log e
             where e.recipient = s.recipient and e.kind = 'erase' and e.at <= s.closed_at), 0)) said
-      where said.muted or not coalesce(said.own, said.every, true) and not coalesce(said.taken_back, false)`,
+      where said.muted or said.paused or not coalesce(said.own, said.every, true) and not coalesce(said.taken_back, false)`,
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Duration, durationMs } from '#contracts/catalogue.ts'
+import { isDuration } from '#contracts/catalogue.ts'
 import { TraceError } from '#producers/examples/traces.ts'
 import { CommandError, type Command } from '../command.ts'
 import { readConfig } from '#runtime/config.ts'
@@ -84,12 +84,4 @@ export function policiesOf(given: Given): ReplayPolicies {
   }
   if (problems.length > 0) throw new CommandError(problems.join('; '))
   return policies
-}
-
-function isDuration(text: string | undefined): text is Duration {
-  try {
-    return text !== undefined && durationMs(text) > 0
-  } catch {
-    return false
-  }
 }

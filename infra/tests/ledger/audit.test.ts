@@ -123,6 +123,7 @@ test('what is sent against a choice or a mute is found, and nothing else', async
     'taken back to a no for all': [wish('*', false), wish('social', true), wish('social', null)],
     muted: [{ threads: { t1: true } }],
   }
+
   const allowed: Record<string, ChoicesPatch[]> = {
     'another category': [wish('legal', false)],
     'the nearer wish': [wish('*', false), wish('social', true)],
@@ -146,7 +147,7 @@ test('what is sent against a choice or a mute is found, and nothing else', async
   assert.deepEqual((await problemsOf(db)).sort(), expected.sort())
 })
 
-test('a suppression counts until its endpoint has another address, and that one may be suppressed as well', async () => {
+test('a pause counts until it ends, and a suppression until its endpoint has another address, and that one may be suppressed as well', async () => {
   await using ledger = await emptyLedger()
   const { db } = ledger
   const by = [{ channel: 'email' as const }]
@@ -162,7 +163,8 @@ test('a suppression counts until its endpoint has another address, and that one 
     await upsertRecipients({ db, addressKey: 'k', now: Date.now() }, profiles)
   }
   await known(['moved', 'a@mail.example'], ['still', 'b@mail.example'], ['again', 'c@mail.example'])
-  const intent = told({ type: 'mail.sent', to: to('moved', 'still', 'again') })
+  await known(['paused', 'd@mail.example'], ['resumed', 'e@mail.example'])
+  const intent = told({ type: 'mail.sent', to: to('moved', 'still', 'again', 'paused', 'resumed') })
   await routeAt(now, [intent], { db, types: [mailed] })
   // Complaints come after the decision; this worker does not ask again.
   const marks = (['a', 'b', 'c'] as const).map((name, at) => ({
@@ -173,9 +175,16 @@ test('a suppression counts until its endpoint has another address, and that one 
     { db, addressKey: 'k' },
     marks.map(mark => ({ ...mark, state: 'suppressed', at: Date.now() + 1 })),
   )
+  const pause = (id: string, paused: true | null) => changeChoices({ db, now: Date.now() }, id, { paused })
+  for (const id of ['paused', 'resumed']) await pause(id, true)
+  await pause('resumed', null)
   await known(['moved', 'new@mail.example'], ['again', 'b@mail.example'])
   await deliverAll(db)
-  assert.deepEqual((await problemsOf(db)).sort(), [`wish ${intent.id} again`, `wish ${intent.id} still`])
+  assert.deepEqual((await problemsOf(db)).sort(), [
+    `choice ${intent.id} paused`,
+    `wish ${intent.id} again`,
+    `wish ${intent.id} still`,
+  ])
 })
 
 test('of what is sensitive nothing is left but its facts', async () => {
