@@ -53,7 +53,7 @@ test('a pause is for good, until a time, for a time, or until the next morning w
   assert.deepEqual(pausedBy(null, { paused: true }), { paused: undefined, lines: [['pause', true, undefined]] })
   assert.deepEqual(pausedBy(null, { paused: now - 1 }), { paused: undefined, lines: [] }, 'was over')
   for (const wrong of [false, '0h', '1 hour', 'today', 5, {}])
-    assert.equal(parseChoicesPatch({ paused: wrong }, categories).ok, false, String(wrong))
+    assert.equal(parseChoicesPatch({ paused: wrong }, categories).ok, false, JSON.stringify(wrong))
 })
 
 test('mutes that are over go when something else is changed', () => {

@@ -20,7 +20,7 @@ export type Case = {
 }
 
 /** Critical decisions never wait for a row that another lane holds: they have their own (law 7). No name holds U+001F. */
-const windowKey = (one: Case): string =>
+export const windowKey = (one: Pick<Case, 'entry' | 'recipient'>): string =>
   one.entry.lane === 'critical' ? `critical\u001f${one.recipient}` : one.recipient
 
 const hasWindow = (one: Case): boolean => one.entry.dedupe !== undefined || one.entry.throttle !== undefined

@@ -12,6 +12,12 @@ export async function lockWindows(tx: Queryable, recipients: readonly string[]):
   return new Map(rows.map(row => [row.recipient, row.state]))
 }
 
+/** The windows of one person as they stand, locked by nobody. */
+export async function readWindows(db: Queryable, key: string): Promise<string> {
+  const [row] = await db.query<{ state: string }>(`select state from windows where recipient = $1`, [key])
+  return row?.state ?? ''
+}
+
 /** Makes rows for people who have none, committed at once: what is created inside a set's transaction could deadlock. */
 export async function ensureWindows(db: Queryable, recipients: readonly string[]): Promise<void> {
   await db.query(

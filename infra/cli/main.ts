@@ -3,6 +3,7 @@ import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError, reasonOf } from './command.ts'
 import { auditCommand } from './commands/audit.ts'
 import { configCommand } from './commands/config.ts'
+import { explainCommand } from './commands/explain.ts'
 import { funnelCommand } from './commands/funnel.ts'
 import { previewCommand } from './commands/preview.ts'
 import { tokenCommand } from './commands/token.ts'
@@ -13,7 +14,7 @@ import { startCommand } from './commands/start.ts'
 
 const commands: readonly Command[] = [
   ...[startCommand, ...roleCommands, replayCommand],
-  ...[funnelCommand, traceCommand, auditCommand, previewCommand, tokenCommand, configCommand],
+  ...[funnelCommand, traceCommand, explainCommand, auditCommand, previewCommand, tokenCommand, configCommand],
 ]
 
 const [name, ...args] = process.argv.slice(2)

@@ -3,6 +3,7 @@ import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { readConfig } from '#runtime/config.ts'
 import { type Command, CommandError } from '../command.ts'
+import { dataOf, entryOf } from '../data.ts'
 import { catalogueFrom } from '../stack.ts'
 
 export const previewCommand: Command = {
@@ -15,8 +16,7 @@ export const previewCommand: Command = {
       options: { locale: { type: 'string' }, channel: { type: 'string' }, data: { type: 'string' } },
     })
     const { catalogue } = await catalogueFrom(readConfig().catalogue)
-    const entry = catalogue.types.get(positionals[0] ?? '')
-    if (!entry) throw new CommandError(`name one of these types: ${[...catalogue.types.keys()].join(', ')}`)
+    const entry = entryOf(catalogue, positionals[0])
     const locales = Object.keys(entry.templates)
     const locale = values.locale ?? locales[0]!
     if (!locales.includes(locale)) throw new CommandError(`${entry.type} is written in ${locales.join(', ')}`)
@@ -27,29 +27,13 @@ export const previewCommand: Command = {
       throw new CommandError(
         `${entry.type} is delivered by ${entry.deliver.map(step => step.channel).join(', ')}; channels are ${channels.join(', ')}`,
       )
-    const data = await dataOf(entry, values.data)
+    const data = values.data === undefined ? fieldNames : await dataOf(entry, values.data)
     for (const channel of wanted) console.log(shown({ entry, channel, locale, data }))
     return 0
   },
 }
 
-/** Given data is checked by the type's schema; without, each field shows its own name. */
-async function dataOf(entry: AnyNotificationType, text: string | undefined): Promise<unknown> {
-  if (text === undefined) return fieldNames
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    throw new CommandError('--data is not JSON')
-  }
-  const result = await entry.schema['~standard'].validate(json)
-  if (result.issues)
-    throw new CommandError(
-      `--data: ${result.issues.map(issue => `${issue.path?.map(String).join('.') ?? ''} ${issue.message}`).join('; ')}`,
-    )
-  return result.value
-}
-
+/** Without data each field shows its own name. */
 const fieldNames: unknown = new Proxy({}, { get: (_, name) => (typeof name === 'string' ? `‹${name}›` : undefined) })
 
 function shown({

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { RecipientId } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import { explain } from './explain.ts'
+import { emptyLedger, intentOf, routeAt, typeOf } from './routing.fixture.ts'
+
+const channels = ['push', 'in_app'] as const
+const entry = typeOf('comment.created', {
+  deliver: channels.map(channel => ({ channel })),
+  dedupe: { key: data => (data as { about: string }).about, within: '10m' },
+  throttle: { limit: 2, per: '1h' },
+})
+const noon = Date.parse('2026-11-21T12:00:00Z')
+
+const told = (channel: string, what: string, rule: string) => `${channel} ${what} ${rule}`
+
+/** What the router decided about an intent, from its events. */
+async function decidedAbout(db: Queryable, intent: string): Promise<string[]> {
+  const rows = await db.query<{ payload: string }>(`select payload from outbox where payload like '%' || $1 || '%'`, [
+    intent,
+  ])
+  type Pack = { slots: { channel: string; what: string; w?: number }[]; whys: { rule: string }[] }
+  const packs = rows.map(row => JSON.parse(row.payload) as Pack)
+  return packs.flatMap(pack => pack.slots.map(({ channel, what, w }) => told(channel, what, pack.whys[w ?? 0]!.rule)))
+}
+
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+const person = fc.record({
+  choices: fc.record(
+    {
+      categories: fc.dictionary(
+        fc.constantFrom('social', '*'),
+        fc.dictionary(fc.constantFrom(...channels), fc.boolean()),
+      ),
+      paused: fc.constantFrom(true as const, noon - 1, noon + 1),
+      threads: fc.constantFrom({ t1: true }, { t1: noon }, { t2: true }),
+    },
+    { requiredKeys: [] },
+  ),
+  quiet: maybe(fc.constantFrom('22:00-08:00', '11:00-13:00')),
+  zone: maybe(fc.constantFrom('UTC', 'Asia/Tokyo', 'America/New_York')),
+  device: fc.constantFrom('active', 'dead', 'suppressed', undefined),
+})
+const stated = fc.array(
+  fc.record({ about: fc.constantFrom('a', 'b', 'c', 'd'), minute: fc.nat(90), thread: maybe(fc.constant('t1')) }),
+  { minLength: 1, maxLength: 6 },
+)
+
+test('what is explained is what the router then decides, whoever it is and whatever was told before', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const seen = new Set<string>()
+  let n = 0
+  await fc.assert(
+    fc.asyncProperty(person, stated, async (who, statements) => {
+      const recipient = `u${++n}` as RecipientId
+      const phone = { id: 'd', channel: 'push', provider: 'fcm', address: 't', state: who.device, since: 0 }
+      await db.query('insert into recipients (id, choices, quiet, zone, endpoints) values ($1, $2, $3, $4, $5)', [
+        ...[recipient, JSON.stringify(who.choices), who.quiet, who.zone],
+        who.device === undefined ? null : JSON.stringify([phone]),
+      ])
+      const inOrder = statements.toSorted((a, b) => a.minute - b.minute)
+      for (const { about, minute, thread } of inOrder) {
+        const at = noon + minute * 60_000
+        const said = { data: { about }, ...(thread !== undefined && { thread }) }
+        const supposed = await explain(db, { entry, recipient, at, ...said })
+        const to = [{ kind: 'recipient' as const, id: recipient }]
+        const intent = intentOf({ type: entry.type, to, occurredAt: at, ...said })
+        await routeAt(at, [intent], { db, types: [entry] })
+        const expected = supposed.map(({ channel, verdict }) =>
+          told(channel, verdict.kind === 'refused' ? verdict.outcome : verdict.kind, verdict.why.rule),
+        )
+        assert.deepEqual((await decidedAbout(db, intent.id)).sort(), expected.sort())
+        for (const one of expected) seen.add(one.split(' ')[2]!)
+      }
+    }),
+    { numRuns: 60, seed: 4711 },
+  )
+  const wanted =
+    'default opted_in opted_out muted_thread paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours'
+  for (const rule of wanted.split(' ')) assert.ok(seen.has(rule), `no case of ${rule}`)
+})
+
+test('without data nothing is said of repeats, and asking leaves nothing behind', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const recipient = 'u1' as RecipientId
+  const to = [{ kind: 'recipient' as const, id: recipient }]
+  await routeAt(noon, [intentOf({ type: entry.type, to, occurredAt: noon, data: { about: 'a' } })], {
+    db,
+    types: [entry],
+  })
+  const before = await db.query('select * from windows')
+  const ask = { entry, recipient, at: noon + 1 }
+  const rules = async (data?: { about: string }) =>
+    (await explain(db, { ...ask, ...(data && { data }) })).map(({ verdict }) => verdict.why.rule)
+  assert.deepEqual(await rules({ about: 'a' }), ['no_endpoint', 'deduplicated'])
+  assert.deepEqual(await rules(), ['no_endpoint', 'default'])
+  assert.deepEqual(await db.query('select * from windows'), before)
+})
