@@ -1,7 +1,7 @@
 import type { ServerUnaryCall, ServiceDefinition, UntypedHandleCall, sendUnaryData } from '@grpc/grpc-js'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import { Broker } from './broker.ts'
-import { lockFolder } from './folder-lock.ts'
+import { lockFolder } from '../folder-lock.ts'
 import { limits } from './limits.ts'
 import { loadServices } from './protos.ts'
 import type { PullRequest, PullResponse, StreamingPullCall } from './pulls.ts'
@@ -25,7 +25,7 @@ export type PubSubServer = AsyncDisposable & { address: string; port: number }
  */
 export async function startPubSubServer(options: { dataDir: string; port?: number }): Promise<PubSubServer> {
   await using started = new AsyncDisposableStack()
-  started.use(await lockFolder(options.dataDir))
+  started.use(await lockFolder(options.dataDir, 'Pub/Sub server'))
   const broker = started.use(await Broker.open(options.dataDir))
   const server = new Server({
     // Above the limit of a publish request, so that one beyond is refused with the reason.
