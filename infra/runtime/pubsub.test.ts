@@ -42,6 +42,21 @@ const stories: Record<string, () => Promise<void>> = {
     )
   },
 
+  'what nobody pulls is kept as long as the service keeps anything': async () => {
+    await using world = await start()
+    const admin = new PubSub({ projectId, apiEndpoint: world.server.address, emulatorMode: true })
+    const keptS = async (name: string) => {
+      const [found] = await admin.subscription(name).getMetadata()
+      return Number(found.messageRetentionDuration?.seconds)
+    }
+    assert.equal(await keptS('pull'), 31 * 86_400)
+    await admin.createSubscription('intents', 'older')
+    assert.equal(await keptS('older'), 7 * 86_400)
+    await world.pubsub.ensureSubscription('older', setupOf('intents'))
+    assert.equal(await keptS('older'), 31 * 86_400)
+    await admin.close()
+  },
+
   'a message arrives as it was published, once it is acked never again': async () => {
     await using world = await start()
     const publisher = world.pubsub.publisher('intents', send)

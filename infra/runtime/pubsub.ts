@@ -27,7 +27,10 @@ export type SubscriptionSetup = {
 export type PubSubPort = AsyncDisposable & {
   /** Makes the topic where it is missing. Needs no right to create where it exists. */
   ensureTopic(name: string): Promise<void>
-  /** Makes the subscription where it is missing, never expiring. Rejects when it exists with another topic or order. */
+  /**
+   * Makes the subscription where it is missing: it never expires and keeps messages for 31 days. One that keeps them for
+   * less is changed (needs the right to update it). Rejects when it exists with another topic or order.
+   */
   ensureSubscription(name: string, setup: SubscriptionSetup): Promise<void>
   publisher(topic: string, options: PublisherOptions): Publisher
   subscribe(subscription: string, options: SubscribeOptions, onMessage: (message: PulledMessage) => void): Subscription
@@ -35,6 +38,8 @@ export type PubSubPort = AsyncDisposable & {
 
 const adminLimitMs = 30_000
 const closeLimitMs = 5_000
+/** The longest that Pub/Sub keeps what nobody acked (https://cloud.google.com/pubsub/quotas); its default is 7 days. */
+const retentionS = 31 * 86_400
 const notFound = 5
 const alreadyExists = 6
 
@@ -82,12 +87,15 @@ async function ensureSubscription(pubsub: PubSub, name: string, setup: Subscript
       throw new Error(
         `subscription ${name} exists ${ordering ? 'without' : 'with'} ordering: delete it, it is made anew`,
       )
+    if (Number(found.messageRetentionDuration?.seconds ?? 0) < retentionS)
+      await subscription.setMetadata({ messageRetentionDuration: retentionS })
   }
   if (await exists(verify)) return
   const metadata: SubscriptionMetadata = {
     enableMessageOrdering: ordering,
     ackDeadlineSeconds: ackDeadlineS,
     retryPolicy: { minimumBackoff: { seconds: retryMinS }, maximumBackoff: { seconds: retryMaxS } },
+    messageRetentionDuration: retentionS,
     // No time to live: a subscription that nobody pulled for 31 days would be deleted with what it holds.
     expirationPolicy: {},
   }
