@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type AnyNotificationType, durationMs } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
@@ -104,15 +105,19 @@ function deduplicated({ entry, intent, windows, released }: Question, decisions:
 function quiet({ entry, person, at }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const policy = entry.quietHours ?? 'interruptions'
   if (policy === 'ignore' || entry.mandatory || entry.lane === 'critical' || !person.quiet) return decisions
-  const until = quietUntil({ quiet: person.quiet, zone: person.zone ?? 'UTC', at })
-  if (until === undefined) return decisions
-  const why: Why = { rule: 'quiet_hours', value: isoOf(until) }
+  const end = quietUntil({ quiet: person.quiet, zone: person.zone ?? 'UTC', at })
+  if (end === undefined) return decisions
+  const why: Why = { rule: 'quiet_hours', value: isoOf(end) }
+  const until = end + wakeDelayMs(person.id)
   return decisions.map(decision =>
     isDeliver(decision) && (policy === 'all' || decision.channel !== 'in_app')
       ? { channel: decision.channel, verdict: { kind: 'held', reason: 'quiet_hours', until, why }, endpoints: [] }
       : decision,
   )
 }
+
+/** A zone must not wake as one herd: people leave their quiet hours at once, or 15 or 30 s later, each always the same. */
+const wakeDelayMs = (id: string): number => (createHash('sha256').update(id).digest()[0]! % 3) * 15_000
 
 /**
  * Only what leaves now is counted and can be dropped. An intent counts once in a window, however many of its channels

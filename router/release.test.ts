@@ -52,7 +52,7 @@ test('what waited is not throttled by its own intent, which left on another chan
   const told = (at: EpochMs) => routeAt(at, [intentOf({ type: 'comment.created', to, occurredAt: at })], { db, types })
   await told(morning - 30 * minute)
   await told(morning - 20 * minute)
-  await releaseAll(db, { types, now: morning })
+  await releaseAll(db, { types, now: morning + minute / 2 })
   await told(morning + minute)
   assert.deepEqual(await decisionsIn(db), [
     ...['u1 deliver', 'u1 held'],
@@ -60,4 +60,31 @@ test('what waited is not throttled by its own intent, which left on another chan
     ...['u1 deliver', 'u1 throttled'],
     ...['u1 throttled', 'u1 throttled'],
   ])
+})
+
+test('a zone wakes in three parts, within a minute and never early', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const types = [typeOf('comment.created', { deliver: [{ channel: 'push' }] })]
+  const phone = [{ id: 'p', channel: 'push', provider: 'fcm', address: 'x', state: 'active', since: 0 }]
+  await db.query(
+    `insert into recipients (id, zone, quiet, endpoints)
+     select 'u' || n, 'Asia/Kolkata', '22:00-08:00', $1 from generate_series(0, 299) n`,
+    [JSON.stringify(phone)],
+  )
+  const morning = Date.parse(`${new Date(Date.now()).toISOString().slice(0, 10)}T02:30:00Z`)
+  const to = Array.from({ length: 300 }, (_, n) => ({ kind: 'recipient' as const, id: `u${n}` }))
+  await routeAt(morning - minute, [intentOf({ type: 'comment.created', to, occurredAt: morning - minute })], {
+    db,
+    types,
+  })
+  const awake = async () => (await decisionsIn(db)).filter(one => one.endsWith('deliver')).length
+  const counts = []
+  for (const later of [-1, 0, 15_000, 30_000]) {
+    await releaseAll(db, { types, now: morning + later })
+    counts.push(await awake())
+  }
+  assert.equal(counts[0], 0)
+  assert.equal(counts[3], 300)
+  for (const part of [counts[1]!, counts[2]! - counts[1]!, 300 - counts[2]!]) assert.ok(part > 60, counts.join(' '))
 })
