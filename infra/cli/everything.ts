@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
-import { lockFolder } from '#local/folder-lock.ts'
 import type { Stack } from '#local/stack.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import type { Config } from '#runtime/config.ts'
 import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Metrics } from '#runtime/metrics.ts'
 import { serveApi } from './api.ts'
-import { CommandError, stated } from './command.ts'
+import { claimForStart } from './claim.ts'
+import { stated } from './command.ts'
 import { type Installation, openInstallation } from './installation.ts'
 import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
@@ -35,7 +35,7 @@ export async function startEverything(options: {
 }): Promise<Everything> {
   const { config, log, onPart, publisherLog } = options
   await using opened = new AsyncDisposableStack()
-  opened.use(await claimFolder(config.dataDir))
+  opened.use(await claimForStart(config.dataDir))
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config.catalogue)
   const secret = config.secret ?? (await keptSecret(config.dataDir))
@@ -55,16 +55,6 @@ export async function startEverything(options: {
   onPart({ name: 'HTTP API', address: api.url })
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
-}
-
-/** A second start would adopt the first one's servers, and stop them when it ends. */
-async function claimFolder(dataDir: string): Promise<AsyncDisposable> {
-  try {
-    await mkdir(dataDir, { recursive: true })
-    return await lockFolder(dataDir, 'start of Carillon')
-  } catch (error) {
-    throw new CommandError(`${(error as Error).message} CARILLON_DATA_DIR names the folder.`, 1)
-  }
 }
 
 /** The installation's own secret, made once. */

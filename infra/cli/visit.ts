@@ -1,31 +1,39 @@
 import { existsSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { visitPostgres } from '#local/postgres.ts'
+import { runningPostgres, startPostgres } from '#local/postgres.ts'
 import { databaseUrlOn } from '#local/stack.ts'
 import { coloursWanted, readConfig } from '#runtime/config.ts'
 import { untilSignal } from '#runtime/lifecycle.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
-import { CommandError } from './command.ts'
+import { claimForQuestion } from './claim.ts'
+import { CommandError, stated } from './command.ts'
 
 const limits = { connectionsMax: 2, statementLimitMs: 30 * 60_000, name: 'cli' }
 
-/** Opens the ledger for a question: the configured database, else that of this clone, running or not. A signal ends the question. */
+/**
+ * Opens the ledger for a question: the configured database, else that of this clone, running or not. A signal ends the
+ * question. Throws a `CommandError` when there is nothing to ask.
+ */
 export async function visitDatabase(): Promise<Database & AsyncDisposable> {
   void untilSignal().then(signal => process.exit(128 + os.constants.signals[signal]))
   const { database, dataDir } = readConfig()
-  if (database.url !== undefined) return openPostgres({ url: database.url, ...limits })
+  await using opened = new AsyncDisposableStack()
+  const url = database.url ?? databaseUrlOn(await serverOf(dataDir, opened))
+  const db = opened.use(await openPostgres({ url, ...limits }).catch(stated('cannot open the database')))
+  const asked = opened.move()
+  return { ...db, [Symbol.asyncDispose]: () => asked.disposeAsync() }
+}
+
+/** The server that runs is left running; one that is started for the time being is nobody else's until it has stopped. */
+async function serverOf(dataDir: string, opened: AsyncDisposableStack): Promise<string> {
   const folder = path.join(dataDir, 'postgres')
   if (!existsSync(folder)) throw new CommandError('there is no data yet: run `npm start` first, or set DATABASE_URL', 1)
-  const server = await visitPostgres(folder)
-  const db = await openPostgres({ url: databaseUrlOn(server.url), ...limits })
-  return {
-    ...db,
-    async [Symbol.asyncDispose]() {
-      await db[Symbol.asyncDispose]()
-      await server[Symbol.asyncDispose]()
-    },
-  }
+  const claim = opened.use(await claimForQuestion(dataDir))
+  const running = await runningPostgres(folder)
+  if (running !== undefined) return running
+  if (claim) return opened.use(await startPostgres({ dataDir: folder })).url
+  throw new CommandError('Carillon is starting, or has its database elsewhere: ask again, or set DATABASE_URL', 1)
 }
 
 /** How wide the terminal is, and whether it shows colours (https://no-color.org). */

@@ -48,11 +48,11 @@ export async function lockFolder(dir: string, by: string): Promise<AsyncDisposab
   }
   return {
     async [Symbol.asyncDispose]() {
+      if (existsSync(dir))
+        await guarded(file, () => {
+          if (contentOf(file) === mine) rmSync(file)
+        })
       held.delete(file)
-      if (!existsSync(dir)) return
-      await guarded(file, () => {
-        if (contentOf(file) === mine) rmSync(file)
-      })
     },
   }
 }

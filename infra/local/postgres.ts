@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, promises as fs, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { existsSync, promises as fs, readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, escapeIdentifier } from 'pg'
@@ -88,15 +88,11 @@ export async function createDatabase(url: string, name: string): Promise<string>
   return database.href
 }
 
-/**
- * For a look at the data in `dataDir`: the server that runs there, left running, or one started for the time being.
- */
-export async function visitPostgres(dataDir: string): Promise<AsyncDisposable & { url: string }> {
+/** The superuser's URL of the server that runs on the data in `dataDir`, whoever owns it; nothing when none does. */
+export async function runningPostgres(dataDir: string): Promise<string | undefined> {
   const cluster = await openCluster(path.resolve(dataDir))
   const live = await adopt(cluster)
-  if (live) return { url: urlOf(cluster, live.port), async [Symbol.asyncDispose]() {} }
-  const started = await launch(cluster, 0)
-  return { url: urlOf(cluster, started.port), [Symbol.asyncDispose]: () => stop(cluster, started) }
+  return live && urlOf(cluster, live.port)
 }
 
 /** Drops a database and ends the connections to it. Dropping what is not there is no error. */
@@ -109,10 +105,7 @@ async function adopt(cluster: Cluster): Promise<Live | undefined> {
   const deadline = performance.now() + startLimitMs
   for (;;) {
     const live = lockedBy(cluster)
-    if (!live || !serves(live.pid, cluster)) {
-      await disownLock(cluster)
-      return undefined
-    }
+    if (!live || !serves(live.pid, cluster)) return undefined
     const problem = await refuses(cluster, live.port)
     if (!problem) return live
     if (performance.now() > deadline)
@@ -126,6 +119,7 @@ async function launch(cluster: Cluster, wantedPort: number): Promise<Live> {
   const options = (await supported(cluster)).flatMap(setting => ['-c', setting])
   for (;;) {
     const port = wantedPort || (await freePort())
+    disownLock(cluster)
     const log = await fs.open(path.join(cluster.dataDir, logFile), 'a', 0o600)
     const { size } = await log.stat()
     const child = spawnServer(cluster, ['-p', String(port), ...options], log.fd)
@@ -252,10 +246,12 @@ function serves(pid: number, { dataDir }: Cluster): boolean {
  * A server refuses to start while the pid in the lock lives, whoever that is now. Giving the lock a pid that no process
  * can have keeps its other line in force, by which the server waits for what a killed one left running.
  */
-async function disownLock(cluster: Cluster): Promise<void> {
+function disownLock(cluster: Cluster): void {
   if (!existsSync(lockPath(cluster))) return
-  const lock = await fs.readFile(lockPath(cluster), 'utf8')
-  await fs.writeFile(lockPath(cluster), lock.replace(/^-?\d+/, String(impossiblePid)))
+  const lock = readFileSync(lockPath(cluster), 'utf8')
+  const pid = Number.parseInt(lock, 10)
+  if (!(pid > 0) || serves(pid, cluster)) return
+  writeFileSync(lockPath(cluster), lock.replace(/^\d+/, String(impossiblePid)))
 }
 
 function urlOf({ password }: Cluster, port: number): string {

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { claimForQuestion } from '#cli/claim.ts'
+import { createDatabase, runningPostgres, startPostgres } from '#local/postgres.ts'
+import { databaseUrlOn } from '#local/stack.ts'
+import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { startProgram, until, workingIn } from '../program.ts'
+import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
+
+const limits = { timeout: 120_000 }
+
+test('questions at once start the database server and stop it, one after the other', limits, async () => {
+  await using folder = await temporaryFolder()
+  await withData(folder)
+  await using one = ask(folder)
+  await using two = ask(folder)
+  await using three = ask(folder)
+  for (const question of [one, two, three]) assert.equal(await question.ended, 0, question.said())
+  assert.deepEqual(workingIn(folder), [])
+})
+
+test('a start waits for the question that has the folder; later ones ask its server', limits, async () => {
+  await using folder = await temporaryFolder()
+  await withData(folder)
+  const dataDir = path.join(folder.path, 'postgres')
+  await using opened = new AsyncDisposableStack()
+  opened.use(await claimForQuestion(folder.path))
+  const server = opened.use(await startPostgres({ dataDir }))
+  await using start = startProgram(['all'], { CARILLON_DATA_DIR: folder.path })
+  await using early = ask(folder)
+  // Both have come as far as they can: the folder is asked for first of all.
+  await sleep(3_000)
+  await opened.disposeAsync()
+  await until(() => start.out.includes('HTTP API'))
+  assert.match(start.out, /^PostgreSQL/m)
+  await early.ended
+
+  await using late = ask(folder)
+  assert.equal(await late.ended, 0, late.said())
+  assert.notEqual(await runningPostgres(dataDir), server.url)
+  start.child.kill('SIGTERM')
+  assert.equal(await start.ended, 0, start.said())
+})
+
+test('a database that cannot be opened is told in a line, and the server stops', limits, async () => {
+  await using folder = await temporaryFolder()
+  {
+    await using _server = await startPostgres({ dataDir: path.join(folder.path, 'postgres') })
+  }
+  await using asked = ask(folder)
+  assert.equal(await asked.ended, 1, asked.said())
+  assert.match(asked.err, /^carillon funnel: cannot open the database: .*does not exist\n$/)
+  assert.deepEqual(workingIn(folder), [])
+})
+
+const ask = (folder: TemporaryFolder) => startProgram(['funnel'], { CARILLON_DATA_DIR: folder.path })
+
+/** As a start leaves it: the schema, and nothing in it. */
+async function withData(folder: TemporaryFolder): Promise<void> {
+  await using server = await startPostgres({ dataDir: path.join(folder.path, 'postgres') })
+  await createDatabase(server.url, 'carillon')
+  await using db = await openPostgres({ url: databaseUrlOn(server.url), connectionsMax: 1, name: 'test' })
+  await migrate(db)
+}
