@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
 import type { Stack } from '#local/stack.ts'
@@ -10,11 +10,13 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Metrics } from '#runtime/metrics.ts'
 import { serveApi } from './api.ts'
 import { claimForStart } from './claim.ts'
-import { stated } from './command.ts'
+import { CommandError, stated } from './command.ts'
 import { type Installation, openInstallation } from './installation.ts'
 import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
 import { addressesOf, catalogueFrom, simulatedOf, startMissing } from './stack.ts'
+
+const secretCharsMin = 32
 
 export type Everything = AsyncDisposable & {
   installation: Installation
@@ -57,10 +59,35 @@ export async function startEverything(options: {
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-/** The installation's own secret, made once. */
+/**
+ * The installation's own secret, made once, by whichever process of it comes first; the folder is made when missing.
+ * Throws a `CommandError` when it can be neither made nor read, or is too short to be one.
+ */
 export async function keptSecret(dataDir: string): Promise<string> {
   const file = path.join(dataDir, 'secret')
-  if (!existsSync(file))
-    await writeFile(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' }).catch(() => {})
-  return readFile(file, 'utf8')
+  try {
+    if (!existsSync(file)) await makeSecret(file)
+    const secret = await readFile(file, 'utf8')
+    if (secret.length >= secretCharsMin) return secret
+  } catch (error) {
+    stated(`there is no CARILLON_SECRET, and none can be kept in ${dataDir} (CARILLON_DATA_DIR)`)(error)
+  }
+  throw new CommandError(
+    `${file} must hold at least ${secretCharsMin} characters: put it back, or set CARILLON_SECRET to it`,
+    1,
+  )
+}
+
+/** It comes into being whole, and only one does: every process reads the same. */
+async function makeSecret(file: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true })
+  const own = `${file}.${randomUUID()}`
+  try {
+    await writeFile(own, randomBytes(32).toString('base64url'), { mode: 0o600 })
+    await link(own, file)
+  } catch (error) {
+    if (!existsSync(file)) throw error
+  } finally {
+    await rm(own, { force: true })
+  }
 }
