@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Catalogue, doubtPolicyOf } from '#contracts/catalogue.ts'
 import { type Channel, type Lane, providers as channelOf } from '#contracts/channel.ts'
-import type { BatchId, EpochMs } from '#contracts/ids.ts'
+import type { BatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import type { ClaimedBatch, SlotResult } from '#ledger/batch.ts'
 import { claimBatch, postponeBatch, recordBatch, returnBatch } from '#ledger/claim.ts'
@@ -47,17 +47,16 @@ export type DeliverJob = { batchId: BatchId; lane: Lane; channel: Channel }
 export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void> {
   const { db, clock, catalogue } = deps
   const limits = deps.limits ?? limitsOf(job)
-  const pausedUntil = channelPause(job.channel, deps)
-  if (pausedUntil !== undefined) return postponeBatch(db, { id: job.batchId, dueAt: pausedUntil })
+  const pausedMs = channelPauseMs(job.channel, deps)
+  if (pausedMs !== undefined) return postponeBatch(db, { id: job.batchId, dueInMs: pausedMs })
 
   const begunMs = performance.now()
   const batch = await claimBatch(db, { id: job.batchId, now: clock.now(), leaseMs: limits.leaseMs })
   if (!batch) return
   await deps.failpoint?.('after claim')
   const provider = deps.providers.get(batch.provider)
-  const backUntil = cannotSend(batch, deps)
-  if (!provider || backUntil !== undefined)
-    return giveBack({ batch, limits, begunMs, dueAt: backUntil ?? clock.now() }, deps)
+  const waitMs = cannotSendMs(batch, deps)
+  if (!provider || waitMs !== undefined) return giveBack({ batch, limits, begunMs, dueInMs: waitMs ?? 0 }, deps)
 
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
@@ -82,18 +81,16 @@ type Claimed = {
 }
 type Sending = Claimed & { provider: Provider; messages: readonly OutMessage[] }
 
-/** Until when no provider of a channel may be called; undefined when one may. */
-function channelPause(channel: Channel, { providers, pace, clock }: DeliverDeps): EpochMs | undefined {
-  const now = clock.now()
-  const serving = [...providers.keys()].filter(name => channelOf[name as keyof typeof channelOf] === channel)
-  const pauses = serving.map(name => pace.pausedUntil(name, now)).filter(until => until !== undefined)
+/** How long no provider of a channel may be called; undefined when one may. */
+function channelPauseMs(channel: Channel, deps: DeliverDeps): number | undefined {
+  const serving = [...deps.providers.keys()].filter(name => channelOf[name as keyof typeof channelOf] === channel)
+  const pauses = serving.map(name => pauseMs(name, deps)).filter(ms => ms !== undefined)
   return serving.length > 0 && pauses.length === serving.length ? Math.min(...pauses) : undefined
 }
 
-/** When a batch should be offered again that cannot be sent here now: provider paused or missing, type not known. */
-function cannotSend(batch: ClaimedBatch, deps: DeliverDeps): EpochMs | undefined {
-  const { catalogue, providers, pace, clock, log } = deps
-  const now = clock.now()
+/** How long a batch should wait that cannot be sent here now: provider paused or missing, type not known. */
+function cannotSendMs(batch: ClaimedBatch, deps: DeliverDeps): number | undefined {
+  const { catalogue, providers, log } = deps
   const unknown = batch.intents.find(intent => !catalogue.types.has(intent.type))
   if (unknown)
     log.warn(
@@ -102,16 +99,22 @@ function cannotSend(batch: ClaimedBatch, deps: DeliverDeps): EpochMs | undefined
     )
   const missing = !providers.has(batch.provider)
   if (missing) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
-  return unknown || missing ? now + notOursMs : pace.pausedUntil(batch.provider, now)
+  return unknown || missing ? notOursMs : pauseMs(batch.provider, deps)
+}
+
+function pauseMs(provider: string, { pace, clock }: DeliverDeps): number | undefined {
+  const now = clock.now()
+  const until = pace.pausedUntil(provider, now)
+  return until === undefined ? undefined : until - now
 }
 
 /** Waits for a worker that can send it, but for what is worth nothing any more. */
-async function giveBack({ dueAt, ...claimed }: Claimed & { dueAt: EpochMs }, deps: DeliverDeps): Promise<void> {
+async function giveBack({ dueInMs, ...claimed }: Claimed & { dueInMs: number }, deps: DeliverDeps): Promise<void> {
   const { batch } = claimed
   const now = deps.clock.now()
-  const waits: SlotResult = { kind: 'retry', dueAt, spent: false, why: notCalled }
+  const waits: SlotResult = { kind: 'retry', dueInMs, spent: false, why: notCalled }
   const results = batch.slots.map(({ intent }) => overAt(now, batch.intents[intent]!) ?? waits)
-  if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, dueAt })
+  if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, dueInMs })
   await record(claimed, results, deps)
 }
 
@@ -152,10 +155,11 @@ const mayRepeat = ({ channel }: ClaimedBatch, type: string, { catalogue }: Deliv
   channel === 'in_app' || doubtPolicyOf(catalogue.types.get(type)!, channel) === 'resend'
 
 function settled(
-  { batch, limits, messages }: Sending,
+  { batch, limits, begunMs, messages }: Sending,
   answers: readonly (Answer | undefined)[],
-  { catalogue, pace, clock, random }: DeliverDeps,
+  deps: DeliverDeps,
 ): { place: number; result: SlotResult }[] {
+  const { catalogue, clock, random } = deps
   const now = clock.now()
   const waitedMs = now - Math.min(...batch.intents.map(intent => intent.occurredAt))
   const terms = {
@@ -163,11 +167,11 @@ function settled(
     channel: batch.channel,
     tries: batch.tries,
     now,
-    leaseUntil: batch.claimedAt + limits.leaseMs,
+    leaseLeftMs: Math.ceil(Math.max(0, begunMs + limits.leaseMs - performance.now())),
     jitter: random(),
     // As long again as it has waited already: what nobody mends is asked less and less often.
     holdMs: Math.min(configHold.maxMs, Math.max(configHold.minMs, waitedMs)),
-    unsentDueAt: pace.pausedUntil(batch.provider, now) ?? now,
+    unsentDueInMs: pauseMs(batch.provider, deps) ?? 0,
   }
   return messages.map(({ place, intent }, at) => {
     const doubt = doubtPolicyOf(catalogue.types.get(intent.type)!, batch.channel)

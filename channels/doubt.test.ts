@@ -99,10 +99,10 @@ test('doubt is told as doubt: sent again after the lease, or never, as the type 
   await world.deliver(await world.write(phones('anna')))
   assert.deepEqual(await world.ends(), { anna: 'open', ben: 'in_doubt' })
   const [again] = await world.db.query<{ tries: number; wait: number }>(
-    `select tries, extract(epoch from due_at - to_timestamp($1 / 1000.0))::int as wait from batches where closed_at is null`,
-    [world.clock.now()],
+    `select tries, extract(epoch from due_at - now())::float8 as wait from batches where closed_at is null`,
   )
-  assert.deepEqual(again, { tries: 1, wait: 90 })
+  assert.equal(again!.tries, 1)
+  assert.ok(again!.wait > 80 && again!.wait <= 90, `waits ${again!.wait} s`)
   await world.makeDue()
   await world.deliver(await world.open())
   assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'in_doubt' })

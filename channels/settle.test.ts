@@ -9,22 +9,22 @@ const batch: BatchTerms = {
   lane: 'default',
   channel: 'push',
   now,
-  leaseUntil: now + 90_000,
+  leaseLeftMs: 90_000,
   tries: 0,
   jitter: 0.5,
   holdMs: 60_000,
-  unsentDueAt: now,
+  unsentDueInMs: 0,
 }
 const closed = (outcome: string) => ({ kind: 'closed', outcome })
 const expired = { kind: 'closed', outcome: 'expired', why: { rule: 'expired', value: new Date(now + 1).toISOString() } }
-const retry = (ms: number, spent = true) => ({ kind: 'retry', dueAt: now + ms, spent })
+const retry = (ms: number, spent = true) => ({ kind: 'retry', dueInMs: ms, spent })
 const again = (ms: number) => ({ ...retry(ms), maybeSent: true })
 const inDoubt = (value: string) => ({ ...closed('in_doubt'), why: { rule: 'maybe_sent', value } })
 const soon: Partial<SlotTerms> = { expiresAt: now + 1 }
 const r: Answer = { kind: 'retry', afterMs: 0, reason: 'r' }
 const maybe: Answer = { ...r, maybeSent: true }
 const doubt: Answer = { kind: 'doubt', reason: 'd' }
-const sms: Partial<BatchTerms> = { channel: 'sms', leaseUntil: now + 30_000 }
+const sms: Partial<BatchTerms> = { channel: 'sms', leaseLeftMs: 30_000 }
 const email: Partial<BatchTerms> = { ...sms, channel: 'email' }
 const never: Partial<SlotTerms> = { doubt: 'never' }
 const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
@@ -48,7 +48,7 @@ const table: Line[] = [
   ['retry, perhaps sent, too late', maybe, soon, {}, inDoubt('expired')],
   ['retry, perhaps sent, last try', maybe, {}, { tries: 5 }, inDoubt('provider_exhausted')],
   ['retry, perhaps sent, never twice', maybe, never, {}, closed('in_doubt')],
-  ['retry, perhaps sent, receipts', maybe, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],
+  ['retry, perhaps sent, receipts', maybe, waits, sms, { kind: 'doubt', dueInMs: 60_000 }],
   ['retry, perhaps sent, no receipts', maybe, waits, {}, again(15_000)],
   ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, false)],
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
@@ -57,8 +57,8 @@ const table: Line[] = [
   ['not begun', undefined, {}, { tries: 9 }, { ...retry(0, false), why: { rule: 'not_called' } }],
   ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
-  ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueAt: now + 60_000 }],
-  ['doubt, email', doubt, waits, email, { kind: 'doubt', dueAt: now + 600_000 }],
+  ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueInMs: 60_000 }],
+  ['doubt, email', doubt, waits, email, { kind: 'doubt', dueInMs: 600_000 }],
   ['doubt, no receipts here', doubt, waits, {}, again(90_000)],
   ['doubt, last try', doubt, {}, { tries: 5 }, closed('in_doubt')],
   ['doubt, no time to resend', doubt, soon, {}, closed('in_doubt')],

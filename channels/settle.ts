@@ -11,15 +11,15 @@ export type BatchTerms = {
   lane: Lane
   channel: Channel
   now: EpochMs
-  leaseUntil: EpochMs
+  leaseLeftMs: number
   /** Provider calls made for these deliveries before this one. */
   tries: number
   /** From 0 to 1, drawn once for the batch, so that what is retried together stays together. */
   jitter: number
   /** How long what meets a fault of configuration is held. */
   holdMs: number
-  /** When slots that no call was begun for may try again. */
-  unsentDueAt: EpochMs
+  /** How long slots that no call was begun for wait. */
+  unsentDueInMs: number
 }
 export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
 
@@ -28,8 +28,7 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  * before it expires is closed now.
  */
 export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
-  const { now } = batch
-  if (answer === undefined) return later({ dueAt: batch.unsentDueAt, spent: false, why: notCalled }, slot)
+  if (answer === undefined) return later({ dueInMs: batch.unsentDueInMs, spent: false, why: notCalled }, slot, batch)
   switch (answer.kind) {
     case 'accepted':
       return batch.channel === 'in_app'
@@ -42,9 +41,9 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
     case 'messageDead':
       return closed('rejected')
     case 'pause':
-      return later({ dueAt: now + answer.afterMs, spent: false }, slot)
+      return later({ dueInMs: answer.afterMs, spent: false }, slot, batch)
     case 'config':
-      return later({ dueAt: now + batch.holdMs, spent: false }, slot)
+      return later({ dueInMs: batch.holdMs, spent: false }, slot, batch)
     case 'retry':
       if (!answer.maybeSent) return retried(answer, slot, batch)
       return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
@@ -77,8 +76,8 @@ const doubtOf = ({ doubt }: SlotTerms, { channel }: BatchTerms): DoubtPolicy =>
 
 type Later = Omit<Extract<SlotResult, { kind: 'retry' }>, 'kind'>
 
-function later(retry: Later, { expiresAt }: SlotTerms): SlotResult {
-  if (expiresAt !== undefined && retry.dueAt > expiresAt) return expired(expiresAt)
+function later(retry: Later, { expiresAt }: SlotTerms, { now }: BatchTerms): SlotResult {
+  if (expiresAt !== undefined && now + retry.dueInMs > expiresAt) return expired(expiresAt)
   return { kind: 'retry', ...retry }
 }
 
@@ -87,7 +86,7 @@ function retried({ afterMs }: { afterMs: number }, slot: SlotTerms, batch: Batch
   if (batch.tries + 1 >= triesMax) return closed('provider_exhausted')
   const baseMs = batch.lane === 'critical' ? backoff.criticalBaseMs : backoff.baseMs
   const waitMs = Math.round(batch.jitter * Math.min(backoff.capMs, baseMs * 2 ** batch.tries))
-  return later({ dueAt: batch.now + Math.max(afterMs, waitMs), spent: true }, slot)
+  return later({ dueInMs: Math.max(afterMs, waitMs), spent: true }, slot, batch)
 }
 
 /** Law 5. Where nothing could follow, the end is told as what it is: in doubt. */
@@ -95,7 +94,7 @@ function doubtful(slot: SlotTerms, batch: BatchTerms): SlotResult {
   const policy = doubtOf(slot, batch)
   if (policy === 'never' || batch.tries + 1 >= triesMax) return closed('in_doubt')
   // A call that we gave up may still be under way until the lease ends.
-  const dueAt = policy === 'resend' ? batch.leaseUntil : batch.now + receiptWaitMs[batch.channel]!
-  if (slot.expiresAt !== undefined && dueAt > slot.expiresAt) return closed('in_doubt')
-  return policy === 'resend' ? { kind: 'retry', dueAt, spent: true, maybeSent: true } : { kind: 'doubt', dueAt }
+  const dueInMs = policy === 'resend' ? batch.leaseLeftMs : receiptWaitMs[batch.channel]!
+  if (slot.expiresAt !== undefined && batch.now + dueInMs > slot.expiresAt) return closed('in_doubt')
+  return policy === 'resend' ? { kind: 'retry', dueInMs, spent: true, maybeSent: true } : { kind: 'doubt', dueInMs }
 }

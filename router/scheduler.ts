@@ -80,11 +80,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
         enqueueReady(await expandPage({ ...deps, sources: deps.sources ?? [], now: clock.now(), trustEventTime })),
       report('expansions'),
     ),
-    every(
-      pauses.doubtsMs,
-      async () => (await resendDoubts(db, { now: clock.now(), limit: reconcileMax })) > 0,
-      report('doubts'),
-    ),
+    every(pauses.doubtsMs, async () => (await resendDoubts(db, { limit: reconcileMax })) > 0, report('doubts')),
     every(pauses.relayMs, () => relay(deps, events), report('relay')),
     every(pauses.parkedMs, () => readmit(deps, intents), report('parked')),
   ]

@@ -33,7 +33,8 @@ export type NewBatch = {
   channel: Channel
   provider: string
   sensitive: boolean
-  dueAt: EpochMs
+  /** From when it is written, by the clock of the database, which claims go by. */
+  dueInMs: number
   intents: CarriedIntent[]
   slots: Slot[]
   whys: Packed<Why>
@@ -45,7 +46,7 @@ export type NewBatch = {
   maybeSent?: boolean
   /** A worker was lost that had claimed them, and nobody has found out since what it sent. */
   lapsed?: boolean
-  /** Nobody knows whether these were sent: waits for receipts until `dueAt`. */
+  /** Nobody knows whether these were sent: waits for receipts until it is due. */
   doubt?: boolean
   /** The earlier batch that these slots come from, and their places in it. */
   from?: { batch: BatchId; places: number[] }
@@ -71,16 +72,16 @@ export type ClaimedBatch = {
   slots: Slot[]
 }
 
-/** What the worker found out about one slot. */
+/** What the worker found out about one slot. Waits are counted from the record on: the worker's clock may be wrong. */
 export type SlotResult =
   | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
   /**
-   * Try again from `dueAt`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
+   * Try again after `dueInMs`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
    * whether that call may have been carried out, `why` that there was none.
    */
-  | { kind: 'retry'; dueAt: EpochMs; spent: boolean; maybeSent?: true; why?: Why }
-  /** Sent or not, nobody knows: wait until `dueAt` for a receipt, then send again. */
-  | { kind: 'doubt'; dueAt: EpochMs }
+  | { kind: 'retry'; dueInMs: number; spent: boolean; maybeSent?: true; why?: Why }
+  /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. */
+  | { kind: 'doubt'; dueInMs: number }
 
 /** Deliveries that one batch may hold: what `sendEach` takes, and little where a lost worker's doubt would hurt. */
 export const batchSizeMax = (lane: Lane, channel: Channel): number =>

@@ -20,7 +20,7 @@ import { settledPack, writeOutbox } from './outbox.ts'
 /**
  * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
  * withdrawals are judged by. Undefined when it is closed, leased, not due, or unknown; never waits on a lock.
- * Lease and due time are judged by the database's clock, so that workers with skewed clocks agree.
+ * Lease and due time are set and judged by the database's clock alone: a worker's own may be wrong.
  */
 export async function claimBatch(
   db: Queryable,
@@ -163,7 +163,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
         sensitive: batch.sensitive,
       },
       id: newBatchId(),
-      dueAt: result.dueAt,
+      dueInMs: result.dueInMs,
       intents: intents.values,
       slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),
       whys: { values: [] },
@@ -177,22 +177,23 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
 }
 
 /**
- * Gives a claimed batch back untouched (no provider call was made): it is ready again from `dueAt`. What a lost worker may
- * have sent before stays `lapsed`.
+ * Gives a claimed batch back untouched (no provider call was made): it is ready again after `dueInMs`. What a lost worker
+ * may have sent before stays `lapsed`.
  */
-export async function returnBatch(db: Queryable, back: { batch: ClaimedBatch; dueAt: EpochMs }): Promise<void> {
+export async function returnBatch(db: Queryable, back: { batch: ClaimedBatch; dueInMs: number }): Promise<void> {
   await db.query(
-    `update batches set lease_until = case when $5 then now() - interval '1 ms' end, enqueued_at = null, due_at = to_timestamp($4 / 1000.0)
+    `update batches set lease_until = case when $5 then now() - interval '1 ms' end, enqueued_at = null,
+       due_at = now() + $4 * interval '1 ms'
      where day = $1 and id = $2 and attempt = $3 and closed_at is null`,
-    [...batchKey(back.batch.id), back.batch.attempt, back.dueAt, back.batch.lapsed],
+    [...batchKey(back.batch.id), back.batch.attempt, back.dueInMs, back.batch.lapsed],
   )
 }
 
 /** A job whose batch was not claimed (paused provider): due again later, to be enqueued again by the reconciler. */
-export async function postponeBatch(db: Queryable, postpone: { id: BatchId; dueAt: EpochMs }): Promise<void> {
+export async function postponeBatch(db: Queryable, postpone: { id: BatchId; dueInMs: number }): Promise<void> {
   await db.query(
-    `update batches set enqueued_at = null, due_at = greatest(due_at, to_timestamp($3 / 1000.0))
+    `update batches set enqueued_at = null, due_at = greatest(due_at, now() + $3 * interval '1 ms')
      where day = $1 and id = $2 and closed_at is null and (lease_until is null or lease_until < now())`,
-    [...batchKey(postpone.id), postpone.dueAt],
+    [...batchKey(postpone.id), postpone.dueInMs],
   )
 }

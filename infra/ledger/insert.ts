@@ -1,21 +1,21 @@
-import { type EpochMs } from '#contracts/ids.ts'
+import type { EpochMs } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { batchKey, channelCode, joinFacts, joinJson, laneCode, type NewBatch } from './batch.ts'
 
 /**
- * Writes batches as they are: open ones, and refusals born closed. One statement. With `enqueuedAt` the caller puts the
+ * Writes batches as they are: open ones, and refusals born closed. One statement. With `decidedAt` the caller puts the
  * open ones on their queues right after the commit: marking them then would lock a row that a worker wants to claim.
  */
-export async function insertBatches(tx: Queryable, batches: readonly NewBatch[], enqueuedAt?: EpochMs): Promise<void> {
+export async function insertBatches(tx: Queryable, batches: readonly NewBatch[], decidedAt?: EpochMs): Promise<void> {
   if (batches.length === 0) return
   const values: unknown[] = []
   const rows = batches.map(
     batch =>
-      `(${rowOf(batch, enqueuedAt)
-        .map(({ type, value, atMost }) => {
-          const place = `$${values.push(value)}::${type}`
-          return atMost ? `least(${place}, ${atMost})` : place
+      `(${rowOf(batch, decidedAt)
+        .map(({ type, value }) => {
+          const at = values.push(value)
+          return type === fromNow ? `now() + $${at}::float8 * interval '1 ms'` : `$${at}::${type}`
         })
         .join(',')})`,
   )
@@ -27,12 +27,12 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
   )
 }
 
-function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: unknown; atMost?: 'now()' }[] {
+/** Milliseconds from now by the clock of the database, which claims and the reconciler go by: ours may be wrong. */
+const fromNow = 'ms from now'
+
+function rowOf(batch: NewBatch, decidedAt?: EpochMs): { type: string; value: unknown }[] {
   const [day, id] = batchKey(batch.id)
   const { slots, intents, outcomes, from } = batch
-  const queued = enqueuedAt !== undefined && !outcomes
-  // Our clock may be ahead of the database's, which claims and the reconciler go by: what is ready now is so by both.
-  const notAhead = enqueuedAt !== undefined && { atMost: 'now()' as const }
   return [
     { type: 'date', value: day },
     { type: 'uuid', value: id },
@@ -43,10 +43,10 @@ function rowOf(batch: NewBatch, enqueuedAt?: EpochMs): { type: string; value: un
     { type: 'boolean', value: batch.sensitive },
     { type: 'smallint', value: batch.tries ?? 0 },
     { type: 'boolean', value: batch.maybeSent ?? false },
-    { type: 'timestamptz', value: new Date(batch.dueAt), ...notAhead },
-    queued ? { type: 'timestamptz', value: new Date(enqueuedAt), ...notAhead } : { type: 'timestamptz', value: null },
+    { type: fromNow, value: batch.dueInMs },
+    { type: fromNow, value: decidedAt !== undefined && !outcomes ? 0 : null },
     { type: 'timestamptz', value: batch.lapsed ? new Date(0) : null },
-    { type: 'timestamptz', value: outcomes ? new Date(batch.dueAt) : null },
+    { type: 'timestamptz', value: outcomes && decidedAt !== undefined ? new Date(decidedAt) : null },
     { type: 'boolean', value: batch.doubt ?? false },
     { type: 'uuid', value: from?.batch ?? null },
     { type: 'smallint[]', value: from ? plainArray(from.places) : null },

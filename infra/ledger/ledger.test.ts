@@ -141,7 +141,7 @@ test('what a lost worker may have sent is still in doubt after it was given back
   for (const leaseOfMs of [-1, leaseMs, leaseMs]) {
     const batch = (await claimBatch(db, { id, now, leaseMs: leaseOfMs }))!
     lapsed.push(batch.lapsed)
-    if (leaseOfMs > 0) await returnBatch(db, { batch, dueAt: now - 1 })
+    if (leaseOfMs > 0) await returnBatch(db, { batch, dueInMs: 0 })
   }
   assert.deepEqual(lapsed, [false, true, true])
 })
@@ -185,8 +185,8 @@ test('what is to be tried again moves into a batch of its own, and the audit fol
     ...{ batch, now },
     results: [
       { kind: 'closed', outcome: 'sent' },
-      { kind: 'retry', dueAt: now - 1, spent: true },
-      { kind: 'doubt', dueAt: now + 60_000 },
+      { kind: 'retry', dueInMs: 0, spent: true },
+      { kind: 'doubt', dueInMs: 60_000 },
     ],
   })
   const again = await unqueuedBatches(db, { lane: 'default', limit: 10 })
@@ -194,7 +194,7 @@ test('what is to be tried again moves into a batch of its own, and the audit fol
   const retry = (await claimBatch(db, { id: again[0]!.id, now, leaseMs }))!
   assert.equal(retry.tries, 1)
   assert.deepEqual(retry.intents[retry.slots[0]!.intent]!.data, { excerpt: 'text of b' })
-  await returnBatch(db, { batch: retry, dueAt: now - 1 })
+  await returnBatch(db, { batch: retry, dueInMs: 0 })
   const once = (await claimBatch(db, { id: retry.id, now, leaseMs }))!
   await recordBatch(db, { batch: once, results: [{ kind: 'closed', outcome: 'rejected' }], now })
   const report = await audit(db)

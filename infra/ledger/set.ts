@@ -123,7 +123,7 @@ function batchOf(set: NewSet, decided: readonly Decided[]): NewBatch {
   return {
     ...{ id: newBatchId(), set: set.id, lane: set.lane, channel, sensitive },
     provider: endpoints[0]?.provider ?? '',
-    dueAt: set.now,
+    dueInMs: 0,
     intents: intents.values.map(one => one.intent),
     slots: decided.map((one, at) => ({
       recipient: one.recipient,

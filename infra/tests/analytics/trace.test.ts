@@ -120,10 +120,9 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
   assert.deepEqual(await states(), { ada: 'queued', bob: 'queued', eve: 'held' })
   const claimed = await claimBatch(world.db, { id: batch!.id, now, leaseMs })
   assert.deepEqual(await states(), { ada: 'leased', bob: 'leased', eve: 'held' })
-  const dueAt = now + 600_000
   const results = [
-    { kind: 'retry' as const, dueAt, spent: true },
-    { kind: 'doubt' as const, dueAt },
+    { kind: 'retry' as const, dueInMs: 600_000, spent: true },
+    { kind: 'doubt' as const, dueInMs: 600_000 },
   ]
   await recordBatch(world.db, { batch: claimed!, results, now })
   assert.deepEqual(await states(), { ada: 'waiting', bob: 'doubt', eve: 'held' })
@@ -133,6 +132,8 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
 
   const { open } = await traceIntent(world.db, intent)
   const [ada] = open
+  const dueAt = ada!.until!
+  assert.ok(dueAt >= now + 600_000 && dueAt < Date.now() + 600_000, 'waits from the record on')
   const iso = new Date(dueAt).toISOString()
   assert.deepEqual(ada, {
     intent,
@@ -212,7 +213,7 @@ test('printed in any width, each entry is there with its sentence', async () => 
   const claimed = await claimBatch(world.db, { id: batch!.id, now, leaseMs })
   const results = [
     { kind: 'closed' as const, outcome: 'sent' as const },
-    { kind: 'retry' as const, dueAt: now, spent: false },
+    { kind: 'retry' as const, dueInMs: 0, spent: false },
   ]
   await recordBatch(world.db, { batch: claimed!, results, now })
   await world.collect()
