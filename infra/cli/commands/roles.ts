@@ -105,6 +105,7 @@ function runApi(): Promise<number> {
 
 async function runPubSub(args: string[]): Promise<number> {
   const stopped = untilSignal()
+  exitOnCrash(createLog({ role: 'pubsub' }))
   const { values } = parseArgs({ args, options: { port: { type: 'string', default: '8085' } } })
   await using server = await startPubSubServer({
     dataDir: path.join(readConfig().dataDir, 'pubsub'),
@@ -117,6 +118,7 @@ async function runPubSub(args: string[]): Promise<number> {
 
 async function runSimulators(): Promise<number> {
   const stopped = untilSignal()
+  exitOnCrash(createLog({ role: 'simulators' }))
   const { dataDir } = readConfig()
   await mkdir(dataDir, { recursive: true })
   const credentials = await localCredentials(path.join(dataDir, 'credentials'))
@@ -131,6 +133,7 @@ async function runAll(): Promise<number> {
   const stopped = untilSignal()
   const config = readConfig()
   const log = createLog({ role: 'all', level: config.logLevel })
+  exitOnCrash(log)
   await using everything = await startEverything({
     config,
     log,

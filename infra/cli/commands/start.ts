@@ -7,7 +7,7 @@ import { eventsTopicOf } from '#contracts/messages.ts'
 import type { Audit } from '#ledger/audit.ts'
 import { simulateEngagement } from '#local/engagement.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
-import { untilSignal } from '#runtime/lifecycle.ts'
+import { exitOnCrash, untilSignal } from '#runtime/lifecycle.ts'
 import { createLog } from '#runtime/log.ts'
 import type { Command } from '../command.ts'
 import { type Everything, startEverything } from '../everything.ts'
@@ -73,9 +73,11 @@ async function startAll({ config, line }: Run): Promise<Everything> {
   const level = config.logLevel === 'info' ? 'error' : config.logLevel
   line.say('Carillon is starting …')
   line.say(`  ${'data'.padEnd(partWidth)} ${config.dataDir}`)
+  const log = createLog({ role: 'all', level })
+  exitOnCrash(log)
   const everything = await startEverything({
     config,
-    log: createLog({ role: 'all', level }),
+    log,
     onPart: ({ name, address }) => line.say(`  ${name.padEnd(partWidth)} ${address}`),
   })
   const [kept] = await everything.installation.db.query<{ n: number }>('select count(*)::int as n from admitted')
@@ -138,7 +140,10 @@ async function showFunnel(everything: Everything, { line, signal }: Run): Promis
   let last = await funnelOf(everything, terminal())
   while (!signal.aborted) {
     if (process.stderr.isTTY)
-      line.show(`Live at ${new Date(everything.installation.clock.now()).toLocaleTimeString('en-GB')}; ctrl-C stops`, await funnelOf(everything, screen()))
+      line.show(
+        `Live at ${new Date(everything.installation.clock.now()).toLocaleTimeString('en-GB')}; ctrl-C stops`,
+        await funnelOf(everything, screen()),
+      )
     else {
       const now = await funnelOf(everything, terminal())
       if (now !== last) console.log(now)
