@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { localCredentials } from '#local/credentials.ts'
@@ -10,7 +10,7 @@ import { exitOnCrash, untilSignal } from '#runtime/lifecycle.ts'
 import { createLog, type Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
-import type { Command } from '../command.ts'
+import { type Command, CommandError, stated } from '../command.ts'
 import { keptSecret, startEverything } from '../everything.ts'
 import { type Installation, openInstallation } from '../installation.ts'
 import { openProviders } from '../providers.ts'
@@ -33,7 +33,7 @@ export const roleCommands: readonly Command[] = [
   {
     name: 'pubsub',
     usage: 'pubsub [--port N]',
-    summary: 'Runs the local Pub/Sub server, a stand-in for one machine.',
+    summary: 'Runs the local Pub/Sub server, a stand-in for one machine, and prints where.',
     run: runPubSub,
   },
   {
@@ -103,14 +103,16 @@ function runApi(): Promise<number> {
   })
 }
 
+const portMax = 65_535
+
 async function runPubSub(args: string[]): Promise<number> {
   const stopped = untilSignal()
   exitOnCrash(createLog({ role: 'pubsub' }))
-  const { values } = parseArgs({ args, options: { port: { type: 'string', default: '8085' } } })
-  await using server = await startPubSubServer({
-    dataDir: path.join(readConfig().dataDir, 'pubsub'),
-    port: Number(values.port),
-  })
+  const { values } = parseArgs({ args, options: { port: { type: 'string', default: '0' } } })
+  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > portMax)
+    throw new CommandError(`--port must be a number from 0 to ${portMax}; 0, the default, takes any free one`)
+  const dataDir = path.join(readConfig().dataDir, 'pubsub')
+  await using server = await startPubSubServer({ dataDir, port: Number(values.port) }).catch(stated('cannot start'))
   console.log(`export PUBSUB_EMULATOR_HOST=${server.address}`)
   await stopped
   return 0
@@ -123,6 +125,8 @@ async function runSimulators(): Promise<number> {
   await mkdir(dataDir, { recursive: true })
   const credentials = await localCredentials(path.join(dataDir, 'credentials'))
   await using simulators = await startSimulators({ credentials, logFile: path.join(dataDir, 'simulators.ndjson') })
+  await using opened = new AsyncDisposableStack()
+  opened.defer(() => rm(simulatorsFile(dataDir), { force: true }))
   await writeFile(simulatorsFile(dataDir), JSON.stringify(simulators.ports))
   console.log(JSON.stringify(simulators.ports))
   await stopped
