@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
+import { isOutage } from '#runtime/postgres.ts'
 import { sendgridProvider } from './email/sendgrid.ts'
 import { inboxProvider } from './in-app/inbox.ts'
 import { limitsOf } from './limits.ts'
@@ -32,10 +34,12 @@ async function severableLine() {
       near.port = String((server.address() as net.AddressInfo).port)
       return near.href
     },
-    sever: (ms: number) => {
+    /** Resolves when the line is back. */
+    sever: async (ms: number) => {
       severed = true
       for (const socket of sockets) socket.resetAndDestroy()
-      setTimeout(() => (severed = false), ms)
+      await sleep(ms)
+      severed = false
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
@@ -301,11 +305,27 @@ test('a database that goes away while sending is sat out: nothing is sent twice'
   await world.addPerson('anna', { endpoints: [device('token')] })
   const batches = await world.write(phones('anna'))
   world.deps.failpoint = async point => {
-    if (point === 'after send before record') line.sever(800)
+    if (point === 'after send before record') void line.sever(800)
   }
   await world.deliver(batches)
   assert.deepEqual(await world.ends(), { anna: 'sent' })
   assert.equal(world.simulators.lines('fcm').length, 1)
+})
+
+test('a database that goes away before anything was sent leaves no doubt', async () => {
+  await using line = await severableLine()
+  await using world = await worldWithFcm({ via: line.to, types: [{ ...greeting, doubt: 'never' }] })
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  const batches = await world.write(phones('anna'))
+  let back: Promise<void> | undefined
+  world.deps.failpoint = async () => void (back = line.sever(800))
+  await assert.rejects(world.deliver(batches), isOutage)
+  await back
+  assert.equal(world.simulators.lines('fcm').length, 0)
+  delete world.deps.failpoint
+  await world.lapse()
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { anna: 'sent' })
 })
 
 test('answers are counted by provider', async () => {

@@ -42,10 +42,11 @@ export type DeliverJob = { batchId: BatchId; lane: Lane; channel: Channel }
 /**
  * The way of a batch through a worker, the same for every channel: claim → render → send → record. A batch that is
  * gone, taken or not due is left alone; one that cannot be sent now is given back. No database connection is held while
- * a provider is called. Rejects on an outage of the database: the lease lapses and another worker takes over.
+ * a provider is called. Rejects on an outage of the database: what no call was made for goes back untouched, else the
+ * lease lapses and another worker takes over.
  */
 export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void> {
-  const { db, clock, catalogue } = deps
+  const { db, clock } = deps
   const limits = deps.limits ?? limitsOf(job)
   const pausedMs = channelPauseMs(job.channel, deps)
   if (pausedMs !== undefined) return postponeBatch(db, { id: job.batchId, dueInMs: pausedMs })
@@ -54,17 +55,10 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
   const batch = await claimBatch(db, { id: job.batchId, now: clock.now(), leaseMs: limits.leaseMs })
   if (!batch) return
   await deps.failpoint?.('after claim')
-  const provider = deps.providers.get(batch.provider)
-  const waitMs = cannotSendMs(batch, deps)
-  if (!provider || waitMs !== undefined) return giveBack({ batch, limits, begunMs, dueInMs: waitMs ?? 0 }, deps)
-
-  // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
-  const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
-  const people = await readReachable(deps, { ids, channel: batch.channel })
-  const { targets, results } = recheck(batch, { people, catalogue, now: clock.now() })
-  const { messages, failed } = render(batch, targets, { catalogue, log: deps.log })
-  for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
-  const sending = { batch, provider, limits, begunMs, messages }
+  const claimed = { batch, limits, begunMs }
+  const prepared = await prepare(claimed, deps).catch(error => giveUp(claimed, error, deps))
+  if (!prepared) return
+  const { sending, results } = prepared
   const answers = await sendInTime(sending, deps)
   await deps.failpoint?.('after send before record')
 
@@ -80,6 +74,33 @@ type Claimed = {
   begunMs: number
 }
 type Sending = Claimed & { provider: Provider; messages: readonly OutMessage[] }
+type Prepared = { sending: Sending; results: (SlotResult | undefined)[] }
+
+/** Everything before the first call. Undefined: it cannot be sent here now and was given back. */
+async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | undefined> {
+  const { batch } = claimed
+  const { catalogue, clock, log } = deps
+  const provider = providerOf(batch, deps)
+  if ('waitMs' in provider) {
+    await giveBack(claimed, provider.waitMs, deps)
+    return undefined
+  }
+
+  // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
+  const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
+  const people = await readReachable(deps, { ids, channel: batch.channel })
+  const { targets, results } = recheck(batch, { people, catalogue, now: clock.now() })
+  const { messages, failed } = render(batch, targets, { catalogue, log })
+  for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
+  return { sending: { ...claimed, provider, messages }, results }
+}
+
+/** Nobody was called: the batch goes back as it was. A lease that lapses would leave it in doubt (law 5). */
+async function giveUp(claimed: Claimed, error: unknown, { db }: DeliverDeps): Promise<never> {
+  const dueInMs = isOutage(error) ? 0 : notOursMs
+  await patiently(() => returnBatch(db, { batch: claimed.batch, dueInMs }), claimed)
+  throw error
+}
 
 /** How long no provider of a channel may be called; undefined when one may. */
 function channelPauseMs(channel: Channel, deps: DeliverDeps): number | undefined {
@@ -88,8 +109,8 @@ function channelPauseMs(channel: Channel, deps: DeliverDeps): number | undefined
   return serving.length > 0 && pauses.length === serving.length ? Math.min(...pauses) : undefined
 }
 
-/** How long a batch should wait that cannot be sent here now: provider paused or missing, type not known. */
-function cannotSendMs(batch: ClaimedBatch, deps: DeliverDeps): number | undefined {
+/** Who sends a batch; where it cannot be sent here now (paused or missing, type not known), how long it should wait. */
+function providerOf(batch: ClaimedBatch, deps: DeliverDeps): Provider | { waitMs: number } {
   const { catalogue, providers, log } = deps
   const unknown = batch.intents.find(intent => !catalogue.types.has(intent.type))
   if (unknown)
@@ -97,9 +118,11 @@ function cannotSendMs(batch: ClaimedBatch, deps: DeliverDeps): number | undefine
       { batch: batch.id, type: unknown.type, version: catalogue.version },
       'this worker does not know the type; the batch waits for one that does',
     )
-  const missing = !providers.has(batch.provider)
-  if (missing) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
-  return unknown || missing ? notOursMs : pauseMs(batch.provider, deps)
+  const provider = providers.get(batch.provider)
+  if (!provider) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
+  if (unknown || !provider) return { waitMs: notOursMs }
+  const waitMs = pauseMs(batch.provider, deps)
+  return waitMs === undefined ? provider : { waitMs }
 }
 
 function pauseMs(provider: string, { pace, clock }: DeliverDeps): number | undefined {
@@ -109,7 +132,7 @@ function pauseMs(provider: string, { pace, clock }: DeliverDeps): number | undef
 }
 
 /** Waits for a worker that can send it, but for what is worth nothing any more. */
-async function giveBack({ dueInMs, ...claimed }: Claimed & { dueInMs: number }, deps: DeliverDeps): Promise<void> {
+async function giveBack(claimed: Claimed, dueInMs: number, deps: DeliverDeps): Promise<void> {
   const { batch } = claimed
   const now = deps.clock.now()
   const waits: SlotResult = { kind: 'retry', dueInMs, spent: false, why: notCalled }
