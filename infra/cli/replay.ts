@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,6 +19,7 @@ import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
 import { manualClock } from '#runtime/clock.ts'
 import type { Config } from '#runtime/config.ts'
+import { withDeadline } from '#runtime/deadline.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Installation, openInstallation } from './installation.ts'
@@ -50,10 +51,12 @@ type Options = {
 const publishedAtOnce = 500
 const settleLimitMs = 10 * 60_000
 const pollMs = 100
+const emptyLimitMs = 10_000
 
 /**
  * Sends a trace through the whole pipeline, inbox only, in its own empty database and Pub/Sub, which are dropped after.
- * Decisions are taken at the time of the events; at the end the clock jumps to the last hold that is due.
+ * Decisions are taken at the time of the events; at the end the clock jumps to the last hold that is due. Rejects with the
+ * reason of `signal` when that aborts: what was under way is no result.
  */
 export async function replay(options: Options): Promise<Replayed> {
   const { policies, signal, onProgress = () => {} } = options
@@ -63,6 +66,7 @@ export async function replay(options: Options): Promise<Replayed> {
   const addresses = await ownAddresses(options, opened)
   const log = createLog({ role: 'replay', level: 'error' })
   const installation = opened.use(await openInstallation({ addresses, addressKey: 'replay', catalogue, log, clock }))
+  opened.defer(() => emptyQueues(installation))
   await startPipeline(installation, opened)
 
   const published: Published[] = []
@@ -74,7 +78,7 @@ export async function replay(options: Options): Promise<Replayed> {
   )
   const known = new Set<string>()
   for await (const events of inChunks(readTrace(options.file, policies))) {
-    if (signal?.aborted) break
+    signal?.throwIfAborted()
     if (policies.quiet) await giveQuietHours(installation, { events, known, quiet: policies.quiet })
     await notifier.notifyMany(events.map(traceAsk))
     onProgress(`${published.length} events sent …`)
@@ -88,14 +92,13 @@ export async function replay(options: Options): Promise<Replayed> {
   return { intents: published.length, ...(await countsOf(installation)), ...(await audited(installation, published)) }
 }
 
-/** An empty database and an empty Pub/Sub of its own. */
+/** An empty database and an empty Pub/Sub of its own: two replays share nothing. */
 async function ownAddresses({ config, serverUrl }: Options, opened: AsyncDisposableStack) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carillon-replay-'))
   opened.defer(() => rm(folder, { recursive: true, force: true }))
-  const server =
-    serverUrl ??
-    config.database.url ??
-    opened.use(await startPostgres({ dataDir: path.join(config.dataDir, 'replay-postgres') })).url
+  // A database server that runs as another user has to get in.
+  await chmod(folder, 0o711)
+  const server = serverUrl ?? config.database.url ?? (await ownServer(path.join(folder, 'postgres'), opened))
   const name = `replay_${randomUUID().replaceAll('-', '')}`
   const databaseUrl = await createDatabase(server, name)
   opened.defer(() => dropDatabase(server, name))
@@ -110,6 +113,18 @@ async function ownAddresses({ config, serverUrl }: Options, opened: AsyncDisposa
     pubsub: { projectId: 'carillon-replay', emulator: pubsub.address },
   }
 }
+
+async function ownServer(dataDir: string, opened: AsyncDisposableStack): Promise<string> {
+  const server = await startPostgres({ dataDir })
+  opened.defer(() => rm(server.dataDir, { recursive: true, force: true }))
+  return opened.use(server).url
+}
+
+/** Nobody else would remove them from a Redis. */
+const emptyQueues = ({ queues, log }: Installation): Promise<void> =>
+  withDeadline(queues.flush(), { ms: emptyLimitMs, what: 'emptying the queues' }).catch((error: unknown) =>
+    log.error({ error }, 'queues of the replay may be left in the queue store'),
+  )
 
 const concurrency = 4
 
@@ -155,7 +170,8 @@ async function settle(
   on: { published: number; signal: AbortSignal | undefined; onProgress: (text: string) => void; holds?: boolean },
 ): Promise<void> {
   const until = performance.now() + settleLimitMs
-  while (!on.signal?.aborted) {
+  for (;;) {
+    on.signal?.throwIfAborted()
     const journey = await journeyOf(installation, on.published)
     if (!isUnderWay(journey) && !(on.holds && journey.ledger.holdsOpen > 0)) return
     if (performance.now() > until)

@@ -9,6 +9,9 @@ import { replay, type ReplayPolicies } from '../replay.ts'
 import { printAudit } from '../print.ts'
 import { statusLine } from '../status-line.ts'
 
+/** As shells tell it of a program that ctrl-C stopped before it had done its work. */
+const interruptedCode = 130
+
 export const replayCommand: Command = {
   name: 'replay',
   usage: 'replay FILE.ndjson[.gz] [--only-reason REASON] [--dedupe 60s] [--throttle 10/1h] [--quiet 22:00-08:00]',
@@ -44,9 +47,14 @@ export const replayCommand: Command = {
       onProgress: text => line.show(`  ${text}`),
     }).catch((error: unknown) => {
       line.clear()
+      if (error === stop.signal.reason) return undefined
       throw error instanceof TraceError ? new CommandError(error.message) : error
     })
     line.clear()
+    if (!result) {
+      line.say('Stopped before the end: nothing is counted.')
+      return interruptedCode
+    }
     if (result.audit.problems.length > 0) console.error(printAudit(result.audit))
     const { intents, recipients, decided, outcomes, audit } = result
     console.log(
