@@ -4,6 +4,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { OutMessage } from '../provider.ts'
 import { sendgridProvider } from './sendgrid.ts'
 
@@ -45,6 +46,26 @@ test('who gets two mails gets them by two requests, and answers keep their order
   assert.deepEqual(ids, [addresses[0], addresses[0], addresses[2], addresses[0], addresses[4]])
 })
 
+test('many mails to one mailbox go one after another, in time or not at all', async () => {
+  await using server = await startRecorder({ ms: 20 })
+  const mails = Array.from({ length: 100 }, (_, n) => mail('ops@example.com', `mail ${n}`))
+  const answers = await server.send(mails, 1_000)
+  const kinds = answers.map(({ kind }) => kind)
+  const sent = kinds.lastIndexOf('accepted') + 1
+  assert.ok(sent > 1 && sent < 50, `${sent} sent`)
+  assert.deepEqual(new Set(kinds.slice(0, sent)), new Set(['accepted']))
+  assert.deepEqual(new Set(kinds.slice(sent)), new Set(['retry']))
+  assert.deepEqual([server.requests.length, server.mostAtOnce()], [sent, 1])
+})
+
+test('who is asked to wait does not send the second mails of a mailbox', async () => {
+  await using server = await startRecorder({ status: 429 })
+  const answers = await server.send(['ann', 'bob', 'ann', 'ann'].map(name => mail(`${name}@example.com`, 'news')))
+  assert.equal(server.requests.length, 1)
+  const pause = { kind: 'pause', afterMs: 60_000, reason: 'HTTP 429' }
+  assert.deepEqual(answers, [pause, pause, pause, pause])
+})
+
 test('a mail too long for a substitution does not mix', async () => {
   await using server = await startRecorder()
   assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_500)).content), true)
@@ -72,19 +93,26 @@ const mail = (address: string, said: string) =>
     content: { subject: said, text: `$& {{text}} ${said}`, html: { html: `<p>${said}</p>` } },
   }) as OutMessage<'email'>
 
-async function startRecorder() {
+async function startRecorder({ ms = 0, status = 202 } = {}) {
   const requests: Request[] = []
+  let atOnce = 0
+  let mostAtOnce = 0
   const server = http.createServer(async (request, response) => {
+    mostAtOnce = Math.max(mostAtOnce, ++atOnce)
     const said = JSON.parse(await text(request)) as Request
     requests.push(said)
-    response.writeHead(202, { 'x-message-id': said.personalizations[0]!.to[0]!.email }).end()
+    await sleep(ms)
+    atOnce--
+    response.writeHead(status, { 'x-message-id': said.personalizations[0]!.to[0]!.email }).end()
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const provider = sendgridProvider({ apiKey: 'SG.x', from: 'us@example.com', baseUrl: `http://127.0.0.1:${port}/` })
   return {
     ...{ requests, provider },
-    send: (mails: OutMessage<'email'>[]) => provider.send(mails, { lane: 'default', now: 0, deadlineMs: 10_000 }),
+    mostAtOnce: () => mostAtOnce,
+    send: (mails: OutMessage<'email'>[], deadlineMs = 10_000) =>
+      provider.send(mails, { lane: 'default', now: 0, deadlineMs }),
     async [Symbol.asyncDispose]() {
       await provider[Symbol.asyncDispose]()
       server.closeAllConnections()

@@ -51,7 +51,7 @@ export function sendgridProvider({ apiKey, from, baseUrl }: SendgridOptions): Pr
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
       const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, from)) }
-      return inRequests(messages, part => sendParts(part, sending))
+      return inRounds(messages, sending)
     },
     async [Symbol.asyncDispose]() {},
   }
@@ -63,23 +63,38 @@ type Sending = SendOptions & {
   post: (messages: Messages) => Promise<[{ headers: unknown }, unknown]>
 }
 
-/** An address may stand in a request once: who gets two mails gets the second one by a second request. */
-async function inRequests(messages: Messages, send: (part: Messages) => Promise<Answer[]>): Promise<Answer[]> {
-  const again: number[] = []
-  const seen = new Set<string>()
-  messages.forEach(({ endpoint: { address } }, at) => {
-    if (seen.has(address.toLowerCase())) again.push(at)
-    seen.add(address.toLowerCase())
+/**
+ * An address may stand in a request once: who gets two mails gets the second one by a second request, after the first. No
+ * request but the first begins in the second half of the time: cut off, it would be in doubt.
+ */
+async function inRounds(messages: Messages, sending: Sending): Promise<Answer[]> {
+  const answers: Answer[] = []
+  const startUntilMs = sending.untilMs - sending.deadlineMs / 2
+  let all: Answer | undefined
+  for (const places of roundsOf(messages)) {
+    const round = places.map(at => messages[at]!)
+    const found = all ? forAll(round, all) : await sendParts(round, sending)
+    places.forEach((at, position) => (answers[at] = found[position]!))
+    // What stops one round is not about its mails.
+    all ??= found.find(({ kind }) => kind === 'pause' || kind === 'config')
+    if (performance.now() > startUntilMs) all ??= noTime
+  }
+  return answers
+}
+
+const noTime: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left for another mail to the same address' }
+
+/** The places of the first mail of each address, those of the second mails, and so on. */
+function roundsOf(messages: Messages): number[][] {
+  const rounds: number[][] = []
+  const seen = new Map<string, number>()
+  messages.forEach(({ endpoint }, at) => {
+    const address = endpoint.address.toLowerCase()
+    const round = seen.get(address) ?? 0
+    seen.set(address, round + 1)
+    ;(rounds[round] ??= []).push(at)
   })
-  if (again.length === 0) return send(messages)
-  const [first, second] = await Promise.all([
-    send(messages.filter((_, at) => !again.includes(at))),
-    inRequests(
-      again.map(at => messages[at]!),
-      send,
-    ),
-  ])
-  return messages.map((_, at) => (again.includes(at) ? second : first).shift()!)
+  return rounds
 }
 
 /** One request; where it is refused for one of its recipients each half goes again, until that one is alone. */
