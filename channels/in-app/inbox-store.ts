@@ -3,6 +3,9 @@ import { joinJson } from '#ledger/batch.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import type { OutMessage } from '../provider.ts'
 
+/** The same delivery again after this long is another one: its intent's key was forgotten and used anew. */
+const forgottenDays = 34
+
 /** Adds items that are not there yet, in one statement; what messages share travels once. */
 export async function putInboxItems(
   db: Queryable,
@@ -24,7 +27,9 @@ export async function putInboxItems(
      join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f')) with ordinality
        as s(intent, type, at, thread, content, place) on s.place = u.pick
      order by u.delivery collate "C"
-     on conflict (delivery) do nothing`,
+     on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
+       thread = excluded.thread, content = excluded.content, seen_at = null, read_at = null
+     where inbox_items.created_at < excluded.created_at - interval '${forgottenDays} days'`,
     [
       textArray(messages.map(message => message.deliveryId)),
       textArray(messages.map(message => message.recipient)),

@@ -57,10 +57,10 @@ async function startRole(
 const hourMs = 3_600_000
 const dayMs = 86_400_000
 /**
- * Closed batches and events are kept this long, and contacts that nobody names any more; idempotency keys longer than
- * Pub/Sub can redeliver.
+ * Idempotency keys are kept for longer than Pub/Sub can redeliver, and the ledger for less: a key that may be used again
+ * meets nothing of its former use. What people look at is kept longer.
  */
-const retention = { partitionsDays: 90, contactsDays: 90, admittedDays: 35 }
+const retentionDays = { ledger: 34, keys: 35, events: 90, refused: 90, contacts: 90 }
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
   const { db, clock, log } = installation
@@ -70,11 +70,19 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
       hourMs,
       async () => {
         await preparePartitions(db, clock.now())
-        const kept = new Date(clock.now() - retention.partitionsDays * dayMs).toISOString().slice(0, 10)
-        await dropPartitions(db, { before: kept })
-        const keys = await purgeAdmitted(db, { before: clock.now() - retention.admittedDays * dayMs })
-        const contacts = await purgeContacts(db, { before: clock.now() - retention.contactsDays * dayMs })
-        return (await purgeDone(db, { before: Date.parse(`${kept}T00:00:00Z`) })) || keys || contacts
+        const before = (days: number) => clock.now() - days * dayMs
+        const dayBefore = (days: number) => new Date(before(days)).toISOString().slice(0, 10)
+        const ledgerBefore = dayBefore(retentionDays.ledger)
+        await dropPartitions(db, { ledgerBefore, eventsBefore: dayBefore(retentionDays.events) })
+        const more = [
+          await purgeDone(db, {
+            before: Date.parse(`${ledgerBefore}T00:00:00Z`),
+            refusedBefore: before(retentionDays.refused),
+          }),
+          await purgeAdmitted(db, { before: before(retentionDays.keys) }),
+          await purgeContacts(db, { before: before(retentionDays.contacts) }),
+        ]
+        return more.includes(true)
       },
       error => log.warn({ task: 'retention', error }, 'keeping partitions failed and will run again'),
     ),

@@ -8,6 +8,8 @@ const insertBatch = `insert into batches
   (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, closed_at, n, recipients, endpoints, intents)
   values ($1, gen_random_uuid(), gen_random_uuid(), 1, 0, 'fcm', false, 0, false, now(), $2, 0, '{}', '{}', '{}')`
 
+const before = (day: string) => ({ ledgerBefore: day, eventsBefore: day })
+
 async function setup() {
   await using started = new AsyncDisposableStack()
   const { url } = started.use(await testDatabase())
@@ -68,13 +70,13 @@ test('old days are dropped, but no day of batches with an open one', async () =>
   await ensurePartitions(world.db, { from: '2026-02-20', days: 3 })
   await world.db.query(insertBatch, ['2026-02-20', new Date()])
   await world.db.query(insertBatch, ['2026-02-21', null])
-  const dropped = await Promise.all([1, 2, 3].map(() => dropPartitions(world.db, { before: '2026-02-22' })))
+  const dropped = await Promise.all([1, 2, 3].map(() => dropPartitions(world.db, before('2026-02-22'))))
   const rest = ['batches_20260221', ...['batches', 'delivery_events', 'event_packs', 'sets'].map(t => `${t}_20260222`)]
   assert.deepEqual(await world.names(), rest)
   assert.equal(new Set(dropped.flat()).size, 7)
 
   await world.db.query(`update batches set closed_at = now() where closed_at is null`)
-  assert.deepEqual(await dropPartitions(world.db, { before: '2026-02-22' }), ['batches_20260221'])
+  assert.deepEqual(await dropPartitions(world.db, before('2026-02-22')), ['batches_20260221'])
 })
 
 test('a detach that was cut off half-way is finished by the next drop', async () => {
@@ -89,15 +91,25 @@ test('a detach that was cut off half-way is finished by the next drop', async ()
       /statement timeout/,
     )
   })
-  const dropped = await dropPartitions(world.db, { before: '2026-02-21' })
+  const dropped = await dropPartitions(world.db, before('2026-02-21'))
   assert.ok(dropped.includes('sets_20260220'))
   assert.deepEqual(await world.names(), [])
+})
+
+test('events are kept for longer than what they tell of, and sets go before their batches', async () => {
+  await using world = await setup()
+  await ensurePartitions(world.db, { from: '2026-02-20', days: 3 })
+  const days = { ledgerBefore: '2026-02-22', eventsBefore: '2026-02-21' }
+  assert.deepEqual(await dropPartitions(world.db, days), [
+    ...['sets_20260220', 'batches_20260220', 'event_packs_20260220', 'delivery_events_20260220'],
+    ...['sets_20260221', 'batches_20260221'],
+  ])
 })
 
 test('a day that is not over cannot be dropped', async () => {
   await using world = await setup()
   const [row] = await world.db.query<{ day: string }>(`select (now() at time zone 'utc')::date::text as day`)
   await ensurePartitions(world.db, { from: row!.day, days: 2 })
-  await assert.rejects(dropPartitions(world.db, { before: '2199-01-01' }), /days that are not over stay/)
+  await assert.rejects(dropPartitions(world.db, before('2199-01-01')), /days that are not over stay/)
   assert.equal((await world.names()).length, 8)
 })

@@ -31,21 +31,27 @@ export async function ensurePartitions(db: Connection, { from, days }: { from: s
 }
 
 /**
- * Drops the partitions of all days before the UTC day `before`, and gives their names. A day of batches stays while one
- * of its batches is open. Readers and writers are not blocked. Throws when `before` is in the future.
+ * Drops the partitions of all days of the ledger (sets and batches) and of the events before a UTC day each, and gives
+ * their names. A day of batches stays while one of its batches is open. Readers and writers are not blocked. Throws when
+ * a day is in the future.
  */
-export async function dropPartitions(db: Connection, { before }: { before: string }): Promise<string[]> {
+export async function dropPartitions(
+  db: Connection,
+  { ledgerBefore, eventsBefore }: { ledgerBefore: string; eventsBefore: string },
+): Promise<string[]> {
+  const before = tables.map(table => (storage[table].keeps === 'ledger' ? ledgerBefore : eventsBefore))
   const old = await db.query<{ name: string; table: Table; attached: boolean; pending: boolean; future: boolean }>(
     `select c.relname as name, t.name as table, i.inhrelid is not null as attached, coalesce(i.inhdetachpending, false) as pending,
-       $2::date > (now() at time zone 'utc')::date as future
-     from unnest($1::text[]) as t(name)
+       t.before > (now() at time zone 'utc')::date as future
+     from unnest($1::text[], $2::date[]) with ordinality as t(name, before, place)
      join pg_class c on c.relname ~ ('^' || t.name || '_\\d{8}$') and c.relnamespace = current_schema()::regnamespace
      left join pg_inherits i on i.inhrelid = c.oid
-     where c.relkind = 'r' and right(c.relname, 8) < to_char($2::date, 'YYYYMMDD')
-     order by right(c.relname, 8), c.relname`,
+     where c.relkind = 'r' and right(c.relname, 8) < to_char(t.before, 'YYYYMMDD')
+     order by right(c.relname, 8), t.place`,
     [tables, before],
   )
-  if (old.some(row => row.future)) throw new Error(`partitions before ${before}: days that are not over stay`)
+  if (old.some(row => row.future))
+    throw new Error(`partitions before ${[...new Set(before)].join(' and ')}: days that are not over stay`)
   const dropped: string[] = []
   for (const { name, table, attached, pending } of old) {
     if (table === 'batches' && (await hasOpenBatch(db, name))) continue
@@ -64,17 +70,21 @@ export async function dropPartitions(db: Connection, { before }: { before: strin
 
 const creationLock = 726_001_001
 
-/** How a day of each table is stored. Neither `with` nor statistics targets are taken over from the parent. */
+/**
+ * How a day of each table is stored. Neither `with` nor statistics targets are taken over from the parent. Days go in
+ * this order: the audit begins at the first set, so it balances after each.
+ */
 const storage = {
-  sets: { with: '', unsearched: [] },
+  sets: { keeps: 'ledger', with: '', unsearched: [] },
   batches: {
+    keeps: 'ledger',
     // Room for the claim, which is a heap-only update; nothing in it is read by an index-only scan.
     with: 'with (fillfactor = 70, autovacuum_vacuum_insert_threshold = -1)',
     unsearched: ['recipients', 'endpoints', 'intents', 'picks', 'payload', 'whys', 'outcomes'],
   },
-  event_packs: { with: '', unsearched: [] },
+  event_packs: { keeps: 'events', with: '', unsearched: [] },
   // Vacuum also summarises the BRIN index: what it has not come to yet is read whole.
-  delivery_events: { with: 'with (autovacuum_vacuum_insert_scale_factor = 0.05)', unsearched: [] },
+  delivery_events: { keeps: 'events', with: 'with (autovacuum_vacuum_insert_scale_factor = 0.05)', unsearched: [] },
 } as const
 type Table = keyof typeof storage
 const tables = Object.keys(storage) as Table[]

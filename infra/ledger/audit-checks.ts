@@ -9,6 +9,9 @@ const sent = `(${outcomeCode('sent')}, ${outcomeCode('delivered')})`
 const sqlNames = (names: readonly string[]): string => `array['${names.join("','")}']`
 /** Sets that are older have left with their partitions; so has what they wrote. */
 const firstSet = `coalesce((select id from sets order by day, id limit 1), '00000000-0000-0000-0000-000000000000')`
+/** Events are kept for longer than the ledger that they tell of. */
+const firstTold = `coalesce((select id from sets order by day, id limit 1), (select set_id from batches order by day, id limit 1),
+  'ffffffff-ffff-ffff-ffff-ffffffffffff')`
 /** Keys are forgotten after 35 days. A UUIDv7 begins with its time in milliseconds. */
 const keptKeysFrom = `(lpad(to_hex((extract(epoch from now()) * 1000)::bigint - 34 * 86400000::bigint), 12, '0') || repeat('0', 20))::uuid`
 
@@ -54,7 +57,7 @@ export const auditChecks: readonly AuditCheck[] = [
     check: 'decisions',
     sql: `select intent_id, recipient, channel from (
         select e.set_id, e.intent_id, e.recipient, array_position(${sqlNames(channels)}, e.channel) - 1 as channel
-        from delivery_events e where e.kind = 'decided'
+        from delivery_events e where e.kind = 'decided' and e.set_id >= ${firstTold}
         except select set_id, intent_id, recipient, channel from deliveries
         except select set_id, intent_id, recipient, channel from held) missing`,
     sentence: row =>
@@ -77,7 +80,7 @@ export const auditChecks: readonly AuditCheck[] = [
     // The settled events are a second record of every end.
     check: 'settled',
     sql: `select intent_id, recipient, array_position(${sqlNames(channels)}, channel) - 1 as channel, what as detail from (
-        select e.batch_id, e.intent_id, e.recipient, e.channel, e.endpoint, e.what from delivery_events e where e.kind = 'settled'
+        select e.batch_id, e.intent_id, e.recipient, e.channel, e.endpoint, e.what from delivery_events e where e.kind = 'settled' and e.batch_id >= ${firstTold}
         except select batch_id, intent_id, recipient, (${sqlNames(channels)})[channel + 1], endpoint, (${sqlNames(outcomes)})[outcome + 1]
         from deliveries) told`,
     sentence: row =>
@@ -168,5 +171,29 @@ export const auditChecks: readonly AuditCheck[] = [
       where said.muted or said.paused or not coalesce(said.own, said.every, true) and not coalesce(said.taken_back, false)`,
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
+  },
+]
+
+/** What a publisher wrote down for itself (temporary table `published`): whom it named, and which intents it stored. */
+export const publishedChecks: readonly AuditCheck[] = [
+  {
+    check: 'published',
+    sql: `select distinct p.intent_id from published p join admitted a on a.id = p.intent_id
+      where p.expands and not exists (select from expansions x where x.intent_id = p.intent_id)`,
+    sentence: row => `intent ${row.intent_id} was published for audiences and nothing reads them`,
+  },
+  {
+    check: 'published',
+    sql: `select distinct intent_id from published p
+      where not exists (select from admitted a where a.id = p.intent_id)
+        and not exists (select from refused r where r.intent_id = p.intent_id and r.readmitted_at is null)`,
+    sentence: row => `intent ${row.intent_id} was published and arrived nowhere`,
+  },
+  {
+    check: 'published',
+    sql: `select p.intent_id, p.recipient from published p join admitted a on a.id = p.intent_id
+      where p.recipient is not null
+      except select intent_id, recipient from deliveries except select intent_id, recipient from held`,
+    sentence: row => `intent ${row.intent_id} was published for ${row.recipient} and nothing was decided about them`,
   },
 ]

@@ -3,19 +3,31 @@ import type { Queryable } from '#runtime/postgres.ts'
 
 const stepRows = 10_000
 
-/** Forgets keys that are older than Pub/Sub can redeliver, in small steps. True when there is more to do. */
+/**
+ * Forgets keys that are older than Pub/Sub can redeliver, in small steps, but not while their intent waits in a hold or for
+ * its audience: the same key would be told beside it. True when there is more to do.
+ */
 export function purgeAdmitted(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
-  return step(db, `delete from admitted where id in (select id from admitted where set_id < $1 limit $2)`, [
-    ...[firstIdOf(before), stepRows],
-  ])
+  return step(
+    db,
+    `delete from admitted where id in (
+       select id from admitted where set_id < $1
+         and id not in (select intent_id from expansions where done_at is null)
+         and id not in (select unnest(intents) from holds where released_at is null and id < $1)
+       limit $2)`,
+    [firstIdOf(before), stepRows],
+  )
 }
 
 /**
  * Forgets what was done with before the partitions that are kept begin, in small steps: holds that were released, audiences
- * that were read, links to sets that are gone, messages that were refused. What still waits stays. True when there is
- * more to do.
+ * that were read, links to sets that are gone; and messages that were refused, before `refusedBefore`. What still waits
+ * stays. True when there is more to do.
  */
-export async function purgeDone(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+export async function purgeDone(
+  db: Queryable,
+  { before, refusedBefore }: { before: EpochMs; refusedBefore: EpochMs },
+): Promise<boolean> {
   const first = firstIdOf(before)
   const more = [
     await step(
@@ -38,7 +50,7 @@ export async function purgeDone(db: Queryable, { before }: { before: EpochMs }):
       db,
       `delete from refused where (lane, message_id) in (
       select lane, message_id from refused where at < to_timestamp($1 / 1000.0) and (reason <> 'parked' or readmitted_at is not null) limit $2)`,
-      [before, stepRows],
+      [refusedBefore, stepRows],
     ),
   ]
   return more.includes(true)

@@ -8,6 +8,7 @@ import type { BatchId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
 import { audit, type Published } from '#ledger/audit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
+import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import type { ChoicesPatch } from '#preferences/choices.ts'
@@ -108,6 +109,53 @@ test('an audience that lost a page, or that nobody reads, is missed', async () =
   assert.deepEqual(await problemsOf(db, published), [`pages ${intent.id}`])
   await db.query('delete from expansions')
   assert.deepEqual((await problemsOf(db, published)).sort(), [`pages ${intent.id}`, `published ${intent.id}`])
+})
+
+test('of many problems a hundred are listed and all are counted', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const people = Array.from({ length: 250 }, (_, n) => `u${n}`)
+  await routeAt(now, [told({ to: to(...people) })], { db, types })
+  await deliverAll(db)
+  await db.query('delete from batches')
+  const { balanced, problems, more } = await audit(db)
+  assert.equal(balanced, false)
+  assert.equal(problems.length, 100)
+  assert.ok(more >= 2 * 250 - 100, String(more))
+})
+
+test('events that outlive the ledger are no witnesses against it', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  await routeAt(now, [told({ to: to('u1', 'u2') })], { db, types })
+  await deliverAll(db)
+  for (const table of ['sets', 'batches', 'intent_sets', 'admitted']) await db.query(`delete from ${table}`)
+  assert.deepEqual(await problemsOf(db), [])
+  await routeAt(now, [told()], { db, types })
+  await deliverAll(db)
+  assert.deepEqual(await problemsOf(db), [])
+})
+
+test('an audience is told again under a key that was forgotten', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  await db.query(`insert into audience_members values ('team', 'u1')`)
+  const intent = told({ to: [{ kind: 'audience', audience: 'team' }] })
+  const log = createLog({ role: 'test', write: () => {} })
+  const tell = async () => {
+    await routeAt(now, [intent], { db, types })
+    await expandPage({ db, lanes, catalogue: catalogueOf('1', types), log, sources: [], now, trustEventTime: false })
+    await deliverAll(db)
+  }
+  await tell()
+  for (const table of ['sets', 'batches']) await db.query(`delete from ${table}`)
+  const before = Date.now() + 60_000
+  await purgeDone(db, { before, refusedBefore: before })
+  await purgeAdmitted(db, { before })
+  await tell()
+  const [row] = await db.query<{ n: number }>('select count(*)::int as n from batches')
+  assert.equal(row!.n, 1)
+  assert.deepEqual(await problemsOf(db), [])
 })
 
 test('what is sent against a choice or a mute is found, and nothing else', async () => {
