@@ -108,8 +108,8 @@ const subjects: readonly Subject[] = [
     logged: ({ attemptId }) => ({ attemptId }),
     script: sendgridScript,
     expected: {
-      ...all('messageDead', 'badRequest badPersonalization tooLarge'),
-      ...all('config', 'unauthorized forbidden notFound methodNotAllowed unsupportedMediaType'),
+      ...all('messageDead', 'badPersonalization tooLarge'),
+      ...all('config', 'badRequest unauthorized forbidden notFound methodNotAllowed unsupportedMediaType'),
       ...all('doubt', 'internal unavailable acceptThen500'),
       // It says 202 and gives a message id: the body is of no interest.
       tooManyRequests: 'pause',

@@ -5,10 +5,15 @@ import { connectionAnswer } from '../connection.ts'
 import { retryAfterMs } from '../retry-after.ts'
 
 /**
- * By HTTP status (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors). A 400 rejects the whole request,
- * so nothing of it was sent.
+ * By HTTP status, and for a 400 by the first part of the `field` that it names
+ * (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors): a setting of ours, or else the message. A 400
+ * rejects the whole request, so nothing of it was sent.
  */
 export const sendgridAnswers = {
+  'HTTP 400 from': { kind: 'config' },
+  'HTTP 400 reply_to': { kind: 'config' },
+  'HTTP 400 asm': { kind: 'config' },
+  'HTTP 400 mail_settings': { kind: 'config' },
   'HTTP 400': { kind: 'messageDead' },
   'HTTP 413': { kind: 'messageDead' },
   'HTTP 401': { kind: 'config' },
@@ -28,7 +33,9 @@ export type SendgridFailure = {
 export function sendgridAnswer(failure: SendgridFailure, now: EpochMs): Answer {
   const { code, response } = failure
   if (!response || typeof code !== 'number') return connectionAnswer(failure)
-  return answerTo({ status: code }, sendgridAnswers, { afterMs: untilReset(response.headers ?? {}, now) })
+  return answerTo({ code: settingBlamed(failure), status: code }, sendgridAnswers, {
+    afterMs: untilReset(response.headers ?? {}, now),
+  })
 }
 
 /** `X-RateLimit-Reset` is the end of the pause in epoch seconds. */
@@ -39,10 +46,17 @@ function untilReset(headers: Readonly<Record<string, unknown>>, now: EpochMs): n
 }
 
 /** True when a request was refused for one of its recipients, so that others in it may be fine. */
-export function blamesRecipient({ code, response }: SendgridFailure): boolean {
-  const errors = (response?.body as { errors?: unknown } | undefined)?.errors
-  return code === 400 && Array.isArray(errors) && errors.some(namesRecipient)
-}
+export const blamesRecipient = (failure: SendgridFailure): boolean =>
+  settingBlamed(failure) === undefined && blamed(failure).includes('HTTP 400 personalizations')
 
-const namesRecipient = (error: { field?: unknown } | null): boolean =>
-  typeof error?.field === 'string' && error.field.startsWith('personalizations')
+const settingBlamed = (failure: SendgridFailure): string | undefined =>
+  blamed(failure).find(code => Object.hasOwn(sendgridAnswers, code))
+
+/** What a 400 is about: `HTTP 400 personalizations` for a field `personalizations.2.to.0.email`. */
+function blamed({ code, response }: SendgridFailure): string[] {
+  const errors = (response?.body as { errors?: unknown } | undefined)?.errors
+  if (code !== 400 || !Array.isArray(errors)) return []
+  return errors.flatMap((error: { field?: unknown } | null) =>
+    typeof error?.field === 'string' ? [`HTTP 400 ${error.field.split(/\W/)[0]}`] : [],
+  )
+}

@@ -66,6 +66,25 @@ test('who is asked to wait does not send the second mails of a mailbox', async (
   assert.deepEqual(answers, [pause, pause, pause, pause])
 })
 
+test('a request refused for a setting of ours is not held against its mails', async () => {
+  for (const [fields, kind] of [
+    [['from'], 'config'],
+    [['personalizations.0.to.0.email', 'from.email'], 'config'],
+    [['mail_settings.footer'], 'config'],
+    [['subject'], 'messageDead'],
+    [['fromage', null], 'messageDead'],
+  ] as const) {
+    await using server = await startRecorder({ status: 400, fields })
+    const answers = await server.send(['ann', 'bob'].map(name => mail(`${name}@example.com`, 'news')))
+    assert.deepEqual(
+      answers.map(answer => answer.kind),
+      [kind, kind],
+      fields.join(),
+    )
+    assert.equal(server.requests.length, 1, 'there is no bad recipient to be looked for')
+  }
+})
+
 test('a mail too long for a substitution does not mix', async () => {
   await using server = await startRecorder()
   assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_500)).content), true)
@@ -93,7 +112,9 @@ const mail = (address: string, said: string) =>
     content: { subject: said, text: `$& {{text}} ${said}`, html: { html: `<p>${said}</p>` } },
   }) as OutMessage<'email'>
 
-async function startRecorder({ ms = 0, status = 202 } = {}) {
+type Saying = { ms?: number; status?: number; fields?: readonly (string | null)[] }
+
+async function startRecorder({ ms = 0, status = 202, fields = [] }: Saying = {}) {
   const requests: Request[] = []
   let atOnce = 0
   let mostAtOnce = 0
@@ -103,7 +124,8 @@ async function startRecorder({ ms = 0, status = 202 } = {}) {
     requests.push(said)
     await sleep(ms)
     atOnce--
-    response.writeHead(status, { 'x-message-id': said.personalizations[0]!.to[0]!.email }).end()
+    response.writeHead(status, { 'x-message-id': said.personalizations[0]!.to[0]!.email })
+    response.end(JSON.stringify({ errors: fields.map(field => ({ field, message: 'no' })) }))
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
