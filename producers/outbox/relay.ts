@@ -1,7 +1,8 @@
 import type { Lane } from '#contracts/channel.ts'
 import { every } from '#runtime/every.ts'
 import type { Database } from '#runtime/postgres.ts'
-import type { Message, Publisher } from '../sdk/publisher.ts'
+import type { Message } from '../sdk/lane-queue.ts'
+import type { Publisher } from '../sdk/publisher.ts'
 
 export type OutboxRelay = {
   /** The database that holds `carillon_outbox`. */

@@ -7,7 +7,7 @@ import { ask } from './ask.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 import { notifierOver } from './notifier.ts'
 import type { PublisherLogLine } from './publisher-log.ts'
-import type { Message } from './publisher.ts'
+import type { Message } from './lane-queue.ts'
 import { createTestNotifier } from './test-notifier.ts'
 
 const data = { commentId: 'c1', author: 'ada', title: 'Docs', excerpt: 'Hello', url: 'https://docs.example/1' }

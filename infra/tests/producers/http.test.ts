@@ -13,7 +13,7 @@ import { createProducerToken, revokeProducerTokens } from '#producers/http/produ
 import type { OpenApi } from '#producers/http/openapi.ts'
 import { apiClient } from '#producers/sdk/api-client.ts'
 import { NotStoredError, UnknownError } from '#producers/sdk/errors.ts'
-import type { Message } from '#producers/sdk/publisher.ts'
+import type { Message } from '#producers/sdk/lane-queue.ts'
 import { createHttp, listen } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 import { lanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
-import { loadServices } from '#local/pubsub/protos.ts'
 import { type PubSubServer, startPubSubServer } from '#local/pubsub/server.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { commentCreated } from '#producers/catalogue/social.ts'
@@ -15,6 +14,7 @@ import { createNotifier } from '#producers/sdk/notifier.ts'
 import { openPubSub, type PubSubPort, type PulledMessage } from '#runtime/pubsub.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { startProxy } from './proxy.ts'
+import { scriptedServer, type ScriptedServer } from './scripted-server.ts'
 
 const prefix = 'carillon-test'
 const projectId = 'carillon-test'
@@ -164,42 +164,7 @@ test('closing sends what waits; after it nothing is taken', async () => {
   assert.equal((await pulled(world.pubsub, 'default', 2)).length, 2)
 })
 
-type PublishCall = ServerUnaryCall<{ messages: Buffer[] }, { messageIds: string[] }>
-
-/** A server that does nothing but answer publish requests, as `answer` says; it remembers how they came. */
-async function scriptedServer(answer: (nth: number) => status | undefined) {
-  const requests: number[] = []
-  let atOnce = 0
-  let mostAtOnce = 0
-  const server = new Server()
-  server.addService(loadServices().Publisher, {
-    Publish: (call: PublishCall, respond: sendUnaryData<{ messageIds: string[] }>) => {
-      const { messages } = call.request
-      const nth = requests.push(messages.length) - 1
-      mostAtOnce = Math.max(mostAtOnce, ++atOnce)
-      // Long enough for a second request to be seen beside it.
-      setTimeout(() => {
-        atOnce--
-        const code = answer(nth)
-        if (code === undefined) respond(null, { messageIds: messages.map((_, at) => `${nth}-${at}`) })
-        else respond({ code, details: 'as the script says' })
-      }, 50)
-    },
-  })
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    )
-  })
-  return {
-    address: `127.0.0.1:${port}`,
-    requests,
-    mostAtOnce: () => mostAtOnce,
-    async [Symbol.asyncDispose]() {
-      server.forceShutdown()
-    },
-  }
-}
+const sizes = ({ requests }: ScriptedServer) => requests.map(({ messages }) => messages.length)
 
 const ordered = (n: number) =>
   Array.from({ length: n }, (_, at) => ask(commentCreated, { to: ['u1'], data, key: `k${at}`, orderingKey: 'trace' }))
@@ -208,12 +173,12 @@ test('what must keep its order goes one request after the other; the rest side b
   await using server = await scriptedServer(() => undefined)
   await using notifier = notifierAt(server.address)
   await notifier.notifyMany(Array.from({ length: 4000 }, (_, at) => comment(`k${at}`)))
-  assert.deepEqual(server.requests, [1000, 1000, 1000, 1000])
+  assert.deepEqual(sizes(server), [1000, 1000, 1000, 1000])
   assert.ok(server.mostAtOnce() > 1)
   await using other = await scriptedServer(() => undefined)
   await using orderly = notifierAt(other.address)
   await orderly.notifyMany(ordered(3000))
-  assert.deepEqual(other.requests, [1000, 1000, 1000])
+  assert.deepEqual(sizes(other), [1000, 1000, 1000])
   assert.equal(other.mostAtOnce(), 1)
 })
 
@@ -227,7 +192,7 @@ test('a lost message stops those behind it that must keep its order', async () =
     )
     return error instanceof NotStoredError
   })
-  assert.deepEqual(server.requests, [1000, 1000], 'what came behind was never sent')
+  assert.deepEqual(sizes(server), [1000, 1000], 'what came behind was never sent')
 })
 
 test('a server that is busy is asked again; one that may have failed after storing leaves it unknown', async () => {
