@@ -312,6 +312,29 @@ test('a database that goes away while sending is sat out: nothing is sent twice'
   assert.equal(world.simulators.lines('fcm').length, 1)
 })
 
+test('a record whose answer is lost counts as recorded, once', async () => {
+  await using world = await createWorld()
+  world.use(inboxProvider(world.db))
+  const batches = await world.write(inboxes('anna', 'ben'))
+  const { db } = world
+  let lost = 0
+  world.deps.db = {
+    ...db,
+    query: async <Row extends object>(text: string, values?: readonly unknown[]) => {
+      const rows = await db.query<Row>(text, values)
+      if (!text.includes('insert into outbox') || lost++ > 0) return rows
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    },
+  }
+  await world.deliver(batches)
+  assert.equal(lost, 2)
+  assert.deepEqual(await world.ends(), { anna: 'delivered', ben: 'delivered' })
+  const numbers = await world.deps.metrics.text()
+  assert.match(numbers, /outcomes_total\{channel="in_app",outcome="delivered"\} 2/)
+  assert.doesNotMatch(numbers, /fenced_total\{/)
+  assert.deepEqual(world.lines, [])
+})
+
 test('a database that goes away before anything was sent leaves no doubt', async () => {
   await using line = await severableLine()
   await using world = await worldWithFcm({ via: line.to, types: [{ ...greeting, doubt: 'never' }] })

@@ -89,7 +89,8 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
 
 /**
  * Closes a claimed batch: outcomes, retries and doubts (into new batches) and their events in one transaction.
- * `fenced`: another claim took over meanwhile; nothing was written. `results` has one entry for each slot.
+ * `fenced`: another claim took over meanwhile; nothing was written. Said again after an answer was lost it changes
+ * nothing and is `recorded`. `results` has one entry for each slot.
  */
 export async function recordBatch(
   db: Database,
@@ -115,15 +116,24 @@ export async function recordBatch(
        insert into outbox (pack, n, payload) select $8, $9, $10 from closed returning 1`,
       [...close, settled.pack, settled.slots.length, JSON.stringify(settled)],
     )
-    return rows.length === 1 ? 'recorded' : 'fenced'
+    return rows.length === 1 ? 'recorded' : closedBefore(db, batch)
   }
   return db.transaction(async tx => {
     const rows = await tx.query(`${closeStatement} returning 1`, close)
-    if (rows.length === 0) return 'fenced'
+    if (rows.length === 0) return closedBefore(tx, batch)
     await insertBatches(tx, moved)
     await writeOutbox(tx, [settled])
     return 'recorded'
   })
+}
+
+/** Who finds a batch closed with its own attempt has closed it. */
+async function closedBefore(db: Queryable, { id, attempt }: ClaimedBatch): Promise<'recorded' | 'fenced'> {
+  const rows = await db.query(
+    `select from batches where day = $1 and id = $2 and attempt = $3 and closed_at is not null`,
+    [...batchKey(id), attempt],
+  )
+  return rows.length === 1 ? 'recorded' : 'fenced'
 }
 
 const closeStatement = `update batches

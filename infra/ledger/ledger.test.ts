@@ -97,7 +97,7 @@ test('a batch is claimed by one worker, closed once, and the books balance', asy
   )
   const results = batch.slots.map(() => ({ kind: 'closed', outcome: 'sent' }) as const)
   assert.equal(await recordBatch(db, { batch, results, now }), 'recorded')
-  assert.equal(await recordBatch(db, { batch, results, now }), 'fenced', 'closed once')
+  assert.equal(await recordBatch(db, { batch, results, now }), 'recorded', 'said again, as after a lost answer')
   assert.equal(await claimBatch(db, { id, now, leaseMs }), undefined, 'a closed batch is not claimed')
   const report = await audit(db)
   assert.deepEqual(report.problems, [])
@@ -189,6 +189,8 @@ test('what is to be tried again moves into a batch of its own, and the audit fol
       { kind: 'doubt', dueInMs: 60_000 },
     ],
   })
+  const record = { batch, now, results: batch.slots.map(() => ({ kind: 'retry', dueInMs: 0, spent: true }) as const) }
+  assert.equal(await recordBatch(db, record), 'recorded', 'by this attempt, before')
   const again = await unqueuedBatches(db, { lane: 'default', limit: 10 })
   assert.equal(again.length, 1, 'the doubt waits for its receipt')
   const retry = (await claimBatch(db, { id: again[0]!.id, now, leaseMs }))!
