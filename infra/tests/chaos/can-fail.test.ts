@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
+import type { BatchId } from '#contracts/ids.ts'
 import { ask } from '#producers/sdk/ask.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import { until } from '#runtime/link.fixture.ts'
 import { mentioned, reminded, signedIn } from './catalogue.ts'
+import type { Child } from './child.ts'
 import { erase, evidenceOf, requestsOf, settle } from './evidence.ts'
 import type { Mutant } from './mutants.ts'
 import { judge } from './oracle.ts'
@@ -15,6 +17,8 @@ import { population, type Work } from './workload.ts'
 const people = population(40)
 /** A claim is lost soon, and nothing of the stories takes longer than its lease. */
 const limits = { leaseMs: 4_000, startWithinMs: 2_000, callMs: 2_000 }
+/** For what must happen while a lease lasts. */
+const longLimits = { leaseMs: 60_000, startWithinMs: 40_000, callMs: 2_000 }
 /** Each story gets there, on a busy machine later; only what is to be lost is not waited for as long. */
 const settleLimitMs = 90_000
 const lostLimitMs = 20_000
@@ -23,7 +27,7 @@ const hitLimitMs = 60_000
 type Told = { rig: Rig; publisher: Publisher; erased: Map<string, number> }
 /** What happens to an intent or some between two routers and two workers. */
 type Story = (told: Told) => Promise<void>
-type Rule = { mutant: Mutant; check: string; story: Story }
+type Rule = { mutant: Mutant; check: string; story: Story; limits?: typeof limits }
 
 const rules: readonly Rule[] = [
   {
@@ -64,6 +68,7 @@ const rules: readonly Rule[] = [
     },
   },
   { mutant: 'no fence', check: 'mistold', story: lateWorker },
+  { mutant: 'no lease', check: 'duplicated', story: toldTwice, limits: longLimits },
   {
     mutant: 'no doubt',
     check: 'mistold',
@@ -84,19 +89,22 @@ test('as the pipeline is, no story breaks anything', async () => {
   assert.deepEqual(await brokenBy(stories, { limitMs: settleLimitMs }), {})
 })
 
-for (const { mutant, check, story } of rules)
+for (const { mutant, check, story, limits } of rules)
   test(`with ${mutant}: "${check}" turns red`, async () => {
     const limitMs = check === 'lost' ? lostLimitMs : settleLimitMs
-    const broken = await brokenBy([story], { mutant, limitMs })
+    const broken = await brokenBy([story], { mutant, limitMs, limits })
     assert.ok(broken[check], `broken is ${JSON.stringify(broken)}`)
   })
 
-type Way = { mutant?: Mutant; limitMs: number }
+type Way = { mutant?: Mutant; limitMs: number; limits?: typeof limits | undefined }
 
 /** Plays one story after the other; the next begins when nothing of the last one is on its way. */
-async function brokenBy(stories: readonly Story[], { mutant, limitMs }: Way): Promise<Record<string, string[]>> {
+async function brokenBy(
+  stories: readonly Story[],
+  { mutant, limitMs, ...way }: Way,
+): Promise<Record<string, string[]>> {
   const linesBefore = (await requestsOf(servers)).length
-  await using rig = await startRig(servers, { population: people, limits, mutant })
+  await using rig = await startRig(servers, { population: people, limits: way.limits ?? limits, mutant })
   await using publisher = openPublisher(rig)
   const erased = new Map<string, number>()
   const { told } = publisher
@@ -117,12 +125,16 @@ type Stop = { role: CrewRole; point: string }
 
 /** Whichever process of the role comes to the point first is ended there; the other one goes on. */
 async function stopped(rig: Rig, { role, point }: Stop, by: () => Promise<void>): Promise<void> {
+  await rig.dismiss(await standing(rig, { role, point }, by))
+}
+
+async function standing(rig: Rig, { role, point }: Stop, by: () => Promise<void>): Promise<Child> {
   const all = rig.all(role)
   const hit = Promise.any(all.map(child => child.reaches(point).then(() => child)))
   await by()
   const child = await withDeadline(hit, { ms: hitLimitMs, what: `a ${role} to stand at "${point}"` })
   for (const other of all) if (other !== child) other.disarm(point)
-  await rig.dismiss(child)
+  return child
 }
 
 /** A worker that stands still until another has taken its batch over, and then wants to write down what it was told. */
@@ -132,11 +144,9 @@ async function lateWorker({ rig, publisher }: Told): Promise<void> {
     method: 'POST',
     body: JSON.stringify({ provider: 'twilio', address: numberOf(6), answer: '21617', times: 1 }),
   })
-  const workers = rig.all('worker')
-  const hits = workers.map(child => child.reaches('after send before record').then(() => child))
-  await publisher.publish([reminder(6)])
-  const late = await withDeadline(Promise.any(hits), { ms: hitLimitMs, what: 'a worker to have sent' })
-  for (const other of workers) if (other !== late) other.disarm('after send before record')
+  const late = await standing(rig, { role: 'worker', point: 'after send before record' }, () =>
+    publisher.publish([reminder(6)]),
+  )
   const ended = async () => {
     const [row] = await rig.query<{ outcomes: number[] | null; packs: number }>(
       `select outcomes, (select count(*)::int from event_packs where pack = b.id || '/settled') as packs
@@ -150,6 +160,25 @@ async function lateWorker({ rig, publisher }: Told): Promise<void> {
   const fenced = async () =>
     (await readFile(rig.servers.log.file, 'utf8')).includes('another worker took the batch over')
   await until(async () => (await fenced()) || (await ended()) !== told, 'the late worker has spoken')
+}
+
+/** A worker that stands still with a batch when another hears of the batch again; it goes on when the batch is closed. */
+async function toldTwice({ rig, publisher }: Told): Promise<void> {
+  await staff(rig, 'router', 'worker')
+  const busy = await standing(rig, { role: 'worker', point: 'after claim' }, () => publisher.publish([reminder(8)]))
+  const [batch] = await rig.query<{ id: BatchId }>(
+    `select id from batches where provider = 'twilio' and recipients[1] = 'r8'`,
+  )
+  await rig.installation.queues.add({ lane: 'default', channel: 'sms' }, [{ batchId: batch!.id, n: 99 }])
+  const closed = () => rig.query('select from batches where id = $1 and closed_at is not null', [batch!.id])
+  await until(async () => (await closed()).length === 1, 'another worker has closed the batch')
+  busy.go()
+  await until(() => fenced(rig, batch!.id), 'the first worker has come too late to write anything down')
+}
+
+async function fenced(rig: Rig, batch: string): Promise<boolean> {
+  const lines = (await readFile(rig.servers.log.file, 'utf8')).split('\n')
+  return lines.some(line => line.includes('another worker took the batch over') && line.includes(batch))
 }
 
 const numberOf = (n: number) => people.people[n]!.endpoints.find(endpoint => endpoint.channel === 'sms')!.address

@@ -10,6 +10,7 @@ type Ready = Extract<FromChild, { kind: 'ready' }>
 /** A process of ours. Disposing ends it hard: everything here survives that. */
 export type Child = AsyncDisposable & {
   role: Role
+  pid: number
   ready: Promise<Ready>
   /** Resolves when the process stands at the point, the n-th time it comes there; rejects when it ends before. */
   reaches(point: string, passes?: number): Promise<void>
@@ -51,6 +52,7 @@ export function startChild(setup: Setup, options: { stderr: number; mutant?: Mut
   }
   return {
     role: setup.role,
+    pid: child.pid!,
     ready: ready.then(([one]) => one as Ready),
     reaches: async (point, passes = 0) => {
       if (ended() !== undefined) throw new Error(`process ${child.pid} had ended with ${ended()}`)

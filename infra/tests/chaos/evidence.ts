@@ -50,6 +50,7 @@ export async function evidenceOf(rig: Rig, { people, linesBefore, ...known }: Kn
     events: await rig.query<Event>(eventsSql),
     requests: (await requestsOf(rig.servers)).slice(linesBefore),
     inbox: await rig.query<Item>('select intent_id::text as intent, recipient from inbox_items'),
+    interrupted: rig.interrupted,
     owners: new Map(people.people.flatMap(({ id, endpoints }) => endpoints.map(({ address }) => [address, id]))),
   }
 }

@@ -8,6 +8,13 @@ export const mutants = {
     replace: 'where day = $1 and id = $2 and attempt = $3 and closed_at is null`\n\n/** Only SMS',
     by: 'where day = $1 and id = $2 and attempt >= $3`\n\n/** Only SMS',
   },
+  /** A batch that a worker is busy with is taken by the next one that hears of it. */
+  'no lease': {
+    file: 'infra/ledger/claim.ts',
+    replace: `         and (lease_until is null or lease_until < now())
+       for update skip locked`,
+    by: '       for update skip locked',
+  },
   /** What a lost worker sent is told as not sent, if something forbids to send it again. */
   'no doubt': {
     file: 'channels/deliver.ts',

@@ -39,6 +39,8 @@ export type Evidence = {
   events: readonly Event[]
   requests: readonly Request[]
   inbox: readonly Item[]
+  /** Batches whose worker was lost, or that were open when the database restarted; once for each time. */
+  interrupted: readonly string[]
   /** Whose an address is. */
   owners: ReadonlyMap<string, string>
   /** Whom nothing may reach any more, and since when (ms). What was claimed before may still arrive for `graceMs`. */
@@ -59,7 +61,7 @@ export type Verdict = {
   broken: Record<string, string[]>
   deliveries: number
   accepted: number
-  /** Accepted requests beyond the first of a delivery, and how many the lost claims allow. */
+  /** Accepted requests beyond the first of a delivery, and how many could be by what was interrupted. */
   duplicates: { used: number; bound: number }
 }
 
@@ -73,26 +75,24 @@ export function judge(evidence: Evidence): Verdict {
   }
   let accepted = 0
   const duplicates = { used: 0, bound: 0 }
-  for (const { taken, claims, channel } of ledger.deliveries.values()) {
+  for (const { taken, interrupted, channel } of ledger.deliveries.values()) {
     accepted += taken
     if (channel === 'in_app') continue
     duplicates.used += Math.max(0, taken - 1)
-    duplicates.bound += Math.max(0, claims - 1)
+    duplicates.bound += interrupted
   }
   return { broken, deliveries: ledger.deliveries.size, accepted, duplicates }
 }
 
 const channelNames = ['push', 'sms', 'email', 'in_app']
 const codes = { moved: 0, sent: 1, delivered: 2, inDoubt: 26 }
-/** Words of events for ends that a run is full of. */
-const words: Record<string, number> = {
-  moved: 0,
-  sent: 1,
-  delivered: 2,
-  rejected: 3,
-  suppressed_preference: 6,
-  in_doubt: 26,
-}
+/** Words of events, in the order of the ledger's codes. */
+const words =
+  `moved sent delivered rejected address_dead expired suppressed_preference suppressed_mute suppressed_address
+  suppressed_read suppressed_active superseded deduplicated throttled over_budget digested escalation_stopped holdout
+  no_endpoint killed retracted discarded dry_run not_allowed_here template_error provider_exhausted in_doubt`.split(
+    /\s+/,
+  )
 /** Ends that leave it open whether something arrived, or say that it did. */
 const mayArrive: readonly number[] = [codes.sent, codes.delivered, codes.inDoubt]
 
@@ -104,6 +104,8 @@ type Delivery = {
   open: boolean
   /** Over all batches that it was in. */
   claims: number
+  /** How often a batch that it was in was interrupted: each time it may have been sent, and is sent again. */
+  interrupted: number
   requests: number
   /** Requests that the provider accepted; for the inbox, items. */
   taken: number
@@ -118,9 +120,10 @@ type Book = {
 }
 
 /** Puts together what the ledger says of each delivery and what arrived for it. */
-function bookOf({ slots, requests, inbox }: Evidence): Book {
+function bookOf({ slots, requests, inbox, interrupted }: Evidence): Book {
   const book: Book = { deliveries: new Map(), refusals: new Map(), strays: [] }
   const byAttempt = new Map<string, Delivery>()
+  const losses = Map.groupBy(interrupted, batch => batch)
   for (const { batch, slot, intent, recipient, endpoint, outcome, claims, ...row } of slots) {
     const channel = channelNames[row.channel]!
     if (endpoint === '') {
@@ -131,11 +134,12 @@ function bookOf({ slots, requests, inbox }: Evidence): Book {
     const id = deliveryIdOf(intent, recipient, endpoint)
     let delivery = book.deliveries.get(id)
     if (!delivery) {
-      delivery = { intent, recipient, channel, ends: [], open: false, claims: 0, requests: 0, taken: 0 }
+      delivery = { intent, recipient, channel, ends: [], open: false, claims: 0, interrupted: 0, requests: 0, taken: 0 }
       book.deliveries.set(id, delivery)
     }
     byAttempt.set(`${batch}.${slot}`, delivery)
     delivery.claims += claims
+    delivery.interrupted += losses.get(batch)?.length ?? 0
     if (outcome === null) delivery.open = true
     else if (outcome !== codes.moved) delivery.ends.push(outcome)
   }
@@ -205,13 +209,18 @@ const unsent: Check = (_, { deliveries }) =>
 /** Nothing arrived that the ledger did not order. */
 const unasked: Check = (_, { strays }) => strays
 
-/** A delivery is sent at most once for each time it was claimed; an item of the inbox is there once. */
+/**
+ * A delivery is sent at most once for each time it was claimed, and arrives again only after an interruption; an item
+ * of the inbox is there once.
+ */
 const duplicated: Check = (_, { deliveries }) =>
   [...deliveries.values()]
-    .filter(({ channel, requests, taken, claims }) => (channel === 'in_app' ? taken > 1 : requests > claims))
+    .filter(({ channel, requests, taken, claims, interrupted }) =>
+      channel === 'in_app' ? taken > 1 : requests > claims || taken > 1 + interrupted,
+    )
     .map(
       delivery =>
-        `${nameOf(delivery)} was sent ${Math.max(delivery.requests, delivery.taken)} times in ${delivery.claims} claims`,
+        `${nameOf(delivery)} was sent ${Math.max(delivery.requests, delivery.taken)} times in ${delivery.claims} claims, ${delivery.interrupted} of them interrupted`,
     )
 
 /** Windows are longer than a run: a person gets exactly as many as the limit, or as there were. */
@@ -265,8 +274,7 @@ const mistold: Check = ({ events, slots }, { deliveries }) => {
   const otherwise = slots.filter(slot => {
     if (slot.endpoint === '' || slot.outcome === null) return false
     const [event, ...more] = told.get(keyOf(slot)) ?? []
-    const code = words[event?.what ?? '']
-    return event === undefined || more.length > 0 || (code !== undefined && code !== slot.outcome)
+    return event === undefined || more.length > 0 || event.what !== words[slot.outcome]
   })
   return [
     ...denied.map(delivery => `${nameOf(delivery)} arrived and its end says that it was not sent`),

@@ -18,6 +18,7 @@ import type { Config } from '#runtime/config.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { catalogue, secret } from './catalogue.ts'
+import { databaseUrlOf } from './claims.ts'
 import type { Mutant } from './mutants.ts'
 
 export type Setup =
@@ -75,7 +76,9 @@ async function start(setup: Setup): Promise<void> {
 
 async function startPipeline(setup: Exclude<Setup, { role: 'pubsub' | 'simulators' }>): Promise<void> {
   const log = createLog({ role: setup.role, level: 'warn' })
-  const installation = await openInstallation({ addresses: setup.addresses, addressKey: secret, catalogue, log })
+  const databaseUrl = databaseUrlOf(process.pid, setup.addresses.databaseUrl)
+  const addresses = { ...setup.addresses, databaseUrl }
+  const installation = await openInstallation({ addresses, addressKey: secret, catalogue, log })
   const metrics = createMetrics()
   if (setup.role === 'sink') await startSink({ ...installation, metrics })
   if (setup.role === 'router') {

@@ -14,6 +14,7 @@ import { openPubSub } from '#runtime/pubsub.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { catalogue, secret } from './catalogue.ts'
 import { type Child, startChild } from './child.ts'
+import { heldBatches, watchClaims } from './claims.ts'
 import type { Mutant } from './mutants.ts'
 import type { Setup } from './process.ts'
 import type { Population } from './workload.ts'
@@ -47,6 +48,9 @@ export type Rig = AsyncDisposable & {
   all(role: CrewRole): readonly Child[]
   /** Ends a process of the crew hard. */
   dismiss(child: Child): Promise<void>
+  restartPostgres(): Promise<void>
+  /** Batches that a dismissed worker held, and those that anyone held when Postgres restarted. */
+  interrupted: readonly string[]
   publisherLog: string
   /** Processes of the crew that ended without being dismissed, and how: no fault may do that to them. */
   fallen(): string[]
@@ -113,10 +117,12 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
   pool.on('error', () => {})
   const query: Rig['query'] = async (sql, values = []) => (await pool.query(sql, values)).rows
   await populate(query, options.population)
+  await watchClaims(query)
   await opened.use(startChild({ role: 'sink', addresses }, { stderr: log.fd })).ready
 
   const crew: Record<CrewRole, Child[]> = { router: [], worker: [] }
   const limits = options.limits && { limits: options.limits }
+  const interrupted: string[] = []
   const setupOf = (role: CrewRole): Setup =>
     role === 'router' ? { role, addresses } : { role, addresses, folder, ports, ...limits }
   const running = opened.move()
@@ -125,6 +131,7 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
     addresses,
     installation,
     query,
+    interrupted,
     hire: async role => {
       const child = await supervised(() => {
         if (running.disposed) throw new Error('the run is over')
@@ -143,6 +150,12 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
       const { role } = child
       if (role === 'router' || role === 'worker') crew[role] = crew[role].filter(one => one !== child)
       await child.kill()
+      interrupted.push(...(await heldBatches(query, child.pid)))
+    },
+    restartPostgres: async () => {
+      const before = await heldBatches(query)
+      await servers.postgres.restart()
+      interrupted.push(...new Set([...before, ...(await heldBatches(query))]))
     },
     fallen: () =>
       [...crew.router, ...crew.worker].flatMap(child =>

@@ -119,7 +119,7 @@ async function killEverywhere(rig: Rig, { seed, processes, killsPerPoint, people
         for (const [id, at] of await erase(rig, shuffled(everyone, random).slice(0, erasedCount))) erased.set(id, at)
       },
     ],
-    [after(0.7), () => rig.servers.postgres.restart()],
+    [after(0.7), () => rig.restartPostgres()],
     [after(0.9), () => takeRedisAway(rig)],
   ])
   for (const [at, point] of kills.entries()) {
@@ -141,9 +141,11 @@ async function killAt(rig: Rig, { point, burst, random, endMs }: Kill): Promise<
   const limit = { ms: Math.round(endMs - performance.now()), what: `a ${role} to stand at "${point}"` }
   const standing = withDeadline(hit, limit)
   standing.finally(() => (waiting = false)).catch(() => {})
+  // At once: one that stands until its lease is over would be sent twice without having been lost.
+  const dismissed = standing.then(() => rig.dismiss(child))
+  dismissed.catch(() => {})
   while (waiting) await burst()
-  await standing
-  await rig.dismiss(child)
+  await dismissed
   rig.hire(role).catch(() => {})
 }
 
