@@ -53,12 +53,12 @@ export async function openExample({ installation, apiUrl }: Everything, config: 
     play: ({ run, signal, onProgress }) => playExample({ notifier, community: people, run, signal, onProgress }),
     async audit() {
       await published.flush()
-      return audit(db, readPublished(publishedFile))
+      return audit(db, readPublished(publishedFile, clock.now()))
     },
     async published() {
       await published.flush()
       const ids = new Set<string>()
-      for await (const { intent } of readPublished(publishedFile)) ids.add(intent)
+      for await (const { intent } of readPublished(publishedFile, clock.now())) ids.add(intent)
       return ids
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -2,12 +2,20 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import type { EpochMs } from '#contracts/ids.ts'
 import type { Published } from '#ledger/audit.ts'
+import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { CommandError } from './command.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
-/** A publisher's own log: one line of JSON for each intent that Pub/Sub has stored. What the audit compares with. */
-export async function* readPublished(file: string): AsyncGenerator<Published> {
+/** The ledger forgets what is older, so nothing can be missed of it. */
+const keptMs = 34 * 86_400_000
+
+/**
+ * A publisher's own log: one line of JSON for each intent that Pub/Sub has stored. What the audit compares with: lines of
+ * the last 34 days. Throws at a line that is none, with its number.
+ */
+export async function* readPublished(file: string, now: EpochMs): AsyncGenerator<Published> {
   if (!existsSync(file)) return
   let n = 0
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -15,8 +23,8 @@ export async function* readPublished(file: string): AsyncGenerator<Published> {
     if (line === '') continue
     const published = parse(line)
     // A line may be half written by a process that was killed: its intent was stored, its line was not.
-    if (published) yield published
-    else if (looksWhole(line)) throw new CommandError(`${file}:${n} is no line of a publisher's log`)
+    if (published && published.at > now - keptMs) yield published
+    else if (!published && looksWhole(line)) throw new CommandError(`${file}:${n} is no line of a publisher's log`)
   }
 }
 
@@ -28,10 +36,11 @@ export async function publishedFileOf(db: Queryable, databaseUrl: string | undef
   return `published-${createHash('sha256').update(`${host}${pathname} ${row!.oid}`).digest('hex').slice(0, 8)}.ndjson`
 }
 
-function parse(line: string): Published | undefined {
+function parse(line: string): PublisherLogLine | undefined {
   try {
-    const known = JSON.parse(line) as Partial<Published>
-    return typeof known.intent === 'string' && Array.isArray(known.recipients) ? (known as Published) : undefined
+    const known = JSON.parse(line) as Partial<PublisherLogLine>
+    const isOne = typeof known.intent === 'string' && typeof known.at === 'number' && Array.isArray(known.recipients)
+    return isOne ? (known as PublisherLogLine) : undefined
   } catch {
     return undefined
   }
@@ -43,7 +52,7 @@ const looksWhole = (line: string): boolean => !line.startsWith('{"') || line.end
 /** Appends lines in order, in few writes; `flush` resolves when all are written. */
 export function publishedWriter(
   file: string,
-): AsyncDisposable & { write(line: Published): void; flush(): Promise<void> } {
+): AsyncDisposable & { write(line: PublisherLogLine): void; flush(): Promise<void> } {
   // Ends what a killed process left half written, which would else spoil the next line, too.
   let waiting: string[] = existsSync(file) ? ['\n'] : []
   let writing = Promise.resolve()

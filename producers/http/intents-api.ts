@@ -106,7 +106,7 @@ async function isKnown(db: Database, { intent }: MadeIntent): Promise<boolean> {
   )
   if (!known) return false
   if (BigInt(known.body_hash) === bodyHash(intent)) return true
-  const errors = [{ detail: 'key: was used for another intent; a key stands for one for ever' }]
+  const errors = [{ detail: 'key: was used for another intent; a key stands for one intent, for 35 days' }]
   throw problem(422, { title: 'Key used before', detail: 'nothing was sent', errors })
 }
 
@@ -119,7 +119,7 @@ async function store(made: MadeIntent, api: IntentsApi, orderingKey: string | un
       throw unavailable('the intent may be stored or not: send it again, with the same key')
     throw error
   }
-  api.publisherLog?.(publisherLogLine(made.intent))
+  api.publisherLog?.(publisherLogLine(made.intent, (api.clock ?? systemClock).now()))
 }
 
 const unavailable = (detail: string): Error => problem(503, { detail, headers: { 'retry-after': retryAfterS } })

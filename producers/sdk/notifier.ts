@@ -63,7 +63,7 @@ export function notifierOver(
   }
   const store = async (made: MadeIntent, orderingKey: string | undefined): Promise<Notified> => {
     await publisher.publish(messageOf(made, orderingKey))
-    publisherLog?.(publisherLogLine(made.intent))
+    publisherLog?.(publisherLogLine(made.intent, clock.now()))
     return { intentId: made.intent.id }
   }
   const close = async (): Promise<void> => publisher[Symbol.asyncDispose]()

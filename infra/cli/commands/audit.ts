@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { audit } from '#ledger/audit.ts'
+import { systemClock } from '#runtime/clock.ts'
 import { type Command, CommandError } from '../command.ts'
 import { printAudit } from '../print.ts'
 import { readPublished } from '../published.ts'
@@ -19,7 +20,7 @@ export const auditCommand: Command = {
       throw new CommandError(`there is no file ${values.published}`)
     let compared = 0
     const published = async function* (file: string) {
-      for await (const line of readPublished(file)) {
+      for await (const line of readPublished(file, systemClock.now())) {
         compared++
         yield line
       }

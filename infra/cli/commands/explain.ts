@@ -6,7 +6,7 @@ import { explain } from '#router/explain.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { type Command, CommandError } from '../command.ts'
-import { dataOf, entryOf } from '../data.ts'
+import { dataOf, entryOf } from '../catalogue-entry.ts'
 import { catalogueFrom } from '../stack.ts'
 import { visitDatabase } from '../visit.ts'
 

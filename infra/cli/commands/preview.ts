@@ -3,7 +3,7 @@ import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { readConfig } from '#runtime/config.ts'
 import { type Command, CommandError } from '../command.ts'
-import { dataOf, entryOf } from '../data.ts'
+import { dataOf, entryOf } from '../catalogue-entry.ts'
 import { catalogueFrom } from '../stack.ts'
 
 export const previewCommand: Command = {
