@@ -42,7 +42,7 @@ test('days are made for all four tables, once, however many ask at the same time
   )
   assert.deepEqual(leaf, {
     options: ['fillfactor=70', 'autovacuum_vacuum_insert_threshold=-1'],
-    indexes: '4',
+    indexes: '5',
     targets: '7',
   })
 })

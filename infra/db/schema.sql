@@ -72,6 +72,7 @@ alter table batches alter payload set statistics 0;
 alter table batches alter whys set statistics 0;
 alter table batches alter outcomes set statistics 0;
 CREATE INDEX batches_by_set ON ONLY public.batches USING btree (set_id);
+CREATE INDEX batches_doubts ON ONLY public.batches USING btree (due_at) WHERE (doubt AND (closed_at IS NULL));
 CREATE INDEX batches_from ON ONLY public.batches USING btree (from_batch) WHERE (from_batch IS NOT NULL);
 CREATE INDEX batches_open ON ONLY public.batches USING btree (lane, due_at) WHERE (closed_at IS NULL);
 

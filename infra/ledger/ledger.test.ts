@@ -146,6 +146,20 @@ test('what a lost worker may have sent is still in doubt after it was given back
   assert.deepEqual(lapsed, [false, true, true])
 })
 
+test('a claim changes nothing that an index looks at', async () => {
+  await using world = await setup()
+  const { db } = world
+  const [ready] = await write(db, [delivering('a', 'u1')])
+  const [claimed] = await db.transaction(async tx => {
+    await claimBatch(tx, { id: ready!.id, now, leaseMs })
+    return tx.query(
+      `select sum(pg_stat_get_xact_tuples_updated(oid))::int as rows, sum(pg_stat_get_xact_tuples_hot_updated(oid))::int as hot
+       from pg_class where relkind = 'r' and relname like 'batches_%'`,
+    )
+  })
+  assert.deepEqual(claimed, { rows: 1, hot: 1 })
+})
+
 test('a batch may be offered again for months', async () => {
   await using world = await setup()
   const { db } = world

@@ -45,8 +45,9 @@ const statements = [
     picks smallint[], payload text, whys text, outcomes smallint[], provider_ids text,
     primary key (day, id)
   ) partition by range (day)`,
-  // The predicate names no column that a claim changes, so that claiming stays a heap-only update.
+  // Neither names a column that a claim changes, so that claiming stays a heap-only update.
   `create index batches_open on batches (lane, due_at) where closed_at is null`,
+  `create index batches_doubts on batches (due_at) where doubt and closed_at is null`,
   `create index batches_by_set on batches (set_id)`,
   `create index batches_from on batches (from_batch) where from_batch is not null`,
   `create table intent_sets (
