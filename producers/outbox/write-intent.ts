@@ -10,8 +10,11 @@ import { messageOf } from '../sdk/publisher.ts'
 export const outboxMigration = `create table if not exists carillon_outbox (
   id bigint generated always as identity primary key,
   lane text not null, attributes text not null, ordering_key text, message text not null,
-  written_at timestamptz not null default now()
-)`
+  written_at timestamptz not null default now(), refused text
+);
+create index if not exists carillon_outbox_waiting on carillon_outbox (lane, id) where refused is null;
+create index if not exists carillon_outbox_keyed on carillon_outbox (lane, id)
+  where refused is null and ordering_key is not null`
 
 /** The caller's open transaction: Kysely's, a pg client's, or anything else with a `query`. */
 // A Transaction of any schema: the outbox names its own table.

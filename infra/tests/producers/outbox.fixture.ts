@@ -9,6 +9,7 @@ const db = await openPostgres({ url, connectionsMax: 1, name: 'test' })
 const publisher = openPublisher({ projectId: 'carillon-test', emulator, prefix })
 await relayOutbox({
   db,
+  lane: 'default',
   publisher: {
     publish: async message => {
       await publisher.publish(message)
