@@ -9,7 +9,7 @@ import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 type Seen = { method: string; url: string; authorization: string | undefined; body: unknown }
 
 /** A real server that answers as it is told and remembers what it was asked. */
-async function serve(answer: { status: number; body?: string } = { status: 204 }) {
+async function serve(answer: { status: number; body?: string } = { status: 204 }, under = '') {
   const seen: Seen[] = []
   const server = createServer((request, response) => {
     let text = ''
@@ -21,7 +21,7 @@ async function serve(answer: { status: number; body?: string } = { status: 204 }
     })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${under}`
   return {
     api: apiClient({ url, token: 'secret' }),
     seen,
@@ -37,6 +37,31 @@ test('names are quoted in paths and the token goes along', async () => {
   assert.deepEqual(world.seen, [
     { method: 'PUT', url: '/v1/recipients/a%2Fb%20%3F', authorization: 'Bearer secret', body: { locale: 'de' } },
   ])
+})
+
+test('a path in the URL of the API stays in front of every other', async () => {
+  for (const under of ['/carillon', '/carillon/']) {
+    await using world = await serve({ status: 204 }, under)
+    await world.api.recipients.delete('u1')
+    assert.equal(world.seen[0]!.url, '/carillon/v1/recipients/u1')
+  }
+})
+
+test('a name that would lead elsewhere in a path is refused', async () => {
+  await using world = await serve()
+  await assert.rejects(world.api.recipients.delete('..'), RefusedError)
+  await assert.rejects(world.api.status('..'), RefusedError)
+  await assert.rejects(world.api.audiences.add('.', ['u1']), RefusedError)
+  assert.equal(world.seen.length, 0)
+  await world.api.recipients.delete('...')
+  assert.equal(world.seen[0]!.url, '/v1/recipients/...')
+})
+
+test('a member named twice is one member, as it was named first', async () => {
+  await using world = await serve()
+  await world.api.audiences.replace('all', ['b', { id: 'a', reason: 'first' }, 'b', { id: 'a', reason: 'again' }])
+  const [{ body }] = world.seen as [Seen]
+  assert.deepEqual(body, { after: null, until: 'b', members: [{ id: 'a', reason: 'first' }, { id: 'b' }] })
 })
 
 test('an audience is replaced range by range, in order of the bytes of the ids', async () => {

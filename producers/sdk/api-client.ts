@@ -43,6 +43,7 @@ export type Api = {
   }
 }
 
+/** `url`: where the API is served, with the path in front of `/v1` if there is one. */
 export type ApiOptions = { url: string; token: string }
 
 const deadlineMs = 10_000
@@ -54,10 +55,10 @@ export function apiClient(options: ApiOptions | undefined): Api {
   const call = (method: string, path: string, body?: unknown): Promise<unknown> =>
     callApi(options, { method, path, body })
   return {
-    status: async key => (await call('GET', `/v1/intents/${encodeURIComponent(key)}/status`)) as IntentStatus,
+    status: async key => (await call('GET', `/v1/intents/${segment(key)}/status`)) as IntentStatus,
     recipients: {
-      upsert: async (id, profile) => void (await call('PUT', `/v1/recipients/${encodeURIComponent(id)}`, profile)),
-      delete: async id => void (await call('DELETE', `/v1/recipients/${encodeURIComponent(id)}`)),
+      upsert: async (id, profile) => void (await call('PUT', `/v1/recipients/${segment(id)}`, profile)),
+      delete: async id => void (await call('DELETE', `/v1/recipients/${segment(id)}`)),
     },
     audiences: {
       async add(audience, members) {
@@ -81,7 +82,13 @@ export function apiClient(options: ApiOptions | undefined): Api {
   }
 }
 
-const membersOf = (audience: string) => `/v1/audiences/${encodeURIComponent(audience)}/members`
+const membersOf = (audience: string) => `/v1/audiences/${segment(audience)}/members`
+
+/** A name in a path. `.` and `..` lead elsewhere there, quoted or not (https://url.spec.whatwg.org/#double-dot-path-segment). */
+function segment(name: string): string {
+  if (name === '.' || name === '..') throw new RefusedError([`"${name}" cannot be named in the path of a request`])
+  return encodeURIComponent(name)
+}
 
 type Call = { method: string; path: string; body: unknown }
 
@@ -100,7 +107,7 @@ async function callApi(options: ApiOptions | undefined, { method, path, body }: 
   let response: Response
   let text: string
   try {
-    response = await fetch(new URL(path, options.url), request)
+    response = await fetch(options.url.replace(/\/+$/, '') + path, request)
     text = await response.text()
   } catch (error) {
     throw new UnknownError(`${method} ${path} had no answer within ${deadlineMs} ms: repeat it`, { cause: error })
@@ -131,6 +138,8 @@ function* pagesOf<T>(items: readonly T[]): Iterable<T[]> {
 
 function sourceOf(members: readonly Member[]): MembershipSource {
   const sorted = members.map(memberOf).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)))
+  // A request with the same member twice is refused; they stand side by side now, the one that was named first in front.
+  const once = sorted.filter(({ id }, at) => id !== sorted[at - 1]?.id)
   let at = 0
-  return () => Promise.resolve(sorted.slice(at, (at += membersMax)))
+  return () => Promise.resolve(once.slice(at, (at += membersMax)))
 }
