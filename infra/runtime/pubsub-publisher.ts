@@ -1,4 +1,5 @@
 import type { PubSub } from '@google-cloud/pubsub'
+import { publishRefusals } from '#contracts/publish-refusals.ts'
 import { withDeadline } from './deadline.ts'
 
 export type PublisherOptions = {
@@ -6,8 +7,6 @@ export type PublisherOptions = {
   batchMessages: number
   /** How long the first message of a call waits for others. */
   batchMs: number
-  /** Messages of one key arrive in the order of their publishing; the subscription must want it, too. */
-  ordering?: boolean
 }
 
 export type Publisher = {
@@ -15,7 +14,7 @@ export type Publisher = {
    * Resolves with the message id when Pub/Sub has stored the message, after 15 s at the latest; else rejects with a
    * `PublishError`. At most 10 MB; attributes are seen by everyone who may read the topic.
    */
-  publish(bytes: Buffer, attributes?: Record<string, string>, orderingKey?: string): Promise<string>
+  publish(bytes: Buffer, attributes?: Record<string, string>): Promise<string>
   /** Sends what waits; resolves when every publish so far has been answered. Never rejects. */
   flush(): Promise<void>
   /** Flushes and takes no more. */
@@ -43,8 +42,6 @@ const batchBytes = 4 * 1024 * 1024
 
 /** gRPC codes (https://grpc.io/docs/guides/status-codes/) after which trying again can help. */
 const retryCodes = [1, 2, 4, 8, 10, 13, 14]
-/** Codes that refuse the message itself or us: nothing was stored. */
-const refusals = new Set([3, 5, 7, 9, 12, 16])
 
 const backoffSettings = {
   initialRetryDelayMillis: 100,
@@ -56,24 +53,26 @@ const backoffSettings = {
   totalTimeoutMillis: retriesLimitMs,
 }
 
-export function openPublisher(pubsub: PubSub, topicName: string, options: PublisherOptions): Publisher {
-  const { batchMessages, batchMs, ordering = false } = options
+export function openPublisher(
+  pubsub: PubSub,
+  topicName: string,
+  { batchMessages, batchMs }: PublisherOptions,
+): Publisher {
   const topic = pubsub.topic(topicName, {
     batching: { maxMessages: batchMessages, maxMilliseconds: batchMs, maxBytes: batchBytes },
-    messageOrdering: ordering,
     gaxOpts: { isBundling: false, retry: { retryCodes, backoffSettings } },
   })
   const pending = new Set<Promise<string>>()
   let closed = false
 
-  const send = async (data: Buffer, attributes: Record<string, string>, orderingKey?: string): Promise<string> => {
+  const send = async (data: Buffer, attributes: Record<string, string>): Promise<string> => {
     if (closed) throw new PublishError(`the publisher of ${topicName} is closed`, { kind: 'not_stored' })
     try {
-      const message = { data, attributes, ...(orderingKey !== undefined && { orderingKey }) }
-      return await withDeadline(topic.publishMessage(message), { ms: publishLimitMs, what: `publish to ${topicName}` })
+      return await withDeadline(topic.publishMessage({ data, attributes }), {
+        ms: publishLimitMs,
+        what: `publish to ${topicName}`,
+      })
     } catch (error) {
-      // The client holds back everything of a key after a failure; whoever publishes in order sees it and decides.
-      if (orderingKey !== undefined) topic.resumePublishing(orderingKey)
       throw publishError(topicName, error)
     }
   }
@@ -83,8 +82,8 @@ export function openPublisher(pubsub: PubSub, topicName: string, options: Publis
     await answered
   }
   return {
-    publish: (bytes, attributes = {}, orderingKey) => {
-      const answer = send(bytes, attributes, orderingKey)
+    publish: (bytes, attributes = {}) => {
+      const answer = send(bytes, attributes)
       pending.add(answer)
       const forget = () => void pending.delete(answer)
       answer.then(forget, forget)
@@ -101,7 +100,8 @@ export function openPublisher(pubsub: PubSub, topicName: string, options: Publis
 
 function publishError(topic: string, cause: unknown): PublishError {
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'number' ? cause.code : undefined
-  const kind = (code !== undefined && refusals.has(code)) || cause instanceof TypeError ? 'not_stored' : 'unknown'
+  const kind =
+    (code !== undefined && publishRefusals.has(code)) || cause instanceof TypeError ? 'not_stored' : 'unknown'
   const what = kind === 'not_stored' ? 'was refused' : 'was not confirmed'
   return new PublishError(`a message to ${topic} ${what} (${code ?? (cause as Error).name})`, { kind, code, cause })
 }

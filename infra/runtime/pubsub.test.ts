@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { PubSub } from '@google-cloud/pubsub'
+import { status } from '@grpc/grpc-js'
 import { suite, test } from 'node:test'
 import { startPubSubServer } from '#local/pubsub/server.ts'
+import { scriptedServer } from '#tests/producers/scripted-server.ts'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { openLink, until } from './link.fixture.ts'
 import { openPubSub, PublishError, type PulledMessage } from './pubsub.ts'
@@ -144,11 +146,11 @@ const stories: Record<string, () => Promise<void>> = {
 
   'messages of one key stay in order': async () => {
     await using world = await start({ ordering: true })
-    const publisher = world.pubsub.publisher('intents', { ...send, ordering: true })
+    const client = new PubSub({ projectId, apiEndpoint: world.server.address, emulatorMode: true })
+    const topic = client.topic('intents', { messageOrdering: true })
     const bodies = Array.from({ length: 200 }, (_, n) => String(n))
-    const published = bodies.map(body => publisher.publish(Buffer.from(body), {}, 'thread'))
-    await publisher.flush()
-    assert.equal(new Set(await Promise.all(published)).size, 200)
+    await Promise.all(bodies.map(body => topic.publishMessage({ data: Buffer.from(body), orderingKey: 'thread' })))
+    await client.close()
     const seen: string[] = []
     world.pubsub.subscribe('pull', { maxMessages: 20, onError: world.onError }, message => {
       assert.equal(message.orderingKey, 'thread')
@@ -174,6 +176,12 @@ const stories: Record<string, () => Promise<void>> = {
     await publisher.publish(Buffer.from('after'))
     await publisher.close()
     assert.equal(await publisher.publish(Buffer.from('closed')).catch(kindOf), 'not_stored')
+  },
+
+  'every status that only a server gives that stored nothing says so': async () => {
+    await using server = await scriptedServer(() => status.OUT_OF_RANGE)
+    await using pubsub = openPubSub({ projectId, emulator: server.address })
+    assert.equal(await pubsub.publisher('intents', send).publish(Buffer.from('x')).catch(kindOf), 'not_stored')
   },
 
   'the pull survives a lost server, and a subscription that was deleted and made again': async () => {
