@@ -1,7 +1,7 @@
 import { analyticsApi } from '#analytics/api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
-import { producerOf } from '#producers/http/producer-tokens.ts'
+import { producerOf, type Scope } from '#producers/http/producer-tokens.ts'
 import { openPublisher } from '#producers/sdk/publisher.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { createHttp, listen, serveOperations } from '#runtime/http.ts'
@@ -29,9 +29,9 @@ export async function serveApi(
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, { ...{ catalogue, publisher, db }, ...(publisherLog && { publisherLog }) })
-  const authorize = async (request: { headers: { authorization?: string | undefined } }) =>
-    void (await producerOf(db, request.headers.authorization))
-  analyticsApi(app, { db, authorize })
+  const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
+    void (await producerOf(db, request.headers, scope))
+  analyticsApi(app, { db, authorize: authorize('analytics') })
   preferencesApi(app, {
     ...{
       db,
@@ -39,7 +39,7 @@ export async function serveApi(
       addressKey: installation.addressKey,
       categories: [...new Set([...catalogue.types.values()].map(type => type.category))],
     },
-    authorize,
+    authorize: authorize('people'),
   })
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
   const url = await listen(app, { host, port })

@@ -31,7 +31,10 @@ export async function openExample({ installation, apiUrl }: Everything, config: 
   const publishedFile = path.join(config.dataDir, await publishedFileOf(db, config.database.url))
   await using opened = new AsyncDisposableStack()
   const published = opened.use(publishedWriter(publishedFile))
-  const token = await createProducerToken(db, { producer, types: [...catalogue.types.keys()] })
+  const token = await createProducerToken(db, {
+    ...{ producer, types: [...catalogue.types.keys()] },
+    scopes: ['intents', 'people'],
+  })
   opened.defer(() => revokeProducerTokens(db, producer))
   const notifier = opened.use(
     createNotifier({

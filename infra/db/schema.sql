@@ -209,6 +209,7 @@ create table producer_tokens (
   token_hash text not null,
   producer text not null,
   types text[] not null,
+  scopes text[] not null,
   created_at timestamp with time zone not null default now(),
   constraint producer_tokens_pkey PRIMARY KEY (token_hash)
 );

@@ -202,7 +202,13 @@ export type Schema = {
   }
   address_key: { the: Generated<boolean>; fingerprint: string }
   audience_members: { audience: string; recipient: string; reason: string | null }
-  producer_tokens: { token_hash: string; producer: string; types: string[]; created_at: Generated<Date> }
+  producer_tokens: {
+    token_hash: string
+    producer: string
+    types: string[]
+    scopes: string[]
+    created_at: Generated<Date>
+  }
   inbox_items: {
     delivery: string
     recipient: string

@@ -33,7 +33,7 @@ const retryAfterS = '1'
 export function intentsApi(app: ReturnType<typeof createHttp>, api: IntentsApi): void {
   const openapi = openapiOf(api.catalogue)
   app.post('/v1/intents', { bodyLimit: intentBytesMax }, async (request, reply) => {
-    const by = await identify(api.db, request.headers.authorization)
+    const by = await identify(api.db, request.headers)
     const { made, orderingKey } = await read(
       { body: request.body, header: request.headers['idempotency-key'] },
       api,
@@ -45,7 +45,7 @@ export function intentsApi(app: ReturnType<typeof createHttp>, api: IntentsApi):
     return { intentId: made.intent.id, statusUrl }
   })
   app.get<{ Params: { key: string } }>('/v1/intents/:key/status', async request => {
-    const { producer } = await identify(api.db, request.headers.authorization)
+    const { producer } = await identify(api.db, request.headers)
     const { key } = request.params
     if (!isName(key)) throw problem(404, { detail: 'this is not a key' })
     return available(intentStatus(api.db, intentId({ producer, key })))
@@ -59,8 +59,8 @@ export function intentsApi(app: ReturnType<typeof createHttp>, api: IntentsApi):
   })
 }
 
-const identify = (db: Database, authorization: string | undefined): Promise<Producer> =>
-  available(producerOf(db, authorization))
+const identify = (db: Database, headers: { authorization?: string | undefined }): Promise<Producer> =>
+  available(producerOf(db, headers, 'intents'))
 
 type Received = { body: unknown; header: string | string[] | undefined }
 

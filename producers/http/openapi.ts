@@ -34,9 +34,14 @@ export function openapiOf(catalogue: Catalogue): OpenApi {
     paths: { '/v1/intents': { post: postIntent }, '/v1/intents/{key}/status': { get: getStatus } },
     components: {
       schemas: schemasOf(catalogue),
-      securitySchemes: { producerToken: { type: 'http', scheme: 'bearer', description: 'Says who the producer is.' } },
+      securitySchemes: {
+        producerToken: {
+          ...{ type: 'http', scheme: 'bearer' },
+          description: 'Says who the producer is and, by its scopes, what it may do.',
+        },
+      },
     },
-    security: [{ producerToken: [] }],
+    security: [{ producerToken: ['intents'] }],
   }
 }
 
@@ -71,7 +76,7 @@ const postIntent: Operation = {
   responses: {
     '202': answer('Stored.', 'Accepted'),
     '400': refused('Not a JSON object.'),
-    '403': refused('The token does not allow this type.'),
+    '403': refused('The token lacks the scope intents, or does not allow this type.'),
     '413': refused(`Longer than ${intentBytesMax} bytes.`),
     '415': refused('Not JSON.'),
     '422': refused('Refused, with every problem; or the key was used for another intent.'),
@@ -86,7 +91,12 @@ const getStatus: Operation = {
   parameters: [
     { name: 'key', in: 'path', required: true, description: 'The key of the intent.', schema: { type: 'string' } },
   ],
-  responses: { '200': answer('What is known.', 'Status'), '404': refused('Not a key.'), ...refusals },
+  responses: {
+    '200': answer('What is known.', 'Status'),
+    '403': refused('The token lacks the scope intents.'),
+    '404': refused('Not a key.'),
+    ...refusals,
+  },
 }
 
 const name: Schema = { type: 'string', minLength: 1, maxLength: 200 }

@@ -3,20 +3,32 @@ import { isName } from '#contracts/ids.ts'
 import { problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 
+/**
+ * What a token opens. `intents`: state intents, and ask what became of the producer's own. `people`: read and change
+ * everybody's recipients, preferences and audiences. `analytics`: funnel and trace, of every producer.
+ */
+export const scopes = ['intents', 'people', 'analytics'] as const
+export type Scope = (typeof scopes)[number]
+
 /** Who a token stands for, and which types it may say. */
 export type Producer = { producer: string; types: readonly string[] }
 
 /**
- * Makes a token for a producer; only its hash is kept, so this is the one time that it can be read. Throws when the
- * producer is not a name or no type is allowed.
+ * Makes a token for a producer, with the scope `intents` unless told otherwise; only its hash is kept, so this is the one
+ * time that it can be read. Throws when the producer is not a name, or the token opens nothing or may say no type.
  */
-export async function createProducerToken(db: Database, { producer, types }: Producer): Promise<string> {
+export async function createProducerToken(
+  db: Database,
+  { producer, types, scopes = ['intents'] }: Producer & { scopes?: readonly Scope[] },
+): Promise<string> {
   if (!isName(producer)) throw new Error('a producer is a name of 1 to 200 characters')
-  if (types.length === 0) throw new Error('a token needs at least one type that it may say')
+  if (scopes.length === 0) throw new Error('a token needs at least one scope')
+  if (scopes.includes('intents') && types.length === 0)
+    throw new Error('a token needs at least one type that it may say')
   const token = `carillon_${randomBytes(32).toString('base64url')}`
   await db.kysely
     .insertInto('producer_tokens')
-    .values({ token_hash: hashOf(token), producer, types: [...types] })
+    .values({ token_hash: hashOf(token), producer, types: [...types], scopes: [...scopes] })
     .execute()
   return token
 }
@@ -26,14 +38,21 @@ export async function revokeProducerTokens(db: Database, producer: string): Prom
   await db.kysely.deleteFrom('producer_tokens').where('producer', '=', producer).execute()
 }
 
-/** The producer of an Authorization header. Throws the 401 to answer: a missing token and a wrong one look the same. */
-export async function producerOf(db: Database, authorization: string | undefined): Promise<Producer> {
+/**
+ * The producer of an Authorization header. Throws the 401 to answer (a missing token and a wrong one look the same), or
+ * the 403 where the token lacks the scope (RFC 6750, section 3.1).
+ */
+export async function producerOf(
+  db: Database,
+  { authorization }: { authorization?: string | undefined },
+  scope: Scope,
+): Promise<Producer> {
   const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? '')?.[1]
   const found =
     token &&
     (await db.kysely
       .selectFrom('producer_tokens')
-      .select(['producer', 'types'])
+      .select(['producer', 'types', 'scopes'])
       .where('token_hash', '=', hashOf(token))
       .executeTakeFirst())
   if (!found)
@@ -41,7 +60,13 @@ export async function producerOf(db: Database, authorization: string | undefined
       detail: 'send the producer’s token: Authorization: Bearer …',
       headers: { 'www-authenticate': 'Bearer realm="carillon"' },
     })
-  return found
+  const { producer, types, scopes } = found
+  if (!scopes.includes(scope))
+    throw problem(403, {
+      detail: `the token of ${producer} lacks the scope ${scope}; it has ${scopes.join(', ')}`,
+      headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },
+    })
+  return { producer, types }
 }
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')

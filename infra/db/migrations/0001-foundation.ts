@@ -117,7 +117,8 @@ const statements = [
   )`,
   // -- producers ------------------------------------------------------------------------------------------------
   `create table producer_tokens (
-    token_hash text primary key, producer text not null, types text[] not null, created_at timestamptz not null default now()
+    token_hash text primary key, producer text not null, types text[] not null, scopes text[] not null,
+    created_at timestamptz not null default now()
   )`,
   // -- channels -------------------------------------------------------------------------------------------------
   `create table inbox_items (

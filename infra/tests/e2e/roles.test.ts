@@ -123,7 +123,8 @@ async function startWorld() {
   const [apiProcess, pipeline] = await Promise.all([startRole('api'), startPipeline()])
 
   const db: Database = opened.use(await openPostgres({ url: database.url, connectionsMax: 2, name: 'test' }))
-  const token = await createProducerToken(db, { producer: 'docs', types: [...catalogue.types.keys()] })
+  const types = [...catalogue.types.keys()]
+  const token = await createProducerToken(db, { producer: 'docs', types, scopes: ['intents', 'people'] })
   const url = await hostOf(apiProcess)
   const pubsub = opened.use(openPubSub({ projectId: 'carillon', emulator }))
   const running = (owner = opened.move())
