@@ -79,7 +79,8 @@ test('the publisher log names whom the producer expects to be told, without data
   const { notifier, log, sent } = failing({})
   const to = ['u1', { id: 'u9' }, { audience: 'team' }, { contact: { email: 'secret@mail.example' } }]
   const { intentId } = await notifier.notify(commentCreated, { to, data, key: 'a', actor: 'u9' })
-  const [{ at = 0, ...line } = {}, ...rest] = log
+  const [first, ...rest] = log
+  const { at, ...line } = first!
   assert.deepEqual([line, rest], [{ intent: intentId, recipients: ['u1'], audiences: ['team'], contacts: 1 }, []])
   assert.ok(at > 0)
   assert.deepEqual(sent[0]!.attributes, {
