@@ -61,7 +61,27 @@ test('a question that cannot be answered is refused with all that is wrong with 
   assert.match(String(type), /application\/problem\+json/)
   assert.equal((body as { errors: unknown[] }).errors.length, 4)
   assert.equal((await world.get(`/v1/analytics/funnel?type=${'x'.repeat(201)}`)).status, 400)
-  assert.equal((await world.get('/v1/trace/comment-1')).status, 400)
+})
+
+test('what no database takes is refused before it is asked', async () => {
+  await using world = await setup()
+  const leap = '2016-12-31T23:59:60Z'
+  for (const url of [
+    `/v1/analytics/funnel?since=${leap}`,
+    `/v1/analytics/funnel?until=${leap}`,
+    '/v1/analytics/funnel?type=%00',
+    '/v1/analytics/funnel?category=a%0Ab',
+    '/v1/trace/comment-1',
+    '/v1/trace/urn:uuid:00000000-0000-8000-8000-000000000000',
+    '/v1/trace/%00',
+  ]) {
+    const { status, type, body } = await world.get(url)
+    assert.equal(status, 400, url)
+    assert.match(String(type), /application\/problem\+json/)
+    assert.equal((body as { errors: unknown[] }).errors.length, 1)
+  }
+  for (const time of ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59'])
+    assert.equal((await world.get(`/v1/analytics/funnel?since=${time}&until=${time}`)).status, 200, time)
 })
 
 test('a trace by the id of the intent; an unknown one is not found', async () => {
