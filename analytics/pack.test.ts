@@ -23,6 +23,7 @@ const malformed: [problem: RegExp, change: object][] = [
   [/no version/, { v: undefined }],
   [/no pack id/, { pack: 'a\nb' }],
   [/no day/, { day: '2026-13-01' }],
+  [/no day/, { day: '2026-02-31' }],
   [/no day/, { day: "2026-11-20'" }],
   [/no time/, { at: 1e300 }],
   [/no kind/, { kind: 'set\ttled' }],

@@ -34,8 +34,12 @@ const optional = (value: unknown, holds: (value: unknown) => boolean): boolean =
 /** 1970 to 2200: what a timestamp in microseconds holds exactly. */
 const isMs = (value: unknown): boolean =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 7_258_118_400_000
-const isDay = (value: unknown): boolean =>
-  typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(`${value}T00:00:00Z`))
+function isDay(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(value)) return false
+  const ms = Date.parse(`${value}T00:00:00Z`)
+  // A day that its month does not have is taken for one of the next month.
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === value
+}
 
 function problemOf(pack: Record<string, unknown>): string | undefined {
   if (!isName(pack.pack)) return 'has no pack id'
