@@ -141,13 +141,15 @@ export const variables = {
   publicUrl: {
     name: 'CARILLON_PUBLIC_URL',
     parse: url('https', 'http'),
-    meaning: 'How the world reaches the API: links in mail, webhooks. Unset: the address it listens on.',
+    meaning:
+      'How the world reaches the API: Twilio is asked to report to /webhooks/twilio there, which is not served yet. Unset: it is not asked.',
   },
   secret: {
     name: 'CARILLON_SECRET',
     parse: matching(/^.{32,}$/s, 'at least 32 characters'),
     secret: true,
-    meaning: 'Signs attempt ids, links and tokens. Unset: made once in the data folder.',
+    meaning:
+      'Hashes addresses and signs attempt ids; must stay the same for ever. Unset: made once in the data folder.',
   },
   lanes: {
     name: 'CARILLON_LANES',
@@ -189,11 +191,6 @@ export const variables = {
   apnsProduction: { name: 'APNS_PRODUCTION', parse: flag, preset: 'true', meaning: 'false: Apple’s sandbox.' },
   sendgridKey: { name: 'SENDGRID_API_KEY', parse: text, secret: true, meaning: 'Unset: the simulator.' },
   sendgridFrom: { name: 'SENDGRID_FROM', parse: mailbox, meaning: 'Sender of e-mail.' },
-  sendgridWebhookKey: {
-    name: 'SENDGRID_WEBHOOK_KEY',
-    parse: text,
-    meaning: 'Public key of SendGrid’s signed event webhook, base64. Unset: events are refused.',
-  },
   twilioSid: {
     name: 'TWILIO_ACCOUNT_SID',
     parse: matching(/^AC[0-9a-f]{32}$/, 'AC and 32 hexadecimal digits'),

@@ -83,7 +83,7 @@ function textOf({ name, secret }: Variable<unknown>, env: Env, problems: string[
 }
 
 function configOf(values: Values, env: Env, problems: string[]) {
-  const { project, emulator, apnsProduction, sendgridWebhookKey } = values
+  const { project, emulator, apnsProduction } = values
   const whole = wholeOf(values, problems)
   const apns = whole('apnsKeyFile', 'apnsKeyId', 'apnsTeamId', 'apnsTopic')
   const sendgrid = whole('sendgridKey', 'sendgridFrom')
@@ -121,7 +121,6 @@ function configOf(values: Values, env: Env, problems: string[]) {
     sendgrid: sendgrid && {
       apiKey: sendgrid.sendgridKey,
       from: sendgrid.sendgridFrom,
-      webhookKey: sendgridWebhookKey,
     },
     twilio: twilio && { accountSid: twilio.twilioSid, authToken: twilio.twilioToken, from: twilio.twilioFrom },
   }

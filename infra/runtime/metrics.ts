@@ -17,7 +17,7 @@ const gauges = {
   expansions_open: { labels: [], help: 'Audiences that are being expanded' },
   outbox_packs: { labels: [], help: 'Event packs that wait to be published' },
   outbox_refused: { labels: [], help: 'Event packs that Pub/Sub refuses, kept in the outbox' },
-  sink_lag: { labels: [], help: 'Seconds between the making and the storing of the last event pack' },
+  sink_lag: { labels: [], help: 'Seconds since the publish of the oldest event pack that is pulled and not stored' },
 } as const
 const counters = {
   messages_total: { labels: ['lane', 'result'], help: 'Intent messages by what became of them' },
