@@ -16,7 +16,7 @@ export type PreferencesApiOptions = {
   clock: Clock
   /** Addresses are compared and remembered by hashes made with it; must stay the same for ever. */
   addressKey: string
-  /** Lets a request through or throws 401. Asked before the body is read. */
+  /** Lets a request through, or throws 401 or 403. Asked before the body is read. */
   authorize: onRequestAsyncHookHandler
   /** The categories that a person can switch. */
   categories: readonly string[]

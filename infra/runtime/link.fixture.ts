@@ -60,7 +60,8 @@ export async function openLink(serverUrl: string): Promise<Link> {
   }
 }
 
-const factLimitMs = 20_000
+/** A machine may be busy with other things for long. */
+const factLimitMs = 60_000
 
 /** Waits for a fact. */
 export async function until(fact: () => boolean | Promise<boolean>, what: string): Promise<void> {
