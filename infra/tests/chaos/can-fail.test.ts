@@ -148,18 +148,17 @@ async function lateWorker({ rig, publisher }: Told): Promise<void> {
     publisher.publish([reminder(6)]),
   )
   const ended = async () => {
-    const [row] = await rig.query<{ outcomes: number[] | null; packs: number }>(
-      `select outcomes, (select count(*)::int from event_packs where pack = b.id || '/settled') as packs
+    const [row] = await rig.query<{ id: BatchId; outcomes: number[] | null; packs: number }>(
+      `select id, outcomes, (select count(*)::int from event_packs where pack = b.id || '/settled') as packs
        from batches b where provider = 'twilio' and recipients[1] = 'r6' order by id limit 1`,
     )
-    return row?.packs === 1 ? row.outcomes?.[0] : undefined
+    return row?.packs === 1 ? { batch: row.id, outcome: row.outcomes?.[0] } : undefined
   }
   await until(async () => (await ended()) !== undefined, 'another worker has ended the delivery')
-  const told = await ended()
+  const { batch, outcome } = (await ended())!
   late.go()
-  const fenced = async () =>
-    (await readFile(rig.servers.log.file, 'utf8')).includes('another worker took the batch over')
-  await until(async () => (await fenced()) || (await ended()) !== told, 'the late worker has spoken')
+  const overwritten = async () => (await ended())?.outcome !== outcome
+  await until(async () => (await fenced(rig, batch)) || (await overwritten()), 'the late worker has spoken')
 }
 
 /** A worker that stands still with a batch when another hears of the batch again; it goes on when the batch is closed. */
