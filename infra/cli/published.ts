@@ -4,12 +4,13 @@ import { appendFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Published } from '#ledger/audit.ts'
+import { keptDays } from '#ledger/purge.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { CommandError } from './command.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
 /** The ledger forgets what is older, so nothing can be missed of it. */
-const keptMs = 34 * 86_400_000
+const keptMs = keptDays.ledger * 86_400_000
 
 /**
  * A publisher's own log: one line of JSON for each intent that Pub/Sub has stored. What the audit compares with: lines of

@@ -3,7 +3,7 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Provider } from '#channels/provider.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
-import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
+import { keptDays, purgeAdmitted, purgeDone } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
 import { purgeContacts } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
@@ -56,11 +56,8 @@ async function startRole(
 
 const hourMs = 3_600_000
 const dayMs = 86_400_000
-/**
- * Idempotency keys are kept for longer than Pub/Sub can redeliver, and the ledger for less: a key that may be used again
- * meets nothing of its former use. What people look at is kept longer.
- */
-const retentionDays = { ledger: 34, keys: 35, events: 90, refused: 90, contacts: 90 }
+/** What people look at is kept for longer than what the pipeline works with. */
+const retentionDays = { ...keptDays, events: 90, refused: 90, contacts: 90 }
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
   const { db, clock, log } = installation

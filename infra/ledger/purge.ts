@@ -4,16 +4,23 @@ import type { Queryable } from '#runtime/postgres.ts'
 const stepRows = 10_000
 
 /**
- * Forgets keys that are older than Pub/Sub can redeliver, in small steps, but not while their intent waits in a hold or for
- * its audience: the same key would be told beside it. True when there is more to do.
+ * How many days batches, sets and all that hangs on them are kept, and how many days keys: for longer than Pub/Sub can
+ * redeliver, and than the ledger, so that a key that is used again meets nothing of its former use.
+ */
+export const keptDays = { ledger: 34, keys: 35 } as const
+
+/**
+ * Forgets keys that are older than Pub/Sub can redeliver, in small steps, but not while the ledger knows of work on their
+ * intents that came later: its audience, a page of it, what was held. True when there is more to do.
  */
 export function purgeAdmitted(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
   return step(
     db,
     `delete from admitted where id in (
-       select id from admitted where set_id < $1
-         and id not in (select intent_id from expansions where done_at is null)
-         and id not in (select unnest(intents) from holds where released_at is null and id < $1)
+       select a.id from admitted a where a.set_id < $1
+         and not exists (select from expansions x where x.intent_id = a.id)
+         and not exists (select from intent_sets i where i.intent_id = a.id)
+         and a.id not in (select unnest(intents) from holds where released_at is null)
        limit $2)`,
     [firstIdOf(before), stepRows],
   )
