@@ -1,77 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ensurePartitions } from '#db/partitions.ts'
-import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
-import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
-import { testDatabase } from '#tests/servers.ts'
+import { newSetId } from '#contracts/ids.ts'
 import { admitIntents, readmitParked, refuseMessages } from './admit.ts'
 import { audit } from './audit.ts'
-import type { CarriedIntent } from './batch.ts'
 import { claimBatch, recordBatch, returnBatch } from './claim.ts'
-import { checkpoint, openExpansion } from './expansions.ts'
 import { dueHolds, releaseHolds } from './holds.ts'
+import { delivering, held, intent, now, refused, setup, write } from './ledger.fixture.ts'
 import { relayOutbox } from './outbox.ts'
-import { purgeAdmitted, purgeDone } from './purge.ts'
 import { markEnqueued, startSweep, type Sweep, unqueuedBatches } from './ready.ts'
-import { type Decided, type ReadyBatch, writeSet } from './set.ts'
+import { type ReadyBatch, writeSet } from './set.ts'
 
-const now: EpochMs = Date.now()
 const leaseMs = 30_000
-
-async function setup() {
-  const database = await testDatabase()
-  const db = await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' })
-  await migrate(db)
-  await ensurePartitions(db, { from: new Date(now - 86_400_000).toISOString().slice(0, 10), days: 3 })
-  return {
-    db,
-    async [Symbol.asyncDispose]() {
-      await db[Symbol.asyncDispose]()
-      await database[Symbol.asyncDispose]()
-    },
-  }
-}
-
-function intent(key: string): CarriedIntent {
-  const id = intentId({ producer: 'test', key })
-  const facts = { producer: 'test', type: 'comment.created', category: 'social', catalogue: '1' }
-  return { id, ...facts, occurredAt: now, data: { excerpt: `text of ${key}` } }
-}
-
-const delivering = (key: string, recipient: string): Decided => ({
-  ...{ intent: intent(key), sensitive: false, recipient: recipient as RecipientId, channel: 'push' },
-  verdict: { kind: 'deliver', why: { rule: 'default' } },
-  endpoints: [{ id: 'device-1', provider: 'fcm' }],
-})
-const refused = (key: string, recipient: string): Decided => ({
-  ...{ intent: intent(key), sensitive: false, recipient: recipient as RecipientId, channel: 'email', endpoints: [] },
-  verdict: { kind: 'refused', outcome: 'no_endpoint', why: { rule: 'no_endpoint', value: 'email' } },
-})
-const held = (key: string, recipient: string, until: EpochMs): Decided => ({
-  ...{ intent: intent(key), sensitive: false, recipient: recipient as RecipientId, channel: 'push', endpoints: [] },
-  verdict: { kind: 'held', reason: 'quiet_hours', until, why: { rule: 'quiet_hours' } },
-})
-
-async function write(db: Database, decided: Decided[], at = now): Promise<ReadyBatch[]> {
-  return db.transaction(async tx => {
-    const set = newSetId()
-    const ids = new Set(decided.map(one => one.intent.id))
-    await admitIntents(
-      tx,
-      set,
-      [...ids].map(id => ({ id, bodyHash: 1n })),
-    )
-    return writeSet(tx, {
-      id: set,
-      lane: 'default',
-      origin: 'messages',
-      now: at,
-      intake: { admitted: ids.size },
-      decided,
-      released: 0,
-    })
-  })
-}
 
 test('a batch is claimed by one worker, closed once, and the books balance', async () => {
   await using world = await setup()
@@ -323,90 +262,4 @@ test('a parked message is given back once, leaves nothing of itself behind, and 
     (await audit(db, published())).problems.map(problem => problem.intent),
     [id],
   )
-})
-
-test('what was done with is forgotten, what still waits is not', async () => {
-  await using world = await setup()
-  const { db } = world
-  await write(db, [held('a', 'u1', now - 60_000), held('a', 'u2', now + 3_600_000)])
-  await db.transaction(async tx => {
-    const holds = await dueHolds(tx, { lane: 'default', now, limit: 10 })
-    await releaseHolds(tx, { holds, set: newSetId(), now })
-    for (const [at, key] of ['done', 'open'].entries()) {
-      const open = { lane: 'default' as const, intent: intent(key), audiences: [], except: [], set: newSetId(), now }
-      await openExpansion(tx, open)
-      if (at === 0) await checkpoint(tx, { intent: open.intent.id, after: '', members: 0, done: true, now })
-    }
-    const parked = { lane: 'default', reason: 'parked', type: 'a.b', catalogue: '2' } as const
-    await refuseMessages(
-      tx,
-      ['1', '2'].map(messageId => ({ ...parked, problems: [], messageId })),
-      now,
-    )
-    await tx.query(`update refused set readmitted_at = now() where message_id = '1'`)
-  })
-  const left = async () => {
-    const [row] = await db.query<Record<string, number>>(
-      `select (select count(*)::int from admitted) as admitted, (select count(*)::int from holds) as holds,
-         (select count(*)::int from expansions) as expansions, (select count(*)::int from refused) as refused,
-         (select count(*)::int from intent_sets) as links`,
-    )
-    return row
-  }
-  const purgeAll = async (before: number) => {
-    assert.equal(await purgeDone(db, { before, refusedBefore: before }), false)
-    assert.equal(await purgeAdmitted(db, { before }), false)
-  }
-  await purgeAll(now - 60_000)
-  assert.deepEqual(await left(), { admitted: 1, holds: 2, expansions: 2, refused: 2, links: 1 })
-  await purgeAll(Date.now() + 60_000)
-  assert.deepEqual(await left(), { admitted: 1, holds: 1, expansions: 1, refused: 1, links: 0 }, 'a hold needs its key')
-  await db.query('delete from holds')
-  await purgeAll(Date.now() + 60_000)
-  assert.deepEqual(await left(), { admitted: 0, holds: 0, expansions: 1, refused: 1, links: 0 })
-})
-
-test('a key is kept for as long as the ledger knows of a later set of its intent', async () => {
-  await using world = await setup()
-  const { db } = world
-  const before = () => new Promise<number>(resolve => setTimeout(() => resolve(Date.now()), 2))
-  const again = async (decided: Decided[]) =>
-    db.transaction(async tx => {
-      const holds = await dueHolds(tx, { lane: 'default', now, limit: 10 })
-      const set = { id: newSetId(), lane: 'default', origin: 'release', now } as const
-      await releaseHolds(tx, { holds, set: set.id, now })
-      await writeSet(tx, { ...set, intake: {}, decided, released: 1 })
-    })
-  await write(db, [held('a', 'u1', now - 60_000)])
-  const second = await before()
-  const keysLeft = async (ledgerBefore: number) => {
-    await purgeDone(db, { before: ledgerBefore, refusedBefore: 0 })
-    await purgeAdmitted(db, { before: second })
-    return (await db.query('select from admitted')).length
-  }
-  await again([held('a', 'u1', now - 30_000)])
-  assert.equal(await keysLeft(await before()), 1, 'held again, in a row of its own')
-  await again([delivering('a', 'u1')])
-  assert.equal(await keysLeft(second), 1, 'what was held is on its way')
-  assert.equal(await keysLeft(await before()), 0)
-})
-
-test('a key is kept for as long as a row says that its audience was read', async () => {
-  await using world = await setup()
-  const { db } = world
-  await write(db, [refused('a', 'u1')])
-  const read = { intent: intent('a').id, after: '', members: 0, done: true, now: now + 3_600_000 }
-  await db.transaction(async tx => {
-    const open = { lane: 'default' as const, intent: intent('a'), audiences: [], except: [], set: newSetId(), now }
-    await openExpansion(tx, open)
-    await checkpoint(tx, read)
-  })
-  for (const [before, keys] of [
-    [read.now, 1],
-    [read.now + 1, 0],
-  ] as const) {
-    await purgeDone(db, { before, refusedBefore: before })
-    await purgeAdmitted(db, { before })
-    assert.equal((await db.query('select from admitted')).length, keys)
-  }
 })
