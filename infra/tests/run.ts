@@ -16,8 +16,7 @@ type Counts = { passed: number; failed: number; skipped: number }
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = ['analytics', 'channels', 'infra', 'preferences', 'producers', 'router']
-/** Most of them wait more than they work. */
-const filesAtOnce = 3
+const filesAtOnce = 2
 const fileLimitMs = 8 * 60_000
 const longFileLimitMs = 14 * 60_000
 const interruptedCode = 130
