@@ -4,17 +4,16 @@ import { appendFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Published } from '#ledger/audit.ts'
-import { keptDays } from '#ledger/purge.ts'
+import { comparedDays } from '#ledger/audit-checks.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { CommandError } from './command.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
-/** The ledger forgets what is older, so nothing can be missed of it. */
-const keptMs = keptDays.ledger * 86_400_000
+const comparedMs = comparedDays * 86_400_000
 
 /**
  * A publisher's own log: one line of JSON for each intent that Pub/Sub has stored. What the audit compares with: lines of
- * the last 34 days. Throws at a line that is none, with its number.
+ * the last 33 days. Throws at a line that is none, with its number.
  */
 export async function* readPublished(file: string, now: EpochMs): AsyncGenerator<Published> {
   if (!existsSync(file)) return
@@ -24,7 +23,7 @@ export async function* readPublished(file: string, now: EpochMs): AsyncGenerator
     if (line === '') continue
     const published = parse(line)
     // A line may be half written by a process that was killed: its intent was stored, its line was not.
-    if (published && published.at > now - keptMs) yield published
+    if (published && published.at > now - comparedMs) yield published
     else if (!published && looksWhole(line)) throw new CommandError(`${file}:${n} is no line of a publisher's log`)
   }
 }

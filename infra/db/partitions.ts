@@ -71,8 +71,8 @@ export async function dropPartitions(
 const creationLock = 726_001_001
 
 /**
- * How a day of each table is stored. Neither `with` nor statistics targets are taken over from the parent. Days go in
- * this order: the audit begins at the first set, so it balances after each.
+ * How a day of each table is stored. Neither `with` nor statistics targets are taken over from the parent. A day's tables
+ * are dropped in this order.
  */
 const storage = {
   sets: { keeps: 'ledger', with: '', unsearched: [] },

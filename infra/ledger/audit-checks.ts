@@ -1,19 +1,20 @@
 import { channels } from '#contracts/channel.ts'
 import { outcomeCode, outcomes } from '#contracts/outcome.ts'
 import { type AuditRow, channelNameOf } from './audit.ts'
+import { keptDays } from './purge.ts'
 
 type AuditCheck = { check: string; sql: string; sentence: (row: AuditRow) => string }
 
 const sent = `(${outcomeCode('sent')}, ${outcomeCode('delivered')})`
 
 const sqlNames = (names: readonly string[]): string => `array['${names.join("','")}']`
-/** Sets that are older have left with their partitions; so has what they wrote. */
-const firstSet = `coalesce((select id from sets order by day, id limit 1), '00000000-0000-0000-0000-000000000000')`
-/** Events are kept for longer than the ledger that they tell of. */
-const firstTold = `coalesce((select id from sets order by day, id limit 1), (select set_id from batches order by day, id limit 1),
-  'ffffffff-ffff-ffff-ffff-ffffffffffff')`
-/** Keys are forgotten after 35 days. A UUIDv7 begins with its time in milliseconds. */
-const keptKeysFrom = `(lpad(to_hex((extract(epoch from now()) * 1000)::bigint - 34 * 86400000::bigint), 12, '0') || repeat('0', 20))::uuid`
+/**
+ * How many days back the audit compares one record with another. What is a day older is being forgotten, in any order;
+ * the events of it stay.
+ */
+export const comparedDays = keptDays.ledger - 1
+/** The least id of that time: a UUIDv7 begins with its milliseconds. */
+const compared = `(lpad(to_hex((extract(epoch from now()) * 1000)::bigint - ${comparedDays * 86_400_000}), 12, '0') || repeat('0', 20))::uuid`
 
 /** Each row that a check returns is one thing that does not balance. */
 export const auditChecks: readonly AuditCheck[] = [
@@ -27,14 +28,14 @@ export const auditChecks: readonly AuditCheck[] = [
     check: 'keys',
     sql: `select s.id::text as detail from sets s
       left join (select set_id, count(*) as n from admitted group by 1) a on a.set_id = s.id
-      where s.id >= ${keptKeysFrom} and s.admitted <> coalesce(a.n, 0)`,
+      where s.id >= ${compared} and s.admitted <> coalesce(a.n, 0)`,
     sentence: row => `set ${row.detail} admitted another number of intents than there are keys of it`,
   },
   {
     check: 'key',
     sql: `select distinct w.intent_id from (
         select set_id, unnest(intents) as intent_id from batches union all select set_id, unnest(intents) from holds) w
-      where w.set_id >= ${keptKeysFrom} and not exists (select from admitted a where a.id = w.intent_id)`,
+      where w.set_id >= ${compared} and not exists (select from admitted a where a.id = w.intent_id)`,
     sentence: row => `intent ${row.intent_id} is worked on and its key is not there: it would be admitted again`,
   },
   {
@@ -48,7 +49,7 @@ export const auditChecks: readonly AuditCheck[] = [
         || ' held ' || coalesce(s.held, 0) || ', rows opened ' || coalesce(w.opened, 0) || ' refused ' || coalesce(w.refused, 0)
         || ' held ' || coalesce(w.held, 0) as detail
       from sets s full join wrote w on w.set_id = s.id
-      where coalesce(s.id, w.set_id) >= ${firstSet} and (coalesce(s.opened, 0) <> coalesce(w.opened, 0)
+      where coalesce(s.id, w.set_id) >= ${compared} and (coalesce(s.opened, 0) <> coalesce(w.opened, 0)
         or coalesce(s.refused, 0) <> coalesce(w.refused, 0) or coalesce(s.held, 0) <> coalesce(w.held, 0))`,
     sentence: row => `set ${row.detail}`,
   },
@@ -57,7 +58,7 @@ export const auditChecks: readonly AuditCheck[] = [
     check: 'decisions',
     sql: `select intent_id, recipient, channel from (
         select e.set_id, e.intent_id, e.recipient, array_position(${sqlNames(channels)}, e.channel) - 1 as channel
-        from delivery_events e where e.kind = 'decided' and e.set_id >= ${firstTold}
+        from delivery_events e where e.kind = 'decided' and e.set_id >= ${compared}
         except select set_id, intent_id, recipient, channel from deliveries
         except select set_id, intent_id, recipient, channel from held) missing`,
     sentence: row =>
@@ -80,7 +81,7 @@ export const auditChecks: readonly AuditCheck[] = [
     // The settled events are a second record of every end.
     check: 'settled',
     sql: `select intent_id, recipient, array_position(${sqlNames(channels)}, channel) - 1 as channel, what as detail from (
-        select e.batch_id, e.intent_id, e.recipient, e.channel, e.endpoint, e.what from delivery_events e where e.kind = 'settled' and e.batch_id >= ${firstTold}
+        select e.batch_id, e.intent_id, e.recipient, e.channel, e.endpoint, e.what from delivery_events e where e.kind = 'settled' and e.batch_id >= ${compared}
         except select batch_id, intent_id, recipient, (${sqlNames(channels)})[channel + 1], endpoint, (${sqlNames(outcomes)})[outcome + 1]
         from deliveries) told`,
     sentence: row =>
@@ -92,7 +93,7 @@ export const auditChecks: readonly AuditCheck[] = [
       full join (
         select i.intent_id, count(*) as n, max(s.id::text)::uuid as last from intent_sets i
         join sets s on s.id = i.set_id and s.origin = 'expansion' group by 1) p on p.intent_id = x.intent_id
-      where coalesce(x.set_id, p.last) >= ${firstSet} and coalesce(x.pages, -1) <> coalesce(p.n, 0)`,
+      where coalesce(x.set_id, p.last) >= ${compared} and coalesce(x.pages, -1) <> coalesce(p.n, 0)`,
     sentence: row => `intent ${row.intent_id} has another number of audience pages than were decided`,
   },
   {
@@ -100,14 +101,14 @@ export const auditChecks: readonly AuditCheck[] = [
     sql: `select m.intent_id, m.recipient, m.channel, m.batch_id::text as detail
       from deliveries m left join deliveries n on n.from_batch = m.batch_id and n.from_slot = m.slot
         and n.recipient = m.recipient and n.endpoint = m.endpoint and n.intent_id = m.intent_id
-      where m.outcome = 0 group by 1, 2, 3, 4, m.slot having count(n.batch_id) <> 1`,
+      where m.outcome = 0 and m.set_id >= ${compared} group by 1, 2, 3, 4, m.slot having count(n.batch_id) <> 1`,
     sentence: row =>
       `intent ${row.intent_id} for ${row.recipient} by ${channelNameOf(row)} left batch ${row.detail} and did not arrive in exactly one other`,
   },
   {
     check: 'once',
     sql: `select intent_id, recipient, channel, endpoint as detail from deliveries
-      where outcome is null or outcome > 0 group by 1, 2, 3, 4 having count(*) > 1`,
+      where (outcome is null or outcome > 0) and set_id >= ${compared} group by 1, 2, 3, 4 having count(*) > 1`,
     sentence: row =>
       `intent ${row.intent_id} for ${row.recipient} by ${channelNameOf(row)} has more than one delivery to the same endpoint`,
   },
@@ -115,7 +116,7 @@ export const auditChecks: readonly AuditCheck[] = [
     check: 'released',
     sql: `with took as (select released_by, sum(n) as n from holds where released_by is not null group by 1)
       select coalesce(s.id, t.released_by)::text as detail from sets s full join took t on t.released_by = s.id
-      where coalesce(s.id, t.released_by) >= ${firstSet} and coalesce(s.released, 0) <> coalesce(t.n, 0)`,
+      where coalesce(s.id, t.released_by) >= ${compared} and coalesce(s.released, 0) <> coalesce(t.n, 0)`,
     sentence: row => `set ${row.detail} released another number of held decisions than were taken from holds`,
   },
   {

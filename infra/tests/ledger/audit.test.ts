@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { storePacks } from '#analytics/event-store.ts'
+import { dropPartitions, ensurePartitions } from '#db/partitions.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
 import type { EventPack } from '#contracts/event.ts'
@@ -34,12 +35,17 @@ const told = (about: Partial<Intent> = {}) =>
 const later = now + 3_600_000
 
 /** Delivers whatever is ready, as a worker that asks nobody, and stores all events. */
-async function deliverAll(db: Database): Promise<void> {
-  for (const { id } of await db.query<{ id: BatchId }>('select id from batches where closed_at is null')) {
+async function deliverAll(db: Database, but?: Intent): Promise<void> {
+  const open = 'select id from batches where closed_at is null and not intents @> array[$1::uuid]'
+  for (const { id } of await db.query<{ id: BatchId }>(open, [but?.id ?? null])) {
     const batch = (await claimBatch(db, { id, now: Date.now(), leaseMs: 30_000 }))!
     const results = batch.slots.map(() => ({ kind: 'closed', outcome: 'delivered' }) as const)
     await recordBatch(db, { batch, results, now: Date.now() })
   }
+  await storeEvents(db)
+}
+
+async function storeEvents(db: Database): Promise<void> {
   const packs: EventPack[] = []
   await relayOutbox(db, async payload => packs.push(JSON.parse(payload) as EventPack))
   await storePacks(db, packs)
@@ -124,17 +130,82 @@ test('of many problems a hundred are listed and all are counted', async () => {
   assert.ok(more >= 2 * 250 - 100, String(more))
 })
 
-test('events that outlive the ledger are no witnesses against it', async () => {
+test('a ledger that lost all of its days is missed', async () => {
   await using ledger = await emptyLedger()
   const { db } = ledger
-  await routeAt(now, [told({ to: to('u1', 'u2') })], { db, types })
+  const intent = told()
+  await routeAt(now, [intent], { db, types })
   await deliverAll(db)
-  for (const table of ['sets', 'batches', 'intent_sets', 'admitted']) await db.query(`delete from ${table}`)
-  assert.deepEqual(await problemsOf(db), [])
+  for (const table of ['sets', 'batches', 'admitted']) await db.query(`delete from ${table}`)
+  assert.deepEqual(await problemsOf(db), [`decisions ${intent.id} u1`, `settled ${intent.id} u1`])
+})
+
+test('the books balance after each day that is dropped, and under a key that was forgotten', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  await ensurePartitions(db, { from: dayBefore(41), days: 5 })
+  const [waiting, intent] = [told(), told({ to: to('u1', 'u2') })]
+  for (const one of [waiting, intent, told({ sendAt: later })]) await routeAt(now, [one], { db, types })
+  await storeEvents(db)
+  await age(db, 1)
+  const [{ id }] = (await db.query<{ id: BatchId }>('select id from batches where n = 2')) as [{ id: BatchId }]
+  const batch = (await claimBatch(db, { id, now, leaseMs: 30_000 }))!
+  const retry = { kind: 'retry', dueInMs: 0, spent: true } as const
+  await recordBatch(db, { batch, results: [{ kind: 'closed', outcome: 'delivered' }, retry], now })
+  await deliverAll(db, waiting)
   await routeAt(now, [told()], { db, types })
+  await deliverAll(db, waiting)
+  await age(db, 38)
+
+  const seen: string[] = []
+  const watched: Pick<Database, 'query'> = {
+    async query<Row extends object>(text: string, values?: readonly unknown[]) {
+      const rows = await db.query<Row>(text, values)
+      if (/^(alter|drop) table/.test(text)) seen.push(text)
+      assert.deepEqual(await problemsOf(db), [], text)
+      return rows
+    },
+  }
+  await forget(watched)
+  assert.ok(seen.length >= 6, seen.join('; '))
+  assert.deepEqual(
+    await db.query('select n from batches order by n'),
+    [{ n: 1 }, { n: 2 }],
+    'one of that day is still open',
+  )
+  await routeAt(now, [intent], { db, types })
   await deliverAll(db)
+  assert.equal((await db.query('select from deliveries where intent_id = $1', [intent.id])).length, 4)
   assert.deepEqual(await problemsOf(db), [])
 })
+
+const dayMs = 86_400_000
+const dayBefore = (days: number) => new Date(now - days * dayMs).toISOString().slice(0, 10)
+
+/** What the router does each hour. */
+async function forget(db: Pick<Database, 'query'>): Promise<void> {
+  await dropPartitions(db, { ledgerBefore: dayBefore(34), eventsBefore: dayBefore(90) })
+  await purgeDone(db, { before: Date.parse(dayBefore(34)), refusedBefore: now - 90 * dayMs })
+  await purgeAdmitted(db, { before: now - 35 * dayMs })
+}
+
+/** As if all that is there had been written days earlier. */
+async function age(db: Database, days: number): Promise<void> {
+  const hex = (id: string) => `replace(${id}::text, '-', '')`
+  const id = (name: string) =>
+    `${name} = (lpad(to_hex(('x' || left(${hex(name)}, 12))::bit(48)::bigint - ${days * dayMs}), 12, '0') || substr(${hex(name)}, 13))::uuid`
+  const day = `day = day - ${days}`
+  for (const [table, ...columns] of [
+    ['sets', day, id('id')],
+    ['batches', day, ...['id', 'set_id', 'from_batch'].map(id)],
+    ['holds', ...['id', 'set_id'].map(id)],
+    ['admitted', id('set_id')],
+    ['intent_sets', id('set_id')],
+    ['expansions', id('set_id'), `done_at = done_at - interval '${days} days'`],
+    ['delivery_events', day, ...['set_id', 'batch_id'].map(id)],
+  ])
+    await db.query(`update ${table} set ${columns.join(', ')}`)
+}
 
 test('an audience is told again under a key that was forgotten', async () => {
   await using ledger = await emptyLedger()
@@ -147,11 +218,10 @@ test('an audience is told again under a key that was forgotten', async () => {
     await expandPage({ db, lanes, catalogue: catalogueOf('1', types), log, sources: [], now, trustEventTime: false })
     await deliverAll(db)
   }
+  await ensurePartitions(db, { from: dayBefore(41), days: 3 })
   await tell()
-  for (const table of ['sets', 'batches']) await db.query(`delete from ${table}`)
-  const before = Date.now() + 60_000
-  await purgeDone(db, { before, refusedBefore: before })
-  await purgeAdmitted(db, { before })
+  await age(db, 40)
+  await forget(db)
   await tell()
   const [row] = await db.query<{ n: number }>('select count(*)::int as n from batches')
   assert.equal(row!.n, 1)
