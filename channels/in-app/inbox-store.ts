@@ -3,10 +3,10 @@ import { joinJson } from '#ledger/batch.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import type { OutMessage } from '../provider.ts'
 
-/** The same delivery again after this long is another one: its intent's key was forgotten and used anew. */
-const forgottenDays = 34
-
-/** Adds items that are not there yet, in one statement; what messages share travels once. */
+/**
+ * Adds items that are not there yet, in one statement; what messages share travels once. The same delivery of another
+ * time is another one: its intent's key was forgotten and used anew. Then the new item takes the place of the former.
+ */
 export async function putInboxItems(
   db: Queryable,
   messages: readonly OutMessage<'in_app'>[],
@@ -29,7 +29,7 @@ export async function putInboxItems(
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
        thread = excluded.thread, content = excluded.content, seen_at = null, read_at = null
-     where inbox_items.created_at < excluded.created_at - interval '${forgottenDays} days'`,
+     where inbox_items.occurred_at <> excluded.occurred_at`,
     [
       textArray(messages.map(message => message.deliveryId)),
       textArray(messages.map(message => message.recipient)),
