@@ -15,8 +15,6 @@ export type PulledMessage = {
   attributes: Readonly<Record<string, string>>
   orderingKey: string
   publishedAt: EpochMs
-  /** Which delivery this is, where the subscription counts them (it has a dead-letter policy), else 0. */
-  attempt: number
   /** Takes the message off the subscription; sent within 0.1 s. The first of `ack` and `nack` counts. */
   ack(): void
   /** Gives the message back; it comes again after the subscription's retry delay. */
@@ -132,7 +130,6 @@ function pulledMessage(message: Message, onSettled: () => void): PulledMessage {
     attributes: message.attributes,
     orderingKey: message.orderingKey ?? '',
     publishedAt: message.publishTime.getTime(),
-    attempt: message.deliveryAttempt,
     ack: () => settle(() => message.ack()),
     nack: () => settle(() => message.nack()),
   }
