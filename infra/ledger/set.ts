@@ -146,7 +146,7 @@ function holds(set: NewSet): NewHold[] {
   const wanted = set.decided.filter(one => one.verdict.kind === 'held')
   return grouped(wanted, one => {
     const verdict = one.verdict as Extract<Verdict, { kind: 'held' }>
-    return `${verdict.reason} ${dueTogether(verdict.until)} ${one.sensitive}`
+    return `${verdict.reason} ${dueTogether(verdict.until)}`
   }).flatMap(group => {
     const { reason, until } = group[0]!.verdict as Extract<Verdict, { kind: 'held' }>
     return inChunks(group, packedMax, sameCase).map(decided => ({
