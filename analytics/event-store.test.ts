@@ -25,20 +25,27 @@ test('every column comes out as it went in', async () => {
   const of = { intents: [intentFacts('k', { tenant: 'acme', lane: 'critical' })] }
   const decided = decidedPack(['u1'], { ...of, whys: [{ rule: 'opted_out', value: 'a\tb\\N\n' }] })
   const settled = settledPack(['u1'], of)
+  settled.slots[0]!.arm = 'subject-line/b'
   const engaged = engagedPack([{ recipient: 'u1', what: 'opened' }], { ...of, simulated: true })
   assert.deepEqual(await storePacks(world.db, [decided, settled, engaged]), { packs: 3, events: 3 })
   const rows = await world.db.query<Record<string, unknown>>(
     `select day::text, extract(epoch from at) * 1000 = $1 as at_first, kind, what, intent_id, type, category, producer, tenant, lane,
        extract(epoch from occurred_at) * 1000 = $2 as occurred, recipient, channel, endpoint, provider, rule, rule_value,
-       batch_id, set_id, simulated from delivery_events order by at`,
+       batch_id, set_id, simulated, arm from delivery_events order by at`,
     [decided.at, of.intents[0]!.occurredAt],
   )
   const { id: intent_id, type, category, producer, tenant, lane } = of.intents[0]!
   const intent = { intent_id, type, category, producer, tenant, lane, occurred: true }
-  const none = { endpoint: null, provider: null, rule: null, rule_value: null, batch_id: null, set_id: null }
+  const none = { endpoint: null, provider: null, rule: null, rule_value: null, batch_id: null, set_id: null, arm: null }
   const common = { ...none, ...intent, day, recipient: 'u1', channel: 'push', at_first: false, simulated: false }
   const why = { rule: 'opted_out', rule_value: 'a\tb\\N\n' }
-  const sent = { endpoint: 'device-1', provider: 'fcm', batch_id: settled.batch, set_id: settled.set }
+  const sent = {
+    endpoint: 'device-1',
+    provider: 'fcm',
+    batch_id: settled.batch,
+    set_id: settled.set,
+    arm: 'subject-line/b',
+  }
   assert.deepEqual(rows, [
     { ...common, ...why, at_first: true, kind: 'decided', what: 'deliver', set_id: decided.set },
     { ...common, ...sent, kind: 'settled', what: 'sent' },

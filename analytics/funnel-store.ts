@@ -1,5 +1,5 @@
 import type { Database } from '#runtime/postgres.ts'
-import { type Counted, type FunnelQuery, type FunnelRow, shapeFunnel } from './funnel.ts'
+import { type Counted, type Dimension, type FunnelQuery, type FunnelRow, shapeFunnel } from './funnel.ts'
 
 /**
  * Counts notifications from the raw events, so that a late event changes the answer. Reads the days since `since`
@@ -25,7 +25,12 @@ const provider = `coalesce(min(provider) filter (where ${accepted}), min(provide
 /** A text that sorts by time, in front of a fact: the greatest is the last. */
 const stamp = `lpad((extract(epoch from at) * 1000)::bigint::text, 15, '0')`
 
+/** Every decision names the arm of its person; what is engaged with need not. */
+const arm = `max(arm)`
+
 const intentColumns = ['type', 'category', 'lane'] as const
+
+const groups: Partial<Record<Dimension, string>> = { channel: 'channel', provider, arm }
 
 function statement(query: FunnelQuery): { text: string; values: unknown[] } {
   const values: unknown[] = []
@@ -42,7 +47,7 @@ function statement(query: FunnelQuery): { text: string; values: unknown[] } {
   if (!query.includeSimulated) where.push('not simulated')
   // What an intent has once need not be looked at for every notification unless it is asked for.
   const ofIntent = intentColumns.find(column => column === query.by)
-  const group = ofIntent ?? (query.by === 'channel' ? 'channel' : query.by === 'provider' ? provider : 'null::text')
+  const group = ofIntent ?? groups[query.by ?? 'outcome'] ?? 'null::text'
   const text = `
     with facts as (
       select ${group} as grp,

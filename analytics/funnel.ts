@@ -6,7 +6,7 @@ export const stages = ['intended', 'decided', 'attempted', 'accepted', 'seen', '
 export type Stage = (typeof stages)[number]
 
 /** What a funnel can be broken down by. */
-export const dimensions = ['type', 'channel', 'category', 'provider', 'lane', 'outcome'] as const
+export const dimensions = ['type', 'channel', 'category', 'provider', 'lane', 'outcome', 'arm'] as const
 export type Dimension = (typeof dimensions)[number]
 
 /** Which notifications: by what happened from `since` to before `until` (the intent's time), of a type, category, channel. */

@@ -91,7 +91,8 @@ function problemOfSlots(pack: Record<string, unknown>): string | undefined {
       channels.includes(slot.channel as never) &&
       (slot.endpoint === undefined || slot.endpoint === '' || isName(slot.endpoint)) &&
       isWord(slot.what) &&
-      (slot.w === undefined || isPlace(slot.w, whys))
+      (slot.w === undefined || isPlace(slot.w, whys)) &&
+      optional(slot.arm, isName)
     if (!right) return `has a slots[${at}] that is none`
   }
   return undefined

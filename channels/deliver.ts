@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { armLabel } from '#contracts/arms.ts'
 import { type Catalogue, doubtPolicyOf } from '#contracts/catalogue.ts'
 import { type Channel, type Lane, providers as channelOf } from '#contracts/channel.ts'
 import type { BatchId } from '#contracts/ids.ts'
@@ -224,7 +225,8 @@ async function record(claimed: Claimed, found: readonly SlotResult[], deps: Deli
   const { db, clock, log, metrics } = deps
   const { channel } = batch
   const results = batch.maybeSent ? found.map(maybeSent) : found
-  const said = await patiently(() => recordBatch(db, { batch, results, now: clock.now() }), claimed)
+  const arms = armsOf(batch, deps)
+  const said = await patiently(() => recordBatch(db, { batch, results, now: clock.now(), ...arms }), claimed)
   if (said === 'fenced') {
     metrics.count('fenced_total', { channel })
     return log.warn(
@@ -235,6 +237,13 @@ async function record(claimed: Claimed, found: readonly SlotResult[], deps: Deli
   metrics.observe('batch_seconds', { channel }, (performance.now() - begunMs) / 1000)
   const outcomes = results.flatMap(result => (result.kind === 'closed' ? [result.outcome] : []))
   for (const [outcome, n] of counts(outcomes)) metrics.count('outcomes_total', { channel, outcome }, n)
+}
+
+/** For events. Most batches have nothing but types without arms. */
+function armsOf({ intents, slots }: ClaimedBatch, { catalogue }: DeliverDeps): { arms?: (string | undefined)[] } {
+  const entries = intents.map(intent => catalogue.types.get(intent.type))
+  if (entries.every(entry => !entry?.arms)) return {}
+  return { arms: slots.map(({ intent, recipient }) => armLabel(entries[intent] ?? {}, recipient)) }
 }
 
 async function patiently<T>(work: () => Promise<T>, { begunMs, limits }: Claimed): Promise<T> {

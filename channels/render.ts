@@ -1,3 +1,4 @@
+import { armOf } from '#contracts/arms.ts'
 import type { Catalogue, ContentOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { attemptId, deliveryId } from '#contracts/ids.ts'
@@ -9,7 +10,7 @@ import type { Target } from './recheck.ts'
 type RenderDeps = { catalogue: Catalogue; log: Log }
 
 /**
- * Makes the messages of a batch: each (intent, language) is rendered once and shared. A template that throws costs its
+ * Makes the messages of a batch: each (intent, language, arm) is rendered once and shared. A template that throws costs its
  * own slots only (`failed`, by place) and is logged once; what it throws may hold data and is not.
  */
 export function render(
@@ -18,13 +19,16 @@ export function render(
   deps: RenderDeps,
 ): { messages: OutMessage[]; failed: number[] } {
   const contents = new Map<CarriedIntent, Map<string, Rendered>>()
+  const armed = batch.intents.some(intent => deps.catalogue.types.get(intent.type)?.arms)
   const messages: OutMessage[] = []
   const failed: number[] = []
   for (const { place, recipient, intent, endpoint, locale = '' } of targets) {
     let byLocale = contents.get(intent)
     if (!byLocale) contents.set(intent, (byLocale = new Map()))
-    let content = byLocale.get(locale)
-    if (content === undefined) byLocale.set(locale, (content = rendered({ intent, locale, batch, byLocale }, deps)))
+    const arm = armed ? armOf(deps.catalogue.types.get(intent.type)!, recipient) : undefined
+    const wish = arm === undefined ? locale : `${locale} ${arm}`
+    let content = byLocale.get(wish)
+    if (content === undefined) byLocale.set(wish, (content = rendered({ intent, locale, arm, batch, byLocale }, deps)))
     if (content === 'failed') {
       failed.push(place)
       continue
@@ -43,12 +47,19 @@ export function render(
 }
 
 type Rendered = ContentOf[Channel] | 'failed'
-type Wanted = { intent: CarriedIntent; locale: string; batch: ClaimedBatch; byLocale: Map<string, Rendered> }
+type Wanted = {
+  intent: CarriedIntent
+  locale: string
+  arm: string | undefined
+  batch: ClaimedBatch
+  byLocale: Map<string, Rendered>
+}
 
-function rendered({ intent, locale: wish, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
+function rendered({ intent, locale: wish, arm, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
   const { templates } = catalogue.types.get(intent.type)!
   const locale = localeFor(wish, Object.keys(templates))
-  const known = byLocale.get(locale)
+  const key = arm === undefined ? locale : `${locale} ${arm}`
+  const known = byLocale.get(key)
   if (known !== undefined) return known
   const { actor, thread, tenant } = intent
   try {
@@ -59,11 +70,13 @@ function rendered({ intent, locale: wish, batch, byLocale }: Wanted, { catalogue
       ...(actor !== undefined && { actor }),
       ...(thread !== undefined && { thread }),
       ...(tenant !== undefined && { tenant }),
+      // The arms of the type that the template is of.
+      arm: arm as never,
     }
     // A copy: templates may give the same object twice, but one object stands for one intent and language.
     const content = { ...templates[locale]![batch.channel]!(input) }
     assertWhole(batch.channel, content)
-    byLocale.set(locale, content)
+    byLocale.set(key, content)
     return content
   } catch (error) {
     const kind = error instanceof Error ? error.name : typeof error
@@ -71,7 +84,7 @@ function rendered({ intent, locale: wish, batch, byLocale }: Wanted, { catalogue
       { type: intent.type, channel: batch.channel, intent: intent.id, kind },
       `the template in ${locale} failed`,
     )
-    byLocale.set(locale, 'failed')
+    byLocale.set(key, 'failed')
     return 'failed'
   }
 }

@@ -158,6 +158,38 @@ const rows: Row[] = [
     before: [{}, { at: noon + 3_600_000 }],
     expect: ['push throttled throttled'],
   },
+  {
+    name: 'the holdout comes last: what is refused or held before it says so',
+    ask: {
+      ...{ entry: { ...entry, holdout: 1 }, at: night },
+      person: { ...everybody, quiet, choices: { categories: { social: { email: false } } } },
+    },
+    expect: ['in_app holdout holdout', 'push held quiet_hours', 'email suppressed_preference opted_out'],
+  },
+  {
+    name: 'who is held out is so when the hold ends as well',
+    ask: {
+      ...{ entry: { ...entry, globalHoldout: 1 }, at: noon + 7_200_000 },
+      released: { channels: ['push', 'email'], reason: 'quiet_hours' },
+    },
+    expect: ['push holdout holdout', 'email holdout holdout'],
+  },
+  {
+    name: 'who is held out uses up windows as if it had been sent',
+    ask: { entry: { ...windowed, holdout: 1 } },
+    before: [{ entry: { ...windowed, holdout: 1 } }],
+    expect: ['in_app deduplicated deduplicated', 'push deduplicated deduplicated', 'email deduplicated deduplicated'],
+  },
+  {
+    name: 'a channel of another arm is none of this person',
+    ask: {
+      entry: {
+        ...{ ...entry, arms: { name: 'x', split: { a: 1e-9, b: 1 } } },
+        deliver: [{ channel: 'in_app' }, { channel: 'push', arm: 'a' }, { channel: 'email', arm: 'b' }],
+      },
+    },
+    expect: ['in_app deliver default', 'email deliver default'],
+  },
 ]
 
 for (const { name, ask, before = [], expect } of rows)

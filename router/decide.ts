@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { channelsOf } from '#contracts/arms.ts'
 import { type AnyNotificationType, durationMs } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
@@ -6,6 +7,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
+import { holdoutOf } from './policies/holdout.ts'
 import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
 /** One question: this intent, this person, at this instant. */
@@ -37,22 +39,26 @@ export type ChannelDecision = {
 
 /**
  * The order of decision (design §7), for one person: expiry, schedule, preferences, endpoints, dedupe, quiet hours,
- * throttle. Pure but for `windows`. One decision for every channel of the type, each with its reason.
+ * throttle, holdout. Pure but for `windows`. One decision for every channel that the type has for the person, each with
+ * its reason.
  */
 export function decide(question: Question): ChannelDecision[] {
   const { entry, released } = question
-  const channels = released?.channels ?? entry.deliver.map(step => step.channel)
+  const channels = released?.channels ?? channelsOf(entry, question.person.id)
   const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
   return (
     expired(question, all) ??
     scheduled(question, all) ??
-    throttled(
+    heldOut(
       question,
-      quiet(
+      throttled(
         question,
-        deduplicated(
+        quiet(
           question,
-          channels.map(channel => reachable(question, channel)),
+          deduplicated(
+            question,
+            channels.map(channel => reachable(question, channel)),
+          ),
         ),
       ),
     )
@@ -137,6 +143,12 @@ const remembering = (decisions: ChannelDecision[], countedAt: EpochMs | undefine
   countedAt === undefined
     ? decisions
     : decisions.map(decision => (decision.verdict.kind === 'held' ? { ...decision, countedAt } : decision))
+
+/** The last rule: who is held out has used up windows as if it had been sent, and is known by what would have been sent. */
+function heldOut({ entry, person }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const why = decisions.some(isDeliver) ? holdoutOf(entry, person.id) : undefined
+  return why ? refuseDelivers(decisions, refused('holdout', why)) : decisions
+}
 
 const refuseDelivers = (decisions: ChannelDecision[], verdict: Verdict): ChannelDecision[] =>
   decisions.map(decision => (isDeliver(decision) ? { channel: decision.channel, verdict, endpoints: [] } : decision))

@@ -1,3 +1,4 @@
+import { armLabel } from '#contracts/arms.ts'
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
@@ -48,9 +49,11 @@ export async function judge(
     const { occurredAt } = one.intent
     if (needed) latest.set(key, { at: Math.max(latest.get(key)?.at ?? one.at, one.at), occurredAt })
     const { intent, recipient, reason } = one
+    const arm = armLabel(one.entry, recipient)
     const about = {
       ...{ intent, recipient, sensitive: one.entry.sensitive ?? false },
       ...(reason !== undefined && { reason }),
+      ...(arm !== undefined && { arm }),
     }
     return decide({ ...one, windows: needed }).map((decision): Decided => ({ ...about, ...decision }))
   })

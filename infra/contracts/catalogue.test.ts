@@ -39,6 +39,11 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     { ...entry, type: 'c', expiresAfter: 'soon' as '1s', throttle: { limit: 0, per: '1h' } },
     { ...entry, type: 'e', deliver: [{ channel: 'in_app' }, { channel: 'in_app' }] },
     { ...entry, type: 'f', dedupe: { key: () => '', within: '32d' } },
+    { ...entry, type: 'g', holdout: 0.05, mandatory: true },
+    { ...entry, type: 'h', holdout: 0.05, lane: 'critical' },
+    { ...entry, type: 'i', holdout: 5 },
+    { ...entry, type: 'j', deliver: [{ channel: 'in_app', arm: 'b' }] },
+    { ...entry, type: 'k', arms: { name: 'X', split: { a: 0 } }, deliver: [{ channel: 'in_app', arm: 'c' }] },
   ]
   const expected = [
     'no template for push in en',
@@ -51,13 +56,32 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     'throttle.limit',
     'e: deliver names in_app twice',
     'f: dedupe.within must be at most 31d',
+    'g: a mandatory or critical type holds nobody out',
+    'h: a mandatory or critical type holds nobody out',
+    'i: holdout must be a share between 0 and 1',
+    'j: deliver names the arm b, and there are no arms',
+    'k: arms: "X" must be 1 to 40 lower-case letters',
+    'k: arms.split must have two arms at least',
+    'k: arms.split must give every arm a share above 0',
+    'k: deliver names the arm c, which arms.split does not have',
+    'k: deliver has no channel for the arm a',
+    '\n  holdout must be a share between 0 and 1',
   ]
   assert.throws(
-    () => catalogueOf('7', wrong),
+    () => catalogueOf('7', wrong, { holdout: 1 }),
     (error: Error) => {
       for (const problem of expected) assert.ok(error.message.includes(problem), problem)
       return error.message.startsWith('catalogue 7 cannot be used:')
     },
+  )
+})
+
+test('a holdout of the catalogue is for every type that need not be told', () => {
+  const types = [entry, { ...entry, type: 'b', mandatory: true }, { ...entry, type: 'c', lane: 'critical' as const }]
+  const held = catalogueOf('7', types, { holdout: 0.01 }).types
+  assert.deepEqual(
+    [...held.values()].map(one => one.globalHoldout),
+    [0.01, undefined, undefined],
   )
 })
 

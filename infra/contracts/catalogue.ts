@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Arms } from './arms.ts'
 import type { Channel, Lane } from './channel.ts'
 import type { DoubtPolicy } from './outcome.ts'
 
@@ -14,18 +15,24 @@ export type EmailContent = { subject: string; html: Html; text: string }
 export type InAppContent = { title: string; body: string; url?: string }
 export type ContentOf = { push: PushContent; sms: SmsContent; email: EmailContent; in_app: InAppContent }
 
-/** What a template sees. It must be a pure function of this: one text for everybody who reads a language. */
-export type TemplateInput<Data> = {
+/**
+ * What a template sees, with `arm` where the type has arms. It must be a pure function of this: one text for everybody in
+ * an arm who reads a language.
+ */
+export type TemplateInput<Data, Seen = unknown> = {
   data: Data
   locale: string
   actor?: string
   thread?: string
   tenant?: string
-}
-export type Templates<Data> = Record<string, { [C in Channel]?: (input: TemplateInput<Data>) => ContentOf[C] }>
+} & Seen
+export type Templates<Data, Seen = unknown> = Record<
+  string,
+  { [C in Channel]?: (input: TemplateInput<Data, Seen>) => ContentOf[C] }
+>
 
 /** One entry of the catalogue: everything the pipeline knows of a notification type. Plain data and pure functions. */
-export type NotificationType<Data = never> = {
+export type NotificationType<Data = never, Arm extends string = string, Seen = { arm: never }> = {
   /** `comment.created`: lower-case words joined by dots. */
   type: string
   /** What a person switches on and off. */
@@ -51,13 +58,21 @@ export type NotificationType<Data = never> = {
   doubt?: DoubtPolicy
   /** Required when an intent of the type may reach more than 1,000 recipients. */
   maxRecipients?: number
-  deliver: readonly { channel: Channel }[]
+  /** The share of people, 0 to 1, who are never told of it, to be compared with the others. Not if mandatory or critical. */
+  holdout?: number
+  /** An experiment: people fall into arms by their shares, `{ name: 'subject', split: { a: 50, b: 50 } }`. */
+  arms?: Arms<Arm>
+  /** With `arm` only for the people in it. */
+  deliver: readonly { channel: Channel; arm?: NoInfer<Arm> }[]
   /** By locale; the first locale is the one to fall back to. */
-  templates: Templates<Data>
+  templates: Templates<Data, Seen>
 }
 
 /** Any entry, its data type forgotten: what the pipeline works with. The schema has proved the data by then. */
-export type AnyNotificationType = NotificationType
+export type AnyNotificationType = NotificationType & {
+  /** The catalogue's holdout, where it may hold this type back: `catalogueOf` puts it here. */
+  readonly globalHoldout?: number
+}
 
 export type Catalogue = { readonly version: string; readonly types: ReadonlyMap<string, AnyNotificationType> }
 
@@ -77,10 +92,20 @@ export function durationMs(duration: string): number {
 export const isDuration = (text: unknown): text is Duration =>
   typeof text === 'string' && durationPattern.test(text) && durationMs(text) > 0
 
-/** Catalogue from its entries. Throws with every problem at once: doubled types, impossible limits, missing templates. */
-export function catalogueOf(version: string, entries: readonly AnyNotificationType[]): Catalogue {
-  const types = new Map(entries.map(entry => [entry.type, entry]))
+/**
+ * Catalogue from its entries. Throws with every problem at once: doubled types, impossible limits, missing templates.
+ * `holdout`: the share of people, 0 to 1, who are told of nothing but what is mandatory or critical.
+ */
+export function catalogueOf(
+  version: string,
+  entries: readonly AnyNotificationType[],
+  { holdout }: { holdout?: number } = {},
+): Catalogue {
+  const of = (entry: AnyNotificationType) =>
+    holdout === undefined || mustBeTold(entry) ? entry : { ...entry, globalHoldout: holdout }
+  const types = new Map(entries.map(entry => [entry.type, of(entry)]))
   const problems = entries.flatMap(entry => problemsOf(entry).map(problem => `${entry.type}: ${problem}`))
+  if (holdout !== undefined && !isShare(holdout)) problems.push(`holdout ${shareRule}`)
   if (types.size !== entries.length) problems.push('two entries have the same type')
   if (problems.length > 0) throw new Error(`catalogue ${version} cannot be used:\n  ${problems.join('\n  ')}`)
   return { version, types }
@@ -110,6 +135,40 @@ function problemsOf(entry: AnyNotificationType): string[] {
     !(Number.isInteger(entry.throttle.limit) && entry.throttle.limit > 0 && entry.throttle.limit <= 1000)
   )
     problems.push('throttle.limit must be a whole number from 1 to 1,000')
+  return [...problems, ...holdoutProblems(entry), ...armsProblems(entry)]
+}
+
+/** Nobody is held out of these. */
+const mustBeTold = ({ mandatory, lane }: AnyNotificationType): boolean => (mandatory ?? false) || lane === 'critical'
+
+const isShare = (share: number): boolean => share > 0 && share < 1
+const shareRule = 'must be a share between 0 and 1, like 0.01'
+
+function holdoutProblems(entry: AnyNotificationType): string[] {
+  if (entry.holdout === undefined) return []
+  return [
+    ...(isShare(entry.holdout) ? [] : [`holdout ${shareRule}`]),
+    ...(mustBeTold(entry) ? ['a mandatory or critical type holds nobody out'] : []),
+  ]
+}
+
+const armNamePattern = /^[a-z0-9][a-z0-9_-]{0,39}$/
+
+function armsProblems({ arms, deliver }: AnyNotificationType): string[] {
+  const steps = deliver.filter(step => step.arm !== undefined)
+  if (!arms) return steps.map(({ arm }) => `deliver names the arm ${arm}, and there are no arms`)
+  const names = Object.keys(arms.split)
+  const problems = [arms.name, ...names]
+    .filter(name => !armNamePattern.test(name))
+    .map(name => `arms: "${name}" must be 1 to 40 lower-case letters, digits, - and _`)
+  if (names.length < 2) problems.push('arms.split must have two arms at least')
+  if (!Object.values(arms.split).every(share => Number.isFinite(share) && share > 0))
+    problems.push('arms.split must give every arm a share above 0')
+  for (const { arm } of steps)
+    if (!names.includes(arm!)) problems.push(`deliver names the arm ${arm}, which arms.split does not have`)
+  for (const name of names)
+    if (deliver.length > 0 && deliver.every(({ arm }) => arm !== undefined && arm !== name))
+      problems.push(`deliver has no channel for the arm ${name}`)
   return problems
 }
 

@@ -28,6 +28,7 @@ export const rules = [
   'maybe_sent',
   'not_called',
   'paused',
+  'holdout',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -73,6 +74,8 @@ export function sentence(why: Why): string {
       return 'Not done yet: no provider could be called.'
     case 'paused':
       return `Not sent: the person paused everything until ${value}.`
+    case 'holdout':
+      return `Not sent: the person is in a holdout group (${value}).`
     default:
       return why.rule satisfies never
   }

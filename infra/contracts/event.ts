@@ -30,6 +30,8 @@ export type EventSlot = {
   what: 'deliver' | 'held' | OutcomeOrMoved | 'seen' | 'opened' | 'read' | 'acted'
   /** Position in `whys`. */
   w?: number
+  /** Of a type with arms the one that the person is in, after the experiment's name: `subject-line/b`. */
+  arm?: string
 }
 
 /**

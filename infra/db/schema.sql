@@ -122,7 +122,8 @@ create table delivery_events (
   rule_value text,
   batch_id uuid,
   set_id uuid,
-  simulated boolean not null default false
+  simulated boolean not null default false,
+  arm text
 ) partition by RANGE (day);
 CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
 

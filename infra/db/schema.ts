@@ -243,5 +243,7 @@ export type Schema = {
     batch_id: string | null
     set_id: string | null
     simulated: Generated<boolean>
+    /** `experiment/arm`. */
+    arm: string | null
   }
 }

@@ -15,7 +15,7 @@ import {
   splitJson,
 } from './batch.ts'
 import { insertBatches } from './insert.ts'
-import { settledPack, writeOutbox } from './outbox.ts'
+import { type BatchRecord, settledPack, writeOutbox } from './outbox.ts'
 
 /**
  * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
@@ -92,10 +92,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
  * `fenced`: another claim took over meanwhile; nothing was written. Said again after an answer was lost it changes
  * nothing and is `recorded`. `results` has one entry for each slot.
  */
-export async function recordBatch(
-  db: Database,
-  record: { batch: ClaimedBatch; results: readonly SlotResult[]; now: EpochMs },
-): Promise<'recorded' | 'fenced'> {
+export async function recordBatch(db: Database, record: BatchRecord): Promise<'recorded' | 'fenced'> {
   const { batch, results, now } = record
   if (results.length !== batch.slots.length)
     throw new Error(`batch ${batch.id} has ${batch.slots.length} slots, got ${results.length} results`)

@@ -10,9 +10,16 @@ const relayPacksMax = 50
 /** Pub/Sub takes 10 MB. A closed batch stays below this by itself: 500 slots of the longest names. */
 const packBytesMax = 5_000_000
 
+/** What became of a claimed batch, one result for each slot. `arms`: those of the slots, where one has any. */
+export type BatchRecord = {
+  batch: ClaimedBatch
+  results: readonly SlotResult[]
+  now: EpochMs
+  arms?: readonly (string | undefined)[]
+}
+
 /** The events of a closed batch. Its pack id is the batch and its only closing, so it can never be stored twice. */
-export function settledPack(record: { batch: ClaimedBatch; results: readonly SlotResult[]; now: EpochMs }): EventPack {
-  const { batch, results, now } = record
+export function settledPack({ batch, results, now, arms }: BatchRecord): EventPack {
   const whys = pack(
     results.map(result => (result.kind === 'doubt' ? undefined : result.why)),
     why => (why ? `${why.rule} ${why.value ?? ''}` : ''),
@@ -34,6 +41,7 @@ export function settledPack(record: { batch: ClaimedBatch; results: readonly Slo
       const what = result.kind === 'closed' ? result.outcome : 'moved'
       const event: EventSlot = { i: intent, recipient, channel: batch.channel, endpoint, what }
       if (explained && result.kind !== 'doubt' && result.why) event.w = whys.picks?.[at] ?? 0
+      if (arms?.[at] !== undefined) event.arm = arms[at]
       return event
     }),
   }

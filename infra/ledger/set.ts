@@ -29,6 +29,8 @@ export type Decided = {
   endpoints: readonly { id: string; provider: string }[]
   /** For `held`: when a throttle counted this intent for this person, so that it does not count it again. */
   countedAt?: EpochMs
+  /** For events only. */
+  arm?: string
 }
 
 /** What a set took in, message by message. They sum to what was received. */
@@ -232,6 +234,7 @@ function decidedPack(set: NewSet): EventPack {
       channel: one.channel,
       what: one.verdict.kind === 'refused' ? one.verdict.outcome : one.verdict.kind,
       w: whys.picks?.[at] ?? 0,
+      ...(one.arm !== undefined && { arm: one.arm }),
     })),
   }
 }

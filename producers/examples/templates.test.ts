@@ -16,12 +16,15 @@ async function renderedPlay(change: (data: Intent['data']) => Intent['data'] = d
   const notifier = createTestNotifier(catalogue)
   await playExample({ notifier, rounds: 1 })
   return notifier.intents.flatMap(({ type, data }) => {
-    const { deliver, templates } = catalogue.types.get(type)!
+    const { arms, deliver, templates } = catalogue.types.get(type)!
+    const all = Object.keys(arms?.split ?? { none: 1 }) as never[]
     return Object.entries(templates).flatMap(([locale, byChannel]) =>
-      deliver.map(({ channel }) => {
-        const content = byChannel[channel]!({ data: change(data) as never, locale })
-        return { channel, locale, type, content } as Rendered
-      }),
+      deliver.flatMap(({ channel }) =>
+        all.map(arm => {
+          const content = byChannel[channel]!({ data: change(data) as never, locale, arm })
+          return { channel, locale, type, content } as Rendered
+        }),
+      ),
     )
   })
 }

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Duration } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Contact } from '#contracts/intent.ts'
-import type { NotificationOf } from './define-notification.ts'
+import type { EntryOf } from './define-notification.ts'
 
 /** An instant: milliseconds since 1970, a Date, or RFC 3339 text with its offset. */
 export type When = EpochMs | Date | string
@@ -41,6 +41,6 @@ export type NotifyOptions<Data> = {
 export type Ask = { readonly type: string; readonly options: NotifyOptions<unknown> }
 
 export const ask = <Schema extends StandardSchemaV1>(
-  type: NotificationOf<Schema>,
+  type: EntryOf<Schema>,
   options: NotifyOptions<StandardSchemaV1.InferInput<Schema>>,
 ): Ask => ({ type: type.type, options })

@@ -4,7 +4,7 @@ import { type IntentId, isName } from '#contracts/ids.ts'
 import { type Api, apiClient, type ApiOptions } from './api-client.ts'
 import { type Ask, ask, type NotifyOptions } from './ask.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { NotificationOf } from './define-notification.ts'
+import type { EntryOf } from './define-notification.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 import { type MadeIntent, makeIntent } from './make-intent.ts'
 import { type PublisherLogLine, publisherLogLine } from './publisher-log.ts'
@@ -31,7 +31,7 @@ export type Notifier = AsyncDisposable &
      * (surely not stored), UnknownError (may be stored; the same key again is safe). No call waits beyond the deadline.
      */
     notify<Schema extends StandardSchemaV1>(
-      type: NotificationOf<Schema>,
+      type: EntryOf<Schema>,
       options: NotifyOptions<StandardSchemaV1.InferInput<Schema>>,
     ): Promise<Notified>
     /** Many at once, in few requests, in this order. One bad ask refuses all before anything is sent. */

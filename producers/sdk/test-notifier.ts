@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
-import type { NotificationOf } from './define-notification.ts'
+import type { EntryOf } from './define-notification.ts'
 import { type Notifier, notifierOver } from './notifier.ts'
 import { parseIntent } from '#contracts/intent.ts'
 
@@ -11,7 +11,7 @@ export type TestNotifier = Notifier & {
   readonly intents: readonly Intent[]
   /** The intents of one type; their `data` is what its templates would see. */
   intentsOf<Schema extends StandardSchemaV1>(
-    type: NotificationOf<Schema>,
+    type: EntryOf<Schema>,
   ): (Omit<Intent, 'data'> & { data: StandardSchemaV1.InferOutput<Schema> })[]
   clear(): void
 }

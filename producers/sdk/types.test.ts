@@ -10,6 +10,9 @@ const good = `{ commentId: '1', author: 'ada', title: 't', excerpt: 'e', url: 'h
 const notify = (to: string, data: string, type = 'commentCreated') =>
   `void notifier.notify(${type}, { to: ${to}, data: ${data}, key: 'k' })`
 
+const armed = (deliver: string, title: string, arms = `arms: { name: 'x', split: { a: 50, b: 50 } },`) =>
+  `catalogueOf('1', [defineNotification({ type: 'a', category: 'c', lane: 'default', owner: 'o', value: 1, schema: commentCreated.schema, ${arms} deliver: ${deliver}, templates: { en: { push: (${title.includes('arm') ? '{ arm }' : ''}) => ({ title: ${title}, body: '' }) } } })])`
+
 /** What must not compile, and the same said rightly. */
 const mistakes = [
   { mistake: 'a type by its name', wrong: notify(`['u1']`, good, `'comment.created'`), right: notify(`['u1']`, good) },
@@ -65,16 +68,33 @@ const mistakes = [
     wrong: `void commentCreated.templates.en!.push!({ data: { text: '' }, locale: 'en'})`,
     right: `void commentCreated.templates.en!.push!({ data: ${good}, locale: 'en'})`,
   },
+  {
+    mistake: 'a step for an arm that there is not',
+    wrong: armed(`[{ channel: 'push' }, { channel: 'in_app', arm: 'c' }]`, `arm === 'b' ? 'B' : 'A'`),
+    right: armed(`[{ channel: 'push' }, { channel: 'in_app', arm: 'b' }]`, `arm === 'b' ? 'B' : 'A'`),
+  },
+  {
+    mistake: 'a template that asks for an arm that there is not',
+    wrong: armed(`[{ channel: 'push' }]`, `arm === 'c' ? 'C' : 'A'`),
+    right: armed(`[{ channel: 'push' }]`, `{ a: 'A', b: 'B' }[arm]`),
+  },
+  {
+    mistake: 'a template that asks for the arm of a type without arms',
+    wrong: armed(`[{ channel: 'push' }]`, `arm === 'b' ? 'B' : 'A'`, ''),
+    right: armed(`[{ channel: 'push' }]`, `'A'`, ''),
+  },
 ]
 
 // With the directive over it, a line compiles only if it has an error; so the compiler itself proves both directions.
 const program = (lines: readonly string[]) =>
   [
     `import { commentCreated } from '${root}/producers/catalogue/social.ts'`,
+    `import { catalogueOf } from '${root}/infra/contracts/catalogue.ts'`,
+    `import { defineNotification } from '${root}/producers/sdk/define-notification.ts'`,
     `import { ask } from '${root}/producers/sdk/ask.ts'`,
     `import type { Notifier } from '${root}/producers/sdk/notifier.ts'`,
     `declare const notifier: Notifier`,
-    `void [ask, commentCreated]`,
+    `void [ask, catalogueOf, commentCreated, defineNotification]`,
     ...lines.flatMap(line => ['// @ts-expect-error', line]),
   ].join('\n')
 
@@ -86,7 +106,7 @@ test('mistakes in a call do not compile, and the same without the mistake does',
     const output = await compile(folder)
     const found = output.match(/^.*error TS\d+/gm) ?? []
     // TS2578: unused '@ts-expect-error' directive.
-    const unused = mistakes.map((_, at) => `right.mts(${6 + 2 * at},1): error TS2578`)
+    const unused = mistakes.map((_, at) => `right.mts(${8 + 2 * at},1): error TS2578`)
     assert.deepEqual(
       found.map(line => path.basename(line.replace(/^.*\//, ''))),
       unused,

@@ -8,19 +8,31 @@ import { catalogueFrom } from '../stack.ts'
 
 export const previewCommand: Command = {
   name: 'preview',
-  usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--data '{…}']",
+  usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--arm A] [--data '{…}']",
   summary: 'Renders the templates of a type, as a person would get them.',
   async run(args) {
     const { values, positionals } = parseArgs({
       ...{ args, allowPositionals: true },
-      options: { locale: { type: 'string' }, channel: { type: 'string' }, data: { type: 'string' } },
+      options: {
+        ...{
+          locale: { type: 'string' },
+          channel: { type: 'string' },
+          data: { type: 'string' },
+          arm: { type: 'string' },
+        },
+      },
     })
     const { catalogue } = await catalogueFrom(readConfig().catalogue)
     const entry = entryOf(catalogue, positionals[0])
     const locales = Object.keys(entry.templates)
     const locale = values.locale ?? locales[0]!
     if (!locales.includes(locale)) throw new CommandError(`${entry.type} is written in ${locales.join(', ')}`)
+    const arms = Object.keys(entry.arms?.split ?? {})
+    const arm = values.arm ?? arms[0]
+    if (values.arm !== undefined && !arms.includes(values.arm))
+      throw new CommandError(arms.length > 0 ? `the arms of ${entry.type} are ${arms.join(', ')}` : 'it has no arms')
     const wanted = entry.deliver
+      .filter(step => step.arm === undefined || step.arm === arm)
       .map(step => step.channel)
       .filter(channel => values.channel === undefined || channel === values.channel)
     if (wanted.length === 0)
@@ -28,7 +40,7 @@ export const previewCommand: Command = {
         `${entry.type} is delivered by ${entry.deliver.map(step => step.channel).join(', ')}; channels are ${channels.join(', ')}`,
       )
     const data = values.data === undefined ? fieldNames : await dataOf(entry, values.data)
-    for (const channel of wanted) console.log(shown({ entry, channel, locale, data }))
+    for (const channel of wanted) console.log(shown({ entry, channel, locale, data, arm }))
     return 0
   },
 }
@@ -41,17 +53,22 @@ function shown({
   channel,
   locale,
   data,
+  arm,
 }: {
   entry: AnyNotificationType
   channel: Channel
   locale: string
   data: unknown
+  arm: string | undefined
 }): string {
   const template = entry.templates[locale]?.[channel]
-  const content = template?.({ data: data as never, locale, actor: '‹actor›', thread: '‹thread›', tenant: '‹tenant›' })
+  const input = { data, locale, arm, actor: '‹actor›', thread: '‹thread›', tenant: '‹tenant›' }
+  const content = template?.(input as never)
   const lines = Object.entries(content ?? {}).map(([field, value]) => {
     const text = typeof value === 'string' ? value : (value as { html: string }).html
     return `  ${field.padEnd(8)} ${text.replaceAll('\n', '\n           ')}`
   })
-  return [`${entry.type} · ${channel} · ${locale}`, ...lines, ''].join('\n')
+  return [[entry.type, channel, locale, ...(arm === undefined ? [] : [`arm ${arm}`])].join(' · '), ...lines, ''].join(
+    '\n',
+  )
 }
