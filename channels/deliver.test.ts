@@ -177,7 +177,7 @@ test('a batch of a type, or for a provider, that this worker does not know waits
   assert.deepEqual(await world.ends(), { anna: 'open', ben: 'open' })
   assert.equal(world.lines.length, 2, 'offered again later, not at once')
   const newer = new Map([...world.deps.catalogue.types, ['test.newer', { ...greeting, type: 'test.newer' }]])
-  world.deps.catalogue = { version: '2', types: newer }
+  world.deps.catalogue = { ...world.deps.catalogue, version: '2', types: newer }
   await world.makeDue()
   await world.deliver(strange)
   assert.equal((await world.ends()).anna, 'delivered')

@@ -79,7 +79,7 @@ test('what a lost worker may have sent is still in doubt after it was moved on w
   await world.lapse()
   world.clock.set(expiresAt + 1)
   const { catalogue } = world.deps
-  world.deps.catalogue = { version: '0', types: new Map() }
+  world.deps.catalogue = { ...world.deps.catalogue, version: '0', types: new Map() }
   await world.deliver(batches)
   assert.deepEqual(await world.ends(), { anna: 'in_doubt', ben: 'open' })
   world.deps.catalogue = catalogue

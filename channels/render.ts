@@ -56,12 +56,13 @@ type Wanted = {
 }
 
 function rendered({ intent, locale: wish, arm, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
-  const { templates } = catalogue.types.get(intent.type)!
+  const shared = intent.digest?.into === undefined ? undefined : catalogue.digests.get(intent.digest.into)
+  const { templates } = shared ?? catalogue.types.get(intent.type)!
   const locale = localeFor(wish, Object.keys(templates))
   const key = arm === undefined ? locale : `${locale} ${arm}`
   const known = byLocale.get(key)
   if (known !== undefined) return known
-  const { actor, thread, tenant } = intent
+  const { actor, thread, tenant, digest } = intent
   try {
     const input = {
       // The schema has proved the data at the producer.
@@ -72,6 +73,7 @@ function rendered({ intent, locale: wish, arm, batch, byLocale }: Wanted, { cata
       ...(tenant !== undefined && { tenant }),
       // The arms of the type that the template is of.
       arm: arm as never,
+      ...(digest && { digest: { count: digest.count, items: digest.items as never } }),
     }
     // A copy: templates may give the same object twice, but one object stands for one intent and language.
     const content = { ...templates[locale]![batch.channel]!(input) }

@@ -6,7 +6,9 @@ import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
+import type { OpenDigest } from '#ledger/digests.ts'
 import { mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
+import { carriedDigest, collapseByThread, type Digests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
 import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
@@ -17,6 +19,8 @@ export type Question = {
   person: Person
   /** Read and written: what passes is remembered in it. Undefined for types that declare no window. */
   windows: Windows | undefined
+  /** Read and written, like the windows. Undefined for what can join none. */
+  digests?: Digests | undefined
   at: EpochMs
   released?: Released
 }
@@ -35,35 +39,71 @@ export type ChannelDecision = {
   endpoints: readonly { id: string; provider: string }[]
   /** For `held`: when a throttle counted the intent for this person. */
   countedAt?: EpochMs
+  /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
+  digest?: OpenDigest
 }
 
 /**
- * The order of decision (design §7), for one person: expiry, schedule, preferences, endpoints, dedupe, quiet hours,
- * throttle, holdout. Pure but for `windows`. One decision for every channel that the type has for the person, each with
+ * The order of decision (design §7), for one person: expiry, schedule, preferences, endpoints, dedupe, digest,
+ * quiet hours, throttle, holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each with
  * its reason.
  */
 export function decide(question: Question): ChannelDecision[] {
+  return leaving(question, digested(question, deduplicated(question, allowed(question))))
+}
+
+/**
+ * Several intents for one person whose digest is due. Each is decided again for itself; by each channel the last of those
+ * that are left tells them all, under the rules for what leaves now. Gives the decisions of each, in the order of the
+ * questions, which is that of what happened; `waits` is the end of quiet hours that the digest must wait for, whole.
+ */
+export function decideTogether(
+  digest: OpenDigest,
+  questions: readonly Question[],
+): { decided: { intent: CarriedIntent; decisions: ChannelDecision[] }[] } | { waits: EpochMs } {
+  const each = questions.map(allowed)
+  for (const [at, decisions] of each.entries())
+    for (const { verdict } of quiet(questions[at]!, decisions))
+      if (verdict.kind === 'held') return { waits: verdict.until }
+  const lastBy = new Map<Channel, number>()
+  for (const [at, decisions] of each.entries())
+    for (const one of decisions) if (isDeliver(one)) lastBy.set(one.channel, at)
+
+  const decided = questions.map((question, at) => {
+    const told = each[at]!.map((one): ChannelDecision => {
+      const last = lastBy.get(one.channel)
+      if (!isDeliver(one) || last === at) return one
+      const why: Why = { rule: 'digested', value: questions[last!]!.intent.id }
+      return { channel: one.channel, verdict: refused('digested', why), endpoints: [] }
+    })
+    const { intent, entry, released } = question
+    const channels = told.filter(isDeliver).map(one => one.channel)
+    if (channels.length === 0) return { intent, decisions: told }
+    const items = questions.filter((_, other) =>
+      each[other]!.some(one => isDeliver(one) && channels.includes(one.channel)),
+    )
+    const into = released?.reason === 'digest' ? entry.digest?.into : undefined
+    const content = carriedDigest(
+      digest.id,
+      items.map(item => item.intent),
+      into,
+    )
+    return { intent: content ? { ...intent, digest: content } : intent, decisions: leaving(question, told) }
+  })
+  return { decided }
+}
+
+/** What speaks against it by itself, whatever else is told. */
+function allowed(question: Question): ChannelDecision[] {
   const { entry, released } = question
   const channels = released?.channels ?? channelsOf(entry, question.person.id)
   const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
-  return (
-    expired(question, all) ??
-    scheduled(question, all) ??
-    heldOut(
-      question,
-      throttled(
-        question,
-        quiet(
-          question,
-          deduplicated(
-            question,
-            channels.map(channel => reachable(question, channel)),
-          ),
-        ),
-      ),
-    )
-  )
+  return expired(question, all) ?? scheduled(question, all) ?? channels.map(channel => reachable(question, channel))
 }
+
+/** The rules for what leaves now. */
+const leaving = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
+  heldOut(question, throttled(question, collapsed(question, quiet(question, decisions))))
 
 type All = (verdict: Verdict) => ChannelDecision[]
 
@@ -102,25 +142,42 @@ function reachable({ entry, intent, person, at }: Question, channel: Channel): C
 /** For the person, never for a channel: the second telling is dropped everywhere. */
 function deduplicated({ entry, intent, windows, released }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { dedupe } = entry
-  if (!dedupe || !windows || released?.reason === 'quiet_hours' || !decisions.some(isDeliver)) return decisions
+  if (!dedupe || !windows || passedOnce(released) || !decisions.some(isDeliver)) return decisions
   const key = dedupe.key(intent.data as never, intent)
   if (passDedupe(windows, { type: entry.type, key, within: dedupe.within }, intent.occurredAt)) return decisions
   return refuseDelivers(decisions, refused('deduplicated', { rule: 'deduplicated', value: dedupe.within }))
 }
 
-function quiet({ entry, person, at }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
-  const policy = entry.quietHours ?? 'interruptions'
-  if (policy === 'ignore' || entry.mandatory || entry.lane === 'critical' || !person.quiet) return decisions
-  const end = quietUntil({ quiet: person.quiet, zone: person.zone ?? 'UTC', at })
+/** A schedule is the only hold that begins before anything else was asked. */
+const passedOnce = (released: Released | undefined): boolean =>
+  released !== undefined && released.reason !== 'scheduled'
+
+function digested(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { digests, released } = question
+  return digests && !passedOnce(released) ? joinDigest({ ...question, digests }, decisions) : decisions
+}
+
+function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { entry, person } = question
+  const end = quietEnd(question)
   if (end === undefined) return decisions
   const why: Why = { rule: 'quiet_hours', value: isoOf(end) }
   const until = end + wakeDelayMs(person.id)
   return decisions.map(decision =>
-    isDeliver(decision) && (policy === 'all' || decision.channel !== 'in_app')
+    isDeliver(decision) && (entry.quietHours === 'all' || decision.channel !== 'in_app')
       ? { channel: decision.channel, verdict: { kind: 'held', reason: 'quiet_hours', until, why }, endpoints: [] }
       : decision,
   )
 }
+
+/** When the quiet hours end that the type heeds; undefined outside of them. */
+export function quietEnd({ entry, person, at }: Pick<Question, 'entry' | 'person' | 'at'>): EpochMs | undefined {
+  if (entry.quietHours === 'ignore' || entry.mandatory || entry.lane === 'critical' || !person.quiet) return undefined
+  return quietUntil({ quiet: person.quiet, zone: person.zone ?? 'UTC', at })
+}
+
+const collapsed = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
+  question.digests ? collapseByThread({ ...question, digests: question.digests }, decisions) : decisions
 
 /** A zone must not wake as one herd: people leave their quiet hours at once, or 15 or 30 s later, each always the same. */
 const wakeDelayMs = (id: string): number => (createHash('sha256').update(id).digest()[0]! % 3) * 15_000

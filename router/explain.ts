@@ -1,6 +1,7 @@
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { EpochMs, IntentId, RecipientId } from '#contracts/ids.ts'
 import type { JsonObject } from '#contracts/intent.ts'
+import { joinableDigests, type OpenDigest } from '#ledger/digests.ts'
 import { readPeople } from '#preferences/preferences.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { type ChannelDecision, decide } from './decide.ts'
@@ -20,12 +21,13 @@ export type Supposed = {
 
 /**
  * What would be decided for a person, one decision for each channel of the type: by the router's own function, from what
- * is known of the person and the windows as they stand now. Changes nothing, and tells nobody.
+ * is known of the person, and the windows and digests as they stand now. Changes nothing, and tells nobody.
  */
 export async function explain(db: Queryable, supposed: Supposed): Promise<ChannelDecision[]> {
   const { entry, recipient, at, data, thread } = supposed
   const people = await readPeople(db, [recipient])
   const state = await readWindows(db, windowKey(supposed))
+  const digests = await joinableDigests(db, [recipient])
   const { dedupe: _, ...withoutDedupe } = entry
   return decide({
     intent: {
@@ -35,6 +37,7 @@ export async function explain(db: Queryable, supposed: Supposed): Promise<Channe
     entry: data ? entry : withoutDedupe,
     person: people.get(recipient)!,
     windows: parseWindows(state),
+    digests: digests.get(recipient) ?? new Map<string, OpenDigest>(),
     at,
   })
 }

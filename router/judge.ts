@@ -3,9 +3,10 @@ import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { Decided } from '#ledger/set.ts'
+import { joinableDigests, type OpenDigest } from '#ledger/digests.ts'
 import type { Person } from '#preferences/preferences.ts'
 import { type Database, type Queryable } from '#runtime/postgres.ts'
-import { decide, type Released } from './decide.ts'
+import { type ChannelDecision, decide, decideTogether, quietEnd, type Released } from './decide.ts'
 import { formatWindows, parseWindows, type Windows } from './policies/windows.ts'
 import { ensureWindows, lockWindows, writeWindows } from './windows-store.ts'
 
@@ -24,7 +25,11 @@ export type Case = {
 export const windowKey = (one: Pick<Case, 'entry' | 'recipient'>): string =>
   one.entry.lane === 'critical' ? `critical\u001f${one.recipient}` : one.recipient
 
-const hasWindow = (one: Case): boolean => one.entry.dedupe !== undefined || one.entry.throttle !== undefined
+const hasWindow = ({ entry }: Case): boolean => entry.dedupe !== undefined || entry.throttle !== undefined
+
+/** Whether it may be told together with others: by its type's digest, or with its thread when quiet hours end. */
+const mayJoin = (one: Case): boolean =>
+  one.entry.digest !== undefined || (one.intent.thread !== undefined && quietEnd(one) !== undefined)
 
 /**
  * Decides a set's cases inside its transaction: locks the windows it needs, folds the cases in order of what happened
@@ -35,39 +40,89 @@ export async function judge(
   cases: readonly Case[],
   locked: ReadonlyMap<string, string>,
 ): Promise<Decided[]> {
-  const windows = new Map<string, Windows>()
-  for (const [key, state] of locked) windows.set(key, parseWindows(state))
-  const inOrder = [...cases].sort(
-    (a, b) =>
-      a.intent.occurredAt - b.intent.occurredAt || (a.intent.id < b.intent.id ? -1 : a.intent.id > b.intent.id ? 1 : 0),
-  )
-  const latest = new Map<string, { at: EpochMs; occurredAt: EpochMs }>()
-  const decided = inOrder.flatMap(one => {
-    const key = windowKey(one)
-    const needed = hasWindow(one) ? windows.get(key) : undefined
-    // In order of what happened, so this one is the latest.
-    const { occurredAt } = one.intent
-    if (needed) latest.set(key, { at: Math.max(latest.get(key)?.at ?? one.at, one.at), occurredAt })
-    const { intent, recipient, reason } = one
-    const arm = armLabel(one.entry, recipient)
-    const about = {
-      ...{ intent, recipient, sensitive: one.entry.sensitive ?? false },
-      ...(reason !== undefined && { reason }),
-      ...(arm !== undefined && { arm }),
-    }
-    return decide({ ...one, windows: needed }).map((decision): Decided => ({ ...about, ...decision }))
+  const joining = new Set(cases.filter(mayJoin))
+  const digests = await joinableDigests(tx, [...new Set([...joining].map(one => one.recipient))])
+  const windows = foldWindows(locked)
+  const decided = [...cases].sort(byHappening).flatMap(one => {
+    const question = { ...one, windows: hasWindow(one) ? windows.of(one) : undefined }
+    if (!joining.has(one)) return decide(question).map(decision => decidedOf(one, decision))
+    const own = digests.get(one.recipient) ?? new Map<string, OpenDigest>()
+    digests.set(one.recipient, own)
+    return decide({ ...question, digests: own }).map(decision => decidedOf(one, decision))
   })
-  const changed = new Map<string, string>()
-  for (const [key, last] of latest) {
-    const state = formatWindows(windows.get(key)!, last)
-    if (state !== locked.get(key)) changed.set(key, state)
-  }
-  await writeWindows(tx, changed)
+  await writeWindows(tx, windows.changed())
   return decided
 }
 
-/** The window rows that these cases look at. */
-export const windowKeys = (cases: readonly Case[]): string[] => [...new Set(cases.filter(hasWindow).map(windowKey))]
+/**
+ * Decides what waited in a digest, all of it for one person: see `decideTogether`. Nothing is written yet: the windows
+ * are, with those of other digests, by whoever folds them.
+ */
+export function judgeTogether(
+  digest: OpenDigest,
+  cases: readonly Case[],
+  windows: WindowsFold,
+): { decided: Decided[] } | { waits: EpochMs } {
+  const inOrder = [...cases].sort(byHappening)
+  const questions = inOrder.map(one => ({ ...one, windows: hasWindow(one) ? windows.of(one) : undefined }))
+  const result = decideTogether(digest, questions)
+  if ('waits' in result) return result
+  return {
+    decided: result.decided.flatMap(({ intent, decisions }, at) =>
+      decisions.map(decision => decidedOf({ ...inOrder[at]!, intent }, decision)),
+    ),
+  }
+}
+
+const byHappening = (a: Case, b: Case): number =>
+  a.intent.occurredAt - b.intent.occurredAt || (a.intent.id < b.intent.id ? -1 : a.intent.id > b.intent.id ? 1 : 0)
+
+function decidedOf({ intent, recipient, reason, entry }: Case, decision: ChannelDecision): Decided {
+  const arm = armLabel(entry, recipient)
+  return {
+    ...{ intent, recipient, sensitive: entry.sensitive ?? false },
+    ...(reason !== undefined && { reason }),
+    ...(arm !== undefined && { arm }),
+    ...decision,
+  }
+}
+
+/** The windows of a set while its cases, in order of what happened, are folded into them. */
+export type WindowsFold = {
+  of(one: Case): Windows | undefined
+  /** What is to be written. */
+  changed(): Map<string, string>
+}
+
+export function foldWindows(locked: ReadonlyMap<string, string>): WindowsFold {
+  const windows = new Map<string, Windows>()
+  for (const [key, state] of locked) windows.set(key, parseWindows(state))
+  const latest = new Map<string, { at: EpochMs; occurredAt: EpochMs }>()
+  return {
+    of(one) {
+      const key = windowKey(one)
+      const own = windows.get(key)
+      if (own) {
+        const { at, occurredAt } = latest.get(key) ?? { at: one.at, occurredAt: one.intent.occurredAt }
+        latest.set(key, { at: Math.max(at, one.at), occurredAt: Math.max(occurredAt, one.intent.occurredAt) })
+      }
+      return own
+    },
+    changed() {
+      const changed = new Map<string, string>()
+      for (const [key, last] of latest) {
+        const state = formatWindows(windows.get(key)!, last)
+        if (state !== locked.get(key)) changed.set(key, state)
+      }
+      return changed
+    },
+  }
+}
+
+/** The window rows that these cases look at; who joins digests looks at theirs, which keeps others out meanwhile. */
+export const windowKeys = (cases: readonly Case[]): string[] => [
+  ...new Set(cases.filter(one => hasWindow(one) || mayJoin(one)).map(windowKey)),
+]
 
 /** Thrown inside a transaction when a person has no window row yet; the caller makes the rows and starts again. */
 class MissingWindows extends Error {

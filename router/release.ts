@@ -66,7 +66,7 @@ async function release(
 }
 
 /** The channels of one (intent, recipient) that waited together are decided together. */
-function casesOf(
+export function casesOf(
   hold: DueHold,
   { catalogue, people, at }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; at: EpochMs },
 ): Case[] {

@@ -16,6 +16,7 @@ import type { Queues } from '#runtime/queues.ts'
 import { knows } from './admit.ts'
 import { expandPage } from './expand.ts'
 import { releaseDue } from './release.ts'
+import { releaseDigests } from './release-digests.ts'
 import { enqueue } from './router.ts'
 
 export type SchedulerDeps = {
@@ -44,7 +45,7 @@ const reconcileMax = 200
 const readmitMax = 100
 
 /**
- * What happens by time: due holds, audiences, lost jobs, doubts, events to publish. Every task takes its rows with SKIP
+ * What happens by time: due holds and digests, audiences, lost jobs, doubts, events to publish. Every task takes its rows with SKIP
  * LOCKED, so any number of copies may run.
  */
 export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposable> {
@@ -72,6 +73,13 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
         pauses.holdsMs,
         async () => enqueueReady(await releaseDue(db, { ...deps, lane, now: clock.now() })),
         report('holds'),
+      ),
+    ),
+    ...lanes.map(lane =>
+      every(
+        pauses.holdsMs,
+        async () => enqueueReady(await releaseDigests(db, { ...deps, lane, now: clock.now() })),
+        report('digests'),
       ),
     ),
     every(

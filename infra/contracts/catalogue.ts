@@ -1,6 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Arms } from './arms.ts'
 import type { Channel, Lane } from './channel.ts'
+import type { EpochMs } from './ids.ts'
+import type { JsonObject } from './intent.ts'
 import type { DoubtPolicy } from './outcome.ts'
 
 /** A length of time as people write it: `30s`, `10m`, `24h`, `7d`. */
@@ -25,7 +27,17 @@ export type TemplateInput<Data, Seen = unknown> = {
   actor?: string
   thread?: string
   tenant?: string
+  /** Where it stands for several of its type: how many, and the latest of them, oldest first. `data` is that of the last. */
+  digest?: Digested<Data>
 } & Seen
+export type Digested<Data> = { count: number; items: readonly DigestItem<Data>[] }
+export type DigestItem<Data = JsonObject> = {
+  type: string
+  data: Data
+  occurredAt: EpochMs
+  actor?: string
+  thread?: string
+}
 export type Templates<Data, Seen = unknown> = Record<
   string,
   { [C in Channel]?: (input: TemplateInput<Data, Seen>) => ContentOf[C] }
@@ -53,6 +65,7 @@ export type NotificationType<Data = never, Arm extends string = string, Seen = {
   /** `within` at most 31 days: what is older than that when it is published is no longer told apart by its time. */
   dedupe?: { key: (data: Data, intent: { thread?: string }) => string; within: Duration }
   throttle?: { limit: number; per: Duration }
+  digest?: DigestRule<Data>
   /** Quiet hours hold `push`, `sms` and `email`; `all` holds the inbox too; `ignore` holds nothing. Critical passes. */
   quietHours?: 'interruptions' | 'all' | 'ignore'
   doubt?: DoubtPolicy
@@ -68,13 +81,51 @@ export type NotificationType<Data = never, Arm extends string = string, Seen = {
   templates: Templates<Data, Seen>
 }
 
+/**
+ * What comes within a time is told together: `every` after the first of them, or at a time of day. The steps of the type
+ * decide again when it is due, each item for itself; what is left is one message.
+ */
+export type DigestRule<Data = never> = {
+  /** What belongs together, for a person: all of the type (default), a thread, or what has the same key. */
+  by?: 'recipient' | 'thread' | ((data: Data, intent: { thread?: string }) => string)
+  /** Told under this name of `catalogue.digests`, together with other types that name it. */
+  into?: string
+  /** The first is told at once, and what follows within the time together. */
+  sendFirst?: boolean
+  /** So many are not waited for any longer, 2 to 10,000. Default: no limit. */
+  maxItems?: number
+  /** What waits. Default: all but `in_app`, which shows each by itself. */
+  channels?: readonly Channel[]
+} & (
+  | {
+      every: Duration
+      /** Each one that comes puts the end off by `every`, up to this time from the first. */
+      atMost?: Duration
+    }
+  | {
+      /** On the person's wall, `08:00`. */
+      at: string
+      /** Once a week. Default: daily. */
+      on?: Weekday
+    }
+)
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+export type Weekday = (typeof weekdays)[number]
+
+/** What several types are told by together: a daily summary. Its templates see the items, and no data of their own. */
+export type DigestType = { name: string; templates: Templates<Record<string, never>> }
+
 /** Any entry, its data type forgotten: what the pipeline works with. The schema has proved the data by then. */
 export type AnyNotificationType = NotificationType & {
   /** The catalogue's holdout, where it may hold this type back: `catalogueOf` puts it here. */
   readonly globalHoldout?: number
 }
 
-export type Catalogue = { readonly version: string; readonly types: ReadonlyMap<string, AnyNotificationType> }
+export type Catalogue = {
+  readonly version: string
+  readonly types: ReadonlyMap<string, AnyNotificationType>
+  readonly digests: ReadonlyMap<string, DigestType>
+}
 
 const durationPattern = /^(\d+(?:\.\d+)?)([smhd])$/
 const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -94,21 +145,26 @@ export const isDuration = (text: unknown): text is Duration =>
 
 /**
  * Catalogue from its entries. Throws with every problem at once: doubled types, impossible limits, missing templates.
- * `holdout`: the share of people, 0 to 1, who are told of nothing but what is mandatory or critical.
+ * `holdout`: the share of people, 0 to 1, who are told of nothing but what is mandatory or critical. `digests`: what types name
+ * by `digest.into`.
  */
 export function catalogueOf(
   version: string,
   entries: readonly AnyNotificationType[],
-  { holdout }: { holdout?: number } = {},
+  { holdout, digests: shared = [] }: { holdout?: number; digests?: readonly DigestType[] } = {},
 ): Catalogue {
   const of = (entry: AnyNotificationType) =>
     holdout === undefined || mustBeTold(entry) ? entry : { ...entry, globalHoldout: holdout }
   const types = new Map(entries.map(entry => [entry.type, of(entry)]))
-  const problems = entries.flatMap(entry => problemsOf(entry).map(problem => `${entry.type}: ${problem}`))
+  const digests = new Map(shared.map(digest => [digest.name, digest]))
+  const problems = entries.flatMap(entry =>
+    [...problemsOf(entry), ...digestProblems(entry, digests)].map(problem => `${entry.type}: ${problem}`),
+  )
   if (holdout !== undefined && !isShare(holdout)) problems.push(`holdout ${shareRule}`)
   if (types.size !== entries.length) problems.push('two entries have the same type')
+  if (digests.size !== shared.length) problems.push('two digests have the same name')
   if (problems.length > 0) throw new Error(`catalogue ${version} cannot be used:\n  ${problems.join('\n  ')}`)
-  return { version, types }
+  return { version, types, digests }
 }
 
 function problemsOf(entry: AnyNotificationType): string[] {
@@ -171,6 +227,38 @@ function armsProblems({ arms, deliver }: AnyNotificationType): string[] {
       problems.push(`deliver has no channel for the arm ${name}`)
   return problems
 }
+
+function digestProblems({ digest, ...entry }: AnyNotificationType, shared: ReadonlyMap<string, DigestType>): string[] {
+  if (!digest) return []
+  const problems: string[] = []
+  const timed = 'every' in digest ? [digest.every, digest.atMost] : []
+  for (const duration of timed)
+    if (duration !== undefined && !durationPattern.test(duration)) problems.push(`"${duration}" is not a duration`)
+  if ('at' in digest && !isTimeOfDay(digest.at)) problems.push(`digest.at "${digest.at}" is not a time like 08:00`)
+  if (digest.maxItems !== undefined && !(digest.maxItems >= 2 && digest.maxItems <= 10_000))
+    problems.push('digest.maxItems must be a whole number from 2 to 10,000')
+  if (entry.sensitive) problems.push('a sensitive type cannot wait in a digest: what it says would be kept until then')
+  if (entry.lane === 'critical' || entry.mandatory) problems.push('what is critical or mandatory waits in no digest')
+  const channels = digestChannels({ digest, deliver: entry.deliver })
+  if (channels.length === 0) problems.push('digest names no channel that the type is delivered by')
+  if (digest.into === undefined) return problems
+  const templates = shared.get(digest.into)?.templates
+  if (!templates) problems.push(`digest.into names ${digest.into}, which is no digest of the catalogue`)
+  else
+    for (const channel of channels)
+      if (Object.values(templates).some(forLocale => !forLocale[channel]))
+        problems.push(`digest ${digest.into} has no template for ${channel}`)
+  return problems
+}
+
+/** Which of a type's channels wait for its digest. */
+export const digestChannels = ({ digest, deliver }: Pick<AnyNotificationType, 'digest' | 'deliver'>): Channel[] =>
+  deliver
+    .map(({ channel }) => channel)
+    .filter(channel => (digest?.channels ? digest.channels.includes(channel) : channel !== 'in_app'))
+
+/** `08:00`, on a clock of 24 hours. */
+const isTimeOfDay = (text: string): boolean => /^([01]\d|2[0-3]):[0-5]\d$/.test(text)
 
 /** Doubt policy in force: the type's word, else what is safe for the channel. */
 export const doubtPolicyOf = (entry: Pick<AnyNotificationType, 'doubt'>, channel: Channel): DoubtPolicy =>

@@ -2,7 +2,7 @@ import type { Outcome } from './outcome.ts'
 import type { EpochMs } from './ids.ts'
 
 /** Why a hold waits. */
-export const holdReasons = ['scheduled', 'quiet_hours'] as const
+export const holdReasons = ['scheduled', 'quiet_hours', 'digest'] as const
 export type HoldReason = (typeof holdReasons)[number]
 
 /**
@@ -29,6 +29,8 @@ export const rules = [
   'not_called',
   'paused',
   'holdout',
+  'digest',
+  'digested',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -76,6 +78,10 @@ export function sentence(why: Why): string {
       return `Not sent: the person paused everything until ${value}.`
     case 'holdout':
       return `Not sent: the person is in a holdout group (${value}).`
+    case 'digest':
+      return `Held: told together with others, ${value}.`
+    case 'digested':
+      return `Not sent by itself: told together with others, in intent ${value}.`
     default:
       return why.rule satisfies never
   }

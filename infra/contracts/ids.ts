@@ -9,6 +9,7 @@ export type RecipientId = Id<'RecipientId'>
 export type SetId = Id<'SetId'>
 export type BatchId = Id<'BatchId'>
 export type HoldId = Id<'HoldId'>
+export type DigestId = Id<'DigestId'>
 export type DeliveryId = Id<'DeliveryId'>
 /** Milliseconds since 1970-01-01T00:00Z. */
 export type EpochMs = number
@@ -33,10 +34,11 @@ export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpo
 /** One provider call for a delivery: the batch and the slot in it. A retry is a new batch, so it gets a new id. */
 export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
 
-/** A new id that sorts by time of making (UUIDv7, RFC 9562): sets, batches, holds. */
+/** A new id that sorts by time of making (UUIDv7, RFC 9562): sets, batches, holds, digests. */
 export const newSetId = (): SetId => randomUUIDv7() as SetId
 export const newBatchId = (): BatchId => randomUUIDv7() as BatchId
 export const newHoldId = (): HoldId => randomUUIDv7() as HoldId
+export const newDigestId = (): DigestId => randomUUIDv7() as DigestId
 
 /** The UTC day (`2026-11-21`) that a UUIDv7 was made on: the partition of a batch or set, never stored apart. */
 export function dayOf(uuidV7: string): string {

@@ -129,6 +129,22 @@ CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (
 
 create table delivery_events_20260101 partition of delivery_events FOR VALUES FROM ('2026-01-01') TO ('2026-01-02') with (autovacuum_vacuum_insert_scale_factor=0.05);
 
+create table digests (
+  id uuid not null,
+  recipient text collate "C" not null,
+  key text collate "C" not null,
+  lane smallint not null,
+  opened_at timestamp with time zone not null,
+  due_at timestamp with time zone not null,
+  n integer not null,
+  is_full boolean not null,
+  closed_at timestamp with time zone,
+  closed_by uuid,
+  constraint digests_pkey PRIMARY KEY (id)
+) with (fillfactor=70);
+CREATE INDEX digests_due ON public.digests USING btree (lane, due_at) WHERE (closed_at IS NULL);
+CREATE UNIQUE INDEX digests_open ON public.digests USING btree (recipient, key) WHERE ((closed_at IS NULL) AND (NOT is_full));
+
 create table event_packs (
   day date not null,
   pack text collate "C" not null,
@@ -168,10 +184,12 @@ create table holds (
   picks smallint[],
   payload text,
   whys text not null,
+  digest_id uuid,
   constraint holds_pkey PRIMARY KEY (id)
 ) with (fillfactor=80);
+CREATE INDEX holds_by_digest ON public.holds USING btree (digest_id) WHERE ((digest_id IS NOT NULL) AND (released_at IS NULL));
 CREATE INDEX holds_by_set ON public.holds USING btree (set_id);
-CREATE INDEX holds_due ON public.holds USING btree (lane, due_at) WHERE (released_at IS NULL);
+CREATE INDEX holds_due ON public.holds USING btree (lane, due_at) WHERE ((released_at IS NULL) AND (digest_id IS NULL));
 
 create table inbox_items (
   delivery text collate "C" not null,
@@ -317,8 +335,9 @@ create view held as
     h.reason,
     h.intents[COALESCE(s.pick::integer, 0) + 1] AS intent_id,
     s.recipient,
-    h.due_at,
+    COALESCE(d.due_at, h.due_at) AS due_at,
     h.released_at,
     h.released_by
    FROM holds h
+     LEFT JOIN digests d ON d.id = h.digest_id
      CROSS JOIN LATERAL UNNEST(h.recipients, h.channels, h.picks) WITH ORDINALITY s(recipient, channel, pick, place);

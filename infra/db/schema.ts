@@ -11,6 +11,7 @@ export const owners = {
   expansions: 'infra/ledger',
   deliveries: 'infra/ledger',
   held: 'infra/ledger',
+  digests: 'infra/ledger',
   outbox: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
@@ -119,6 +120,22 @@ export type Schema = {
     picks: number[] | null
     payload: string | null
     whys: string
+    /** The digest that these decisions wait in, instead of for a time of their own. */
+    digest_id: string | null
+  }
+  /** What is told to a person together, once it is due. Open ones are unique by person and key. */
+  digests: {
+    id: string
+    recipient: string
+    key: string
+    lane: number
+    opened_at: Date
+    due_at: Date
+    /** Intents that joined. */
+    n: number
+    is_full: boolean
+    closed_at: Date | null
+    closed_by: string | null
   }
   /** An intent with audiences that is being turned into sets, page by page. */
   expansions: {

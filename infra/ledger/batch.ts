@@ -1,6 +1,15 @@
+import type { DigestItem } from '#contracts/catalogue.ts'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { Why } from '#contracts/decision.ts'
-import { type BatchId, dayOf, type EpochMs, type IntentId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import {
+  type BatchId,
+  dayOf,
+  type DigestId,
+  type EpochMs,
+  type IntentId,
+  type RecipientId,
+  type SetId,
+} from '#contracts/ids.ts'
 import type { JsonObject } from '#contracts/intent.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 
@@ -20,7 +29,12 @@ export type CarriedIntent = {
   /** The type asks nobody: wishes do not apply. */
   mandatory?: true
   data: JsonObject
+  /** What is told with it, where it stands for several. */
+  digest?: CarriedDigest
 }
+
+/** What a digest tells: how many, and the latest of them, oldest first; by the templates of `into`, or of the type. */
+export type CarriedDigest = { id: DigestId; count: number; items: DigestItem[]; into?: string }
 
 /** One delivery in a batch: one intent (its position in `intents`) to one endpoint of one recipient. */
 export type Slot = { recipient: RecipientId; endpoint: string; intent: number }
@@ -112,7 +126,7 @@ export const splitJson = <T>(text: string): T[] => text.split(unit).map(item => 
 
 /** What is left of intents that need no data any more: what the audit and a trace look at. */
 export const joinFacts = (intents: readonly CarriedIntent[]): string =>
-  joinJson(intents.map(({ data: _data, ...facts }) => facts))
+  joinJson(intents.map(({ data: _data, digest: _digest, ...facts }) => facts))
 
 export const laneCode = (lane: Lane): number => lanes.indexOf(lane)
 export const channelCode = (channel: Channel): number => channels.indexOf(channel)

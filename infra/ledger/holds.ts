@@ -1,6 +1,6 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { HoldReason } from '#contracts/decision.ts'
-import type { EpochMs, HoldId, RecipientId, SetId } from '#contracts/ids.ts'
+import type { DigestId, EpochMs, HoldId, RecipientId, SetId } from '#contracts/ids.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
 import { type CarriedIntent, laneCode, splitJson } from './batch.ts'
 
@@ -9,6 +9,8 @@ export type DueHold = {
   lane: Lane
   reason: HoldReason
   dueAt: EpochMs
+  /** What it waits in, instead of for its time. */
+  digest?: DigestId
   intents: CarriedIntent[]
   slots: { recipient: RecipientId; channel: Channel; reason?: string; countedAt?: EpochMs; intent: number }[]
 }
@@ -21,15 +23,25 @@ export async function dueHolds(
   tx: Queryable,
   { lane, now, limit }: { lane: Lane; now: EpochMs; limit: number },
 ): Promise<DueHold[]> {
-  const rows = await tx.query<HoldRow>(
-    `select id, lane, reason, due_at, recipients, channels, reasons, counted_at, picks, payload from holds
-     where released_at is null and lane = $3 and due_at <= to_timestamp($1 / 1000.0) order by due_at limit $2 for update skip locked`,
+  return readHolds(
+    tx,
+    `released_at is null and digest_id is null and lane = $3 and due_at <= to_timestamp($1 / 1000.0)
+     order by due_at limit $2 for update skip locked`,
     [now, limit, laneCode(lane)],
+  )
+}
+
+/** Holds as they are to be decided again. */
+export async function readHolds(tx: Queryable, which: string, values: readonly unknown[]): Promise<DueHold[]> {
+  const rows = await tx.query<HoldRow>(
+    `select id, lane, reason, due_at, digest_id, recipients, channels, reasons, counted_at, picks, payload from holds where ${which}`,
+    values,
   )
   return rows.map(row => {
     const reasons = splitJson<string | null>(row.reasons)
     return {
       ...{ id: row.id, lane: lanes[row.lane]!, reason: row.reason, dueAt: row.due_at.getTime() },
+      ...(row.digest_id && { digest: row.digest_id }),
       intents: splitJson<CarriedIntent>(row.payload),
       slots: row.recipients.map((recipient, at) => ({
         recipient,
@@ -47,6 +59,7 @@ type HoldRow = {
   lane: number
   reason: HoldReason
   due_at: Date
+  digest_id: DigestId | null
   recipients: RecipientId[]
   channels: number[]
   reasons: string
@@ -89,6 +102,8 @@ export async function linkIntents(tx: Queryable, set: SetId, intents: readonly s
 
 /** The latest due instant among open holds: where a replay's clock jumps to at its end. Undefined when none is open. */
 export async function lastDueHold(db: Queryable): Promise<EpochMs | undefined> {
-  const [row] = await db.query<{ due: Date | null }>(`select max(due_at) as due from holds where released_at is null`)
+  const [row] = await db.query<{ due: Date | null }>(
+    `select max(coalesce(d.due_at, h.due_at)) as due from holds h left join digests d on d.id = h.digest_id where h.released_at is null`,
+  )
   return row?.due?.getTime()
 }

@@ -27,8 +27,8 @@ export function purgeAdmitted(db: Queryable, { before }: { before: EpochMs }): P
 }
 
 /**
- * Forgets what was done with before the partitions that are kept begin, in small steps: holds that were released, audiences
- * that were read, links to sets that are gone; and messages that were refused, before `refusedBefore`. What still waits
+ * Forgets what was done with before the partitions that are kept begin, in small steps: holds that were released, digests that
+ * were told, audiences that were read, links to sets that are gone; and messages that were refused, before `refusedBefore`. What still waits
  * stays. True when there is more to do.
  */
 export async function purgeDone(
@@ -40,6 +40,12 @@ export async function purgeDone(
     await step(
       db,
       `delete from holds where id in (select id from holds where id < $1 and released_by < $1 order by id limit $2)`,
+      [first, stepRows],
+    ),
+    await step(
+      db,
+      `delete from digests where id in (
+      select id from digests where id < $1 and closed_by < $1 limit $2)`,
       [first, stepRows],
     ),
     await step(

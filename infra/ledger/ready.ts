@@ -92,7 +92,8 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
        (select count(*) from batches where closed_at is null and lease_until < now()) as lapsed,
        (select coalesce(sum(n), 0) from batches where closed_at is null and doubt) as doubts,
        (select coalesce(sum(n), 0) from holds where released_at is null) as holds,
-       (select coalesce(sum(n), 0) from holds where released_at is null and due_at < now() - interval '1 minute') as overdue,
+       (select coalesce(sum(h.n), 0) from holds h left join digests d on d.id = h.digest_id
+         where h.released_at is null and coalesce(d.due_at, h.due_at) < now() - interval '1 minute') as overdue,
        (select count(*) from expansions where done_at is null) as expansions,
        (select count(*) from outbox where refused is null) as outbox,
        (select count(*) from outbox where refused is not null) as packs_refused`,

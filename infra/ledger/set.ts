@@ -14,6 +14,7 @@ import {
 import type { Outcome } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { batchSizeMax, type CarriedIntent, joinJson, laneCode, channelCode, type NewBatch, pack } from './batch.ts'
+import { type OpenDigest, writeDigests } from './digests.ts'
 import { insertBatches } from './insert.ts'
 import { factsOf, writeOutbox } from './outbox.ts'
 
@@ -31,6 +32,8 @@ export type Decided = {
   countedAt?: EpochMs
   /** For events only. */
   arm?: string
+  /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
+  digest?: OpenDigest
 }
 
 /** What a set took in, message by message. They sum to what was received. */
@@ -72,6 +75,7 @@ export async function writeSet(tx: Queryable, set: NewSet): Promise<ReadyBatch[]
   const held = holds(set)
   await insertBatches(tx, [...open, ...refused], set.now)
   await insertHolds(tx, set, held)
+  await writeDigests(tx, { lane: set.lane, digests: [...new Set(set.decided.flatMap(one => one.digest ?? []))] })
   await insertJournal(tx, set, { opened: open, refused, held })
   if (set.decided.length > 0) await writeOutbox(tx, [decidedPack(set)])
   return open.map(({ id, lane, channel }) => ({ id, lane, channel, attempt: 0 }))
@@ -120,7 +124,7 @@ function refusals(set: NewSet): NewBatch[] {
 }
 
 function batchOf(set: NewSet, decided: readonly Decided[]): NewBatch {
-  const intents = pack(decided, one => one.intent.id)
+  const intents = pack(decided, carriedKey)
   const { channel, sensitive, endpoints } = decided[0]!
   return {
     ...{ id: newBatchId(), set: set.id, lane: set.lane, channel, sensitive },
@@ -139,20 +143,24 @@ function batchOf(set: NewSet, decided: readonly Decided[]): NewBatch {
   }
 }
 
+/** What is told together differs from person to person, though it goes by the id of one intent. */
+const carriedKey = ({ intent }: Decided): string => (intent.digest ? `${intent.id} ${intent.digest.id}` : intent.id)
+
 const whyKey = (why: Why): string => `${why.rule} ${why.value ?? ''}`
 
-type NewHold = { id: HoldId; reason: string; dueAt: EpochMs; decided: Decided[] }
+type NewHold = { id: HoldId; reason: string; dueAt: EpochMs; digest: OpenDigest | undefined; decided: Decided[] }
 
-/** Holds that fall due together for the same reason wait in one row, due when its quarter minute is over. */
+/** Holds that fall due together for the same reason wait in one row, due when its quarter minute is over; or with a digest. */
 function holds(set: NewSet): NewHold[] {
   const wanted = set.decided.filter(one => one.verdict.kind === 'held')
   return grouped(wanted, one => {
     const verdict = one.verdict as Extract<Verdict, { kind: 'held' }>
-    return `${verdict.reason} ${dueTogether(verdict.until)}`
+    return `${verdict.reason} ${one.digest?.id ?? dueTogether(verdict.until)}`
   }).flatMap(group => {
     const { reason, until } = group[0]!.verdict as Extract<Verdict, { kind: 'held' }>
+    const { digest } = group[0]!
     return inChunks(group, packedMax, sameCase).map(decided => ({
-      ...{ id: newHoldId(), reason, dueAt: dueTogether(until), decided },
+      ...{ id: newHoldId(), reason, dueAt: dueTogether(until), digest, decided },
     }))
   })
 }
@@ -168,15 +176,15 @@ const holdGrainMs = 15_000
 const dueTogether = (until: EpochMs): EpochMs => Math.ceil(until / holdGrainMs) * holdGrainMs
 
 async function insertHolds(tx: Queryable, set: NewSet, rows: readonly NewHold[]): Promise<void> {
-  for (const { id, reason, dueAt, decided } of rows) {
-    const intents = pack(decided, one => one.intent.id)
+  for (const { id, reason, dueAt, digest, decided } of rows) {
+    const intents = pack(decided, carriedKey)
     const whys = pack(
       decided.map(one => one.verdict.why),
       whyKey,
     )
     await tx.query(
-      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, counted_at, intents, picks, payload, whys)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, counted_at, intents, picks, payload, whys, digest_id)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
       [
         ...[id, set.id, laneCode(set.lane), reason, new Date(dueAt), decided.length],
         textArray(decided.map(one => one.recipient)),
@@ -187,6 +195,7 @@ async function insertHolds(tx: Queryable, set: NewSet, rows: readonly NewHold[])
         intents.picks ? plainArray(intents.picks) : null,
         joinJson(intents.values.map(one => one.intent)),
         JSON.stringify(whys),
+        digest?.id ?? null,
       ],
     )
   }

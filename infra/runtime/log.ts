@@ -16,7 +16,7 @@ export type Log = {
 const keys = {
   process: 'role task command name version catalogue host port pid signal store',
   places: 'lane channel provider queue topic subscription table partition migration',
-  ids: 'intent set batch hold expansion pack attempt attemptId slot delivery messageId requestId traceId',
+  ids: 'intent set batch hold expansion pack attempt attemptId slot digest delivery messageId requestId traceId',
   subjects: 'recipient endpoint producer tenant audience type category',
   verdicts: 'status code rule reason outcome answer state kind method route ready',
   numbers: 'count counts outcomes received routed sent failed retried skipped batches deliveries recipients messages',

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type AnyNotificationType, catalogueOf, type DigestRule, type DigestType } from '#contracts/catalogue.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Intent } from '#contracts/intent.ts'
+import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
+import { createLog } from '#runtime/log.ts'
+import { releaseDigests } from './release-digests.ts'
+import { decisionsIn, emptyLedger, intentOf, routeAt, typeOf } from './routing.fixture.ts'
+
+const minute = 60_000
+const log = createLog({ role: 'test', write: () => {} })
+const now = Date.now()
+/** The next noon: nobody is in quiet hours. */
+const noon = Date.parse(`${new Date(now + 86_400_000).toISOString().slice(0, 10)}T12:00:00Z`)
+
+let ledger: Awaited<ReturnType<typeof emptyLedger>>
+before(async () => void (ledger = await emptyLedger()))
+after(() => ledger[Symbol.asyncDispose]())
+
+/** People, types and a clock of one test's own, on the one ledger. */
+async function world(
+  digest: DigestRule,
+  more: { person?: { zone?: string; quiet?: string }; types?: AnyNotificationType[]; shared?: DigestType[] } = {},
+) {
+  const { db } = ledger
+  await db.query('truncate recipients, digests, holds, windows, batches, outbox, sets')
+  const phone = [{ id: 'p', channel: 'push', provider: 'fcm', address: 'x', state: 'active', since: 0 }]
+  await db.query(`insert into recipients (id, zone, quiet, endpoints) values ('u1', $1, $2, $3), ('u2', $1, $2, $3)`, [
+    ...[more.person?.zone ?? null, more.person?.quiet ?? null, JSON.stringify(phone)],
+  ])
+  const words = () => ({ title: '', body: '' })
+  const shared = more.shared ?? [{ name: 'summary', templates: { en: { push: words } } }]
+  const types = [
+    typeOf('comment.created', { deliver: [{ channel: 'push' }], digest }),
+    typeOf('comment.liked', { deliver: [{ channel: 'push' }], digest }),
+    typeOf('comment.plain', { deliver: [{ channel: 'push' }] }),
+    ...(more.types ?? []),
+  ]
+  const catalogue = catalogueOf('1', types, { digests: shared })
+  return {
+    db,
+    tell: (at: EpochMs, about: Partial<Intent> & { who?: string } = {}) => {
+      const { who = 'u1', ...intent } = about
+      const to = [{ kind: 'recipient' as const, id: who }]
+      return routeAt(at, [intentOf({ type: 'comment.created', to, occurredAt: at, ...intent })], { db, types, shared })
+    },
+    release: async (at: EpochMs) => {
+      while (await releaseDigests(db, { lane: 'default', catalogue, log, now: at }));
+    },
+    decided: () => decisionsIn(db),
+    /** What open batches tell, as the worker will read it. */
+    told: async () => {
+      const rows = await db.query<{ payload: string }>(
+        `select payload from batches where closed_at is null and outcomes is null order by id`,
+      )
+      return rows.flatMap(row => splitJson<CarriedIntent>(row.payload))
+    },
+  }
+}
+
+test('what comes within the time is told as one, by its last, with what the others said', async () => {
+  const { tell, release, decided, told } = await world({ every: '10m' })
+  for (const n of [1, 2, 3]) await tell(noon + n * minute, { data: { n } })
+  await release(noon + 10 * minute)
+  assert.deepEqual(await decided(), ['u1 held', 'u1 held', 'u1 held'])
+  await release(noon + 11 * minute)
+  assert.deepEqual((await decided()).slice(3), ['u1 digested', 'u1 digested', 'u1 deliver'])
+  const [one, ...others] = await told()
+  assert.deepEqual(others, [])
+  assert.equal(one!.digest?.count, 3)
+  assert.deepEqual(
+    one!.digest?.items.map(item => item.data),
+    [{ n: 1 }, { n: 2 }, { n: 3 }],
+  )
+  await tell(noon + 12 * minute)
+  await release(noon + 21 * minute)
+  assert.equal((await decided()).length, 7, 'the next one opens a digest of its own time')
+  await release(noon + 22 * minute)
+  assert.equal((await decided()).at(-1), 'u1 deliver')
+  assert.equal((await told()).at(-1)!.digest, undefined, 'one alone speaks for itself')
+})
+
+test('the first is told at once where the type says so; what follows within the time is told together', async () => {
+  const { tell, release, decided } = await world({ every: '10m', sendFirst: true })
+  for (const n of [0, 1, 2]) await tell(noon + n * minute)
+  assert.deepEqual(await decided(), ['u1 deliver', 'u1 held', 'u1 held'])
+  await release(noon + 10 * minute)
+  assert.deepEqual((await decided()).slice(3), ['u1 digested', 'u1 deliver'])
+  await tell(noon + 11 * minute)
+  await release(noon + 21 * minute)
+  assert.deepEqual((await decided()).slice(5), ['u1 deliver'])
+  await tell(noon + 22 * minute)
+  assert.deepEqual((await decided()).slice(6), ['u1 deliver'], 'a digest that nobody joined is over in silence')
+})
+
+test('each one puts the end off, up to the ceiling', async () => {
+  const { tell, release, decided } = await world({ every: '10m', atMost: '25m' })
+  const delivered = async () => (await decided()).filter(one => one === 'u1 deliver').length
+  await tell(noon)
+  await tell(noon + 8 * minute)
+  await release(noon + 17 * minute)
+  assert.equal(await delivered(), 0)
+  await tell(noon + 17 * minute)
+  await tell(noon + 24 * minute)
+  await release(noon + 25 * minute - 1)
+  assert.equal(await delivered(), 0)
+  await release(noon + 25 * minute)
+  assert.equal(await delivered(), 1)
+})
+
+test('so many are enough: the digest is told at once, and the next opens another, also in one set', async () => {
+  const { db, tell, release, decided } = await world({ every: '10m', maxItems: 2 })
+  const to = [{ kind: 'recipient' as const, id: 'u1' }]
+  const types = [typeOf('comment.created', { deliver: [{ channel: 'push' }], digest: { every: '10m', maxItems: 2 } })]
+  const five = Array.from({ length: 5 }, () => intentOf({ type: 'comment.created', to, occurredAt: noon }))
+  await routeAt(noon, five, { db, types })
+  await release(noon)
+  assert.deepEqual((await decided()).slice(5).toSorted(), [
+    ...['u1 deliver', 'u1 deliver', 'u1 digested', 'u1 digested'],
+  ])
+  await tell(noon + minute)
+  await release(noon + minute)
+  assert.deepEqual((await decided()).slice(-2), ['u1 digested', 'u1 deliver'])
+})
+
+test('daily and weekly digests leave at the hour on the wall', async () => {
+  const zone = 'Asia/Kolkata'
+  const eight = Temporal.Instant.fromEpochMilliseconds(noon)
+    .toZonedDateTimeISO(zone)
+    .with({ hour: 8, minute: 0, second: 0 })
+    .add({ days: 1 })
+  const daily = await world({ at: '08:00' }, { person: { zone } })
+  await daily.tell(noon)
+  await daily.release(eight.epochMilliseconds - 1)
+  assert.deepEqual(await daily.decided(), ['u1 held'])
+  await daily.release(eight.epochMilliseconds)
+  assert.deepEqual(await daily.decided(), ['u1 held', 'u1 deliver'])
+
+  const weekly = await world({ at: '08:00', on: 'mon' }, { person: { zone } })
+  await weekly.tell(noon)
+  const [row] = await weekly.db.query<{ due_at: Date }>('select due_at from digests')
+  const due = Temporal.Instant.fromEpochMilliseconds(row!.due_at.getTime()).toZonedDateTimeISO(zone)
+  assert.deepEqual([due.dayOfWeek, due.hour, due.minute], [1, 8, 0])
+  assert.ok(due.epochMilliseconds > noon && due.epochMilliseconds <= noon + 7 * 86_400_000)
+})
+
+test('types that name one digest are told together, by its templates', async () => {
+  const { tell, release, decided, told } = await world({ every: '10m', into: 'summary' })
+  await tell(noon)
+  await tell(noon + 1, { type: 'comment.liked' })
+  await release(noon + 10 * minute)
+  assert.deepEqual((await decided()).slice(2), ['u1 digested', 'u1 deliver'])
+  const [one] = await told()
+  assert.equal(one!.digest?.into, 'summary')
+  assert.deepEqual(
+    one!.digest.items.map(item => item.type),
+    ['comment.created', 'comment.liked'],
+  )
+})
+
+test('what belongs together is by thread, by key, and always by person', async () => {
+  const by = async (rule: DigestRule['by'], abouts: (Partial<Intent> & { who?: string })[]) => {
+    const { tell, release, decided } = await world({ every: '10m', ...(rule && { by: rule }) })
+    for (const about of abouts) await tell(noon, about)
+    await release(noon + 10 * minute)
+    return (await decided()).filter(one => one.endsWith('deliver')).length
+  }
+  const threads = [{ thread: 't1' }, { thread: 't2' }, { thread: 't1' }]
+  assert.equal(await by('thread', threads), 2)
+  assert.equal(await by('recipient', threads), 1)
+  assert.equal(await by(data => (data as { repo: string }).repo, [{ data: { repo: 'a' } }, { data: { repo: 'b' } }]), 2)
+  assert.equal(await by('recipient', [{ who: 'u1' }, { who: 'u2' }]), 2)
+})
+
+test('each item is decided again when the digest is due, and drops out by itself', async () => {
+  const { db, tell, release, decided, told } = await world({ every: '10m' })
+  await tell(noon, { thread: 'muted', data: { n: 1 } })
+  await tell(noon, { thread: 'heard', data: { n: 2 } })
+  await tell(noon, { thread: 'heard', data: { n: 3 }, expiresAt: noon + minute })
+  await db.query(`update recipients set choices = '{"threads":{"muted":true}}' where id = 'u1'`)
+  await release(noon + 10 * minute)
+  assert.deepEqual((await decided()).slice(3).toSorted(), ['u1 deliver', 'u1 expired', 'u1 suppressed_mute'])
+  assert.equal((await told())[0]!.digest, undefined)
+})
+
+test('a digest that is due in quiet hours waits for their end, whole, and goes on being joined', async () => {
+  const { tell, release, decided, told } = await world({ every: '10m' }, { person: { quiet: '12:05-13:00' } })
+  await tell(noon)
+  await release(noon + 10 * minute)
+  await tell(noon + 20 * minute)
+  await release(noon + 59 * minute)
+  assert.deepEqual(await decided(), ['u1 held', 'u1 held'])
+  await release(noon + 61 * minute)
+  assert.deepEqual((await decided()).slice(2), ['u1 digested', 'u1 deliver'])
+  assert.equal((await told())[0]!.digest?.count, 2)
+})
+
+test('what quiet hours hold of a thread wakes its person once; other threads and the inbox do not wait for each other', async () => {
+  const { tell, release, decided, told } = await world(
+    { every: '10m' },
+    {
+      person: { quiet: '11:00-13:00' },
+      types: [typeOf('comment.both', { deliver: [{ channel: 'in_app' }, { channel: 'push' }] })],
+    },
+  )
+  for (const thread of ['t1', 't1', 't2']) await tell(noon, { type: 'comment.both', thread })
+  await tell(noon + 1, { type: 'comment.plain', thread: 't1' })
+  assert.deepEqual((await decided()).filter(one => one === 'u1 deliver').length, 3, 'the inbox interrupts nobody')
+  await release(noon + 59 * minute)
+  assert.equal((await decided()).length, 7)
+  await release(noon + 61 * minute)
+  assert.deepEqual((await decided()).slice(7).toSorted(), ['u1 deliver', 'u1 deliver', 'u1 digested', 'u1 digested'])
+  const pushed = (await told()).filter(intent => intent.thread === 't1' && intent.digest)
+  assert.deepEqual(
+    pushed.map(intent => [intent.type, intent.digest!.count, intent.digest!.items.length]),
+    [['comment.plain', 3, 1]],
+    'words of a type see data of no other',
+  )
+})
+
+test('throttle and windows count what is told, not what it is made of', async () => {
+  const types = [
+    typeOf('comment.few', {
+      ...{ deliver: [{ channel: 'push' }], digest: { every: '1m' }, throttle: { limit: 1, per: '1h' } },
+    }),
+  ]
+  const { tell, release, decided } = await world({ every: '10m' }, { types })
+  for (const n of [0, 1, 2]) await tell(noon + n, { type: 'comment.few' })
+  await release(noon + minute)
+  assert.equal((await decided()).at(-1), 'u1 deliver')
+  await tell(noon + 2 * minute, { type: 'comment.few' })
+  await release(noon + 4 * minute)
+  assert.equal((await decided()).at(-1), 'u1 throttled')
+})

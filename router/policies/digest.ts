@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import {
+  type AnyNotificationType,
+  digestChannels,
+  type DigestRule,
+  durationMs,
+  weekdays,
+} from '#contracts/catalogue.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import { type CarriedDigest, type CarriedIntent } from '#ledger/batch.ts'
+import { newDigest, type OpenDigest } from '#ledger/digests.ts'
+import type { Person } from '#preferences/preferences.ts'
+import type { ChannelDecision } from '../decide.ts'
+
+/** The digests that a person's decisions can join, by key. Read and written: who joins or opens one is remembered in it. */
+export type Digests = Map<string, OpenDigest>
+
+type Asked = { entry: AnyNotificationType; intent: CarriedIntent; person: Person; at: EpochMs; digests: Digests }
+
+/**
+ * What may leave by the channels of the type's digest joins the one that is open, or opens it. It consumes nothing: what
+ * is told is decided again when the digest is due.
+ */
+export function joinDigest(asked: Asked, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { entry, person, at, digests } = asked
+  const rule = entry.digest
+  if (!rule) return decisions
+  const waiting = digestChannels(entry)
+  const joins = ({ channel, verdict }: ChannelDecision) => verdict.kind === 'deliver' && waiting.includes(channel)
+  if (!decisions.some(joins)) return decisions
+
+  const key = keyOf(rule, asked)
+  const open = digests.get(key)
+  const digest = open ?? newDigest({ recipient: person.id, key, openedAt: at, dueAt: dueOf(rule, person, at) })
+  digests.set(key, digest)
+  if (!open && rule.sendFirst) return decisions.map(one => (joins(one) ? { ...one, digest } : one))
+  digest.n++
+  if (open && 'every' in rule && rule.atMost !== undefined) slide(digest, rule.every, { atMost: rule.atMost, at })
+  if (digest.n >= (rule.maxItems ?? Infinity)) {
+    Object.assign(digest, { full: true, dueAt: at })
+    digests.delete(key)
+  }
+  const why = { rule: 'digest' as const, value: whenOf(rule) }
+  return decisions.map(one =>
+    joins(one)
+      ? {
+          ...{ channel: one.channel, endpoints: [], digest },
+          verdict: { kind: 'held', reason: 'digest', until: digest.dueAt, why },
+        }
+      : one,
+  )
+}
+
+/** A key may hold what the data says, so it is not kept itself. */
+function keyOf({ by = 'recipient', into }: DigestRule, { entry, intent }: Asked): string {
+  const named = into === undefined ? `type ${entry.type}` : `digest ${into}`
+  return hashOf(`${named} ${partOf(by, intent)}`)
+}
+
+function partOf(by: NonNullable<DigestRule['by']>, intent: CarriedIntent): string {
+  if (by === 'recipient') return ''
+  return by === 'thread' ? `thread ${intent.thread ?? ''}` : `key ${by(intent.data as never, intent)}`
+}
+
+/** 96 bits, so that no two keys of a person meet. */
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16)
+
+function dueOf(rule: DigestRule, { zone = 'UTC' }: Person, at: EpochMs): EpochMs {
+  if ('every' in rule) return at + durationMs(rule.every)
+  const now = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone)
+  const days = rule.on === undefined ? [0, 1] : [weekdays.indexOf(rule.on) + 1 - now.dayOfWeek].flatMap(d => [d, d + 7])
+  return days
+    .map(ahead => now.toPlainDate().add({ days: ahead }).toZonedDateTime({ timeZone: zone, plainTime: rule.at }))
+    .map(due => due.epochMilliseconds)
+    .find(due => due > at)!
+}
+
+/** Never earlier than it was, never later than the ceiling. */
+function slide(
+  digest: OpenDigest,
+  every: Parameters<typeof durationMs>[0],
+  { atMost, at }: { atMost: Parameters<typeof durationMs>[0]; at: EpochMs },
+): void {
+  const ceiling = digest.openedAt + durationMs(atMost)
+  digest.dueAt = Math.max(digest.dueAt, Math.min(ceiling, at + durationMs(every)))
+}
+
+const whenOf = (rule: DigestRule): string =>
+  'every' in rule
+    ? `within ${rule.atMost ?? rule.every}`
+    : `at ${rule.at}${rule.on === undefined ? '' : ` on ${rule.on}`}`
+
+/** Interruptions about a thread that quiet hours hold are told as one when they end. */
+export function collapseByThread(
+  { intent, person, at, digests }: Omit<Asked, 'entry'>,
+  decisions: ChannelDecision[],
+): ChannelDecision[] {
+  const waits = ({ channel, verdict }: ChannelDecision) =>
+    verdict.kind === 'held' && verdict.reason === 'quiet_hours' && channel !== 'in_app'
+  const verdict = decisions.find(waits)?.verdict
+  if (intent.thread === undefined || verdict?.kind !== 'held') return decisions
+  const key = hashOf(`quiet hours ${intent.thread}`)
+  const digest = digests.get(key) ?? newDigest({ recipient: person.id, key, openedAt: at, dueAt: verdict.until })
+  digests.set(key, digest)
+  digest.n++
+  return decisions.map(one => (waits(one) ? { ...one, digest } : one))
+}
+
+/** So many items go with what is told; the count is of all. */
+const itemsMax = 50
+
+/**
+ * What the last of several intents tells for all of them: `into` a digest of its own name, or in the words of its type,
+ * which know no data but their own. Undefined for one that needs nobody to speak for it.
+ */
+export function carriedDigest(
+  id: CarriedDigest['id'],
+  intents: readonly CarriedIntent[],
+  into: string | undefined,
+): CarriedDigest | undefined {
+  if (intents.length < 2 && into === undefined) return undefined
+  const last = intents.at(-1)!
+  const told = into === undefined ? intents.filter(one => one.type === last.type) : intents
+  const items = told.slice(-itemsMax).map(({ type, data, occurredAt, actor, thread }) => ({
+    ...{ type, data, occurredAt },
+    ...(actor !== undefined && { actor }),
+    ...(thread !== undefined && { thread }),
+  }))
+  return { id, count: intents.length, items, ...(into !== undefined && { into }) }
+}

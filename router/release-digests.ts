@@ -1,0 +1,94 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Lane } from '#contracts/channel.ts'
+import { type EpochMs, newSetId } from '#contracts/ids.ts'
+import { closeDigests, dueDigests, membersOf, type OpenDigest, postponeDigests } from '#ledger/digests.ts'
+import { type DueHold, releaseHolds } from '#ledger/holds.ts'
+import { type Decided, type ReadyBatch, writeSet } from '#ledger/set.ts'
+import { type Person, readPeople } from '#preferences/preferences.ts'
+import type { Log } from '#runtime/log.ts'
+import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
+import { foldWindows, judgeTogether, type WindowsFold, withWindows } from './judge.ts'
+import { casesOf } from './release.ts'
+import { writeWindows } from './windows-store.ts'
+
+/** Digests that one transaction tells. */
+const digestsMax = 50
+/** One with a type that this process does not know waits for one that does; one that fails waits as long. */
+const failedDelayMs = 60_000
+
+type ReleaseDeps = { lane: Lane; catalogue: Catalogue; log: Log; now: EpochMs }
+
+/**
+ * Tells what waited in digests that are due: each of its members is decided again at this instant, and what is left is one
+ * message by each channel. Returns the batches that became ready, or undefined when nothing was due. When one of several
+ * fails they are taken one by one, so that it is put off alone.
+ */
+export async function releaseDigests(
+  db: Database,
+  deps: ReleaseDeps,
+  limit = digestsMax,
+): Promise<ReadyBatch[] | undefined> {
+  const { lane, now, log } = deps
+  // The windows must be locked before anything else is (see `withWindows`), so whom they are for is read ahead.
+  const ahead = await db.transaction(tx => dueDigests(tx, { lane, now, limit }))
+  if (ahead.length === 0) return undefined
+  try {
+    return await release(db, deps, ahead)
+  } catch (error) {
+    if (isOutage(error) || isConflict(error)) throw error
+    if (ahead.length > 1) return releaseDigests(db, deps, 1)
+    const { id } = ahead[0]!
+    log.error({ digest: id, waitMs: failedDelayMs, error }, 'a digest cannot be told now; it is put off')
+    await postponeDigests(db, [{ id, until: now + failedDelayMs }])
+    return []
+  }
+}
+
+async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDigest[]): Promise<ReadyBatch[]> {
+  const { lane, now } = deps
+  const recipients = [...new Set(ahead.map(one => one.recipient))]
+  const people = await readPeople(db, recipients)
+  return withWindows(db, recipients, async (tx, locked) => {
+    const due = await dueDigests(tx, { lane, now, limit: ahead.length, ids: ahead.map(one => one.id) })
+    if (due.length === 0) return []
+    const holds = Map.groupBy(await membersOf(tx, due), hold => hold.digest!)
+    const windows = foldWindows(locked)
+    const judged = due.map(digest => ({
+      ...{ digest, holds: holds.get(digest.id) ?? [] },
+      ...judgeDigest(digest, { holds: holds.get(digest.id) ?? [], people, windows, deps }),
+    }))
+    await postponeDigests(
+      tx,
+      judged.flatMap(one => ('waits' in one ? [{ id: one.digest.id, until: one.waits }] : [])),
+    )
+    const told = judged.filter(one => 'decided' in one)
+    await writeWindows(tx, windows.changed())
+    return tell(tx, told, deps)
+  })
+}
+
+function judgeDigest(
+  digest: OpenDigest,
+  by: { holds: readonly DueHold[]; people: ReadonlyMap<string, Person>; windows: WindowsFold; deps: ReleaseDeps },
+): { decided: Decided[] } | { waits: EpochMs } {
+  const { catalogue, now } = by.deps
+  const unknown = by.holds.some(hold => !hold.intents.every(intent => catalogue.types.has(intent.type)))
+  if (unknown) return { waits: now + failedDelayMs }
+  const cases = by.holds.flatMap(hold => casesOf(hold, { catalogue, people: by.people, at: now }))
+  return judgeTogether(digest, cases, by.windows)
+}
+
+async function tell(
+  tx: Queryable,
+  told: readonly { digest: OpenDigest; holds: readonly DueHold[]; decided: Decided[] }[],
+  { lane, now }: ReleaseDeps,
+): Promise<ReadyBatch[]> {
+  if (told.length === 0) return []
+  const set = newSetId()
+  const holds = told.flatMap(one => one.holds)
+  await closeDigests(tx, { digests: told.map(one => one.digest), set, now })
+  await releaseHolds(tx, { holds, set, now })
+  const released = holds.reduce((n, hold) => n + hold.slots.length, 0)
+  const decided = told.flatMap(one => one.decided)
+  return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, released })
+}
