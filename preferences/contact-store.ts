@@ -3,7 +3,9 @@ import type { Contact } from '#contracts/intent.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
 import { contactPrefix, type GivenEndpoint } from './profile.ts'
+import type { Person } from './preferences.ts'
 import { type RecipientStore, upsertRecipients } from './recipient-store.ts'
+import { suppressedOf, type Suppressions } from './suppression-store.ts'
 
 /** The recipient id of an inline contact: the same address is the same recipient, and nobody without the key can tell whose. */
 export const contactRecipient = (addressKey: string, contact: Contact): string =>
@@ -28,6 +30,33 @@ export async function keepContacts(
   )
   if (profiles.length > 0) await upsertRecipients(store, profiles)
   return ids
+}
+
+/**
+ * The people that `keepContacts` would make of inline contacts, by id; stores nothing. `people` holds what is known of
+ * those ids.
+ */
+export async function contactsAsKept(
+  { db, addressKey }: Suppressions,
+  contacts: readonly { contact: Contact; locale?: string }[],
+  people: ReadonlyMap<string, Person>,
+): Promise<Map<string, Person>> {
+  const given = contacts.map(({ contact, locale }) => {
+    const endpoint = endpointOf(contact)
+    return { id: contactRecipient(addressKey, contact), endpoint, locale, hash: addressHash(addressKey, endpoint) }
+  })
+  const suppressed = await suppressedOf(
+    db,
+    given.map(one => one.hash),
+  )
+  const kept = given.map(({ id, endpoint, locale, hash }): [string, Person] => {
+    const known = people.get(id)!
+    const to = locale === undefined ? {} : { locale }
+    if (known.erased || known.endpoints.some(one => one.channel === endpoint.channel)) return [id, { ...known, ...to }]
+    const state = suppressed.has(hash) ? 'suppressed' : 'active'
+    return [id, { ...known, ...to, endpoints: [...known.endpoints, { ...endpoint, state, since: 0 }] }]
+  })
+  return new Map(kept)
 }
 
 /** Those that are known already. Who only chose something has no address yet. */
@@ -79,7 +108,7 @@ export async function purgeContacts(db: Queryable, { before }: { before: EpochMs
   return rows.length === purgeRows
 }
 
-const endpointOf = (contact: Contact): GivenEndpoint =>
+const endpointOf = (contact: Contact): GivenEndpoint & { id: string } =>
   'email' in contact
     ? { id: 'contact', channel: 'email', provider: 'sendgrid', address: contact.email }
     : { id: 'contact', channel: 'sms', provider: 'twilio', address: contact.phone }

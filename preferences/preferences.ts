@@ -11,7 +11,7 @@ import { type Suppressions, suppressedOf } from './suppression-store.ts'
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
 export { audiencePage, type MembershipSource } from './audience-page.ts'
-export { contactRecipient, keepContacts, purgeContacts } from './contact-store.ts'
+export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'

@@ -61,11 +61,13 @@ function admitOne(
     })
     return
   }
-  const occurredAt = trustEventTime
-    ? intent.occurredAt
-    : Math.min(Math.max(intent.occurredAt, message.publishedAt - publishAgeMaxMs), message.publishedAt + aheadMaxMs)
+  const occurredAt = trustEventTime ? intent.occurredAt : believed(intent.occurredAt, message.publishedAt)
   admitted.intents.push({ message, intent: { ...intent, occurredAt }, bodyHash, entry })
 }
+
+/** When it happened, as far as a producer is believed: from 31 days before the publish to a minute after it. */
+export const believed = (occurredAt: EpochMs, publishedAt: EpochMs): EpochMs =>
+  Math.min(Math.max(occurredAt, publishedAt - publishAgeMaxMs), publishedAt + aheadMaxMs)
 
 /** A refusal that names the intent it is about. */
 export const refusedBy = (message: IntentMessage, lane: Lane, intent: Intent) => ({

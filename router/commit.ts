@@ -61,7 +61,8 @@ const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({
   problems: ['key is known with another body'],
 })
 
-function carried({ intent, entry }: AdmittedIntent): CarriedIntent {
+/** What goes on of an intent that was admitted. */
+export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entry'>): CarriedIntent {
   const { id, producer, type, catalogue, occurredAt, sendAt, tenant, thread, actor, data } = intent
   const expiresAt = intent.expiresAt ?? (entry.expiresAfter && occurredAt + durationMs(entry.expiresAfter))
   return {
@@ -75,7 +76,12 @@ function carried({ intent, entry }: AdmittedIntent): CarriedIntent {
   }
 }
 
-function casesOf(one: AdmittedIntent, facts: Facts, deps: CommitDeps): Case[] {
+/** The people whom an intent names itself, each with the facts that it is decided by. */
+export function casesOf(
+  one: Pick<AdmittedIntent, 'intent' | 'entry'>,
+  facts: Facts,
+  deps: Pick<CommitDeps, 'now' | 'trustEventTime'>,
+): Case[] {
   const intent = carried(one)
   const at = instantOf(one.intent, deps)
   return recipientsOf(one.intent, facts).map(({ id, reason }) => ({

@@ -1,4 +1,4 @@
-import type { Catalogue } from '#contracts/catalogue.ts'
+import type { AnyNotificationType, Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { checkpoint, type Expansion, nextExpansion, postponeExpansion } from '#ledger/expansions.ts'
@@ -52,7 +52,9 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
     limit: pageSize,
     sources: deps.sources,
   })
-  const cases = await casesOf(ahead, page, deps)
+  const entry = deps.catalogue.types.get(ahead.intent.type)
+  if (!entry) throw unknownType(ahead, deps)
+  const cases = await memberCases(ahead, page, { ...deps, entry })
   return withWindows(db, windowKeys(cases), async (tx, locked) => {
     // Somebody else may have worked on this page meanwhile: then the checkpoint has moved and nothing is done here.
     const expansion = await nextExpansion(tx, { lanes, now })
@@ -72,16 +74,15 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
   })
 }
 
-async function casesOf(
-  { intent, except, audiences }: Expansion,
+const unknownType = ({ intent }: Expansion, { catalogue }: ExpandDeps): Error =>
+  new Error(`expansion of intent ${intent.id}: type ${intent.type} is not in catalogue ${catalogue.version}`)
+
+/** The members of a page, but those whom the intent names itself and its actor. */
+export async function memberCases(
+  { intent, except, audiences }: Omit<Expansion, 'lane' | 'after'>,
   page: Awaited<ReturnType<typeof audiencePage>>,
-  deps: ExpandDeps,
+  { entry, ...deps }: Pick<ExpandDeps, 'db' | 'now' | 'trustEventTime'> & { entry: AnyNotificationType },
 ): Promise<Case[]> {
-  const entry = deps.catalogue.types.get(intent.type)
-  if (!entry)
-    throw new Error(
-      `expansion of intent ${intent.id}: type ${intent.type} is not in catalogue ${deps.catalogue.version}`,
-    )
   const skip = new Set(except)
   const members = page.filter(member => member.recipient !== intent.actor && !skip.has(member.recipient))
   const people = await readPeople(

@@ -22,7 +22,7 @@ export type Case = {
 }
 
 /** Critical decisions never wait for a row that another lane holds: they have their own (law 7). No name holds U+001F. */
-export const windowKey = (one: Pick<Case, 'entry' | 'recipient'>): string =>
+const windowKey = (one: Pick<Case, 'entry' | 'recipient'>): string =>
   one.entry.lane === 'critical' ? `critical\u001f${one.recipient}` : one.recipient
 
 const hasWindow = ({ entry }: Case): boolean => entry.dedupe !== undefined || entry.throttle !== undefined
@@ -31,27 +31,41 @@ const hasWindow = ({ entry }: Case): boolean => entry.dedupe !== undefined || en
 const mayJoin = (one: Case): boolean =>
   one.entry.digest !== undefined || (one.intent.thread !== undefined && quietEnd(one) !== undefined)
 
-/**
- * Decides a set's cases inside its transaction: locks the windows it needs, folds the cases in order of what happened
- * (and id, so that a replay decides the same), writes the windows back.
- */
+/** Decides a set's cases inside its transaction, with the windows that were locked in it, and writes them back. */
 export async function judge(
   tx: Queryable,
   cases: readonly Case[],
   locked: ReadonlyMap<string, string>,
 ): Promise<Decided[]> {
-  const joining = new Set(cases.filter(mayJoin))
-  const digests = await joinableDigests(tx, [...new Set([...joining].map(one => one.recipient))])
-  const windows = foldWindows(locked)
+  const { decided, changed } = fold(cases, { windows: locked, digests: await readDigests(tx, cases) })
+  await writeWindows(tx, changed)
+  return decided
+}
+
+/** The digests of the people in cases that may join one. */
+export const readDigests = (db: Queryable, cases: readonly Case[]): Promise<Digests> =>
+  joinableDigests(db, [...new Set(cases.filter(mayJoin).map(one => one.recipient))])
+
+/** Open digests by person and key. */
+export type Digests = Map<string, Map<string, OpenDigest>>
+
+/**
+ * The decisions of cases and the windows that they leave behind, as text by key: in order of what happened (and id, so that
+ * a replay decides the same). Takes the windows of all that look at one. Pure, but for `digests`, which it changes.
+ */
+export function fold(
+  cases: readonly Case[],
+  state: { windows: ReadonlyMap<string, string>; digests: Digests },
+): { decided: Decided[]; changed: Map<string, string> } {
+  const windows = foldWindows(state.windows)
   const decided = [...cases].sort(byHappening).flatMap(one => {
     const question = { ...one, windows: hasWindow(one) ? windows.of(one) : undefined }
-    if (!joining.has(one)) return decide(question).map(decision => decidedOf(one, decision))
-    const own = digests.get(one.recipient) ?? new Map<string, OpenDigest>()
-    digests.set(one.recipient, own)
+    if (!mayJoin(one)) return decide(question).map(decision => decidedOf(one, decision))
+    const own = state.digests.get(one.recipient) ?? new Map<string, OpenDigest>()
+    state.digests.set(one.recipient, own)
     return decide({ ...question, digests: own }).map(decision => decidedOf(one, decision))
   })
-  await writeWindows(tx, windows.changed())
-  return decided
+  return { decided, changed: windows.changed() }
 }
 
 /**

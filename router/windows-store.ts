@@ -12,10 +12,13 @@ export async function lockWindows(tx: Queryable, recipients: readonly string[]):
   return new Map(rows.map(row => [row.recipient, row.state]))
 }
 
-/** The windows of one person as they stand, locked by nobody. */
-export async function readWindows(db: Queryable, key: string): Promise<string> {
-  const [row] = await db.query<{ state: string }>(`select state from windows where recipient = $1`, [key])
-  return row?.state ?? ''
+/** Windows as they stand, locked by nobody; empty ones where there is no row. */
+export async function readWindows(db: Queryable, keys: readonly string[]): Promise<Map<string, string>> {
+  const rows = await db.query<{ recipient: string; state: string }>(
+    `select recipient, state from windows where recipient = any($1::text[])`,
+    [textArray(keys)],
+  )
+  return new Map([...keys.map(key => [key, ''] as const), ...rows.map(row => [row.recipient, row.state] as const)])
 }
 
 /** Makes rows for people who have none, committed at once: what is created inside a set's transaction could deadlock. */

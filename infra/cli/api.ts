@@ -1,11 +1,13 @@
 import { analyticsApi } from '#analytics/api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
+import { simulateApi } from '#producers/http/simulate-api.ts'
 import { producerOf, type Scope } from '#producers/http/producer-tokens.ts'
 import { openPublisher } from '#producers/sdk/publisher.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { createHttp, listen, serveOperations } from '#runtime/http.ts'
 import type { Metrics } from '#runtime/metrics.ts'
+import { simulate } from '#router/simulate.ts'
 import type { Installation } from './installation.ts'
 import { unreadiness } from './roles.ts'
 
@@ -29,6 +31,7 @@ export async function serveApi(
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, { ...{ catalogue, publisher, db }, ...(publisherLog && { publisherLog }) })
+  simulateApi(app, { catalogue, db, clock, simulate: supposed => simulate(installation, supposed) })
   const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
     void (await producerOf(db, request.headers, scope))
   analyticsApi(app, { db, authorize: authorize('analytics') })

@@ -40,7 +40,7 @@ export async function startEverything(options: {
   opened.use(await claimForStart(config.dataDir))
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config.catalogue)
-  const secret = config.secret ?? (await keptSecret(config.dataDir))
+  const secret = await secretOf(config)
   const reached = { addresses: addressesOf(config, stack), addressKey: secret }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   const metrics = createMetrics()
@@ -58,6 +58,10 @@ export async function startEverything(options: {
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
+
+/** The installation's secret: as it is set, else the one that the data folder keeps. */
+export const secretOf = async ({ secret, dataDir }: Pick<Config, 'secret' | 'dataDir'>): Promise<string> =>
+  secret ?? keptSecret(dataDir)
 
 /**
  * The installation's own secret, made once, by whichever process of it comes first; the folder is made when missing.

@@ -6,6 +6,7 @@ import { configCommand } from './commands/config.ts'
 import { explainCommand } from './commands/explain.ts'
 import { funnelCommand } from './commands/funnel.ts'
 import { previewCommand } from './commands/preview.ts'
+import { simulateCommand } from './commands/simulate.ts'
 import { tokenCommand } from './commands/token.ts'
 import { traceCommand } from './commands/trace.ts'
 import { replayCommand } from './commands/replay.ts'
@@ -14,7 +15,16 @@ import { startCommand } from './commands/start.ts'
 
 const commands: readonly Command[] = [
   ...[startCommand, ...roleCommands, replayCommand],
-  ...[funnelCommand, traceCommand, explainCommand, auditCommand, previewCommand, tokenCommand, configCommand],
+  ...[
+    funnelCommand,
+    traceCommand,
+    explainCommand,
+    simulateCommand,
+    auditCommand,
+    previewCommand,
+    tokenCommand,
+    configCommand,
+  ],
 ]
 
 const [name, ...args] = process.argv.slice(2)

@@ -59,13 +59,18 @@ export function intentsApi(app: ReturnType<typeof createHttp>, api: IntentsApi):
   })
 }
 
-const identify = (db: Database, headers: { authorization?: string | undefined }): Promise<Producer> =>
+/** Whose token it is, one with the scope `intents`; else the problem to answer with. */
+export const identify = (db: Database, headers: { authorization?: string | undefined }): Promise<Producer> =>
   available(producerOf(db, headers, 'intents'))
 
 type Received = { body: unknown; header: string | string[] | undefined }
 
 /** The intent of a request, or the problem to answer with everything that is wrong. */
-async function read({ body, header }: Received, { catalogue, clock = systemClock }: IntentsApi, by: Producer) {
+export async function read(
+  { body, header }: Received,
+  { catalogue, clock = systemClock }: Pick<IntentsApi, 'catalogue' | 'clock'>,
+  by: Producer,
+) {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw problem(400, { detail: 'the body must be a JSON object' })
   const { type, ...options } = body as Record<string, unknown>
@@ -125,7 +130,7 @@ async function store(made: MadeIntent, api: IntentsApi, orderingKey: string | un
 const unavailable = (detail: string): Error => problem(503, { detail, headers: { 'retry-after': retryAfterS } })
 
 /** What the database says, or the answer for the time that it is away. */
-async function available<T>(work: Promise<T>): Promise<T> {
+export async function available<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
+import { channels } from '#contracts/channel.ts'
 import { intentBytesMax, intentToMax } from '#contracts/intent.ts'
 import { outcomes } from '#contracts/outcome.ts'
 
@@ -31,7 +32,11 @@ export function openapiOf(catalogue: Catalogue): OpenApi {
       description:
         'State an intent once; it reaches the right people on the right channels, and accounts for every one.',
     },
-    paths: { '/v1/intents': { post: postIntent }, '/v1/intents/{key}/status': { get: getStatus } },
+    paths: {
+      '/v1/intents': { post: postIntent },
+      '/v1/intents/simulate': { post: simulateIntent },
+      '/v1/intents/{key}/status': { get: getStatus },
+    },
     components: {
       schemas: schemasOf(catalogue),
       securitySchemes: {
@@ -84,6 +89,25 @@ const postIntent: Operation = {
   },
 }
 
+const simulateIntent: Operation = {
+  operationId: 'simulateIntent',
+  summary: 'Ask what would become of an intent',
+  description:
+    'Takes what stating it takes, and refuses what that refuses. Stores nothing and tells nobody; whether the key was used before is not asked.',
+  parameters: postIntent.parameters!,
+  requestBody: { required: true, content: { 'application/json': { schema: ref('Intent') } } },
+  responses: {
+    '200': answer('What would be decided now.', 'Simulation'),
+    '400': refused('Not a JSON object.'),
+    '403': refused('The token lacks the scope intents, or does not allow this type.'),
+    '413': refused(`Longer than ${intentBytesMax} bytes.`),
+    '415': refused('Not JSON.'),
+    '422': refused('Refused, with every problem.'),
+    '401': refusals['401'],
+    '503': refused('Nobody can be asked now. Ask again after Retry-After seconds.'),
+  },
+}
+
 const getStatus: Operation = {
   operationId: 'getIntentStatus',
   summary: 'Ask what became of an intent',
@@ -112,6 +136,36 @@ const object = (properties: Record<string, Schema>, required: readonly string[])
   required,
   additionalProperties: false,
 })
+
+const text: Schema = { type: 'string' }
+const verdict: Record<string, Schema> = {
+  channel: { enum: channels },
+  verdict: { enum: ['deliver', 'held', ...outcomes], description: 'Of a refusal its outcome.' },
+  rule: text,
+}
+
+const simulation = object(
+  {
+    lines: {
+      type: 'array',
+      description: 'One for each person and channel.',
+      items: object({ recipient: name, reason: name, ...verdict, value: text, sentence: text }, [
+        ...['recipient', 'channel', 'verdict', 'rule', 'sentence'],
+      ]),
+    },
+    summary: {
+      type: 'array',
+      items: object({ ...verdict, n: { type: 'integer' } }, ['channel', 'verdict', 'rule', 'n']),
+    },
+    members: {
+      ...object({ n: { type: 'integer' }, shown: { type: 'integer' }, more: { type: 'boolean' } }, [
+        ...['n', 'shown', 'more'],
+      ]),
+      description: 'Of its audiences: how many (or more), and how many of them have lines.',
+    },
+  },
+  ['lines', 'summary'],
+)
 
 const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
   Intent: object(
@@ -168,6 +222,7 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
     },
     ['intentId', 'state', 'outcomes', 'held', 'open', 'expanding'],
   ),
+  Simulation: simulation,
   Problem: {
     type: 'object',
     description: 'RFC 9457.',

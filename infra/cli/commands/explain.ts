@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util'
-import { sentence } from '#contracts/decision.ts'
 import { isName, type RecipientId } from '#contracts/ids.ts'
 import type { JsonObject } from '#contracts/intent.ts'
 import { explain } from '#router/explain.ts'
@@ -33,10 +32,8 @@ export const explainCommand: Command = {
       ...(thread !== undefined && { thread }),
     })
     console.log(`${entry.type} for ${recipient}, were it stated at ${new Date(at).toISOString()}:`)
-    for (const { channel, verdict } of decisions) {
-      const what = verdict.kind === 'refused' ? verdict.outcome : verdict.kind
-      console.log(`  ${channel.padEnd(7)} ${what.padEnd(21)}  ${sentence(verdict.why)}`)
-    }
+    for (const { channel, verdict, sentence } of decisions)
+      console.log(`  ${channel.padEnd(7)} ${verdict.padEnd(21)}  ${sentence}`)
     if (entry.dedupe && !data) console.log('Whether it was told before depends on its data: give --data.')
     return 0
   },

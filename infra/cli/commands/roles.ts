@@ -11,7 +11,7 @@ import { createLog, type Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
 import { type Command, CommandError, stated } from '../command.ts'
-import { keptSecret, startEverything } from '../everything.ts'
+import { secretOf, startEverything } from '../everything.ts'
 import { type Installation, openInstallation } from '../installation.ts'
 import { openProviders } from '../providers.ts'
 import { type PipelineRole, startRoles, unreadiness } from '../roles.ts'
@@ -92,8 +92,6 @@ const runPipeline = (role: PipelineRole): Promise<number> =>
     opened.defer(() => app.close())
     log.info({ host: new URL(url).host }, 'health and metrics are served')
   })
-
-const secretOf = async (config: Config): Promise<string> => config.secret ?? keptSecret(config.dataDir)
 
 function runApi(): Promise<number> {
   return runInstalled('api', async ({ config, installation, log, opened }) => {

@@ -9,6 +9,7 @@ import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
+import { simulateApi } from '#producers/http/simulate-api.ts'
 import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import type { OpenApi } from '#producers/http/openapi.ts'
 import { apiClient } from '#producers/sdk/api-client.ts'
@@ -49,6 +50,7 @@ async function setup() {
     stored.push(message)
   }
   intentsApi(app, { catalogue, db, publisher: { publish } })
+  simulateApi(app, { catalogue, db, simulate: async () => ({}) })
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   const token = await createProducerToken(db, { producer: 'docs', types: ['comment.created', 'issue.assigned'] })
   const running = opened.move()
