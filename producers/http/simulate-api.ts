@@ -7,7 +7,7 @@ import { available, identify, type IntentsApi, read } from './intents-api.ts'
 
 export type SimulateApi = Pick<IntentsApi, 'catalogue' | 'db' | 'clock'> & {
   /** What would be decided. Must change nothing, and name no address. */
-  simulate(supposed: { intent: Intent; entry: AnyNotificationType; now: EpochMs }): Promise<object>
+  simulate: (supposed: { intent: Intent; entry: AnyNotificationType; now: EpochMs }) => Promise<object>
 }
 
 /**
