@@ -45,8 +45,8 @@ function refusal(
   if (over) return over
   const { channel } = batch
   const mandatory = catalogue.types.get(intent.type)?.mandatory ?? false
-  const { category, thread } = intent
-  const may = mayWe(person, { category, channel, mandatory, at: now, ...(thread !== undefined && { thread }) })
+  const { category } = intent
+  const may = mayWe(person, { category, channel, mandatory, at: now, place: intent, reason: slot.reason })
   if (!may.allowed) return { kind: 'closed', outcome: may.outcome ?? 'suppressed_preference', why: may.why }
   const usable = whereTo(person, channel).endpoints.find(endpoint => endpoint.id === slot.endpoint)
   return usable ?? noLonger(person, slot, channel)

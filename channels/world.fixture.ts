@@ -114,7 +114,7 @@ export const inboxes = (...who: string[]) => ({
 export type Written = {
   channel: Channel
   provider: string
-  to: readonly { recipient: string; endpoint: string; key?: string; expiresAt?: EpochMs }[]
+  to: readonly { recipient: string; endpoint: string; key?: string; reason?: string; expiresAt?: EpochMs }[]
   lane?: Lane
   intent?: Partial<CarriedIntent>
 }
@@ -124,10 +124,11 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
   const now = clock.now()
   return db.transaction(async tx => {
     const set = newSetId()
-    const decided = to.map(({ recipient, endpoint, key = 'k', expiresAt }) => ({
+    const decided = to.map(({ recipient, endpoint, key = 'k', reason, expiresAt }) => ({
       intent: { ...intentOf(key, now), ...(expiresAt && { expiresAt }), ...written.intent },
       sensitive: false,
       recipient: recipient as RecipientId,
+      ...(reason !== undefined && { reason }),
       channel,
       verdict: { kind: 'deliver' as const, why: { rule: 'default' as const } },
       endpoints: [{ id: endpoint, provider }],

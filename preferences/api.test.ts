@@ -61,6 +61,7 @@ type Answer = {
   errors?: { pointer: string; detail: string }[]
   categories?: object
   threads?: object
+  levels?: object
   effective?: {
     category: string
     channels: { channel: string; on: boolean; reachable: boolean; rule: string; sentence: string }[]
@@ -139,6 +140,47 @@ test('choices are changed by merge patch and shown with what follows from them',
   ])
   await api.call('DELETE /v1/recipients/ann')
   assert.equal((await api.call(`PATCH ${path}`, patch)).status, 410)
+})
+
+test('levels of servers, rooms and threads are set, for good or for a while, and shown as they count now', async () => {
+  await using api = await createApi()
+  const path = '/v1/recipients/ann/preferences'
+  const change = async (levels: unknown) => (await api.call(`PATCH ${path}`, { levels })).body.levels
+  assert.deepEqual(
+    await change({ room: { r1: { level: 'mentions', everyone: false } }, tenant: { s1: { role: false } } }),
+    {
+      room: { r1: { level: 'mentions', everyone: false } },
+      tenant: { s1: { role: false } },
+    },
+  )
+  const until = '2026-11-21T13:00:00.000Z'
+  const brief = { level: 'none', until, after: 'mentions', everyone: false }
+  assert.deepEqual(await change({ room: { r1: { level: 'none', until } }, tenant: null }), { room: { r1: brief } })
+  assert.deepEqual(await change({ room: { r1: { everyone: null } } }), {
+    room: { r1: { level: 'none', until, after: 'mentions' } },
+  })
+  await change({ room: { r1: { level: 'none', until: '2026-11-21T12:00:00Z' } } })
+  assert.deepEqual((await api.call(`GET ${path}`)).body.levels, { room: { r1: { level: 'mentions' } } })
+  assert.deepEqual(await change({ room: { r1: null } }), {})
+  assert.deepEqual(await api.consent('ann'), [
+    ...['level no', 'mention no', 'mention no', 'level no', 'mention taken back', 'mention taken back'],
+    ...['level no', 'level taken back'],
+  ])
+  const wrong = {
+    server: {},
+    room: { r1: { level: 'loud', until: 'soon', here: true }, r2: { until }, r3: 7, 'a"b': { role: 1 } },
+  }
+  const refused = await api.call(`PATCH ${path}`, { levels: wrong })
+  assert.deepEqual(
+    refused.body.errors?.map(error => error.pointer),
+    [
+      ...['#/levels/server', '#/levels/room/r1/here', '#/levels/room/r1/level', '#/levels/room/r1/until'],
+      ...['#/levels/room/r2/until', '#/levels/room/r3', '#/levels/room/a"b', '#/levels/room/a"b/role'],
+    ],
+  )
+  const many = Object.fromEntries(Array.from({ length: 501 }, (_, n) => [`r${n}`, { level: 'none' }]))
+  const full = await api.call(`PATCH ${path}`, { levels: { room: many } })
+  assert.deepEqual([full.status, full.body.errors?.map(error => error.pointer)], [422, ['#/levels/room']])
 })
 
 test('audiences are added to, replaced by range and as a whole, and removed from', async () => {

@@ -2,6 +2,8 @@ import { type Duration, durationMs, isDuration } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { ConsentLine } from './consent-log.ts'
+import { type LevelsPatch, parseLevels, patchedLevels } from './level-choices.ts'
+import { instantOf, membersOf, type No, patchedMap } from './merge-patch.ts'
 import type { Choices } from './preferences.ts'
 import { isChannel, isObject, type Parsed, pointerTo, type Problem } from './profile.ts'
 
@@ -11,6 +13,7 @@ export type ChoicesPatch = {
   categories?: Record<string, { [C in Channel]?: boolean | null } | null> | null
   threads?: Record<string, EpochMs | true | null> | null
   paused?: Pause | null
+  levels?: LevelsPatch | null
 }
 /** For good, until an instant, for a time, or until eight in the morning of the person's next day. */
 export type Pause = true | EpochMs | Duration | 'tomorrow'
@@ -21,11 +24,11 @@ const threadsMax = 500
 /** Reads a merge patch from a request's body, all problems at once. A thread is muted for good (true) or until a time. */
 export function parseChoicesPatch(body: unknown, categories: readonly string[]): Parsed<ChoicesPatch> {
   const problems: Problem[] = []
-  const no = (path: readonly string[], detail: string) => void problems.push({ pointer: pointerTo(...path), detail })
+  const no: No = (path, detail) => void problems.push({ pointer: pointerTo(...path), detail })
   if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
   for (const field of Object.keys(body))
-    if (!['categories', 'threads', 'paused'].includes(field)) no([field], 'is not a field of the preferences')
-  for (const [category, wishes] of membersOf(body.categories, 'categories', no)) {
+    if (!['categories', 'threads', 'paused', 'levels'].includes(field)) no([field], 'is not a field of the preferences')
+  for (const [category, wishes] of membersOf(body.categories, ['categories'], no)) {
     if (wishes === null) continue
     if (category !== '*' && !categories.includes(category))
       no(['categories', category], `is not a category; there are ${categories.join(', ')}, and * for all`)
@@ -36,7 +39,7 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
           no(['categories', category, channel], `must be one of ${channels.join(', ')} with true, false or null`)
   }
   const threads: [string, EpochMs | true | null][] = []
-  for (const [thread, value] of membersOf(body.threads, 'threads', no)) {
+  for (const [thread, value] of membersOf(body.threads, ['threads'], no)) {
     const until = typeof value === 'string' ? instantOf(value) : value
     if (!isName(thread) || !(until === null || until === true || typeof until === 'number'))
       no(['threads', thread], 'must be a name with true, a time like 2026-11-21T08:00:00Z, or null')
@@ -45,34 +48,24 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
   const paused = body.paused === undefined || body.paused === null ? body.paused : pauseOf(body.paused)
   if (body.paused !== undefined && paused === undefined)
     no(['paused'], 'must be true, a time like 2026-11-21T08:00:00Z, a duration like 1h, tomorrow, or null')
+  const levels = parseLevels(body.levels, no)
   if (problems.length > 0) return { ok: false, problems }
   const given = isObject(body.threads) && { threads: Object.fromEntries(threads) }
-  return { ok: true, value: { ...(body as ChoicesPatch), ...given, ...(paused !== undefined && { paused }) } }
+  return {
+    ok: true,
+    value: {
+      ...(body as ChoicesPatch),
+      ...given,
+      ...(paused !== undefined && { paused }),
+      ...(levels !== undefined && { levels }),
+    },
+  }
 }
 
 function pauseOf(value: unknown): Pause | undefined {
   if (value === true || value === 'tomorrow') return value
   if (typeof value !== 'string') return undefined
   return isDuration(value) ? value : instantOf(value)
-}
-
-function membersOf(
-  value: unknown,
-  field: string,
-  no: (path: readonly string[], detail: string) => void,
-): [string, unknown][] {
-  if (value === undefined || value === null) return []
-  if (isObject(value)) return Object.entries(value)
-  no([field], 'must be an object or null')
-  return []
-}
-
-function instantOf(text: string): EpochMs | undefined {
-  try {
-    return Temporal.Instant.from(text).epochMilliseconds
-  } catch {
-    return undefined
-  }
 }
 
 /** The choices after a patch, and a line for everything that changed by it. Mutes that are over go without one. Pure. */
@@ -88,18 +81,24 @@ export function patched(
     return { ok: false, problems: [{ pointer: '#/threads', detail: `more than ${threadsMax} threads are muted` }] }
   const pausedBefore = before.paused !== undefined && isOpen(before.paused, now) ? before.paused : undefined
   const paused = patch.paused === undefined ? pausedBefore : pausedUntil(patch.paused, { now, zone })
+  const { levels, lines: levelLines, full } = patchedLevels(before.levels ?? {}, patch.levels, now)
+  if (full.length > 0) return { ok: false, problems: full.map(tooMany) }
   const lines = [
     ...choiceLines(new Map(Object.entries(before.categories ?? {})), categories),
     ...muteLines(beforeThreads, threads),
     ...(paused === pausedBefore ? [] : [{ kind: 'pause' as const, ...wishUntil(paused) }]),
+    ...levelLines,
   ].map((line): ConsentLine => ({ ...line, recipient, source: 'api' }))
   const choices: Choices = {
     ...(categories.size > 0 && { categories: Object.fromEntries(categories) }),
     ...(threads.size > 0 && { threads: Object.fromEntries(threads) }),
     ...(paused !== undefined && { paused }),
+    ...(Object.keys(levels).length > 0 && { levels }),
   }
   return { ok: true, value: { choices, lines } }
 }
+
+const tooMany = (scope: string): Problem => ({ pointer: pointerTo('levels', scope), detail: 'names too many' })
 
 /** In the morning, not at midnight, whoever pauses until tomorrow wants to hear again. */
 const morning = '08:00'
@@ -122,15 +121,6 @@ function patchedCategories(before: Choices['categories'], patch: ChoicesPatch['c
     if (merged && merged.size > 0) after.set(category, Object.fromEntries(merged))
     else after.delete(category)
   }
-  return after
-}
-
-function patchedMap<T>(before: ReadonlyMap<string, T>, patch: Record<string, T | null> | null | undefined) {
-  if (patch === null) return new Map<string, T>()
-  const after = new Map(before)
-  for (const [key, value] of Object.entries(patch ?? {}))
-    if (value === null) after.delete(key)
-    else after.set(key, value)
   return after
 }
 

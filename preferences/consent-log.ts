@@ -8,13 +8,18 @@ import type { Queryable } from '#runtime/postgres.ts'
  */
 export type ConsentLine = {
   recipient: string
-  kind: 'choice' | 'mute' | 'pause' | 'endpoint' | 'suppression' | 'erase'
+  kind: 'choice' | 'mute' | 'pause' | 'level' | 'mention' | 'endpoint' | 'suppression' | 'erase'
   category?: string
   thread?: string
+  /** With `thread`: where a level or a switch of mentions counts. */
+  tenant?: string
+  room?: string
+  /** The level, or which mentions. */
+  said?: string
   channel?: Channel
   endpoint?: string
   wish: boolean | null
-  /** When a mute or a pause ends by itself. */
+  /** When a mute, a pause or a level ends by itself. */
   until?: EpochMs
   source: 'api' | 'moved'
 }
@@ -26,10 +31,11 @@ export type ConsentLine = {
 export async function logConsent(tx: Queryable, lines: readonly ConsentLine[], now: EpochMs): Promise<void> {
   if (lines.length === 0) return
   await tx.query(
-    `insert into consent_log (at, recipient, kind, category, thread, channel, endpoint, wish, until, source)
-     select to_timestamp($1 / 1000.0), recipient, kind, category, thread, channel, endpoint, wish, to_timestamp(until / 1000.0), source
-     from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::boolean[], $9::float8[], $10::text[])
-       as l(recipient, kind, category, thread, channel, endpoint, wish, until, source)`,
+    `insert into consent_log (at, recipient, kind, category, thread, channel, endpoint, wish, until, source, tenant, room, said)
+     select to_timestamp($1 / 1000.0), recipient, kind, category, thread, channel, endpoint, wish, to_timestamp(until / 1000.0), source, tenant, room, said
+     from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::boolean[], $9::float8[], $10::text[],
+         $11::text[], $12::text[], $13::text[])
+       as l(recipient, kind, category, thread, channel, endpoint, wish, until, source, tenant, room, said)`,
     [
       now,
       lines.map(line => line.recipient),
@@ -41,6 +47,9 @@ export async function logConsent(tx: Queryable, lines: readonly ConsentLine[], n
       lines.map(line => line.wish),
       lines.map(line => line.until ?? null),
       lines.map(line => line.source),
+      lines.map(line => line.tenant ?? null),
+      lines.map(line => line.room ?? null),
+      lines.map(line => line.said ?? null),
     ],
   )
 }

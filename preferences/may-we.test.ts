@@ -1,19 +1,130 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
-import { channels } from '#contracts/channel.ts'
-import { type ChoicesPatch, patched } from './choices.ts'
+import type { Levels } from './levels.ts'
 import { type Ask, mayWe } from './may-we.ts'
 import type { Choices, Person } from './preferences.ts'
 
 const person = (choices: Choices, erased = false): Person => ({ id: 'u1', choices, endpoints: [], erased })
 const off: Choices = { categories: { '*': { push: false } } }
 const ask = (about: Partial<Ask> = {}): Ask => ({
-  ...{ category: 'social', channel: 'push', thread: 't1', mandatory: false, at: 1000 },
+  ...{
+    category: 'social',
+    channel: 'push',
+    place: { thread: 't1', room: 'r1', tenant: 's1' },
+    mandatory: false,
+    at: 1000,
+  },
   ...about,
 })
 
 type Row = [name: string, person: Person, about: Partial<Ask>, expected: string]
+const said = (levels: Levels) => person({ levels })
+const hears = (reason: string): Partial<Ask> => ({ reason })
+/** What was said of the thread, the room and the server, and why the person is told. */
+const levelRows: Row[] = [
+  [
+    'nothing of a room',
+    said({ room: { r1: { level: 'none' } } }),
+    hears('mention'),
+    'suppressed_mute level none in room r1',
+  ],
+  ['of another room', said({ room: { r2: { level: 'none' } } }), {}, 'yes default'],
+  ['only mentions', said({ room: { r1: { level: 'mentions' } } }), {}, 'suppressed_mute level mentions in room r1'],
+  [
+    'a participant is not mentioned',
+    said({ room: { r1: { level: 'mentions' } } }),
+    hears('participating'),
+    'suppressed_mute level mentions in room r1',
+  ],
+  [
+    'nor is the author',
+    said({ room: { r1: { level: 'mentions' } } }),
+    hears('author'),
+    'suppressed_mute level mentions in room r1',
+  ],
+  ...['mention', 'dm', 'everyone', 'role'].map((reason): Row => [
+    `${reason} passes where mentions do`,
+    said({ room: { r1: { level: 'mentions' } } }),
+    hears(reason),
+    'yes default',
+  ]),
+  [
+    'the room is nearer than the server',
+    said({ tenant: { s1: { level: 'none' } }, room: { r1: { level: 'all' } } }),
+    {},
+    'yes default',
+  ],
+  [
+    'the thread is nearer than the room',
+    said({ room: { r1: { level: 'all' } }, thread: { t1: { level: 'none' } } }),
+    {},
+    'suppressed_mute level none in thread t1',
+  ],
+  ['until later', said({ room: { r1: { level: 'none', until: 1001 } } }), {}, 'suppressed_mute level none in room r1'],
+  ['until now', said({ room: { r1: { level: 'none', until: 1000 } } }), {}, 'yes default'],
+  [
+    'until now, then what counts for good',
+    said({ room: { r1: { level: 'none', until: 1000, after: 'mentions' } } }),
+    {},
+    'suppressed_mute level mentions in room r1',
+  ],
+  [
+    'what is over says nothing: the server counts',
+    said({ tenant: { s1: { level: 'mentions' } }, room: { r1: { level: 'all', until: 1000 } } }),
+    {},
+    'suppressed_mute level mentions in tenant s1',
+  ],
+  [
+    'mentions of everyone are off',
+    said({ tenant: { s1: { everyone: false } } }),
+    hears('everyone'),
+    'suppressed_mute mention_off everyone in tenant s1',
+  ],
+  ['and those of a role are not', said({ tenant: { s1: { everyone: false } } }), hears('role'), 'yes default'],
+  [
+    'the nearest switch counts',
+    said({ tenant: { s1: { role: false } }, room: { r1: { role: true } } }),
+    hears('role'),
+    'yes default',
+  ],
+  [
+    'a level and a switch come from their own nearest scope',
+    said({ tenant: { s1: { everyone: false } }, room: { r1: { level: 'mentions' } } }),
+    hears('everyone'),
+    'suppressed_mute mention_off everyone in tenant s1',
+  ],
+  [
+    'a switch that is on opens no level',
+    said({ tenant: { s1: { level: 'none' } }, room: { r1: { everyone: true } } }),
+    hears('everyone'),
+    'suppressed_mute level none in tenant s1',
+  ],
+  [
+    'a muted thread wins over its level',
+    person({ threads: { t1: true }, levels: { thread: { t1: { level: 'all' } } } }),
+    {},
+    'suppressed_mute muted_thread t1',
+  ],
+  [
+    'a level wins over a wish for the category',
+    person({ categories: { social: { push: true } }, levels: { room: { r1: { level: 'none' } } } }),
+    {},
+    'suppressed_mute level none in room r1',
+  ],
+  [
+    'the level all switches no category on',
+    person({ ...off, levels: { room: { r1: { level: 'all' } } } }),
+    {},
+    'suppressed_preference opted_out everything by push',
+  ],
+  [
+    'mandatory, of a room of which nothing is heard',
+    said({ room: { r1: { level: 'none', everyone: false } } }),
+    { reason: 'everyone', mandatory: true },
+    'yes mandatory',
+  ],
+]
+
 /** Each row adds what an earlier rule looks at: that rule wins. */
 const table: Row[] = [
   ['nothing is set', person({}), {}, 'yes default'],
@@ -41,6 +152,7 @@ const table: Row[] = [
   ['muted until later', person({ threads: { t1: 1001 } }), {}, 'suppressed_mute muted_thread t1'],
   ['muted until now', person({ threads: { t1: 1000 } }), {}, 'yes default'],
   ['another thread', person({ threads: { t2: true } }), {}, 'yes default'],
+  ...levelRows,
   ['paused for good', person({ paused: true }), {}, 'suppressed_preference paused further notice'],
   [
     'a pause wins over a muted thread',
@@ -55,8 +167,8 @@ const table: Row[] = [
   ['erased', person({}, true), { mandatory: true }, 'suppressed_preference erased'],
   [
     'names that every object has',
-    person(JSON.parse('{"categories":{},"threads":{}}') as Choices),
-    { category: 'constructor', thread: '__proto__' },
+    person(JSON.parse('{"categories":{},"threads":{},"levels":{"room":{},"tenant":{}}}') as Choices),
+    { category: 'constructor', place: { thread: '__proto__', room: '__proto__', tenant: 'constructor' } },
     'yes default',
   ],
 ]
@@ -65,46 +177,3 @@ for (const [name, who, about, expected] of table)
     const { allowed, outcome, why } = mayWe(who, ask(about))
     assert.equal([allowed ? 'yes' : outcome, why.rule, why.value].filter(Boolean).join(' '), expected)
   })
-
-const category = fc.constantFrom('*', 'social', 'billing')
-const channel = fc.constantFrom(...channels)
-const thread = fc.constantFrom('t1', 't2')
-const choices: fc.Arbitrary<Choices> = fc.record(
-  {
-    categories: fc.dictionary(category, fc.dictionary(channel, fc.boolean(), { noNullPrototype: true }), {
-      noNullPrototype: true,
-    }),
-    threads: fc.dictionary(thread, fc.oneof(fc.constant(true as const), fc.integer({ min: 0, max: 2000 })), {
-      noNullPrototype: true,
-    }),
-  },
-  { requiredKeys: [] },
-)
-const asked = fc.record({
-  category: fc.constantFrom('social', 'billing', 'news'),
-  channel,
-  thread: fc.option(thread, { nil: undefined }),
-  mandatory: fc.boolean(),
-  at: fc.integer({ min: 0, max: 2000 }),
-})
-const optOut: fc.Arbitrary<ChoicesPatch> = fc.oneof(
-  fc.tuple(category, channel).map(([category, channel]) => ({ categories: { [category]: { [channel]: false } } })),
-  thread.map(thread => ({ threads: { [thread]: true as const } })),
-)
-
-test('an opt-out never adds a send, whatever was chosen before', () => {
-  fc.assert(
-    fc.property(choices, optOut, asked, (before, patch, question) => {
-      const result = patched(before, patch, { recipient: 'u1', now: question.at })
-      assert.ok(result.ok)
-      const after = mayWe(person(result.value.choices), question)
-      assert.ok(!after.allowed || mayWe(person(before), question).allowed)
-      if (question.mandatory) return
-      // And it does what it says, where nothing nearer was said.
-      const { categories = {}, threads = {} } = patch
-      if (categories?.[question.category]?.[question.channel] === false) assert.equal(after.allowed, false)
-      if (question.thread !== undefined && threads?.[question.thread]) assert.equal(after.allowed, false)
-    }),
-    { numRuns: 2000 },
-  )
-})

@@ -1,16 +1,20 @@
 import type { Channel } from '#contracts/channel.ts'
 import type { Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
+import { isMention, isSwitch, levelIn, type Place, switchIn } from './levels.ts'
 import type { Person } from './preferences.ts'
 
 /** What somebody wants to tell a person: on which channel, about what, and when. */
 export type Ask = {
   category: string
   channel: Channel
-  thread?: string
+  /** Where it happened; an intent will do. */
+  place: Place
+  /** Why the person is a recipient. */
+  reason?: string | undefined
   /** The type must be told: wishes do not apply. */
   mandatory: boolean
-  /** The decision's instant; a thread may be muted until a time. */
+  /** The decision's instant; mutes, pauses and levels may end. */
   at: EpochMs
 }
 export type May = { allowed: boolean; why: Why; outcome?: 'suppressed_preference' | 'suppressed_mute' }
@@ -32,6 +36,8 @@ const rules: readonly ((person: Person, ask: Ask) => May | undefined)[] = [
   mandatory,
   paused,
   mutedThread,
+  mentionOff,
+  level,
   wishForCategory,
   wishForEverything,
 ]
@@ -51,11 +57,32 @@ function paused({ choices: { paused } }: Person, { channel, at }: Ask): May | un
   return { allowed: false, why: { rule: 'paused', value }, outcome: 'suppressed_preference' }
 }
 
-function mutedThread({ choices: { threads } }: Person, { thread, at }: Ask): May | undefined {
+function mutedThread({ choices: { threads } }: Person, { place: { thread }, at }: Ask): May | undefined {
   if (!threads || thread === undefined || !Object.hasOwn(threads, thread)) return undefined
   const until = threads[thread]!
   if (until !== true && until <= at) return undefined
   return { allowed: false, why: { rule: 'muted_thread', value: thread }, outcome: 'suppressed_mute' }
+}
+
+function mentionOff({ choices: { levels } }: Person, { place, reason }: Ask): May | undefined {
+  if (!levels || !isSwitch(reason)) return undefined
+  const found = switchIn(levels, place, reason)
+  if (found?.said !== false) return undefined
+  return {
+    allowed: false,
+    why: { rule: 'mention_off', value: `${reason} in ${found.where}` },
+    outcome: 'suppressed_mute',
+  }
+}
+
+function level({ choices: { levels } }: Person, { place, reason, at }: Ask): May | undefined {
+  const found = levels && levelIn(levels, place, at)
+  if (!found || found.said === 'all' || (found.said === 'mentions' && isMention(reason))) return undefined
+  return {
+    allowed: false,
+    why: { rule: 'level', value: `${found.said} in ${found.where}` },
+    outcome: 'suppressed_mute',
+  }
 }
 
 function wishForCategory(person: Person, { category, channel }: Ask): May | undefined {

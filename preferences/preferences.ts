@@ -2,6 +2,7 @@ import type { Channel, Provider } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { type Queryable, textArray } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
+import type { Levels } from './levels.ts'
 import { type Suppressions, suppressedOf } from './suppression-store.ts'
 
 /*
@@ -35,12 +36,13 @@ export type Endpoint = {
 export type QuietHours = { start: string; end: string }
 /**
  * Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. `paused`: everything
- * but the inbox, the same.
+ * but the inbox, the same. `levels`: how much to hear of servers, rooms and threads.
  */
 export type Choices = {
   categories?: Record<string, { [C in Channel]?: boolean }>
   threads?: Record<string, EpochMs | true>
   paused?: EpochMs | true
+  levels?: Levels
 }
 export type Person = {
   id: string

@@ -63,13 +63,14 @@ const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({
 
 /** What goes on of an intent that was admitted. */
 export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entry'>): CarriedIntent {
-  const { id, producer, type, catalogue, occurredAt, sendAt, tenant, thread, actor, data } = intent
+  const { id, producer, type, catalogue, occurredAt, sendAt, tenant, room, thread, actor, data } = intent
   const expiresAt = intent.expiresAt ?? (entry.expiresAfter && occurredAt + durationMs(entry.expiresAfter))
   return {
     ...{ id, producer, type, category: entry.category, catalogue, occurredAt, data },
     ...(expiresAt !== undefined && { expiresAt }),
     ...(sendAt !== undefined && { sendAt }),
     ...(tenant !== undefined && { tenant }),
+    ...(room !== undefined && { room }),
     ...(thread !== undefined && { thread }),
     ...(actor !== undefined && { actor }),
     ...(entry.mandatory && { mandatory: true }),

@@ -100,6 +100,23 @@ const rows: Row[] = [
     ],
   },
   {
+    name: 'a level looks at the reason and at where it happened, also when a hold is released',
+    ask: {
+      ...{ intent: { ...intent, room: 'r1' }, reason: 'everyone' },
+      ...{ released: { channels: ['push', 'email'], reason: 'quiet_hours' } },
+      person: { ...everybody, choices: { levels: { room: { r1: { level: 'mentions', everyone: false } } } } },
+    },
+    expect: ['push suppressed_mute mention_off', 'email suppressed_mute mention_off'],
+  },
+  {
+    name: 'who is not mentioned hears nothing where only mentions count',
+    ask: {
+      ...{ intent: { ...intent, tenant: 's1' }, reason: 'participating' },
+      person: { ...everybody, choices: { levels: { tenant: { s1: { level: 'mentions' } } } } },
+    },
+    expect: ['in_app suppressed_mute level', 'push suppressed_mute level', 'email suppressed_mute level'],
+  },
+  {
     name: 'no address, or none that may be used',
     ask: {
       person: {

@@ -17,6 +17,8 @@ export type Question = {
   intent: CarriedIntent
   entry: AnyNotificationType
   person: Person
+  /** Why the person is a recipient. */
+  reason?: string
   /** Read and written: what passes is remembered in it. Undefined for types that declare no window. */
   windows: Windows | undefined
   /** Read and written, like the windows. Undefined for what can join none. */
@@ -123,10 +125,10 @@ function scheduled({ intent, at, released }: Question, all: All): ChannelDecisio
 }
 
 /** May we, and where to: asked for each channel by itself. */
-function reachable({ entry, intent, person, at }: Question, channel: Channel): ChannelDecision {
+function reachable({ entry, intent, person, reason, at }: Question, channel: Channel): ChannelDecision {
   const may = mayWe(person, {
     ...{ category: entry.category, channel, mandatory: entry.mandatory ?? false, at },
-    ...(intent.thread !== undefined && { thread: intent.thread }),
+    ...{ place: intent, reason },
   })
   if (!may.allowed) return { channel, verdict: refused(may.outcome ?? 'suppressed_preference', may.why), endpoints: [] }
   const where = whereTo(person, channel)

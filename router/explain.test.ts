@@ -45,6 +45,10 @@ const person = fc.record({
       ),
       paused: fc.constantFrom(true as const, noon - 1, noon + 1),
       threads: fc.constantFrom({ t1: true }, { t1: noon }, { t2: true }),
+      levels: fc.constantFrom(
+        { room: { r1: { level: 'mentions', everyone: false } } },
+        { thread: { t1: { level: 'none' } } },
+      ),
     },
     { requiredKeys: [] },
   ),
@@ -52,8 +56,17 @@ const person = fc.record({
   zone: maybe(fc.constantFrom('UTC', 'Asia/Tokyo', 'America/New_York')),
   device: fc.constantFrom('active', 'dead', 'suppressed', undefined),
 })
+const addressed = {
+  room: maybe(fc.constant('r1')),
+  reason: maybe(fc.constantFrom('mention', 'everyone', 'author')),
+}
 const stated = fc.array(
-  fc.record({ about: fc.constantFrom('a', 'b', 'c', 'd'), minute: fc.nat(90), thread: maybe(fc.constant('t1')) }),
+  fc.record({
+    about: fc.constantFrom('a', 'b', 'c', 'd'),
+    minute: fc.nat(90),
+    thread: maybe(fc.constant('t1')),
+    ...addressed,
+  }),
   { minLength: 1, maxLength: 6 },
 )
 
@@ -76,15 +89,15 @@ test('what is explained and simulated is what the router then decides, whoever i
         ...[audience, [recipient, member, other]],
       ])
       const inOrder = statements.toSorted((a, b) => a.minute - b.minute)
-      for (const { about, minute, thread } of inOrder) {
+      for (const { about, minute, thread, room, reason } of inOrder) {
         const at = noon + minute * 60_000
-        const said = { data: { about }, ...(thread !== undefined && { thread }) }
+        const said = { data: { about }, ...(thread && { thread }), ...(room && { room }) }
         const to: To[] = [
-          { kind: 'recipient', id: recipient! },
+          { kind: 'recipient', id: recipient!, ...(reason && { reason }) },
           { kind: 'audience', audience },
         ]
         const intent = intentOf({ type: entry.type, to, occurredAt: at, ...said, actor: other! })
-        const explained = await explain(db, { entry, recipient: recipient!, at, ...said })
+        const explained = await explain(db, { entry, recipient: recipient!, at, reason, ...said })
         const { lines, members } = await simulate({ db, addressKey: '' }, { intent, entry, now: at })
         assert.deepEqual(members, { n: 1, shown: 1, more: false })
         assert.deepEqual(
@@ -101,7 +114,7 @@ test('what is explained and simulated is what the router then decides, whoever i
     { numRuns: 60, seed: 4711 },
   )
   const wanted =
-    'default opted_in opted_out muted_thread paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout'
+    'default opted_in opted_out muted_thread level mention_off paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout'
   for (const rule of wanted.split(' ')) assert.ok(seen.has(rule), `no case of ${rule}`)
 })
 

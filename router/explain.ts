@@ -11,7 +11,11 @@ export type Asked = {
   /** When it would happen and be decided. */
   at: EpochMs
   data?: JsonObject
+  tenant?: string
+  room?: string
   thread?: string
+  /** Why the person would be a recipient. */
+  reason?: string
 }
 
 /**
@@ -19,14 +23,20 @@ export type Asked = {
  * Changes nothing, and tells nobody.
  */
 export async function explain(db: Database, asked: Asked): Promise<SimulatedLine[]> {
-  const { entry, recipient, at, data, thread } = asked
+  const { entry, recipient, at, data, reason, tenant, room, thread } = asked
   const { dedupe: _, ...withoutDedupe } = entry
   const { lines } = await simulate(
     { db, addressKey: '' },
     {
       intent: {
         ...{ id: nobodys, producer: 'explain', key: 'explain', type: entry.type, catalogue: '', lane: entry.lane },
-        ...{ to: [{ kind: 'recipient', id: recipient }], data: data ?? {}, occurredAt: at },
+        ...{
+          to: [{ kind: 'recipient', id: recipient, ...(reason !== undefined && { reason }) }],
+          data: data ?? {},
+          occurredAt: at,
+        },
+        ...(tenant !== undefined && { tenant }),
+        ...(room !== undefined && { room }),
         ...(thread !== undefined && { thread }),
       },
       entry: data ? entry : withoutDedupe,

@@ -38,6 +38,7 @@ test('whatever changes what is said changes the hash', () => {
     { data: { a: 1, b: { c: 2, d: 3 }, e: null } },
     { lane: 'bulk' },
     { tenant: 'acme' },
+    { room: 'general' },
     { thread: 't1' },
     { actor: 'u9' },
     { expiresAt: occurredAt + 60_001 },

@@ -31,6 +31,8 @@ export const rules = [
   'holdout',
   'digest',
   'digested',
+  'level',
+  'mention_off',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -82,6 +84,10 @@ export function sentence(why: Why): string {
       return `Held: told together with others, ${value}.`
     case 'digested':
       return `Not sent by itself: told together with others, in intent ${value}.`
+    case 'level':
+      return `Not sent: the person set the level to ${value}.`
+    case 'mention_off':
+      return `Not sent: the person switched mentions of ${value} off.`
     default:
       return why.rule satisfies never
   }

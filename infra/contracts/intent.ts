@@ -26,6 +26,8 @@ export type Intent = {
   expiresAt?: EpochMs
   sendAt?: EpochMs
   tenant?: string
+  /** A chat channel of the tenant. */
+  room?: string
   thread?: string
   /** Never notified of their own act. */
   actor?: string
@@ -130,7 +132,7 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
 
 const laneProblem = `lane is not one of ${lanes.join(', ')}`
 const toProblem = `to is not a list of 1 to ${intentToMax}`
-const optionalNames = ['tenant', 'thread', 'actor', 'traceparent']
+const optionalNames = ['tenant', 'room', 'thread', 'actor', 'traceparent']
 const optionalTimes = ['expiresAt', 'sendAt']
 
 const refuse = (reason: Refusal, problems: string[]): ParsedIntent => ({ ok: false, reason, problems })

@@ -62,6 +62,7 @@ create table batches (
   whys text,
   outcomes smallint[],
   provider_ids text,
+  reasons text,
   constraint batches_pkey PRIMARY KEY (day, id)
 ) partition by RANGE (day);
 alter table batches alter recipients set statistics 0;
@@ -71,6 +72,7 @@ alter table batches alter picks set statistics 0;
 alter table batches alter payload set statistics 0;
 alter table batches alter whys set statistics 0;
 alter table batches alter outcomes set statistics 0;
+alter table batches alter reasons set statistics 0;
 CREATE INDEX batches_by_set ON ONLY public.batches USING btree (set_id);
 CREATE INDEX batches_doubts ON ONLY public.batches USING btree (due_at) WHERE (doubt AND (closed_at IS NULL));
 CREATE INDEX batches_from ON ONLY public.batches USING btree (from_batch) WHERE (from_batch IS NOT NULL);
@@ -98,6 +100,9 @@ create table consent_log (
   wish boolean,
   until timestamp with time zone,
   source text not null,
+  tenant text,
+  room text,
+  said text,
   constraint consent_log_pkey PRIMARY KEY (id)
 );
 CREATE INDEX consent_log_by_recipient ON public.consent_log USING btree (recipient, id);
@@ -295,6 +300,13 @@ create table suppressions (
   at timestamp with time zone not null,
   constraint suppressions_pkey PRIMARY KEY (hash, channel)
 );
+
+create table tenants (
+  id text collate "C" not null,
+  settings text not null,
+  updated_at timestamp with time zone not null default now(),
+  constraint tenants_pkey PRIMARY KEY (id)
+) with (fillfactor=85);
 
 create table windows (
   recipient text collate "C" not null,

@@ -19,6 +19,7 @@ export const owners = {
   suppressions: 'preferences',
   address_key: 'preferences',
   consent_log: 'preferences',
+  tenants: 'preferences',
   audience_members: 'preferences',
   producer_tokens: 'producers/http',
   inbox_items: 'channels',
@@ -98,6 +99,7 @@ export type Schema = {
     picks: number[] | null
     payload: string | null
     whys: string | null
+    reasons: string | null
     outcomes: number[] | null
     provider_ids: string | null
   }
@@ -213,10 +215,15 @@ export type Schema = {
     channel: number | null
     endpoint: string | null
     wish: boolean | null
-    /** When a mute ends by itself. */
+    /** When a mute, a pause or a level ends by itself. */
     until: Date | null
     source: string
+    tenant: string | null
+    room: string | null
+    /** `level`: the level. `mention`: which mentions. */
+    said: string | null
   }
+  tenants: { id: string; settings: string; updated_at: Generated<Date> }
   address_key: { the: Generated<boolean>; fingerprint: string }
   audience_members: { audience: string; recipient: string; reason: string | null }
   producer_tokens: {

@@ -16,6 +16,24 @@ export const comparedDays = keptDays.ledger - 1
 /** The least id of that time: a UUIDv7 begins with its milliseconds. */
 const compared = `(lpad(to_hex((extract(epoch from now()) * 1000)::bigint - ${comparedDays * 86_400_000}), 12, '0') || repeat('0', 20))::uuid`
 
+/**
+ * What was sent to people of whom lines of these kinds say no, but for mandatory types. A payload is taken apart once
+ * (offset 0), not for each of its slots.
+ */
+const sendsTo = (kinds: string): string => `sends as materialized (
+        select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.closed_at, d.reason, d.facts ->> 'category' as category,
+          d.facts ->> 'tenant' as tenant, d.facts ->> 'room' as room, d.facts ->> 'thread' as thread
+        from (
+          select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot, b.closed_at,
+            p.parts[coalesce(x.pick, 0) + 1]::json as facts,
+            p.reasons -> 'values' ->> coalesce((p.reasons -> 'picks' ->> (x.place - 1)::int)::int, 0) as reason
+          from batches b
+          cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts, b.reasons::json as reasons offset 0) p
+          cross join lateral unnest(b.recipients, b.picks, b.outcomes) with ordinality as x(recipient, pick, outcome, place)
+          where x.outcome in ${sent}
+            and x.recipient in (select recipient from consent_log where kind in (${kinds}) and not wish)) d
+        where d.facts ->> 'mandatory' is null)`
+
 /** Each row that a check returns is one thing that does not balance. */
 export const auditChecks: readonly AuditCheck[] = [
   {
@@ -142,18 +160,7 @@ export const auditChecks: readonly AuditCheck[] = [
     // What is granted after the claim and before the record may be sent; so may what was taken back in that time, since
     // that may have been granting.
     check: 'choice',
-    // A payload is taken apart once (offset 0), not for each of its slots.
-    sql: `with sends as materialized (
-        select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.closed_at, d.facts ->> 'category' as category, d.facts ->> 'thread' as thread
-        from (
-          select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot, b.closed_at,
-            p.parts[coalesce(x.pick, 0) + 1]::json as facts
-          from batches b
-          cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts offset 0) p
-          cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
-          where x.outcome in ${sent}
-            and x.recipient in (select recipient from consent_log where kind in ('choice', 'mute', 'pause') and not wish)) d
-        where d.facts ->> 'mandatory' is null)
+    sql: `with ${sendsTo("'choice', 'mute', 'pause'")}
       select s.intent_id, s.recipient, s.channel, case when said.muted then 'mute' when said.paused then 'pause' else 'choice' end as detail
       from sends s cross join lateral (
         select (array_agg(c.wish order by c.id desc) filter (where c.kind = 'choice' and c.category = s.category))[1] as own,
@@ -170,6 +177,32 @@ export const auditChecks: readonly AuditCheck[] = [
           and c.id > coalesce((select max(e.id) from consent_log e
             where e.recipient = s.recipient and e.kind = 'erase' and e.at <= s.closed_at), 0)) said
       where said.muted or said.paused or not coalesce(said.own, said.every, true) and not coalesce(said.taken_back, false)`,
+    sentence: row =>
+      `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
+  },
+  {
+    // The same for levels and switches of mentions: of each the nearest scope that has a word, by the reason of the
+    // recipient. What was said between claim and record and may have granted it excuses what was sent.
+    check: 'choice',
+    sql: `with ${sendsTo("'level', 'mention'")}
+      select s.intent_id, s.recipient, s.channel, case when heard.mention is false then 'mention' else 'level' end as detail
+      from sends s cross join lateral (
+        select (array_agg(coalesce(brief, lasting) order by near) filter (where coalesce(brief, lasting) is not null))[1] as level,
+          (array_agg(mention order by near) filter (where mention is not null))[1] as mention, bool_or(granted) as granted
+        from (
+          select near, (array_agg(c.said order by c.id desc) filter (where c.kind = 'level' and c.until is null and seen))[1] as lasting,
+            (array_agg(case when c.until > s.closed_at then c.said end order by c.id desc) filter (where c.kind = 'level' and seen))[1] as brief,
+            (array_agg(c.wish order by c.id desc) filter (where c.kind = 'mention' and c.said = s.reason and seen))[1] as mention,
+            bool_or(not seen and (c.wish is not false or c.said = 'mentions') and c.at <= s.closed_at) as granted
+          from (values (1, null, null, s.thread), (2, null, s.room, null), (3, s.tenant, null, null)) as p(near, tenant, room, thread)
+          join consent_log c on c.recipient = s.recipient and c.kind in ('level', 'mention')
+            and (c.tenant = p.tenant or c.room = p.room or c.thread = p.thread)
+            and c.id > coalesce((select max(e.id) from consent_log e
+              where e.recipient = s.recipient and e.kind = 'erase' and e.at <= s.closed_at), 0)
+          cross join lateral (select pg_visible_in_snapshot(c.xid, s.claim_snapshot) as seen) v
+          group by near) scopes) heard
+      where not heard.granted and (heard.mention is false or heard.level = 'none'
+        or heard.level = 'mentions' and coalesce(s.reason, '') not in ('mention', 'dm', 'everyone', 'role'))`,
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },

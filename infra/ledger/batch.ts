@@ -24,6 +24,7 @@ export type CarriedIntent = {
   expiresAt?: EpochMs
   sendAt?: EpochMs
   tenant?: string
+  room?: string
   thread?: string
   actor?: string
   /** The type asks nobody: wishes do not apply. */
@@ -36,8 +37,8 @@ export type CarriedIntent = {
 /** What a digest tells: how many, and the latest of them, oldest first; by the templates of `into`, or of the type. */
 export type CarriedDigest = { id: DigestId; count: number; items: DigestItem[]; into?: string }
 
-/** One delivery in a batch: one intent (its position in `intents`) to one endpoint of one recipient. */
-export type Slot = { recipient: RecipientId; endpoint: string; intent: number }
+/** One delivery in a batch: one intent (its position in `intents`) to one endpoint of one recipient, who may have a reason. */
+export type Slot = { recipient: RecipientId; endpoint: string; intent: number; reason?: string }
 
 /** The ledger's row before it is stored: up to 500 deliveries of one lane, channel and provider route. */
 export type NewBatch = {
@@ -117,6 +118,24 @@ export function pack<T>(items: readonly T[], keyOf: (item: T) => string): Packed
     return position
   })
   return values.length > 1 ? { values, picks } : { values }
+}
+
+/** The reasons of slots as they are stored; null where nobody has one. */
+export function joinReasons(slots: readonly Slot[]): string | null {
+  if (slots.every(slot => slot.reason === undefined)) return null
+  return JSON.stringify(
+    pack(
+      slots.map(slot => slot.reason ?? ''),
+      reason => reason,
+    ),
+  )
+}
+
+/** The reason of a slot by its place. */
+export function splitReasons(text: string | null): (place: number) => string | undefined {
+  if (text === null) return () => undefined
+  const { values, picks } = JSON.parse(text) as Packed<string>
+  return place => values[picks?.[place] ?? 0] || undefined
 }
 
 // JSON escapes control characters, so U+001F never stands inside an item.

@@ -13,6 +13,7 @@ import {
   pack,
   type SlotResult,
   splitJson,
+  splitReasons,
 } from './batch.ts'
 import { insertBatches } from './insert.ts'
 import { type BatchRecord, settledPack, writeOutbox } from './outbox.ts'
@@ -38,7 +39,7 @@ export async function claimBatch(
        lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot(),
        maybe_sent = b.maybe_sent or ready.lapsed
      from ready where b.day = $1 and b.id = $2
-     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.payload,
+     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.payload, b.reasons,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
        array_to_string(b.picks, ',') as picks`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
@@ -58,6 +59,7 @@ type ClaimRow = {
   attempt: number
   lapsed: boolean
   payload: string
+  reasons: string | null
   recipients: string
   endpoints: string
   picks: string | null
@@ -66,6 +68,7 @@ type ClaimRow = {
 function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs }): ClaimedBatch {
   const endpoints = row.endpoints.split('\u001f')
   const picks = row.picks?.split(',')
+  const reasonOf = splitReasons(row.reasons)
   return {
     id,
     set: row.set_id as SetId,
@@ -83,6 +86,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
       recipient: recipient as RecipientId,
       endpoint: endpoints[at]!,
       intent: picks ? Number(picks[at]) : 0,
+      reason: reasonOf(at),
     })),
   }
 }

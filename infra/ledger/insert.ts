@@ -1,7 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
-import { batchKey, channelCode, joinFacts, joinJson, laneCode, type NewBatch } from './batch.ts'
+import { batchKey, channelCode, joinFacts, joinJson, joinReasons, laneCode, type NewBatch } from './batch.ts'
 
 /**
  * Writes batches as they are: open ones, and refusals born closed. One statement. With `decidedAt` the caller puts the
@@ -21,7 +21,7 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
   )
   await tx.query(
     `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, enqueued_at, lease_until, closed_at, doubt,
-       from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes)
+       from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes, reasons)
      values ${rows.join(',')}`,
     values,
   )
@@ -58,5 +58,6 @@ function rowOf(batch: NewBatch, decidedAt?: EpochMs): { type: string; value: unk
     { type: 'text', value: outcomes ? joinFacts(intents) : joinJson(intents) },
     { type: 'text', value: batch.whys.values.length > 0 ? JSON.stringify(batch.whys) : null },
     { type: 'smallint[]', value: outcomes ? plainArray(outcomes.map(outcomeCode)) : null },
+    { type: 'text', value: joinReasons(slots) },
   ]
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newSetId } from '#contracts/ids.ts'
+import { type BatchId, newSetId } from '#contracts/ids.ts'
 import { admitIntents, readmitParked, refuseMessages } from './admit.ts'
 import { audit } from './audit.ts'
 import { claimBatch, recordBatch, returnBatch } from './claim.ts'
@@ -47,6 +47,37 @@ test('a batch is claimed by one worker, closed once, and the books balance', asy
     packs.map(pack => JSON.parse(pack).kind),
     ['decided', 'settled'],
   )
+})
+
+test('why each person is told stays with them, also in what is tried again; where nobody has a reason none is kept', async () => {
+  await using world = await setup()
+  const { db } = world
+  const reasons = ['mention', undefined, 'everyone', 'mention']
+  const decided = reasons.map((reason, at) => ({ ...delivering('a', `u${at}`), ...(reason && { reason }) }))
+  const [told, alone, plain] = [
+    await write(db, decided),
+    await write(db, [{ ...delivering('b', 'u1'), reason: 'role' }]),
+    await write(db, [delivering('c', 'u1')]),
+  ].map(ready => ready[0]!)
+  const claimed = async (id: BatchId) => (await claimBatch(db, { id, now, leaseMs }))!
+  const batch = await claimed(told!.id)
+  assert.deepEqual(
+    batch.slots.map(slot => slot.reason),
+    reasons,
+  )
+  const results = batch.slots.map((_, at) =>
+    at === 0 ? ({ kind: 'closed', outcome: 'sent' } as const) : ({ kind: 'retry', dueInMs: 0, spent: true } as const),
+  )
+  await recordBatch(db, { batch, results, now })
+  const [moved] = await db.query<{ id: BatchId }>('select id from batches where from_batch is not null')
+  assert.deepEqual(
+    (await claimed(moved!.id)).slots.map(slot => slot.reason),
+    reasons.slice(1),
+  )
+  assert.equal((await claimed(alone!.id)).slots[0]!.reason, 'role')
+  assert.equal((await claimed(plain!.id)).slots[0]!.reason, undefined)
+  const kept = await db.query('select 1 from batches where reasons is not null')
+  assert.equal(kept.length, 3)
 })
 
 test('a worker whose lease lapsed cannot write over the one that took over', async () => {

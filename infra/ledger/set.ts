@@ -135,6 +135,7 @@ function batchOf(set: NewSet, decided: readonly Decided[]): NewBatch {
       recipient: one.recipient,
       endpoint: one.endpoints[0]?.id ?? '',
       intent: intents.picks?.[at] ?? 0,
+      ...(one.reason !== undefined && { reason: one.reason }),
     })),
     whys: pack(
       decided.map(one => one.verdict.why),

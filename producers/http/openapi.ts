@@ -176,6 +176,7 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
       key: { ...name, description: 'Idempotency key: derive it from what happened, never randomly.' },
       actor: { ...name, description: 'Who did it: is not notified of it.' },
       tenant: name,
+      room: { ...name, description: 'The chat channel where it happened: people set a level for it.' },
       thread: name,
       expiresIn: { type: 'string', pattern: '^\\d+(\\.\\d+)?[smhd]$', description: 'Worthless after that time: 10m.' },
       sendAt: { ...instant, description: 'Not before.' },

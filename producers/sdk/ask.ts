@@ -23,6 +23,8 @@ export type NotifyOptions<Data> = {
   /** Who did it: is not notified of it. */
   actor?: string
   tenant?: string
+  /** The chat channel of the tenant where it happened: people set a level for it. */
+  room?: string
   thread?: string
   /** After this time from `occurredAt` it is worthless. Default: what the type says. */
   expiresIn?: Duration

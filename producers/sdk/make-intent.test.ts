@@ -59,6 +59,7 @@ test('an intent says who, what, whom and when, and a router reads the same', asy
     ...right,
     actor: 'u9',
     tenant: 'acme',
+    room: 'general',
     thread: 't1',
     expiresIn: '10m',
     sendAt: '2026-11-21T11:05:00+01:00',
@@ -79,6 +80,7 @@ test('an intent says who, what, whom and when, and a router reads the same', asy
     sendAt: now + 300_000,
     actor: 'u9',
     tenant: 'acme',
+    room: 'general',
     thread: 't1',
     to: [
       { kind: 'recipient', id: 'u1' },

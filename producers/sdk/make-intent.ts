@@ -32,7 +32,7 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
   const entry = typeof type === 'string' ? by.catalogue.types.get(type) : undefined
   if (!entry) problems.push(`type ${shown(type)} is not in catalogue version ${by.catalogue.version}`)
   for (const field of Object.keys(options)) if (!fields.has(field)) problems.push(`${field}: is not known here`)
-  for (const field of ['actor', 'tenant', 'thread'] as const)
+  for (const field of names)
     if (options[field] !== undefined && !isName(options[field])) problems.push(`${field}: ${nameRule}`)
   if (!isName(options.key)) problems.push(`key: ${nameRule}`)
   if (options.orderingKey !== undefined && !isName(options.orderingKey)) problems.push(`orderingKey: ${nameRule}`)
@@ -53,16 +53,16 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
     data: data!,
     ...times,
   }
-  for (const field of ['actor', 'tenant', 'thread'] as const)
-    if (options[field] !== undefined) intent[field] = options[field] as string
+  for (const field of names) if (options[field] !== undefined) intent[field] = options[field] as string
   const bytes = Buffer.from(encodeIntent(intent))
   if (bytes.length > intentBytesMax)
     return { ok: false, problems: [`the intent has ${bytes.length} bytes, more than ${intentBytesMax}: shorten data`] }
   return { ok: true, intent, bytes }
 }
 
-const fields = new Set(
-  ['to', 'data', 'key', 'actor', 'tenant', 'thread', 'expiresIn', 'sendAt', 'occurredAt', 'orderingKey'], // prettier
+const names = ['actor', 'tenant', 'room', 'thread'] as const
+const fields = new Set<string>(
+  [...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'occurredAt', 'orderingKey'], // prettier
 )
 const nameRule = 'must be a text of 1 to 200 characters without control characters, quotes and backslashes'
 

@@ -11,12 +11,16 @@ import { visitDatabase } from '../visit.ts'
 
 export const explainCommand: Command = {
   name: 'explain',
-  usage: "explain USER TYPE [--at 2026-11-21T23:00:00Z] [--thread T] [--data '{…}']",
+  usage:
+    "explain USER TYPE [--at 2026-11-21T23:00:00Z] [--tenant T] [--room R] [--thread TH] [--reason mention] [--data '{…}']",
   summary: 'Tells what would be decided for a person now, or at a time, and why. Tells nobody and changes nothing.',
   async run(args) {
     const { values, positionals } = parseArgs({
       ...{ args, allowPositionals: true },
-      options: { at: { type: 'string' }, thread: { type: 'string' }, data: { type: 'string' } },
+      options: {
+        ...{ at: { type: 'string' }, data: { type: 'string' }, reason: { type: 'string' } },
+        ...{ tenant: { type: 'string' }, room: { type: 'string' }, thread: { type: 'string' } },
+      },
     })
     const [recipient, type, ...rest] = positionals
     if (!isName(recipient) || rest.length > 0) throw new CommandError('name one person and one type')
@@ -24,12 +28,12 @@ export const explainCommand: Command = {
     if (Number.isNaN(at)) throw new CommandError(`--at "${values.at}" must be a time like 2026-11-21T23:00:00Z`)
     const entry = entryOf((await catalogueFrom(readConfig().catalogue)).catalogue, type)
     const data = values.data === undefined ? undefined : ((await dataOf(entry, values.data)) as JsonObject)
-    const { thread } = values
+    const { at: _, data: __, ...about } = values
     await using db = await visitDatabase()
     const decisions = await explain(db, {
       ...{ entry, recipient: recipient as RecipientId, at },
       ...(data && { data }),
-      ...(thread !== undefined && { thread }),
+      ...about,
     })
     console.log(`${entry.type} for ${recipient}, were it stated at ${new Date(at).toISOString()}:`)
     for (const { channel, verdict, sentence } of decisions)

@@ -13,6 +13,7 @@ import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import type { ChoicesPatch } from '#preferences/choices.ts'
+import type { HearingPatch } from '#preferences/level-choices.ts'
 import { markEndpoint } from '#preferences/preferences.ts'
 import { deleteRecipient, upsertRecipients } from '#preferences/recipient-store.ts'
 import { expandPage } from '#router/expand.ts'
@@ -260,6 +261,47 @@ test('what is sent against a choice or a mute is found, and nothing else', async
   await choose('back again', wish('social', false))
   await deleteRecipient({ db, now: Date.now() }, 'back again')
   await upsertRecipients({ db, addressKey: 'k', now: Date.now() }, [{ id: 'back again' }])
+  await deliverAll(db)
+  const expected = Object.keys(withdrawals).map(id => `choice ${intent.id} ${id}`)
+  assert.deepEqual((await problemsOf(db)).sort(), expected.sort())
+})
+
+test('what is sent against a level or a switch of mentions is found, and nothing else', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const room = (r1: HearingPatch | null): ChoicesPatch => ({ levels: { room: { r1 } } })
+  const server = (s1: HearingPatch): ChoicesPatch => ({ levels: { tenant: { s1 } } })
+  const thread = (t1: HearingPatch): ChoicesPatch => ({ levels: { thread: { t1 } } })
+  const hour = 3_600_000
+  const over = { level: 'none', until: Date.now() - 1 } as const
+  const withdrawals: Record<string, [reason: string | undefined, ...ChoicesPatch[]]> = {
+    'nothing of the room': ['mention', room({ level: 'none' })],
+    'of the server': ['mention', server({ level: 'none' })],
+    'only mentions': [undefined, room({ level: 'mentions' })],
+    'only mentions, takes part': ['participating', room({ level: 'mentions' })],
+    'for a while': ['mention', room({ level: 'none', until: Date.now() + hour })],
+    'for a while again': ['mention', room({ level: 'mentions' }), room({ level: 'none', until: Date.now() + hour })],
+    'the nearer level': ['mention', server({ level: 'all' }), thread({ level: 'none' })],
+    'a while is over': ['participating', room({ level: 'mentions' }), room(over)],
+    'everyone off': ['everyone', server({ everyone: false })],
+    'taken back': ['mention', server({ level: 'none' }), room({ level: 'all' }), room(null)],
+  }
+  const allowed: Record<string, [reason: string | undefined, ...ChoicesPatch[]]> = {
+    'a mention': ['mention', room({ level: 'mentions' })],
+    'a call of everyone': ['everyone', room({ level: 'mentions', role: false })],
+    'nearer than no': ['participating', server({ level: 'none' }), room({ level: 'all' })],
+    'another room': ['participating', { levels: { room: { r2: { level: 'none' } } } }],
+    'was for a while': ['participating', room(over)],
+    'mentions of everyone off': ['mention', server({ everyone: false })],
+    'the nearer switch': ['everyone', server({ everyone: false }), thread({ everyone: true })],
+    'said anew': [undefined, room({ level: 'none' }), room({ level: 'all' })],
+  }
+  const said = Object.entries({ ...withdrawals, ...allowed })
+  const named = said.map(([id, [reason]]) => ({ kind: 'recipient' as const, id, ...(reason && { reason }) }))
+  const intent = told({ to: named, tenant: 's1', room: 'r1', thread: 't1' })
+  await routeAt(now, [intent], { db, types })
+  for (const [id, [, ...patches]] of said)
+    for (const patch of patches) await changeChoices({ db, now: Date.now() }, id, patch)
   await deliverAll(db)
   const expected = Object.keys(withdrawals).map(id => `choice ${intent.id} ${id}`)
   assert.deepEqual((await problemsOf(db)).sort(), expected.sort())

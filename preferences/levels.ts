@@ -1,0 +1,54 @@
+import type { EpochMs } from '#contracts/ids.ts'
+
+/** How much a person wants to hear: everything, what is addressed to them, nothing. */
+export const levels = ['all', 'mentions', 'none'] as const
+export type Level = (typeof levels)[number]
+
+/** Where a level counts, the nearest first. A `tenant` is a chat's server, a `room` one of its channels. */
+export const scopes = ['thread', 'room', 'tenant'] as const
+export type Scope = (typeof scopes)[number]
+/** Where something happened. */
+export type Place = { [S in Scope]?: string }
+
+/** Reasons that a person can switch off apart. */
+export const switches = ['everyone', 'role'] as const
+export type Switch = (typeof switches)[number]
+
+/**
+ * What a person has said of one server, room or thread. A level that ends by itself (`until`) keeps in `after` the one
+ * that counts for good. False switches mentions of everyone, or of a role, off.
+ */
+export type Hearing = { level?: Level; until?: EpochMs; after?: Level } & { [S in Switch]?: boolean }
+export type Levels = { [S in Scope]?: Record<string, Hearing> }
+
+/** What was said, and of what: `room general`. */
+export type Found<T> = { said: T; where: string }
+
+/** The level that counts in a place: of the nearest scope that has one. Pure. */
+export const levelIn = (said: Levels, place: Place, at: EpochMs): Found<Level> | undefined =>
+  nearest(said, place, hearing => levelAt(hearing, at))
+
+/** Whether mentions of everyone or of a role count in a place: what the nearest scope says that has a word. Pure. */
+export const switchIn = (said: Levels, place: Place, reason: Switch): Found<boolean> | undefined =>
+  nearest(said, place, hearing => hearing[reason])
+
+export const isSwitch = (reason: string | undefined): reason is Switch => switches.includes(reason as Switch)
+
+/** What `mentions` lets pass: what is addressed to the person alone, and what calls everyone or a role. */
+export const isMention = (reason: string | undefined): boolean =>
+  reason === 'mention' || reason === 'dm' || isSwitch(reason)
+
+export const levelAt = ({ level, until, after }: Hearing, at: EpochMs): Level | undefined =>
+  until === undefined || at < until ? level : after
+
+function nearest<T>(said: Levels, place: Place, wordOf: (hearing: Hearing) => T | undefined): Found<T> | undefined {
+  for (const scope of scopes) {
+    const name = place[scope]
+    const known = said[scope]
+    // A room may be named like a method that every object has.
+    if (name === undefined || !known || !Object.hasOwn(known, name)) continue
+    const word = wordOf(known[name]!)
+    if (word !== undefined) return { said: word, where: `${scope} ${name}` }
+  }
+  return undefined
+}
