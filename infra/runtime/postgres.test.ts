@@ -71,6 +71,17 @@ test('many processes migrate at once, each step is applied once', async () => {
   assert.deepEqual(await migrate(two), [])
 })
 
+test('a step that arrives after later ones is applied', async () => {
+  await using fresh = await testDatabase()
+  await using db = await open(fresh.url)
+  await migrate(db)
+  await db.query(`delete from kysely_migration where name = '0002-wishes'`)
+  await db.query('drop table tenants')
+  await db.query('alter table batches drop reasons')
+  await db.query('alter table consent_log drop tenant, drop room, drop said')
+  assert.deepEqual(await migrate(db), ['0002-wishes'])
+})
+
 test('array literals arrive as they were', async () => {
   await using db = await open()
   const texts = ['plain', 'with space', 'ünï,{}', 'null', '']
