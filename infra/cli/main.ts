@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError, reasonOf } from './command.ts'
 import { auditCommand } from './commands/audit.ts'
+import { compareCommand } from './commands/compare.ts'
 import { configCommand } from './commands/config.ts'
 import { explainCommand } from './commands/explain.ts'
 import { funnelCommand } from './commands/funnel.ts'
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
     traceCommand,
     explainCommand,
     simulateCommand,
+    compareCommand,
     auditCommand,
     previewCommand,
     tokenCommand,
