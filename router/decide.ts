@@ -8,7 +8,8 @@ import type { Outcome } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
-import { carriedDigest, collapseByThread, type Digests, joinDigest } from './policies/digest.ts'
+import { withinBudgets } from './policies/budget.ts'
+import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
 import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
@@ -22,7 +23,7 @@ export type Question = {
   /** Read and written: what passes is remembered in it. Undefined for types that declare no window. */
   windows: Windows | undefined
   /** Read and written, like the windows. Undefined for what can join none. */
-  digests?: Digests | undefined
+  digests?: OwnDigests | undefined
   at: EpochMs
   released?: Released
 }
@@ -33,6 +34,8 @@ export type Released = {
   reason: HoldReason
   /** When a throttle counted this intent for this person, for a channel that did not wait. */
   countedAt?: EpochMs
+  /** When what it waited in was opened. */
+  since?: EpochMs
 }
 
 export type ChannelDecision = {
@@ -47,56 +50,15 @@ export type ChannelDecision = {
 
 /**
  * The order of decision (design §7), for one person: expiry, schedule, preferences, endpoints, dedupe, digest,
- * quiet hours, throttle, holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each with
+ * quiet hours, budgets, throttle, holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each with
  * its reason.
  */
 export function decide(question: Question): ChannelDecision[] {
   return leaving(question, digested(question, deduplicated(question, allowed(question))))
 }
 
-/**
- * Several intents for one person whose digest is due. Each is decided again for itself; by each channel the last of those
- * that are left tells them all, under the rules for what leaves now. Gives the decisions of each, in the order of the
- * questions, which is that of what happened; `waits` is the end of quiet hours that the digest must wait for, whole.
- */
-export function decideTogether(
-  digest: OpenDigest,
-  questions: readonly Question[],
-): { decided: { intent: CarriedIntent; decisions: ChannelDecision[] }[] } | { waits: EpochMs } {
-  const each = questions.map(allowed)
-  for (const [at, decisions] of each.entries())
-    for (const { verdict } of quiet(questions[at]!, decisions))
-      if (verdict.kind === 'held') return { waits: verdict.until }
-  const lastBy = new Map<Channel, number>()
-  for (const [at, decisions] of each.entries())
-    for (const one of decisions) if (isDeliver(one)) lastBy.set(one.channel, at)
-
-  const decided = questions.map((question, at) => {
-    const told = each[at]!.map((one): ChannelDecision => {
-      const last = lastBy.get(one.channel)
-      if (!isDeliver(one) || last === at) return one
-      const why: Why = { rule: 'digested', value: questions[last!]!.intent.id }
-      return { channel: one.channel, verdict: refused('digested', why), endpoints: [] }
-    })
-    const { intent, entry, released } = question
-    const channels = told.filter(isDeliver).map(one => one.channel)
-    if (channels.length === 0) return { intent, decisions: told }
-    const items = questions.filter((_, other) =>
-      each[other]!.some(one => isDeliver(one) && channels.includes(one.channel)),
-    )
-    const into = released?.reason === 'digest' ? entry.digest?.into : undefined
-    const content = carriedDigest(
-      digest.id,
-      items.map(item => item.intent),
-      into,
-    )
-    return { intent: content ? { ...intent, digest: content } : intent, decisions: leaving(question, told) }
-  })
-  return { decided }
-}
-
 /** What speaks against it by itself, whatever else is told. */
-function allowed(question: Question): ChannelDecision[] {
+export function allowed(question: Question): ChannelDecision[] {
   const { entry, released } = question
   const channels = released?.channels ?? channelsOf(entry, question.person.id)
   const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
@@ -104,13 +66,13 @@ function allowed(question: Question): ChannelDecision[] {
 }
 
 /** The rules for what leaves now. */
-const leaving = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
-  heldOut(question, throttled(question, collapsed(question, quiet(question, decisions))))
+export const leaving = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
+  heldOut(question, throttled(question, budgeted(question, collapsed(question, quiet(question, decisions)))))
 
 type All = (verdict: Verdict) => ChannelDecision[]
 
-const refused = (outcome: Outcome, why: Why): Verdict => ({ kind: 'refused', outcome, why })
-const isDeliver = (decision: ChannelDecision): boolean => decision.verdict.kind === 'deliver'
+export const refused = (outcome: Outcome, why: Why): Verdict => ({ kind: 'refused', outcome, why })
+export const isDeliver = (decision: ChannelDecision): boolean => decision.verdict.kind === 'deliver'
 const isoOf = (at: EpochMs): string => new Date(at).toISOString()
 
 function expired({ intent, at }: Question, all: All): ChannelDecision[] | undefined {
@@ -159,7 +121,7 @@ function digested(question: Question, decisions: ChannelDecision[]): ChannelDeci
   return digests && !passedOnce(released) ? joinDigest({ ...question, digests }, decisions) : decisions
 }
 
-function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+export function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { entry, person } = question
   const end = quietEnd(question)
   if (end === undefined) return decisions
@@ -184,6 +146,12 @@ const collapsed = (question: Question, decisions: ChannelDecision[]): ChannelDec
 /** A zone must not wake as one herd: people leave their quiet hours at once, or 15 or 30 s later, each always the same. */
 const wakeDelayMs = (id: string): number => (createHash('sha256').update(id).digest()[0]! % 3) * 15_000
 
+function budgeted(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { windows, digests, entry } = question
+  if (!entry.budgets || !windows || !digests) return decisions
+  return withinBudgets({ ...question, windows, digests }, decisions)
+}
+
 /**
  * Only what leaves now is counted and can be dropped. An intent counts once in a window, however many of its channels
  * leave in it: those that wait remember when it was counted.
@@ -193,7 +161,7 @@ function throttled({ entry, windows, at, released }: Question, decisions: Channe
   const countedAt = released?.countedAt
   if (!throttle || !windows || !decisions.some(isDeliver)) return remembering(decisions, countedAt)
   if (countedAt !== undefined && at - countedAt < durationMs(throttle.per)) return remembering(decisions, countedAt)
-  if (passThrottle(windows, { type: entry.type, ...throttle }, at)) return remembering(decisions, at)
+  if (passThrottle(windows, { name: entry.type, ...throttle }, at)) return remembering(decisions, at)
   const value = `${throttle.limit} in ${throttle.per}`
   return remembering(refuseDelivers(decisions, refused('throttled', { rule: 'throttled', value })), countedAt)
 }

@@ -37,13 +37,14 @@ async function world(
     typeOf('comment.plain', { deliver: [{ channel: 'push' }] }),
     ...(more.types ?? []),
   ]
-  const catalogue = catalogueOf('1', types, { digests: shared })
+  const options = { digests: shared }
+  const catalogue = catalogueOf('1', types, options)
   return {
     db,
     tell: (at: EpochMs, about: Partial<Intent> & { who?: string } = {}) => {
       const { who = 'u1', ...intent } = about
       const to = [{ kind: 'recipient' as const, id: who }]
-      return routeAt(at, [intentOf({ type: 'comment.created', to, occurredAt: at, ...intent })], { db, types, shared })
+      return routeAt(at, [intentOf({ type: 'comment.created', to, occurredAt: at, ...intent })], { db, types, options })
     },
     release: async (at: EpochMs) => {
       while (await releaseDigests(db, { lane: 'default', catalogue, log, now: at }));

@@ -6,7 +6,9 @@ import type { Decided } from '#ledger/set.ts'
 import { joinableDigests, type OpenDigest } from '#ledger/digests.ts'
 import type { Person } from '#preferences/preferences.ts'
 import { type Database, type Queryable } from '#runtime/postgres.ts'
-import { type ChannelDecision, decide, decideTogether, quietEnd, type Released } from './decide.ts'
+import { decideTogether } from './decide-together.ts'
+import { type ChannelDecision, decide, quietEnd, type Released } from './decide.ts'
+import type { OwnDigests } from './policies/digest.ts'
 import { formatWindows, parseWindows, type Windows } from './policies/windows.ts'
 import { ensureWindows, lockWindows, writeWindows } from './windows-store.ts'
 
@@ -25,11 +27,14 @@ export type Case = {
 const windowKey = (one: Pick<Case, 'entry' | 'recipient'>): string =>
   one.entry.lane === 'critical' ? `critical\u001f${one.recipient}` : one.recipient
 
-const hasWindow = ({ entry }: Case): boolean => entry.dedupe !== undefined || entry.throttle !== undefined
+const hasWindow = ({ entry }: Case): boolean =>
+  entry.dedupe !== undefined || entry.throttle !== undefined || entry.budgets !== undefined
 
-/** Whether it may be told together with others: by its type's digest, or with its thread when quiet hours end. */
+/** Whether it may wait with others: for its type's digest, a place in a budget, or with its thread for the end of quiet hours. */
 const mayJoin = (one: Case): boolean =>
-  one.entry.digest !== undefined || (one.intent.thread !== undefined && quietEnd(one) !== undefined)
+  one.entry.digest !== undefined ||
+  one.entry.budgets !== undefined ||
+  (one.intent.thread !== undefined && quietEnd(one) !== undefined)
 
 /** Decides a set's cases inside its transaction, with the windows that were locked in it, and writes them back. */
 export async function judge(
@@ -75,10 +80,13 @@ export function fold(
 export function judgeTogether(
   digest: OpenDigest,
   cases: readonly Case[],
-  windows: WindowsFold,
+  { windows, digests }: { windows: WindowsFold; digests: OwnDigests },
 ): { decided: Decided[] } | { waits: EpochMs } {
   const inOrder = [...cases].sort(byHappening)
-  const questions = inOrder.map(one => ({ ...one, windows: hasWindow(one) ? windows.of(one) : undefined }))
+  const questions = inOrder.map(({ released, ...one }) => ({
+    ...{ ...one, windows: hasWindow(one) ? windows.of(one) : undefined, digests },
+    ...(released && { released: { ...released, ...(released.reason === 'budget' && { since: digest.openedAt }) } }),
+  }))
   const result = decideTogether(digest, questions)
   if ('waits' in result) return result
   return {

@@ -1,13 +1,20 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
-import { closeDigests, dueDigests, membersOf, type OpenDigest, postponeDigests } from '#ledger/digests.ts'
+import {
+  closeDigests,
+  dueDigests,
+  joinableDigests,
+  membersOf,
+  type OpenDigest,
+  postponeDigests,
+} from '#ledger/digests.ts'
 import { type DueHold, releaseHolds } from '#ledger/holds.ts'
 import { type Decided, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
-import { foldWindows, judgeTogether, type WindowsFold, withWindows } from './judge.ts'
+import { foldWindows, judgeTogether, withWindows } from './judge.ts'
 import { casesOf } from './release.ts'
 import { writeWindows } from './windows-store.ts'
 
@@ -53,10 +60,18 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
     if (due.length === 0) return []
     const holds = Map.groupBy(await membersOf(tx, due), hold => hold.digest!)
     const windows = foldWindows(locked)
-    const judged = due.map(digest => ({
-      ...{ digest, holds: holds.get(digest.id) ?? [] },
-      ...judgeDigest(digest, { holds: holds.get(digest.id) ?? [], people, windows, deps }),
-    }))
+    const joinable = await joinableDigests(tx, recipients)
+    for (const { id, recipient, key } of due)
+      if (joinable.get(recipient)?.get(key)?.id === id) joinable.get(recipient)!.delete(key)
+    const judged = due.map(digest => {
+      const digests = joinable.get(digest.recipient) ?? new Map<string, OpenDigest>()
+      joinable.set(digest.recipient, digests)
+      const mine = holds.get(digest.id) ?? []
+      const result = judgeDigest(digest, { holds: mine, people, fold: { windows, digests }, deps })
+      // It stays open: what is told in this transaction may have to wait there as well.
+      if ('waits' in result && !digest.full) digests.set(digest.key, Object.assign(digest, { dueAt: result.waits }))
+      return { digest, holds: mine, ...result }
+    })
     await postponeDigests(
       tx,
       judged.flatMap(one => ('waits' in one ? [{ id: one.digest.id, until: one.waits }] : [])),
@@ -67,15 +82,17 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
   })
 }
 
+type Fold = Parameters<typeof judgeTogether>[2]
+
 function judgeDigest(
   digest: OpenDigest,
-  by: { holds: readonly DueHold[]; people: ReadonlyMap<string, Person>; windows: WindowsFold; deps: ReleaseDeps },
+  by: { holds: readonly DueHold[]; people: ReadonlyMap<string, Person>; fold: Fold; deps: ReleaseDeps },
 ): { decided: Decided[] } | { waits: EpochMs } {
   const { catalogue, now } = by.deps
   const unknown = by.holds.some(hold => !hold.intents.every(intent => catalogue.types.has(intent.type)))
   if (unknown) return { waits: now + failedDelayMs }
   const cases = by.holds.flatMap(hold => casesOf(hold, { catalogue, people: by.people, at: now }))
-  return judgeTogether(digest, cases, by.windows)
+  return judgeTogether(digest, cases, by.fold)
 }
 
 async function tell(

@@ -1,4 +1,4 @@
-import { type AnyNotificationType, catalogueOf, type DigestType } from '#contracts/catalogue.ts'
+import { type AnyNotificationType, catalogueOf, type CatalogueOptions } from '#contracts/catalogue.ts'
 import { type EpochMs, intentId } from '#contracts/ids.ts'
 import { encodeIntent, type Intent } from '#contracts/intent.ts'
 import { ensurePartitions } from '#db/partitions.ts'
@@ -43,7 +43,7 @@ export function intentOf(about: Partial<Intent> & Pick<Intent, 'type' | 'to' | '
 export async function routeAt(
   now: EpochMs,
   intents: readonly Intent[],
-  { db, types, shared = [] }: { db: Database; types: readonly AnyNotificationType[]; shared?: readonly DigestType[] },
+  { db, types, options }: { db: Database; types: readonly AnyNotificationType[]; options?: CatalogueOptions },
 ) {
   const messages = intents.map(intent => ({
     ...{ id: intent.id, data: Buffer.from(encodeIntent(intent)), publishedAt: intent.occurredAt },
@@ -54,7 +54,7 @@ export async function routeAt(
       db,
       addressKey: 'a key for tests',
       lane: intents[0]!.lane,
-      catalogue: catalogueOf('1', types, { digests: shared }),
+      catalogue: catalogueOf('1', types, options),
       clock: { now: () => now },
     },
     ...{ trustEventTime: false, enqueue: async () => {} },

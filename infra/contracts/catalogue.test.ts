@@ -43,6 +43,9 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     { ...entry, type: 'h', holdout: 0.05, lane: 'critical' },
     { ...entry, type: 'i', holdout: 5 },
     { ...entry, type: 'j', deliver: [{ channel: 'in_app', arm: 'b' }] },
+    { ...entry, type: 'l', digest: { every: 'often' as '1s', into: 'nowhere', maxItems: 1 } },
+    { ...entry, type: 'm', digest: { at: '8:00' }, lane: 'critical' },
+    { ...entry, type: 'n', digest: { at: '08:00' }, sensitive: true },
     { ...entry, type: 'k', arms: { name: 'X', split: { a: 0 } }, deliver: [{ channel: 'in_app', arm: 'c' }] },
   ]
   const expected = [
@@ -52,6 +55,13 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     'd: a sensitive type cannot go to in_app',
     'lower-case words',
     'same type',
+    'l: "often" is not a duration',
+    'l: digest.maxItems must be',
+    'l: digest names no channel',
+    'l: digest.into names nowhere',
+    'm: digest.at "8:00" is not a time',
+    'm: what is critical or mandatory waits in no digest',
+    'n: a sensitive type cannot wait in a digest',
     '"soon" is not a duration',
     'throttle.limit',
     'e: deliver names in_app twice',
@@ -90,4 +100,30 @@ test('doubt means what the type says, else what is safe for the channel', () => 
   assert.equal(doubtPolicyOf({}, 'email'), 'await_receipt')
   assert.equal(doubtPolicyOf({}, 'push'), 'resend')
   assert.equal(doubtPolicyOf({ doubt: 'never' }, 'email'), 'never')
+})
+
+test('budgets count the types of their channel and categories, never critical ones', () => {
+  const budget = { name: 'push', channel: 'push', limit: 5, per: '1h', wait: '3h', afterwards: 'digest' } as const
+  const pushed = {
+    ...entry,
+    deliver: [{ channel: 'push' }],
+    templates: { en: { push: () => ({ title: '', body: '' }) } },
+  } as const
+  const types = [
+    pushed,
+    { ...pushed, type: 'critical', lane: 'critical' },
+    { ...pushed, type: 'work', category: 'work' },
+    { ...entry, type: 'inbox' },
+  ] as const
+  const countedBy = (more: { categories?: string[] }) => {
+    const catalogue = catalogueOf('1', types, { budgets: [{ ...budget, ...more }] })
+    return [...catalogue.types.values()].filter(one => one.budgets).map(one => one.type)
+  }
+  assert.deepEqual(countedBy({}), ['comment.created', 'work'])
+  assert.deepEqual(countedBy({ categories: ['work'] }), ['work'])
+  const wrong = { ...budget, limit: 0, wait: 'long' as '1s' }
+  assert.throws(
+    () => catalogueOf('1', types, { budgets: [budget, wrong] }),
+    /limit must be a whole number[^]*"long" is not a duration[^]*two budgets have the same name/,
+  )
 })

@@ -66,6 +66,8 @@ export type NotificationType<Data = never, Arm extends string = string, Seen = {
   dedupe?: { key: (data: Data, intent: { thread?: string }) => string; within: Duration }
   throttle?: { limit: number; per: Duration }
   digest?: DigestRule<Data>
+  /** Counts in the catalogue's budgets, and waits for none. What is mandatory or sensitive is so by itself. */
+  budget?: 'exempt'
   /** Quiet hours hold `push`, `sms` and `email`; `all` holds the inbox too; `ignore` holds nothing. Critical passes. */
   quietHours?: 'interruptions' | 'all' | 'ignore'
   doubt?: DoubtPolicy
@@ -115,10 +117,29 @@ export type Weekday = (typeof weekdays)[number]
 /** What several types are told by together: a daily summary. Its templates see the items, and no data of their own. */
 export type DigestType = { name: string; templates: Templates<Record<string, never>> }
 
+/**
+ * How much of a person's attention all types together may take by a channel. What finds no place waits, what is worth most
+ * first; what has waited too long is told together by one message, or not at all. Critical types count in none.
+ */
+export type Budget = {
+  name: string
+  channel: Channel
+  /** Default: all. */
+  categories?: readonly string[]
+  /** So many, 1 to 1,000, in any window of this length. */
+  limit: number
+  per: Duration
+  /** From the first that found no place. */
+  wait: Duration
+  afterwards: 'digest' | 'expire'
+}
+
 /** Any entry, its data type forgotten: what the pipeline works with. The schema has proved the data by then. */
 export type AnyNotificationType = NotificationType & {
   /** The catalogue's holdout, where it may hold this type back: `catalogueOf` puts it here. */
   readonly globalHoldout?: number
+  /** The catalogue's budgets that count it: `catalogueOf` puts them here. */
+  readonly budgets?: readonly Budget[]
 }
 
 export type Catalogue = {
@@ -146,15 +167,21 @@ export const isDuration = (text: unknown): text is Duration =>
 /**
  * Catalogue from its entries. Throws with every problem at once: doubled types, impossible limits, missing templates.
  * `holdout`: the share of people, 0 to 1, who are told of nothing but what is mandatory or critical. `digests`: what types name
- * by `digest.into`.
+ * by `digest.into`. `budgets`: see `Budget`.
  */
 export function catalogueOf(
   version: string,
   entries: readonly AnyNotificationType[],
-  { holdout, digests: shared = [] }: { holdout?: number; digests?: readonly DigestType[] } = {},
+  { holdout, digests: shared = [], budgets = [] }: CatalogueOptions = {},
 ): Catalogue {
-  const of = (entry: AnyNotificationType) =>
-    holdout === undefined || mustBeTold(entry) ? entry : { ...entry, globalHoldout: holdout }
+  const of = (entry: AnyNotificationType): AnyNotificationType => {
+    const counting = entry.lane === 'critical' ? [] : budgets.filter(budget => counts(budget, entry))
+    const shared = {
+      ...(holdout !== undefined && !mustBeTold(entry) && { globalHoldout: holdout }),
+      ...(counting.length > 0 && { budgets: counting }),
+    }
+    return Object.keys(shared).length > 0 ? { ...entry, ...shared } : entry
+  }
   const types = new Map(entries.map(entry => [entry.type, of(entry)]))
   const digests = new Map(shared.map(digest => [digest.name, digest]))
   const problems = entries.flatMap(entry =>
@@ -162,10 +189,30 @@ export function catalogueOf(
   )
   if (holdout !== undefined && !isShare(holdout)) problems.push(`holdout ${shareRule}`)
   if (types.size !== entries.length) problems.push('two entries have the same type')
+  for (const budget of budgets) problems.push(...budgetProblems(budget))
+  if (new Set(budgets.map(budget => budget.name)).size !== budgets.length)
+    problems.push('two budgets have the same name')
   if (digests.size !== shared.length) problems.push('two digests have the same name')
   if (problems.length > 0) throw new Error(`catalogue ${version} cannot be used:\n  ${problems.join('\n  ')}`)
   return { version, types, digests }
 }
+
+export type CatalogueOptions = { holdout?: number; digests?: readonly DigestType[]; budgets?: readonly Budget[] }
+
+const counts = ({ channel, categories }: Budget, { deliver, category }: AnyNotificationType): boolean =>
+  deliver.some(step => step.channel === channel) && (categories?.includes(category) ?? true)
+
+function budgetProblems({ name, limit, per, wait }: Budget): string[] {
+  return [
+    ...(isCountMax(limit) ? [] : [`budget ${name}: limit ${countRule}`]),
+    ...[per, wait].flatMap(given =>
+      durationPattern.test(given) ? [] : [`budget ${name}: "${given}" is not a duration`],
+    ),
+  ]
+}
+
+const isCountMax = (limit: number): boolean => Number.isInteger(limit) && limit > 0 && limit <= 1000
+const countRule = 'must be a whole number from 1 to 1,000'
 
 function problemsOf(entry: AnyNotificationType): string[] {
   const problems: string[] = []
@@ -186,11 +233,7 @@ function problemsOf(entry: AnyNotificationType): string[] {
   const within = entry.dedupe?.within
   if (within !== undefined && durationPattern.test(within) && durationMs(within) > durationMs(dedupeWithinMax))
     problems.push(`dedupe.within must be at most ${dedupeWithinMax}`)
-  if (
-    entry.throttle &&
-    !(Number.isInteger(entry.throttle.limit) && entry.throttle.limit > 0 && entry.throttle.limit <= 1000)
-  )
-    problems.push('throttle.limit must be a whole number from 1 to 1,000')
+  if (entry.throttle && !isCountMax(entry.throttle.limit)) problems.push(`throttle.limit ${countRule}`)
   return [...problems, ...holdoutProblems(entry), ...armsProblems(entry)]
 }
 

@@ -2,7 +2,7 @@ import type { Outcome } from './outcome.ts'
 import type { EpochMs } from './ids.ts'
 
 /** Why a hold waits. */
-export const holdReasons = ['scheduled', 'quiet_hours', 'digest'] as const
+export const holdReasons = ['scheduled', 'quiet_hours', 'digest', 'budget'] as const
 export type HoldReason = (typeof holdReasons)[number]
 
 /**
@@ -33,6 +33,8 @@ export const rules = [
   'digested',
   'level',
   'mention_off',
+  'budget',
+  'over_budget',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -82,6 +84,10 @@ export function sentence(why: Why): string {
       return `Not sent: the person is in a holdout group (${value}).`
     case 'digest':
       return `Held: told together with others, ${value}.`
+    case 'budget':
+      return `Held: the person has been told enough for now, ${value}.`
+    case 'over_budget':
+      return `Not sent: the person had been told enough until it was worth nothing any more, ${value}.`
     case 'digested':
       return `Not sent by itself: told together with others, in intent ${value}.`
     case 'level':

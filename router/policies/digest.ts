@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   type AnyNotificationType,
   digestChannels,
+  type DigestItem,
   type DigestRule,
   durationMs,
   weekdays,
@@ -13,9 +14,9 @@ import type { Person } from '#preferences/preferences.ts'
 import type { ChannelDecision } from '../decide.ts'
 
 /** The digests that a person's decisions can join, by key. Read and written: who joins or opens one is remembered in it. */
-export type Digests = Map<string, OpenDigest>
+export type OwnDigests = Map<string, OpenDigest>
 
-type Asked = { entry: AnyNotificationType; intent: CarriedIntent; person: Person; at: EpochMs; digests: Digests }
+type Asked = { entry: AnyNotificationType; intent: CarriedIntent; person: Person; at: EpochMs; digests: OwnDigests }
 
 /**
  * What may leave by the channels of the type's digest joins the one that is open, or opens it. It consumes nothing: what
@@ -121,10 +122,14 @@ export function carriedDigest(
   if (intents.length < 2 && into === undefined) return undefined
   const last = intents.at(-1)!
   const told = into === undefined ? intents.filter(one => one.type === last.type) : intents
-  const items = told.slice(-itemsMax).map(({ type, data, occurredAt, actor, thread }) => ({
-    ...{ type, data, occurredAt },
-    ...(actor !== undefined && { actor }),
-    ...(thread !== undefined && { thread }),
-  }))
-  return { id, count: intents.length, items, ...(into !== undefined && { into }) }
+  const items = told.slice(-itemsMax).flatMap(itemsOf).slice(-itemsMax)
+  const count = intents.reduce((sum, one) => sum + (one.digest?.count ?? 1), 0)
+  return { id, count, items, ...(into !== undefined && { into }) }
+}
+
+function itemsOf({ type, data, occurredAt, actor, thread, digest }: CarriedIntent): DigestItem[] {
+  // It stood for several already.
+  if (digest) return digest.items
+  const item = { ...{ type, data, occurredAt }, ...(actor !== undefined && { actor }) }
+  return [{ ...item, ...(thread !== undefined && { thread }) }]
 }

@@ -33,7 +33,7 @@ test('no sliding window ever holds more sends than the limit', () => {
         const sent: number[] = []
         for (const at of instants.sort((a, b) => a - b)) {
           const windows = parseWindows(state)
-          if (passThrottle(windows, { type: 't', limit, per: `${seconds}s` }, at)) sent.push(at)
+          if (passThrottle(windows, { name: 't', limit, per: `${seconds}s` }, at)) sent.push(at)
           state = formatWindows(windows, { at, occurredAt: at })
         }
         for (const end of sent) assert.ok(sent.filter(at => at > end - seconds * 1000 && at <= end).length <= limit)
@@ -61,7 +61,7 @@ test('a row says nothing of what its keys are made of', () => {
 test('what no rule can look at any more leaves the row', () => {
   const windows = noWindows()
   passDedupe(windows, { type: 'a', key: 'k', within: '1m' }, 0)
-  passThrottle(windows, { type: 'a', limit: 3, per: '1m' }, 0)
+  passThrottle(windows, { name: 'a', limit: 3, per: '1m' }, 0)
   const after = (at: number, occurredAt: number) => parseWindows(formatWindows(windows, { at, occurredAt }))
   assert.deepEqual(after(minute - 1, minute), windows)
   assert.deepEqual(after(minute, 361 * minute - 1), { ...windows, t: {} }, 'a message may come that much later')

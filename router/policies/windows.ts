@@ -57,18 +57,26 @@ export function passDedupe(
 const hashOf = ({ type, key }: { type: string; key: string }): string =>
   createHash('sha256').update(`${type} ${key}`).digest('base64url').slice(0, 16)
 
+/** So many sends, by a name, in any window of a length: a throttle's, or a budget's. */
+export type Limit = { name: string; limit: number; per: Duration }
+
 /** An exact sliding window: true when fewer than `limit` sends lie in `(at − per, at]`, and counts this one. */
-export function passThrottle(
-  windows: Windows,
-  rule: { type: string; limit: number; per: Duration },
-  at: EpochMs,
-): boolean {
-  const perMs = durationMs(rule.per)
-  const instants = (windows.t[rule.type]?.[1] ?? []).filter(instant => instant > at - perMs)
-  // Instants ahead of `at` (another process's clock) count as well: the window is never exceeded.
-  if (instants.length >= rule.limit) return false
-  instants.push(at)
-  instants.sort((a, b) => a - b)
-  windows.t[rule.type] = [instants.at(-1)! + perMs, instants]
+export function passThrottle(windows: Windows, limit: Limit, at: EpochMs): boolean {
+  if (nextFree(windows, limit, at) > at) return false
+  countSend(windows, limit, at)
   return true
+}
+
+/** When one more send fits: at `at`, or later. */
+export function nextFree(windows: Windows, { name, limit, per }: Limit, at: EpochMs): EpochMs {
+  const perMs = durationMs(per)
+  // Instants ahead of `at` (another process's clock) count as well: the window is never exceeded.
+  const instants = (windows.t[name]?.[1] ?? []).filter(instant => instant > at - perMs)
+  return instants.length < limit ? at : instants.at(-limit)! + perMs
+}
+
+/** Counts a send, whether it fits or not: the last `limit` of them say when the next one does. */
+export function countSend(windows: Windows, { name, limit, per }: Limit, at: EpochMs): void {
+  const instants = [...(windows.t[name]?.[1] ?? []), at].sort((a, b) => a - b).slice(-limit)
+  windows.t[name] = [instants.at(-1)! + durationMs(per), instants]
 }
