@@ -81,16 +81,23 @@ test('under the catalogue that decided, a period is decided as it was', async ()
     typeOf('a', { throttle: { limit: 2, per: '1h' }, holdout: 0.3 }),
     typeOf('b', { deliver: [{ channel: 'in_app' }, { channel: 'push' }] }),
   ]
-  await db.query(`insert into recipients (id, quiet, zone) values ('u1', '00:00-23:59', 'UTC')`)
+  const phone = { id: 'd', channel: 'push', provider: 'fcm', address: 't', state: 'active', since: 0 }
+  await db.query(
+    `insert into recipients (id, choices, quiet, zone, endpoints) values
+       ('u1', '{"levels":{"tenant":{"s1":{"level":"mentions"}}}}', null, null, null), ('u2', null, '00:00-23:59', 'UTC', $1)`,
+    [JSON.stringify([phone])],
+  )
   const stated = fc.record({
     type: fc.constantFrom('a', 'b'),
     minute: fc.nat(300),
+    reason: fc.constantFrom('mention', 'participating'),
     who: fc.subarray(['u1', 'u2', 'u3', 'u4'], { minLength: 1 }),
   })
   const [all] = fc.sample(fc.array(stated, { minLength: 60, maxLength: 60 }), { numRuns: 1, seed: 7 })
-  for (const { type, minute, who } of all!.toSorted((a, b) => a.minute - b.minute)) {
+  for (const { type, minute, who, reason } of all!.toSorted((a, b) => a.minute - b.minute)) {
     const at = noon + minute * 60_000
-    await routeAt(at, [intentOf({ type, to: to(...who), occurredAt: at })], { db, types })
+    const named = to(...who).map(one => ({ ...one, reason }))
+    await routeAt(at, [intentOf({ type, to: named, occurredAt: at, tenant: 's1' })], { db, types })
   }
   type Pack = {
     intents: { type: string }[]
@@ -107,7 +114,7 @@ test('under the catalogue that decided, a period is decided as it was', async ()
   }
   const { rows } = await differenceOf(db, types, types)
   assert.deepEqual(new Set(shown(rows)), new Set([...decided].map(([name, count]) => `${name} ${count} ${count}`)))
-  for (const rule of ['throttled', 'holdout', 'no_endpoint', 'default'])
+  for (const rule of ['throttled', 'holdout', 'no_endpoint', 'default', 'level', 'quiet_hours'])
     assert.ok(
       [...decided.keys()].some(name => name.endsWith(rule)),
       rule,

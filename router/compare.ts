@@ -88,7 +88,7 @@ function sideOf(catalogue: Catalogue): { counts: Counts; decide(stated: Stated, 
 
 /** As the catalogue would have carried it. A schedule is over at the instant of the decision. */
 function caseOf(
-  { intent, recipient }: Stated,
+  { intent, recipient, reason }: Stated,
   { entry, person }: { entry: AnyNotificationType; person: Person },
 ): Case {
   const { sendAt, data, mandatory: _mandatory, ...facts } = intent
@@ -96,6 +96,7 @@ function caseOf(
   return {
     intent: { ...facts, category: entry.category, data: data ?? {}, ...(entry.mandatory && { mandatory: true }) },
     entry: data === undefined ? withoutData : entry,
+    ...(reason !== undefined && { reason }),
     ...{ recipient, person, at: Math.max(intent.occurredAt, sendAt ?? 0) },
   }
 }

@@ -5,7 +5,12 @@ import type { Queryable } from '#runtime/postgres.ts'
 import type { CarriedIntent } from './batch.ts'
 
 /** One intent for one person. Without `data` the ledger has dropped it: it is sensitive, or was refused for everybody. */
-export type Stated = { lane: Lane; recipient: RecipientId; intent: Omit<CarriedIntent, 'data'> & { data?: JsonObject } }
+export type Stated = {
+  lane: Lane
+  recipient: RecipientId
+  reason?: string
+  intent: Omit<CarriedIntent, 'data'> & { data?: JsonObject }
+}
 
 /** Rows that are in memory at once. */
 const pageRows = 1_000
@@ -31,10 +36,11 @@ export async function* statedBetween(
   await tx.query('close stated')
 }
 
-type Row = { lane: number; recipient: RecipientId; carried: string }
+type Row = { lane: number; recipient: RecipientId; reason: string | null; carried: string }
 
-const statedOf = ({ lane, recipient, carried }: Row): Stated => ({
+const statedOf = ({ lane, recipient, reason, carried }: Row): Stated => ({
   ...{ lane: lanes[lane]!, recipient },
+  ...(reason !== null && { reason }),
   intent: JSON.parse(carried) as Stated['intent'],
 })
 
@@ -50,9 +56,18 @@ const statedStatement = `
     where payload is not null
     order by i.id, (i.carried::json -> 'data') is null
   ), people as (
-    select intent_id, recipient from deliveries where day >= $1::date and from_batch is null
-    union select intent_id, recipient from held where released_at is null
+    select intent_id, recipient, max(reason) as reason from (
+      select b.intents[coalesce(s.pick, 0) + 1] as intent_id, s.recipient, nullif(b.reasons::json -> 'values'
+        ->> coalesce((b.reasons::json -> 'picks' ->> (s.place - 1)::int)::int, 0), '') as reason
+      from batches b cross join lateral unnest(b.recipients, b.picks) with ordinality as s(recipient, pick, place)
+      where day >= $1::date and from_batch is null
+      union all
+      select h.intents[coalesce(s.pick, 0) + 1], s.recipient, s.reason::json #>> '{}'
+      from holds h cross join lateral unnest(h.recipients, h.picks, string_to_array(h.reasons, E'\\x1f'))
+        as s(recipient, pick, reason)
+      where released_at is null
+    ) as every_slot group by 1, 2
   )
-  select c.lane, p.recipient, c.carried from carried c join people p on p.intent_id = c.id
+  select c.lane, p.recipient, p.reason, c.carried from carried c join people p on p.intent_id = c.id
   where c.occurred_at >= $2::bigint and c.occurred_at < $3::bigint
   order by p.recipient collate "C", c.occurred_at, c.id`

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { traceIntent } from '#analytics/trace-store.ts'
+import { printTrace } from '#analytics/trace.ts'
+import { z } from 'zod'
+import { catalogueOf } from '#contracts/catalogue.ts'
+import type { Outcome } from '#contracts/outcome.ts'
+import { defineNotification } from '#producers/sdk/define-notification.ts'
+import { startProgram, until } from '../program.ts'
+import { startWorld, type World } from '../world.ts'
+
+/** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
+type Later = Extract<
+  Outcome,
+  | 'suppressed_read'
+  | 'suppressed_active'
+  | 'superseded'
+  | 'over_budget'
+  | 'escalation_stopped'
+  | 'killed'
+  | 'retracted'
+  | 'discarded'
+  | 'dry_run'
+  | 'not_allowed_here'
+>
+type Story = {
+  /** What a person is told of it. */
+  sentence: RegExp
+  /** Drives the stack; the outcome is to be that of the intent whose key it gives. */
+  tell: (stage: Stage) => Promise<string>
+  /** Done again and again until the outcome is there. */
+  hurry?: (stage: Stage) => Promise<unknown>
+}
+
+/** One story for every outcome: what somebody does, and what the trace then says. */
+const stories: Record<Exclude<Outcome, Later>, Story> = {
+  sent: { sentence: /The provider accepted it/, tell: stage => stage.toPhone('sent') },
+  delivered: { sentence: /It is in the inbox/, tell: stage => stage.notify(news, 'delivered') },
+  rejected: {
+    sentence: /the provider refused the message/,
+    tell: stage => {
+      stage.world.simulators.script.set({ provider: 'fcm', address: 'token-rejected', answer: 'invalidArgument' })
+      return stage.toPhone('rejected')
+    },
+  },
+  address_dead: { sentence: /the address no longer exists/, tell: stage => stage.toPhone('address_dead', 'dead-1') },
+  expired: {
+    sentence: /it was worth something until/,
+    tell: stage => stage.notify(news, 'expired', { occurredAt: Date.now() - 60_000, expiresIn: '1s' }),
+  },
+  suppressed_preference: {
+    sentence: /the person switched social by in_app off/,
+    tell: stage => stage.choosing('suppressed_preference', { categories: { social: { in_app: false } } }),
+  },
+  suppressed_mute: {
+    sentence: /the person muted t1/,
+    tell: stage => stage.choosing('suppressed_mute', { threads: { t1: true } }),
+  },
+  suppressed_address: {
+    sentence: /the address must not be used/,
+    tell: stage => stage.toPhone('suppressed_address', 'token', { state: 'suppressed' }),
+  },
+  deduplicated: { sentence: /the same was told within 10m/, tell: stage => stage.twice(once, 'deduplicated') },
+  throttled: { sentence: /more than 1 in 1h for this person/, tell: stage => stage.twice(few, 'throttled') },
+  digested: {
+    sentence: /told together with others, in intent/,
+    tell: async stage => {
+      await stage.hasPhone('digested')
+      // Two are enough for the digest: the later one tells of both.
+      const later = { occurredAt: Date.now() - 1_000 }
+      const key = await stage.notify(together, 'digested', later)
+      await stage.notify(together, 'digested', { key: 'digested-2' })
+      return key
+    },
+  },
+  holdout: { sentence: /in a holdout group \(held\.out, 100 %\)/, tell: stage => stage.notify(nobody, 'holdout') },
+  no_endpoint: { sentence: /no usable address for push/, tell: stage => stage.notify(urgent, 'no_endpoint') },
+  template_error: { sentence: /its template failed/, tell: stage => stage.notify(broken, 'template_error') },
+  provider_exhausted: {
+    sentence: /the provider failed at every try/,
+    tell: stage => {
+      const { script } = stage.world.simulators
+      script.set({ provider: 'fcm', address: 'token-provider_exhausted', answer: 'deviceQuota' })
+      return stage.toPhone('provider_exhausted')
+    },
+    // Each try comes later than the one before; nobody waits for minutes here.
+    hurry: ({ world }) =>
+      world.installation.db.query(
+        `update batches set due_at = now() - interval '1 ms' where closed_at is null and due_at > now()
+           and recipients = array['of-provider_exhausted']`,
+      ),
+  },
+  in_doubt: {
+    sentence: /Nobody knows whether it was sent/,
+    tell: stage => {
+      stage.world.simulators.script.set({ provider: 'fcm', address: 'token-in_doubt', answer: 'garbage' })
+      return stage.toPhone('in_doubt')
+    },
+  },
+}
+
+const about = { category: 'social', lane: 'default', owner: 'docs', value: 3, schema: z.object({}) } as const
+const words = () => ({ title: 'Hello', body: '' })
+const toInbox = { deliver: [{ channel: 'in_app' }], templates: { en: { in_app: words } } } as const
+const toPush = { deliver: [{ channel: 'push' }], templates: { en: { push: words } } } as const
+const news = defineNotification({ ...about, ...toInbox, type: 'news' })
+const once = defineNotification({ ...about, ...toInbox, type: 'once', dedupe: { key: () => 'k', within: '10m' } })
+const few = defineNotification({ ...about, ...toInbox, type: 'few', throttle: { limit: 1, per: '1h' } })
+const nobody = defineNotification({ ...about, ...toInbox, type: 'held.out', holdout: 0.999_999 })
+const urgent = defineNotification({ ...about, ...toPush, type: 'urgent', lane: 'critical', doubt: 'never' })
+const together = defineNotification({ ...about, ...toPush, type: 'together', digest: { every: '1h', maxItems: 2 } })
+const broken = defineNotification({
+  ...{ ...about, ...toInbox, type: 'broken' },
+  templates: {
+    en: {
+      in_app: () => {
+        throw new Error('a fault of the template')
+      },
+    },
+  },
+})
+const types = [news, once, few, nobody, urgent, together, broken]
+
+type Told = { key?: string; thread?: string; occurredAt?: number; expiresIn?: '1s' }
+
+/** What stories are told with. The person of an outcome is `of-<outcome>`, its intent has the outcome as its key. */
+type Stage = {
+  world: World
+  notify(type: (typeof types)[number], outcome: Outcome, told?: Told): Promise<string>
+  hasPhone(outcome: Outcome, address?: string, more?: object): Promise<void>
+  toPhone(outcome: Outcome, address?: string, more?: object): Promise<string>
+  choosing(outcome: Outcome, choices: object): Promise<string>
+  twice(type: (typeof types)[number], outcome: Outcome): Promise<string>
+}
+
+function stageOf(world: World): Stage {
+  const { db } = world.installation
+  const stage: Stage = {
+    world,
+    async notify(type, outcome, { key = outcome, ...told } = {}) {
+      await world.notifier.notify(type, { to: [`of-${outcome}`], data: {}, key, ...told })
+      return key
+    },
+    async hasPhone(outcome, address = `token-${outcome}`, more = {}) {
+      const phone = { id: 'phone', channel: 'push', provider: 'fcm', address, state: 'active', since: 0, ...more }
+      await db.query('insert into recipients (id, endpoints) values ($1, $2)', [
+        ...[`of-${outcome}`, JSON.stringify([phone])],
+      ])
+    },
+    async toPhone(outcome, address, more) {
+      await stage.hasPhone(outcome, address, more)
+      return stage.notify(urgent, outcome)
+    },
+    async choosing(outcome, choices) {
+      await db.query('insert into recipients (id, choices) values ($1, $2)', [
+        ...[`of-${outcome}`, JSON.stringify(choices)],
+      ])
+      return stage.notify(news, outcome, { thread: 't1' })
+    },
+    async twice(type, outcome) {
+      await stage.notify(type, outcome, { key: `${outcome}-first`, occurredAt: Date.now() - 1_000 })
+      await until(async () => (await traceIntent(db, { producer: 'test', key: `${outcome}-first` })).lines.length > 0)
+      return stage.notify(type, outcome)
+    },
+  }
+  return stage
+}
+
+test('every outcome comes about, and the trace of its intent says why', { concurrency: true }, async t => {
+  await using world = await startWorld({ catalogue: catalogueOf('1', types) })
+  const { db, addresses } = world.installation
+  const stage = stageOf(world)
+  const told = Object.entries(stories).map(([outcome, { sentence, tell, hurry }]) =>
+    t.test(outcome, async () => {
+      const intent = { producer: 'test', key: await tell(stage) }
+      const lines = async () => (await traceIntent(db, intent)).lines.filter(line => line.what === outcome)
+      await until(async () => {
+        await hurry?.(stage)
+        return (await lines()).length > 0
+      })
+      assert.match((await lines())[0]!.sentence, sentence)
+      const trace = printTrace(await traceIntent(db, intent), { width: 300, colour: false })
+      assert.match(trace, new RegExp(`\\b${outcome} .*${sentence.source}`))
+    }),
+  )
+  await Promise.all(told)
+  // Here by the functions of the command; once by the command itself.
+  await using command = startProgram(['trace', 'test/holdout'], { DATABASE_URL: addresses.databaseUrl })
+  assert.equal(await command.ended, 0, command.said())
+  assert.match(command.out.replaceAll(/\s+/g, ' '), /holdout Not sent: the person is in a holdout group/)
+  assert.deepEqual((await world.audit()).problems, [])
+})
