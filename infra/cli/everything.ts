@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
 import type { Stack } from '#local/stack.ts'
@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from '#runtime/metrics.ts'
 import { serveApi } from './api.ts'
 import { claimForStart } from './claim.ts'
 import { CommandError, stated } from './command.ts'
+import { openDataFolder } from './data-folder.ts'
 import { type Installation, openInstallation } from './installation.ts'
 import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
@@ -37,6 +38,7 @@ export async function startEverything(options: {
 }): Promise<Everything> {
   const { config, log, onPart, publisherLog } = options
   await using opened = new AsyncDisposableStack()
+  if (config.database.url !== undefined) sharedSecret(config)
   opened.use(await claimForStart(config.dataDir))
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config.catalogue)
@@ -64,13 +66,31 @@ export const secretOf = async ({ secret, dataDir }: Pick<Config, 'secret' | 'dat
   secret ?? keptSecret(dataDir)
 
 /**
+ * The secret where the database is configured, so that other machines may use it too: each would make one of its own.
+ * Throws a `CommandError` when there is none.
+ */
+export function sharedSecret({ secret, dataDir }: Config): string {
+  if (secret !== undefined) return secret
+  const kept = path.join(dataDir, 'secret')
+  throw new CommandError(
+    `set CARILLON_SECRET beside DATABASE_URL: every process hashes addresses with the same one, for ever. ` +
+      (existsSync(kept)
+        ? `CARILLON_SECRET_FILE='${kept}' is the one that this machine made`
+        : `For a new database, \`openssl rand -base64 32\` makes one`),
+  )
+}
+
+/**
  * The installation's own secret, made once, by whichever process of it comes first; the folder is made when missing.
  * Throws a `CommandError` when it can be neither made nor read, or is too short to be one.
  */
 export async function keptSecret(dataDir: string): Promise<string> {
   const file = path.join(dataDir, 'secret')
   try {
-    if (!existsSync(file)) await makeSecret(file)
+    if (!existsSync(file)) {
+      await openDataFolder(dataDir)
+      await makeSecret(file)
+    }
     const secret = await readFile(file, 'utf8')
     if (secret.length >= secretCharsMin) return secret
   } catch (error) {
@@ -84,7 +104,6 @@ export async function keptSecret(dataDir: string): Promise<string> {
 
 /** It comes into being whole, and only one does: every process reads the same. */
 async function makeSecret(file: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true })
   const own = `${file}.${randomUUID()}`
   try {
     await writeFile(own, randomBytes(32).toString('base64url'), { mode: 0o600 })

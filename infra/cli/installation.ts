@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
 import { eventsTopicOf, routerSubscriptionOf, sinkSubscriptionOf, topicOf } from '#contracts/messages.ts'
@@ -59,8 +61,10 @@ export async function openInstallation(options: {
   )
   await checkAddressKey({ db, addressKey }).catch(stated(`cannot use the database at ${placeOf(databaseUrl)}`))
   const pubsub = opened.use(openPubSub(addresses.pubsub))
-  const { projectId, emulator = 'Google Cloud' } = addresses.pubsub
-  await preparePubSub(pubsub, prefix).catch(stated(`cannot use Pub/Sub (${emulator}, project ${projectId})`))
+  const { projectId, emulator } = addresses.pubsub
+  await (emulator === undefined ? Promise.resolve() : reachServer(emulator))
+    .then(() => preparePubSub(pubsub, prefix))
+    .catch(stated(`cannot use Pub/Sub (${emulator ?? 'Google Cloud'}, project ${projectId})`))
   const queues = opened.use(
     await openQueues({
       ...{ redisUrl, postgresUrl: databaseDirectUrl, prefix },
@@ -80,6 +84,19 @@ export async function openInstallation(options: {
     prefix,
     addressKey,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+const reachLimitMs = 5_000
+
+/** The client library waits long for a server that is not there, and then says only that it took long. */
+async function reachServer(address: string): Promise<void> {
+  const at = address.lastIndexOf(':')
+  const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)) })
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(reachLimitMs) })
+  } finally {
+    socket.destroy()
   }
 }
 

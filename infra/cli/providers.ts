@@ -8,16 +8,25 @@ import type { LocalCredentials } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 import type { Config } from '#runtime/config.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { CommandError } from './command.ts'
 
 /** Where the simulators are, for the providers that are not configured. */
 export type Simulated = { credentials: LocalCredentials; ports: SimulatorPorts }
 
 type Options = { config: Config; db: Database; secret: string; simulated: Simulated | undefined }
 
-/** The adapter of every provider: real where it is configured, else a simulator behind the same client library. */
+/**
+ * The adapter of every provider: real where it is configured, else a simulator behind the same client library. Throws a
+ * `CommandError` when there is neither.
+ */
 export function openProviders({ config, db, secret, simulated }: Options): Provider[] {
   const missing = (['fcm', 'apns', 'sendgrid', 'twilio'] as const).filter(name => config[name] === undefined)
-  if (missing.length > 0 && !simulated) throw new Error(`neither configured nor simulated: ${missing.join(', ')}`)
+  if (missing.length > 0 && !simulated)
+    throw new CommandError(
+      `no simulators run for ${config.dataDir}, and these providers are not configured: ${missing.join(', ')}. ` +
+        'Set their keys (`carillon config` lists them), or run `carillon simulators` first',
+      1,
+    )
   const { publicUrl } = config.http
   return [
     fcmProvider(config.fcm ?? simulated!.credentials.fcm),

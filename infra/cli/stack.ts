@@ -7,7 +7,7 @@ import { redirectGoogleApis } from '#local/redirect.ts'
 import { type Stack, startStack } from '#local/stack.ts'
 import type { MembershipSource } from '#preferences/preferences.ts'
 import type { Config } from '#runtime/config.ts'
-import { CommandError } from './command.ts'
+import { CommandError, stated } from './command.ts'
 import type { Addresses } from './installation.ts'
 import type { Simulated } from './providers.ts'
 
@@ -39,7 +39,9 @@ export function addressesOf(config: Config, stack: Stack): Addresses {
 export async function catalogueFrom(
   file: string,
 ): Promise<{ catalogue: Catalogue; sources: readonly MembershipSource[] }> {
-  const module = (await import(file)) as { catalogue?: Catalogue; sources?: readonly MembershipSource[] }
+  const module = await (
+    import(file) as Promise<{ catalogue?: Catalogue; sources?: readonly MembershipSource[] }>
+  ).catch(stated(`cannot load the catalogue ${file} (CARILLON_CATALOGUE)`))
   if (!module.catalogue) throw new CommandError(`${path.basename(file)} exports no \`catalogue\``)
   return { catalogue: module.catalogue, sources: module.sources ?? [] }
 }

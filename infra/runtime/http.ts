@@ -103,12 +103,22 @@ function problemOf(error: unknown, request: FastifyRequest, log: Log): ProblemEr
   if (validation) return invalidMessage(validation, validationContext ?? 'body')
   // The framework's own refusals; what they say of the request is meant for its sender.
   if (code.startsWith('FST_ERR_') && statusCode >= 400 && statusCode < 500)
-    return problem(statusCode, { detail: message })
+    return problem(statusCode, { detail: adviceOf(code, request) ?? message })
   if (code === 'FST_ERR_HANDLER_TIMEOUT') return problem(503, { detail: 'the answer took too long: try again' })
   if (error instanceof SyntaxError && statusCode === 400) return problem(400, { detail: 'the body is not valid JSON' })
   const { id, method } = request
   log.error({ requestId: id, method, route: request.routeOptions.url, error }, 'a request failed')
   return problem(500, { instance: `urn:uuid:${id}`, detail: 'something went wrong here; the id finds it in the log' })
+}
+
+/** What to do, where the framework says only what it did not like. */
+function adviceOf(code: string, { routeOptions }: FastifyRequest): string | undefined {
+  const advice: Record<string, string> = {
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send the body as Content-Type: application/json',
+    FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty: send JSON',
+    FST_ERR_CTP_BODY_TOO_LARGE: `the body is longer than ${routeOptions.bodyLimit} bytes: send less at once`,
+  }
+  return advice[code]
 }
 
 const sendProblem = (reply: FastifyReply, { body, headers }: ProblemError): FastifyReply =>

@@ -57,6 +57,9 @@ export async function openPostgres(options: {
     await database.query('select 1')
   } catch (error) {
     await kysely.destroy()
+    // What the driver says of it names nothing that a person has set.
+    if (error instanceof Error && error.message.includes('client password must be a string'))
+      throw new Error('the server asks for a password, and the URL has none', { cause: error })
     throw error
   }
   return database

@@ -72,9 +72,10 @@ export async function read(
   by: Producer,
 ) {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw problem(400, { detail: 'the body must be a JSON object' })
+    throw problem(400, { detail: 'the body must be a JSON object, sent as Content-Type: application/json' })
   const { type, ...options } = body as Record<string, unknown>
-  if (typeof type === 'string' && !by.types.includes(type))
+  // The types are in the public document: that this one exists is no secret.
+  if (typeof type === 'string' && catalogue.types.has(type) && !by.types.includes(type))
     throw problem(403, { detail: `${by.producer} may not send ${type}: its token allows ${by.types.join(', ')}` })
   const problems: string[] = []
   const headerKey = keyOfHeader(header, problems)
@@ -82,7 +83,10 @@ export async function read(
     problems.push('key: differs from the header Idempotency-Key')
   const said = { type, options: { ...options, key: options.key ?? headerKey } }
   const made = await makeIntent(said, { producer: by.producer, catalogue, now: clock.now() })
-  if (!made.ok) problems.push(...made.problems)
+  if (!made.ok) {
+    const unkeyed = header === undefined && options.key === undefined
+    problems.push(...made.problems.map(one => (unkeyed && one.startsWith('key:') ? missingKey : one)))
+  }
   if (!made.ok || problems.length > 0)
     throw problem(422, {
       title: 'Refused intent',
@@ -92,6 +96,8 @@ export async function read(
   const orderingKey = options.orderingKey as string | undefined
   return { made, orderingKey }
 }
+
+const missingKey = 'key: is missing: derive it from what happened, and send it here or as the header Idempotency-Key'
 
 /** A string of RFC 8941, as draft-ietf-httpapi-idempotency-key has it; what most clients send, without quotes, will do. */
 function keyOfHeader(header: Received['header'], problems: string[]): string | undefined {

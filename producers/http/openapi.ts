@@ -81,10 +81,12 @@ const postIntent: Operation = {
   responses: {
     '202': answer('Stored.', 'Accepted'),
     '400': refused('Not a JSON object.'),
-    '403': refused('The token lacks the scope intents, or does not allow this type.'),
+    '403': refused('The token lacks the scope intents, or does not allow this type of the catalogue.'),
     '413': refused(`Longer than ${intentBytesMax} bytes.`),
     '415': refused('Not JSON.'),
-    '422': refused('Refused, with every problem; or the key was used for another intent.'),
+    '422': refused(
+      'Refused, with every problem, a type that is not in the catalogue among them; or the key was used for another intent.',
+    ),
     ...refusals,
   },
 }

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { isName } from '#contracts/ids.ts'
 import { problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 
@@ -13,6 +12,10 @@ export type Scope = (typeof scopes)[number]
 /** Who a token stands for, and which types it may say. */
 export type Producer = { producer: string; types: readonly string[] }
 
+/** Narrower than a name on the wire: it is written in paths (`trace PRODUCER/KEY`) and on command lines. */
+export const isProducer = (text: string): boolean => /^[A-Za-z0-9][\w.-]{0,199}$/.test(text)
+export const producerRule = 'a producer is named with 1 to 200 letters, digits and . _ -, the first a letter or digit'
+
 /**
  * Makes a token for a producer, with the scope `intents` unless told otherwise; only its hash is kept, so this is the one
  * time that it can be read. Throws when the producer is not a name, or the token opens nothing or may say no type.
@@ -21,7 +24,7 @@ export async function createProducerToken(
   db: Database,
   { producer, types, scopes = ['intents'] }: Producer & { scopes?: readonly Scope[] },
 ): Promise<string> {
-  if (!isName(producer)) throw new Error('a producer is a name of 1 to 200 characters')
+  if (!isProducer(producer)) throw new Error(producerRule)
   if (scopes.length === 0) throw new Error('a token needs at least one scope')
   if (scopes.includes('intents') && types.length === 0)
     throw new Error('a token needs at least one type that it may say')

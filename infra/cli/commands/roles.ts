@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { localCredentials } from '#local/credentials.ts'
@@ -11,7 +11,8 @@ import { createLog, type Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
 import { type Command, CommandError, stated } from '../command.ts'
-import { secretOf, startEverything } from '../everything.ts'
+import { openDataFolder } from '../data-folder.ts'
+import { sharedSecret, startEverything } from '../everything.ts'
 import { type Installation, openInstallation } from '../installation.ts'
 import { openProviders } from '../providers.ts'
 import { type PipelineRole, startRoles, unreadiness } from '../roles.ts'
@@ -63,7 +64,7 @@ async function runInstalled(
   exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
   const products = await catalogueFrom(config.catalogue)
-  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config) }
+  const reached = { addresses: configuredAddresses(config), addressKey: sharedSecret(config) }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })
   log.info({ catalogue: products.catalogue.version }, `${role} works`)
@@ -80,7 +81,7 @@ const runPipeline = (role: PipelineRole): Promise<number> =>
         ? openProviders({
             config,
             db: installation.db,
-            secret: await secretOf(config),
+            secret: sharedSecret(config),
             simulated: await simulatedBeside(config, opened),
           })
         : []
@@ -88,7 +89,10 @@ const runPipeline = (role: PipelineRole): Promise<number> =>
     opened.use(await startRoles([role], installation, { lanes, channels, concurrency, providers, metrics }))
     const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
     serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
-    const url = await listen(app, { host: config.http.host, port: config.http.metricsPort })
+    const { host, metricsPort: port } = config.http
+    const url = await listen(app, { host, port }).catch(
+      stated(`cannot serve metrics on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_METRICS_PORT)`),
+    )
     opened.defer(() => app.close())
     log.info({ host: new URL(url).host }, 'health and metrics are served')
   })
@@ -96,7 +100,11 @@ const runPipeline = (role: PipelineRole): Promise<number> =>
 function runApi(): Promise<number> {
   return runInstalled('api', async ({ config, installation, log, opened }) => {
     const { host, port } = config.http
-    const api = opened.use(await serveApi(installation, { host, port, metrics: createMetrics() }))
+    const api = opened.use(
+      await serveApi(installation, { host, port, metrics: createMetrics() }).catch(
+        stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),
+      ),
+    )
     log.info({ host: new URL(api.url).host }, 'the API is served')
   })
 }
@@ -109,8 +117,12 @@ async function runPubSub(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { port: { type: 'string', default: '0' } } })
   if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > portMax)
     throw new CommandError(`--port must be a number from 0 to ${portMax}; 0, the default, takes any free one`)
-  const dataDir = path.join(readConfig().dataDir, 'pubsub')
-  await using server = await startPubSubServer({ dataDir, port: Number(values.port) }).catch(stated('cannot start'))
+  const { dataDir } = readConfig()
+  await openDataFolder(dataDir)
+  const folder = path.join(dataDir, 'pubsub')
+  await using server = await startPubSubServer({ dataDir: folder, port: Number(values.port) }).catch(
+    stated('cannot start'),
+  )
   console.log(`export PUBSUB_EMULATOR_HOST=${server.address}`)
   await stopped
   return 0
@@ -120,7 +132,7 @@ async function runSimulators(): Promise<number> {
   const stopped = untilSignal()
   exitOnCrash(createLog({ role: 'simulators' }))
   const { dataDir } = readConfig()
-  await mkdir(dataDir, { recursive: true })
+  await openDataFolder(dataDir)
   const credentials = await localCredentials(path.join(dataDir, 'credentials'))
   await using simulators = await startSimulators({ credentials, logFile: path.join(dataDir, 'simulators.ndjson') })
   await using opened = new AsyncDisposableStack()

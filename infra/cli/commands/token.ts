@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { createProducerToken, type Scope, scopes } from '#producers/http/producer-tokens.ts'
+import { createProducerToken, isProducer, producerRule, type Scope, scopes } from '#producers/http/producer-tokens.ts'
 import { readConfig } from '#runtime/config.ts'
 import { type Command, CommandError } from '../command.ts'
 import { catalogueFrom } from '../stack.ts'
@@ -18,6 +18,7 @@ export const tokenCommand: Command = {
     })
     const [producer, ...rest] = positionals
     if (producer === undefined || rest.length > 0) throw new CommandError('name one producer')
+    if (!isProducer(producer)) throw new CommandError(`"${producer}": ${producerRule}`)
     const { catalogue } = await catalogueFrom(readConfig().catalogue)
     const types = values.types?.split(',') ?? [...catalogue.types.keys()]
     const unknown = types.filter(type => !catalogue.types.has(type))

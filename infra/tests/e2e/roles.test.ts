@@ -107,7 +107,10 @@ async function startWorld() {
   let owner: AsyncDisposableStack = opened
   const folder = opened.use(await temporaryFolder())
   const database = opened.use(await testDatabase())
-  const env: Record<string, string> = { DATABASE_URL: database.url, CARILLON_DATA_DIR: folder.path }
+  const env: Record<string, string> = {
+    ...{ DATABASE_URL: database.url, CARILLON_DATA_DIR: folder.path },
+    CARILLON_SECRET: 'a secret of more than 32 characters',
+  }
   const startRole = async (role: string): Promise<Program> => {
     const program = owner.use(startProgram([role], env))
     await program.says(new RegExp(`"${role} works"`))

@@ -105,7 +105,7 @@ async function isBroken(): Promise<void> {
       says: /cannot serve the API on .*CARILLON_HTTP_PORT.*EADDRINUSE/,
     },
     {
-      env: { DATABASE_URL: `postgres://me:hidden@${nobody}/none` },
+      env: { DATABASE_URL: `postgres://me:hidden@${nobody}/none`, CARILLON_SECRET: 'hidden '.repeat(5) },
       code: 1,
       says: new RegExp(`cannot use the database at ${nobody}/none: .*ECONNREFUSED`),
     },
@@ -113,6 +113,12 @@ async function isBroken(): Promise<void> {
       env: { CARILLON_DATA_DIR: `${import.meta.filename}/none` },
       code: 1,
       says: /start\.test\.ts\/none.*CARILLON_DATA_DIR names the folder/,
+    },
+    { env: { CARILLON_DATA_DIR: '/proc/none' }, code: 1, says: /cannot keep data in \/proc\/none.*CARILLON_DATA_DIR/ },
+    {
+      env: { DATABASE_URL: `postgres://me:hidden@${nobody}/none` },
+      code: 2,
+      says: /set CARILLON_SECRET beside DATABASE_URL/,
     },
   ]
   for (const { env, code, says } of cases) {

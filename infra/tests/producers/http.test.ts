@@ -100,11 +100,24 @@ test('what is wrong is refused with every problem, before anything is stored', a
   assert.equal(wrong.status, 422)
   assert.match(wrong.headers.get('content-type')!, /^application\/problem\+json/)
   assert.deepEqual(problemsOf(wrong), ['colour', 'key', 'to[0]', 'data.author'])
-  assert.equal((await post(world, '[]')).status, 400)
-  assert.equal((await post(world, '{"type":')).status, 400)
-  assert.equal((await post(world, '<xml/>', { 'content-type': 'application/xml' })).status, 415)
+  const { key: _key, ...unkeyed } = body
+  const unknown = await post(world, { ...unkeyed, type: 'comment.craeted', to: [] })
+  assert.equal(unknown.status, 422)
+  assert.match(unknown.body.errors![0]!.detail, /type "comment\.craeted" is not in catalogue version/)
+  assert.match(unknown.body.errors![1]!.detail, /key: is missing: .*Idempotency-Key/)
+  assert.match(unknown.body.errors![2]!.detail, /^to: /)
+  const says = async (status: number, detail: RegExp, said: string, headers: Record<string, string> = {}) => {
+    const answer = await post(world, said, headers)
+    assert.equal(answer.status, status)
+    assert.match(String(answer.body['detail']), detail)
+    assert.match(answer.headers.get('content-type')!, /^application\/problem\+json/)
+  }
+  await says(400, /JSON object, sent as Content-Type: application\/json/, '[]')
+  await says(400, /not valid JSON/, '{"type":')
+  await says(400, /the body is empty/, '')
+  await says(415, /send the body as Content-Type: application\/json/, '<xml/>', { 'content-type': 'application/xml' })
   const long = { ...body, data: { ...data, title: 'x'.repeat(intentBytesMax) } }
-  assert.equal((await post(world, long)).status, 413)
+  await says(413, new RegExp(`longer than ${intentBytesMax} bytes`), JSON.stringify(long))
   assert.equal((await post(world, { ...body, type: 'security.alert' })).status, 403)
   assert.equal(world.stored.length, 0)
 })
@@ -124,6 +137,12 @@ test('without a known token there is nothing to see', async () => {
   assert.equal((await post(world, body)).status, 202)
   await revokeProducerTokens(world.db, 'docs')
   assert.equal((await post(world, body)).status, 401)
+})
+
+test('a token is for a producer with a plain name', async () => {
+  await using world = await setup()
+  for (const producer of ['', 'bad name!', 'a/b', '-x', 'ö'])
+    await assert.rejects(createProducerToken(world.db, { producer, types: ['comment.created'] }), /a producer is named/)
 })
 
 test('what could not be stored is told as it is, with a time to wait', async () => {
