@@ -1,5 +1,5 @@
 import type { Channel } from '#contracts/channel.ts'
-import { type HoldReason, type Rule, rules, sentence, type Why } from '#contracts/decision.ts'
+import { type HoldReason, type Rule, ruleOfHold, rules, sentence } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
 import type { EpochMs, IntentId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
@@ -84,7 +84,7 @@ export function openSentence(
     case 'doubt':
       return `It may have been sent: a receipt is awaited until ${until}.`
     case 'held':
-      return sentence({ rule: open.reason!, value: until } satisfies Why)
+      return sentence({ rule: ruleOfHold(open.reason!), value: until })
     default:
       return open.state satisfies never
   }

@@ -11,6 +11,7 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
+import { readEngaged } from './engaged.ts'
 import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs } from './limits.ts'
 import { marksOf } from './marks.ts'
 import type { Pace } from './pace.ts'
@@ -89,8 +90,11 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
 
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
-  const people = await readReachable(deps, { ids, channel: batch.channel })
-  const { targets, results } = recheck(batch, { people, catalogue, now: clock.now() })
+  const [people, engaged] = await Promise.all([
+    readReachable(deps, { ids, channel: batch.channel }),
+    readEngaged(deps, batch),
+  ])
+  const { targets, results } = recheck(batch, { people, engaged, catalogue, now: clock.now() })
   const { messages, failed } = render(batch, targets, { catalogue, log })
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
   return { sending: { ...claimed, provider, messages }, results }

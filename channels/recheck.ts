@@ -1,8 +1,10 @@
+import { stepFor } from '#contracts/arms.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
+import { type Engaged, stopOf } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
-import { type Endpoint, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
+import { type Endpoint, hasRead, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
 
 /** A slot that may be sent, and where to. */
 export type Target = {
@@ -14,18 +16,15 @@ export type Target = {
 }
 
 /**
- * Asks again what may have changed since the decision: expiry, erasure, preferences, the endpoint. `people` must have
- * been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
+ * Asks again what may have changed since the decision: expiry, what was read or done meanwhile, erasure, preferences, the
+ * endpoint. `people` and `engaged` (by slot) must have been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
  */
-export function recheck(
-  batch: ClaimedBatch,
-  facts: { people: ReadonlyMap<string, Person>; catalogue: Catalogue; now: EpochMs },
-): { targets: Target[]; results: (SlotResult | undefined)[] } {
+export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[]; results: (SlotResult | undefined)[] } {
   const targets: Target[] = []
   const results = batch.slots.map((slot, place): SlotResult | undefined => {
     const intent = batch.intents[slot.intent]!
     const person = facts.people.get(slot.recipient)!
-    const refused = refusal({ slot, intent, person, batch }, facts)
+    const refused = refusal({ slot, intent, person, batch, engaged: facts.engaged[place] }, facts)
     if ('kind' in refused) return refused
     const { recipient } = slot
     targets.push({ place, recipient, intent, endpoint: refused, ...(person.locale && { locale: person.locale }) })
@@ -34,14 +33,24 @@ export function recheck(
   return { targets, results }
 }
 
-type Question = { slot: Slot; intent: CarriedIntent; person: Person; batch: ClaimedBatch }
+type Facts = {
+  people: ReadonlyMap<string, Person>
+  engaged: readonly (Engaged | undefined)[]
+  catalogue: Catalogue
+  now: EpochMs
+}
+type Question = {
+  slot: Slot
+  intent: CarriedIntent
+  person: Person
+  batch: ClaimedBatch
+  engaged: Engaged | undefined
+}
 type Closed = Extract<SlotResult, { kind: 'closed' }>
 
-function refusal(
-  { slot, intent, person, batch }: Question,
-  { catalogue, now }: { catalogue: Catalogue; now: EpochMs },
-): Closed | Endpoint {
-  const over = overAt(now, intent)
+function refusal(question: Question, { catalogue, now }: Facts): Closed | Endpoint {
+  const { slot, intent, person, batch } = question
+  const over = overAt(now, intent) ?? needless(question, catalogue)
   if (over) return over
   const { channel } = batch
   const mandatory = catalogue.types.get(intent.type)?.mandatory ?? false
@@ -50,6 +59,15 @@ function refusal(
   if (!may.allowed) return { kind: 'closed', outcome: may.outcome ?? 'suppressed_preference', why: may.why }
   const usable = whereTo(person, channel).endpoints.find(endpoint => endpoint.id === slot.endpoint)
   return usable ?? noLonger(person, slot, channel)
+}
+
+/** What the person has done meanwhile makes it unnecessary: a later step stops, or it was read. */
+function needless({ intent, person, batch, engaged = {} }: Question, { types }: Catalogue): Closed | undefined {
+  const enough = stopOf(stepFor(types.get(intent.type)!, person.id, batch.channel), engaged)
+  if (enough)
+    return { kind: 'closed', outcome: 'escalation_stopped', why: { rule: 'escalation_stopped', value: enough } }
+  if (intent.ignoresReads || !(engaged.read || hasRead(person, intent.occurredAt))) return undefined
+  return { kind: 'closed', outcome: 'suppressed_read', why: { rule: 'read', value: intent.thread ?? 'everything' } }
 }
 
 /** The end of what was worth something until before `now`, else undefined. */

@@ -14,9 +14,12 @@ import { type Suppressions, suppressedOf } from './suppression-store.ts'
 export { audiencePage, type MembershipSource } from './audience-page.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'
+export { type EngagementAsk, purgeEngagement, readEngagements } from './engagement-store.ts'
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'
+export { readPresence } from './presence-store.ts'
 export { checkAddressKey, type Mark, markEndpoint } from './suppression-store.ts'
+export { hasRead, readWatermarks } from './watermark-store.ts'
 export { whereTo } from './where-to.ts'
 
 /** An address of a person on a channel. */
@@ -53,6 +56,8 @@ export type Person = {
   choices: Choices
   endpoints: readonly Endpoint[]
   erased: boolean
+  /** All that occurred until then was read, on all threads. */
+  readUpTo?: EpochMs
 }
 
 /** Everybody has an inbox. */
@@ -97,14 +102,24 @@ export async function readReachable(
 /** One row back for the whole set: the driver's work for each row and column would cost more than everything else. */
 type Packed = { people: string | null; endpoints: string | null }
 // Neither names nor JSON hold control characters, so U+001F and U+001E separate fields and people.
-const fields = ['id', 'tenant', 'locale', 'zone', 'quiet', 'choices', `case when erased_at is not null then '1' end`]
+const readUpTo = `(extract(epoch from read_up_to) * 1000)::bigint::text`
+const fields = [
+  'id',
+  'tenant',
+  'locale',
+  'zone',
+  'quiet',
+  'choices',
+  `case when erased_at is not null then '1' end`,
+  readUpTo,
+]
 const selectPeople = `select string_agg(${fields.map(field => `coalesce(${field}, '')`).join(` || E'\\x1f' || `)}, E'\\x1e') as people,
   '[' || string_agg(coalesce(endpoints, '[]'), ',') || ']' as endpoints from recipients where id = any($1::text[])`
 
 function addPeople(people: Map<string, Person>, packed: string, endpoints: string): void {
   const known = JSON.parse(endpoints) as Endpoint[][]
   packed.split('\u001e').forEach((one, at) => {
-    const [id, tenant, locale, zone, quiet, choices, erased] = one.split('\u001f') as [string, ...string[]]
+    const [id, tenant, locale, zone, quiet, choices, erased, readUpTo] = one.split('\u001f') as [string, ...string[]]
     const own = known[at]!
     own.push(inbox)
     people.set(id, {
@@ -116,6 +131,7 @@ function addPeople(people: Map<string, Person>, packed: string, endpoints: strin
       choices: choices ? (JSON.parse(choices) as Choices) : noChoices,
       endpoints: own,
       erased: erased !== '',
+      ...(readUpTo && { readUpTo: Number(readUpTo) }),
     })
   })
 }

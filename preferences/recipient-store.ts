@@ -167,12 +167,13 @@ export async function deleteRecipient({ db, now }: { db: Database; now: EpochMs 
     const erased = await tx.query(
       `insert into recipients as r (id, erased_at) values ($1, to_timestamp($2 / 1000.0))
        on conflict (id) do update set tenant = null, locale = null, zone = null, quiet = null, choices = null, endpoints = null,
-         erased_at = excluded.erased_at, updated_at = excluded.erased_at
+         read_up_to = null, read_xid = null, erased_at = excluded.erased_at, updated_at = excluded.erased_at
        where r.erased_at is null returning 1`,
       [recipient, now],
     )
     if (erased.length === 0) return
-    await tx.query(`delete from addresses where recipient = $1`, [recipient])
+    for (const table of ['addresses', 'watermarks', 'engagements', 'presence'])
+      await tx.query(`delete from ${table} where recipient = $1`, [recipient])
     await logConsent(tx, [{ recipient, kind: 'erase', wish: false, source: 'api' }], now)
   })
 }

@@ -1,4 +1,5 @@
 import { durationMs } from '#contracts/catalogue.ts'
+import { readCancels } from '#contracts/engagement.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId, type SetId } from '#contracts/ids.ts'
 import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
@@ -7,6 +8,7 @@ import { openExpansion } from '#ledger/expansions.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
+import { addEngagement } from './engaged.ts'
 import { audiencesOf, type Facts, instantOf, recipientsOf } from './gather.ts'
 import { type Case, judge, windowKeys, withWindows } from './judge.ts'
 
@@ -27,6 +29,7 @@ export type Committed = { ready: ReadyBatch[]; intake: Partial<Record<Intake, nu
 export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps): Promise<Committed> {
   const { intents } = admitted
   const cases = new Map(intents.map(one => [one, casesOf(one, facts, deps)]))
+  await addEngagement(deps.db, [...cases.values()].flat())
   return withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const set = newSetId()
     const candidates = intents.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash }))
@@ -74,6 +77,7 @@ export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entr
     ...(thread !== undefined && { thread }),
     ...(actor !== undefined && { actor }),
     ...(entry.mandatory && { mandatory: true }),
+    ...(!readCancels(entry) && { ignoresReads: true }),
   }
 }
 

@@ -42,6 +42,20 @@ const intent: Question['intent'] = {
 const quiet = { start: '22:00', end: '08:00' }
 const windowed = { ...entry, dedupe: { key: () => 'k', within: '10m' }, throttle: { limit: 1, per: '1h' } } as const
 
+const stepped: AnyNotificationType = {
+  ...{ ...entry, acted: 'invite.accepted' },
+  deliver: [
+    { channel: 'in_app' },
+    { channel: 'push', after: '30s', unless: 'seen' },
+    { channel: 'email', after: '30s', unless: 'acted' },
+  ],
+}
+const later: Question['released'] = { channels: ['push', 'email'], reason: 'escalation' }
+const aside: AnyNotificationType = {
+  ...entry,
+  deliver: [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }],
+}
+
 type Row = { name: string; ask?: Partial<Question>; expect: string[]; before?: Partial<Question>[] }
 
 /** The order of decision as a table: each row adds what an earlier rule looks at and that rule wins. */
@@ -207,6 +221,108 @@ const rows: Row[] = [
     },
     expect: ['in_app deliver default', 'email deliver default'],
   },
+  {
+    name: 'what was read is told on no channel, whatever was wished',
+    ask: { engaged: { read: true }, person: { ...everybody, choices: { threads: { t1: true } } } },
+    expect: ['in_app suppressed_read read', 'push suppressed_read read', 'email suppressed_read read'],
+  },
+  {
+    name: 'who has read everything has read what occurred until then',
+    ask: { person: { ...everybody, readUpTo: noon } },
+    expect: ['in_app suppressed_read read', 'push suppressed_read read', 'email suppressed_read read'],
+  },
+  {
+    name: 'and nothing newer',
+    ask: { person: { ...everybody, readUpTo: noon - 1 } },
+    expect: ['in_app deliver default', 'push deliver default', 'email deliver default'],
+  },
+  {
+    name: 'what must be told is told to who has read it',
+    ask: {
+      ...{ engaged: { read: true }, person: { ...everybody, readUpTo: noon } },
+      intent: { ...intent, ignoresReads: true },
+    },
+    expect: ['in_app deliver default', 'push deliver default', 'email deliver default'],
+  },
+  {
+    name: 'later steps wait their time, but what a wish forbids now is refused now',
+    ask: { entry: stepped, person: { ...everybody, choices: { categories: { social: { email: false } } } } },
+    expect: ['in_app deliver default', 'push held escalation', 'email suppressed_preference opted_out'],
+  },
+  {
+    name: 'quiet hours are asked when a later step is due, and hold the first ones',
+    ask: { entry: { ...stepped, quietHours: 'all' }, at: night, person: { ...everybody, quiet } },
+    expect: ['in_app held quiet_hours', 'push held escalation', 'email held escalation'],
+  },
+  {
+    name: 'the second telling is dropped on later steps too',
+    ask: { entry: { ...stepped, dedupe: windowed.dedupe } },
+    before: [{}],
+    expect: ['in_app deduplicated deduplicated', 'push deduplicated deduplicated', 'email deduplicated deduplicated'],
+  },
+  {
+    name: 'a later step is not the repeat of its own intent, and counts once in a window',
+    ask: {
+      ...{ entry: { ...stepped, dedupe: windowed.dedupe, throttle: windowed.throttle }, at: noon + 30_000 },
+      released: { channels: ['push'], reason: 'escalation', countedAt: noon },
+    },
+    before: [{}],
+    expect: ['push deliver default'],
+  },
+  {
+    name: 'quiet hours hold a later step that is due',
+    ask: {
+      ...{ entry: stepped, at: night, person: { ...everybody, quiet } },
+      released: { channels: ['push'], reason: 'escalation' },
+    },
+    expect: ['push held quiet_hours'],
+  },
+  {
+    name: 'a schedule comes first, then the steps begin',
+    ask: { entry: stepped, released: { channels: ['in_app', 'push', 'email'], reason: 'scheduled' } },
+    expect: ['in_app deliver default', 'push held escalation', 'email held escalation'],
+  },
+  {
+    name: 'what was seen stops the steps that ask for it',
+    ask: { entry: stepped, engaged: { seen: true, delivered: true }, released: later },
+    expect: ['push escalation_stopped escalation_stopped', 'email deliver default'],
+  },
+  {
+    name: 'what was read was seen, and is not told by the others either',
+    ask: { entry: stepped, engaged: { read: true }, released: later },
+    expect: ['push escalation_stopped escalation_stopped', 'email suppressed_read read'],
+  },
+  {
+    name: 'the success that the type names stops every later step',
+    ask: { entry: stepped, engaged: { acted: true }, released: later },
+    expect: ['push escalation_stopped escalation_stopped', 'email escalation_stopped escalation_stopped'],
+  },
+  {
+    name: 'a step that asks for it waits while the person is active elsewhere',
+    ask: { entry: aside, activeUntil: noon + 60_000 },
+    expect: ['in_app deliver default', 'push held active'],
+  },
+  {
+    name: 'who is active no more gets it',
+    ask: { entry: aside, activeUntil: noon },
+    expect: ['in_app deliver default', 'push deliver default'],
+  },
+  {
+    name: 'who stays active is waited for',
+    ask: {
+      ...{ entry: aside, at: noon + 3_599_999, activeUntil: noon + 7_200_000 },
+      released: { channels: ['push'], reason: 'presence', heldSince: noon },
+    },
+    expect: ['push held active'],
+  },
+  {
+    name: 'for an hour',
+    ask: {
+      ...{ entry: aside, at: noon + 3_600_000, activeUntil: noon + 7_200_000 },
+      released: { channels: ['push'], reason: 'presence', heldSince: noon },
+    },
+    expect: ['push suppressed_active stayed_active'],
+  },
 ]
 
 for (const { name, ask, before = [], expect } of rows)
@@ -233,4 +349,16 @@ test('a person with two devices gets both, and what is refused consumes no windo
     push?.endpoints.map(one => one.id),
     ['fcm-1', 'apns-1'],
   )
+})
+
+test('what waits for a person to leave waits for an hour at most, and never past its expiry', () => {
+  const ask = { intent, entry: aside, person: everybody, windows: undefined, at: noon, activeUntil: noon + 7_200_000 }
+  const untils = (question: Question) =>
+    decide(question).flatMap(({ verdict, heldSince }) =>
+      verdict.kind === 'held' ? [verdict.until - noon, heldSince] : [],
+    )
+  assert.deepEqual(untils(ask), [3_600_000, noon])
+  assert.deepEqual(untils({ ...ask, intent: { ...intent, expiresAt: noon + 60_000 } }), [60_000, noon])
+  const again = { channels: ['push'] as const, reason: 'presence' as const, heldSince: noon - 3_000_000 }
+  assert.deepEqual(untils({ ...ask, released: again }), [600_000, noon - 3_000_000])
 })

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
-import { channelsOf } from '#contracts/arms.ts'
-import { type AnyNotificationType, durationMs } from '#contracts/catalogue.ts'
+import { channelsOf, stepFor } from '#contracts/arms.ts'
+import { type AnyNotificationType, durationMs, type Step } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
+import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
-import { mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
+import { hasRead, mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
 import { withinBudgets } from './policies/budget.ts'
 import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
+import { stopped, waiting, whileActive } from './policies/steps.ts'
 import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
 /** One question: this intent, this person, at this instant. */
@@ -25,6 +27,9 @@ export type Question = {
   /** Read and written, like the windows. Undefined for what can join none. */
   digests?: OwnDigests | undefined
   at: EpochMs
+  /** What the person has done with the intent, and until when they are active elsewhere. Absent: nothing is known. */
+  engaged?: Engaged
+  activeUntil?: EpochMs
   released?: Released
 }
 
@@ -36,6 +41,8 @@ export type Released = {
   countedAt?: EpochMs
   /** When what it waited in was opened. */
   since?: EpochMs
+  /** Since when it waits for the person to leave. */
+  heldSince?: EpochMs
 }
 
 export type ChannelDecision = {
@@ -46,15 +53,18 @@ export type ChannelDecision = {
   countedAt?: EpochMs
   /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
   digest?: OpenDigest
+  /** For `held`: what it opens and does not wait in, and since when it waits for the person to leave. */
+  opens?: OpenDigest
+  heldSince?: EpochMs
 }
 
 /**
- * The order of decision (design §7), for one person: expiry, schedule, preferences, endpoints, dedupe, digest,
- * quiet hours, budgets, throttle, holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each with
- * its reason.
+ * The order of decision (design §7), for one person: expiry, schedule, what was done with it already, preferences,
+ * endpoints, dedupe, digest, later steps, quiet hours, presence, budgets, throttle, holdout. Pure but for `windows` and
+ * `digests`. One decision for every channel that the type has for the person, each with its reason.
  */
 export function decide(question: Question): ChannelDecision[] {
-  return leaving(question, digested(question, deduplicated(question, allowed(question))))
+  return leaving(question, escalated(question, digested(question, deduplicated(question, allowed(question)))))
 }
 
 /** What speaks against it by itself, whatever else is told. */
@@ -62,12 +72,19 @@ export function allowed(question: Question): ChannelDecision[] {
   const { entry, released } = question
   const channels = released?.channels ?? channelsOf(entry, question.person.id)
   const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
-  return expired(question, all) ?? scheduled(question, all) ?? channels.map(channel => reachable(question, channel))
+  return (
+    expired(question, all) ??
+    scheduled(question, all) ??
+    channels.map(channel => known(question, channel) ?? reachable(question, channel))
+  )
 }
 
 /** The rules for what leaves now. */
 export const leaving = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
-  heldOut(question, throttled(question, budgeted(question, collapsed(question, quiet(question, decisions)))))
+  heldOut(
+    question,
+    throttled(question, budgeted(question, present(question, collapsed(question, quiet(question, decisions))))),
+  )
 
 type All = (verdict: Verdict) => ChannelDecision[]
 
@@ -84,6 +101,16 @@ function scheduled({ intent, at, released }: Question, all: All): ChannelDecisio
   if (released || intent.sendAt === undefined || intent.sendAt <= at) return undefined
   const why: Why = { rule: 'scheduled', value: isoOf(intent.sendAt) }
   return all({ kind: 'held', reason: 'scheduled', until: intent.sendAt, why })
+}
+
+/** An earlier step was enough, or the person has read it. */
+function known(question: Question, channel: Channel): ChannelDecision | undefined {
+  const { intent, person, engaged = {} } = question
+  const enough = stopped(stepOf(question, channel), engaged)
+  if (enough) return { channel, verdict: enough, endpoints: [] }
+  if (intent.ignoresReads || !(engaged.read || hasRead(person, intent.occurredAt))) return undefined
+  const why: Why = { rule: 'read', value: intent.thread ?? 'everything' }
+  return { channel, verdict: refused('suppressed_read', why), endpoints: [] }
 }
 
 /** May we, and where to: asked for each channel by itself. */
@@ -121,6 +148,15 @@ function digested(question: Question, decisions: ChannelDecision[]): ChannelDeci
   return digests && !passedOnce(released) ? joinDigest({ ...question, digests }, decisions) : decisions
 }
 
+/** A later step waits its time, once; what was held for more than its schedule has waited. */
+function escalated(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  if (passedOnce(question.released)) return decisions
+  return holding(decisions, channel => {
+    const verdict = waiting(stepOf(question, channel), question.at)
+    return verdict && { verdict }
+  })
+}
+
 export function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { entry, person } = question
   const end = quietEnd(question)
@@ -142,6 +178,26 @@ export function quietEnd({ entry, person, at }: Pick<Question, 'entry' | 'person
 
 const collapsed = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
   question.digests ? collapseByThread({ ...question, digests: question.digests }, decisions) : decisions
+
+function present(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { activeUntil } = question
+  if (activeUntil === undefined) return decisions
+  return holding(decisions, channel => whileActive(stepOf(question, channel), { ...question, activeUntil }))
+}
+
+/** What would leave and is kept from it. A digest that it opens is open all the same. */
+function holding(
+  decisions: ChannelDecision[],
+  held: (channel: Channel) => { verdict: Verdict; heldSince?: EpochMs } | undefined,
+): ChannelDecision[] {
+  return decisions.map(decision => {
+    const { channel, digest } = decision
+    const found = isDeliver(decision) ? held(channel) : undefined
+    return found ? { channel, endpoints: [], ...found, ...(digest && { opens: digest }) } : decision
+  })
+}
+
+const stepOf = ({ entry, person }: Question, channel: Channel): Step | undefined => stepFor(entry, person.id, channel)
 
 /** A zone must not wake as one herd: people leave their quiet hours at once, or 15 or 30 s later, each always the same. */
 const wakeDelayMs = (id: string): number => (createHash('sha256').update(id).digest()[0]! % 3) * 15_000

@@ -7,6 +7,7 @@ import { type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { audiencePage, type MembershipSource, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
+import { addEngagement } from './engaged.ts'
 import { instantOf } from './gather.ts'
 import { type Case, judge, windowKeys, withWindows } from './judge.ts'
 
@@ -55,6 +56,7 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
   const entry = deps.catalogue.types.get(ahead.intent.type)
   if (!entry) throw unknownType(ahead, deps)
   const cases = await memberCases(ahead, page, { ...deps, entry })
+  await addEngagement(db, cases)
   return withWindows(db, windowKeys(cases), async (tx, locked) => {
     // Somebody else may have worked on this page meanwhile: then the checkpoint has moved and nothing is done here.
     const expansion = await nextExpansion(tx, { lanes, now })

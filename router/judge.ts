@@ -1,5 +1,6 @@
 import { armLabel } from '#contracts/arms.ts'
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { Decided } from '#ledger/set.ts'
@@ -20,6 +21,8 @@ export type Case = {
   reason?: string
   person: Person
   at: EpochMs
+  engaged?: Engaged
+  activeUntil?: EpochMs
   released?: Released
 }
 

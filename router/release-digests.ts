@@ -14,7 +14,8 @@ import { type Decided, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
-import { foldWindows, judgeTogether, withWindows } from './judge.ts'
+import { addEngagement } from './engaged.ts'
+import { type Case, foldWindows, judgeTogether, withWindows } from './judge.ts'
 import { casesOf } from './release.ts'
 import { writeWindows } from './windows-store.ts'
 
@@ -63,14 +64,19 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
     const joinable = await joinableDigests(tx, recipients)
     for (const { id, recipient, key } of due)
       if (joinable.get(recipient)?.get(key)?.id === id) joinable.get(recipient)!.delete(key)
+    const members = new Map(due.map(({ id }) => [id, casesOfDigest(holds.get(id) ?? [], people, deps)]))
+    await addEngagement(
+      tx,
+      [...members.values()].flatMap(cases => cases ?? []),
+    )
     const judged = due.map(digest => {
       const digests = joinable.get(digest.recipient) ?? new Map<string, OpenDigest>()
       joinable.set(digest.recipient, digests)
-      const mine = holds.get(digest.id) ?? []
-      const result = judgeDigest(digest, { holds: mine, people, fold: { windows, digests }, deps })
+      const cases = members.get(digest.id)
+      const result = cases ? judgeTogether(digest, cases, { windows, digests }) : { waits: now + failedDelayMs }
       // It stays open: what is told in this transaction may have to wait there as well.
       if ('waits' in result && !digest.full) digests.set(digest.key, Object.assign(digest, { dueAt: result.waits }))
-      return { digest, holds: mine, ...result }
+      return { digest, holds: holds.get(digest.id) ?? [], ...result }
     })
     await postponeDigests(
       tx,
@@ -82,17 +88,14 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
   })
 }
 
-type Fold = Parameters<typeof judgeTogether>[2]
-
-function judgeDigest(
-  digest: OpenDigest,
-  by: { holds: readonly DueHold[]; people: ReadonlyMap<string, Person>; fold: Fold; deps: ReleaseDeps },
-): { decided: Decided[] } | { waits: EpochMs } {
-  const { catalogue, now } = by.deps
-  const unknown = by.holds.some(hold => !hold.intents.every(intent => catalogue.types.has(intent.type)))
-  if (unknown) return { waits: now + failedDelayMs }
-  const cases = by.holds.flatMap(hold => casesOf(hold, { catalogue, people: by.people, at: now }))
-  return judgeTogether(digest, cases, by.fold)
+/** Undefined when this process does not know a type. */
+function casesOfDigest(
+  holds: readonly DueHold[],
+  people: ReadonlyMap<string, Person>,
+  { catalogue, now }: ReleaseDeps,
+): Case[] | undefined {
+  if (!holds.every(hold => hold.intents.every(intent => catalogue.types.has(intent.type)))) return undefined
+  return holds.flatMap(hold => casesOf(hold, { catalogue, people, at: now }))
 }
 
 async function tell(

@@ -6,6 +6,7 @@ import { type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
+import { addEngagement } from './engaged.ts'
 import { type Case, judge, windowKeys, withWindows } from './judge.ts'
 
 /** Hold rows that one transaction takes up; each has up to 500 decisions. */
@@ -53,6 +54,7 @@ async function release(
 ): Promise<ReadyBatch[]> {
   const people = await readPeople(db, [...new Set(ahead.flatMap(hold => hold.slots.map(slot => slot.recipient)))])
   const cases = new Map(ahead.map(hold => [hold.id, casesOf(hold, { catalogue, people, at: now })]))
+  await addEngagement(db, [...cases.values()].flat())
   return withWindows(db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const holds = (await dueHolds(tx, { lane, now, limit: ahead.length })).filter(hold => cases.has(hold.id))
     if (holds.length === 0) return []
@@ -71,7 +73,7 @@ export function casesOf(
   { catalogue, people, at }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; at: EpochMs },
 ): Case[] {
   const cases = new Map<string, Case & { released: { channels: Channel[] } }>()
-  for (const { recipient, reason, countedAt, ...slot } of hold.slots) {
+  for (const { recipient, reason, countedAt, heldSince, ...slot } of hold.slots) {
     const intent = hold.intents[slot.intent]!
     const key = `${intent.id} ${recipient}`
     const known = cases.get(key)
@@ -83,6 +85,7 @@ export function casesOf(
         released: {
           ...{ channels: [slot.channel], reason: hold.reason },
           ...(countedAt !== undefined && { countedAt }),
+          ...(heldSince !== undefined && { heldSince }),
         },
       })
   }

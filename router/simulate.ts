@@ -14,6 +14,7 @@ import {
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { believed } from './admit.ts'
 import { carried, casesOf } from './commit.ts'
+import { addEngagement } from './engaged.ts'
 import { memberCases } from './expand.ts'
 import { audiencesOf, type Facts } from './gather.ts'
 import { type Case, fold, readDigests, windowKeys } from './judge.ts'
@@ -62,6 +63,7 @@ export async function simulate(deps: SimulateDeps, { entry, now, ...supposed }: 
 
 /** Decides cases with the windows and digests as they stand, which stay as they are. */
 async function decidedNow(db: Queryable, cases: readonly Case[]): Promise<Decided[]> {
+  await addEngagement(db, cases)
   const windows = await readWindows(db, windowKeys(cases))
   return fold(cases, { windows, digests: await readDigests(db, cases) }).decided
 }

@@ -1,4 +1,5 @@
-import type { EpochMs } from '#contracts/ids.ts'
+import type { InboxMark } from '#contracts/engagement.ts'
+import { deliveryId, type EpochMs, type RecipientId } from '#contracts/ids.ts'
 import { joinJson } from '#ledger/batch.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import type { OutMessage } from '../provider.ts'
@@ -42,4 +43,33 @@ export async function putInboxItems(
       now,
     ],
   )
+}
+
+/** Marks items as seen, or as read and so seen, each once. Gives how many were found. */
+export async function markInboxItems(tx: Queryable, mark: InboxMark): Promise<number> {
+  const { recipient, what, now } = mark
+  const read = what === 'read' ? ', read_at = coalesce(i.read_at, to_timestamp($1 / 1000.0))' : ''
+  const { where, values } = wanted(mark)
+  // Locked in the order in which `putInboxItems` does.
+  const rows = await tx.query(
+    `with found as materialized (select delivery from inbox_items where ${where} order by delivery for update)
+     update inbox_items i set seen_at = coalesce(i.seen_at, to_timestamp($1 / 1000.0))${read}
+     from found where i.delivery = found.delivery returning 1`,
+    [now, recipient, ...values],
+  )
+  return rows.length
+}
+
+function wanted(mark: InboxMark): { where: string; values: unknown[] } {
+  if ('intent' in mark) {
+    const { intent, recipient } = mark
+    const item = deliveryId({ intent, recipient: recipient as RecipientId, endpoint: 'inbox' })
+    return { where: 'recipient = $2 and delivery = $3', values: [item] }
+  }
+  const { what, thread = null, after, upTo } = mark
+  return {
+    where: `recipient = $2 and ${what}_at is null and ($3::text is null or thread = $3)
+       and occurred_at > to_timestamp($4 / 1000.0) and occurred_at <= to_timestamp($5 / 1000.0)`,
+    values: [thread, after, upTo],
+  }
 }

@@ -1,5 +1,8 @@
 import { analyticsApi } from '#analytics/api.ts'
+import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import type { Catalogue } from '#contracts/catalogue.ts'
 import { preferencesApi } from '#preferences/api.ts'
+import { engagementApi } from '#preferences/engagement-api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
 import { simulateApi } from '#producers/http/simulate-api.ts'
 import { producerOf, type Scope } from '#producers/http/producer-tokens.ts'
@@ -44,6 +47,11 @@ export async function serveApi(
     },
     authorize: authorize('people'),
   })
+  engagementApi(app, {
+    ...{ db, clock, markInbox: markInboxItems, successes: successesOf(catalogue) },
+    authorize: authorize('people'),
+    producerOf: request => producerOf(db, request.headers, 'intents'),
+  })
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
   const url = await listen(app, { host, port })
   return {
@@ -54,3 +62,7 @@ export async function serveApi(
     },
   }
 }
+
+/** The events that types of a catalogue name as their success. */
+export const successesOf = ({ types }: Catalogue): Set<string> =>
+  new Set([...types.values()].flatMap(({ acted }) => acted ?? []))

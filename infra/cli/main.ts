@@ -4,6 +4,7 @@ import { type Command, CommandError, reasonOf } from './command.ts'
 import { auditCommand } from './commands/audit.ts'
 import { compareCommand } from './commands/compare.ts'
 import { configCommand } from './commands/config.ts'
+import { presenceCommand, readCommand, trackCommand } from './commands/engagement.ts'
 import { explainCommand } from './commands/explain.ts'
 import { funnelCommand } from './commands/funnel.ts'
 import { previewCommand } from './commands/preview.ts'
@@ -16,6 +17,7 @@ import { startCommand } from './commands/start.ts'
 
 const commands: readonly Command[] = [
   ...[startCommand, ...roleCommands, replayCommand],
+  ...[readCommand, trackCommand, presenceCommand],
   ...[
     funnelCommand,
     traceCommand,

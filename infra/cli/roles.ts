@@ -5,7 +5,7 @@ import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
 import { keptDays, purgeAdmitted, purgeDone } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
-import { purgeContacts } from '#preferences/preferences.ts'
+import { purgeContacts, purgeEngagement } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { startRouter } from '#router/router.ts'
@@ -77,6 +77,7 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
             refusedBefore: before(retentionDays.refused),
           }),
           await purgeAdmitted(db, { before: before(retentionDays.keys) }),
+          await purgeEngagement(db, { before: before(retentionDays.keys) }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
         ]
         return more.includes(true)

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Step } from './catalogue.ts'
 import type { Channel } from './channel.ts'
 
 /**
@@ -35,6 +36,18 @@ export function armLabel(entry: Pick<Entry, 'arms'>, recipient: string): string 
 export function channelsOf(entry: Entry, recipient: string): Channel[] {
   const arm = armOf(entry, recipient)
   return entry.deliver.flatMap(step => (step.arm === undefined || step.arm === arm ? [step.channel] : []))
+}
+
+/** The step by which a type goes to a person on a channel; undefined where it does not. */
+export function stepFor(
+  { arms, deliver }: { arms?: Arms; deliver: readonly Step[] },
+  recipient: string,
+  channel: Channel,
+): Step | undefined {
+  const steps = deliver.filter(step => step.channel === channel)
+  if (!arms || steps.every(step => step.arm === undefined)) return steps[0]
+  const arm = armOf({ arms }, recipient)
+  return steps.find(step => step.arm === undefined || step.arm === arm)
 }
 
 /** A number from 0 to below 1 for a person, even over people, and independent for every salt. The same for ever. */

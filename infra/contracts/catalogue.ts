@@ -43,6 +43,18 @@ export type Templates<Data, Seen = unknown> = Record<
   { [C in Channel]?: (input: TemplateInput<Data, Seen>) => ContentOf[C] }
 >
 
+/** What makes a later step unnecessary. `active`: not while the person is, somewhere else (presence). */
+export const unlessFacts = ['seen', 'read', 'acted', 'delivered', 'active'] as const
+export type Unless = (typeof unlessFacts)[number]
+/**
+ * A channel, at once or `after` a time from the decision (at most 31 days), and what makes it unnecessary by then. With
+ * `arm` only for the people in it.
+ */
+export type Step<Arm extends string = string> = { channel: Channel; arm?: NoInfer<Arm> } & (
+  | { after?: Duration; unless?: 'active' }
+  | { after: Duration; unless?: Unless }
+)
+
 /** One entry of the catalogue: everything the pipeline knows of a notification type. Plain data and pure functions. */
 export type NotificationType<Data = never, Arm extends string = string, Seen = { arm: never }> = {
   /** `comment.created`: lower-case words joined by dots. */
@@ -77,8 +89,11 @@ export type NotificationType<Data = never, Arm extends string = string, Seen = {
   holdout?: number
   /** An experiment: people fall into arms by their shares, `{ name: 'subject', split: { a: 50, b: 50 } }`. */
   arms?: Arms<Arm>
-  /** With `arm` only for the people in it. */
-  deliver: readonly { channel: Channel; arm?: NoInfer<Arm> }[]
+  deliver: readonly Step<Arm>[]
+  /** The success that `notifier.track` tells of: `invite.accepted`. It stops every later step. */
+  acted?: string
+  /** What the person has read elsewhere is not told any more. Default: unless mandatory or critical. */
+  readCancels?: boolean
   /** By locale; the first locale is the one to fall back to. */
   templates: Templates<Data, Seen>
 }
@@ -152,6 +167,8 @@ const durationPattern = /^(\d+(?:\.\d+)?)([smhd])$/
 const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 const dedupeWithinMax = '31d'
+const afterMax = '31d'
+const wordsPattern = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/
 
 /** Milliseconds of `10m`. Throws on anything but digits and one of s, m, h, d. */
 export function durationMs(duration: string): number {
@@ -215,9 +232,8 @@ const isCountMax = (limit: number): boolean => Number.isInteger(limit) && limit 
 const countRule = 'must be a whole number from 1 to 1,000'
 
 function problemsOf(entry: AnyNotificationType): string[] {
-  const problems: string[] = []
-  if (!/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/.test(entry.type))
-    problems.push('type must be lower-case words joined by dots')
+  const problems = stepProblems(entry)
+  if (!wordsPattern.test(entry.type)) problems.push('type must be lower-case words joined by dots')
   if (entry.deliver.length === 0) problems.push('deliver names no channel')
   for (const [at, { channel }] of entry.deliver.entries())
     if (entry.deliver.findIndex(one => one.channel === channel) < at) problems.push(`deliver names ${channel} twice`)
@@ -302,6 +318,24 @@ export const digestChannels = ({ digest, deliver }: Pick<AnyNotificationType, 'd
 
 /** `08:00`, on a clock of 24 hours. */
 const isTimeOfDay = (text: string): boolean => /^([01]\d|2[0-3]):[0-5]\d$/.test(text)
+
+/** One text for each thing that is wrong with the steps. */
+function stepProblems({ deliver, acted }: AnyNotificationType): string[] {
+  const problems = deliver.flatMap(({ channel, after, unless }) => {
+    const given: unknown = unless
+    if (given !== undefined && !unlessFacts.some(fact => fact === given))
+      return [`${channel}: unless must be one of ${unlessFacts.join(', ')}`]
+    if (after === undefined)
+      return unless === undefined || unless === 'active' ? [] : [`${channel}: unless ${unless} needs a time: after`]
+    if (!isDuration(after)) return [`${channel}: after "${String(after)}" is not a duration`]
+    const problems = durationMs(after) > durationMs(afterMax) ? [`${channel}: after must be at most ${afterMax}`] : []
+    if (unless === 'acted' && acted === undefined)
+      problems.push(`${channel}: unless acted needs the success that the type waits for, like acted: 'invite.accepted'`)
+    return problems
+  })
+  if (acted !== undefined && !wordsPattern.test(acted)) problems.push('acted must be lower-case words joined by dots')
+  return problems
+}
 
 /** Doubt policy in force: the type's word, else what is safe for the channel. */
 export const doubtPolicyOf = (entry: Pick<AnyNotificationType, 'doubt'>, channel: Channel): DoubtPolicy =>

@@ -2,7 +2,7 @@ import type { Outcome } from './outcome.ts'
 import type { EpochMs } from './ids.ts'
 
 /** Why a hold waits. */
-export const holdReasons = ['scheduled', 'quiet_hours', 'digest', 'budget'] as const
+export const holdReasons = ['scheduled', 'quiet_hours', 'digest', 'budget', 'escalation', 'presence'] as const
 export type HoldReason = (typeof holdReasons)[number]
 
 /**
@@ -35,6 +35,11 @@ export const rules = [
   'mention_off',
   'budget',
   'over_budget',
+  'read',
+  'escalation',
+  'escalation_stopped',
+  'active',
+  'stayed_active',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -43,6 +48,9 @@ export type Verdict =
   | { kind: 'deliver'; why: Why }
   | { kind: 'held'; reason: HoldReason; until: EpochMs; why: Why }
   | { kind: 'refused'; outcome: Outcome; why: Why }
+
+/** The rule by which something waits. */
+export const ruleOfHold = (reason: HoldReason): Rule => (reason === 'presence' ? 'active' : reason)
 
 /** The sentence for a person. Every rule has one. */
 export function sentence(why: Why): string {
@@ -94,6 +102,16 @@ export function sentence(why: Why): string {
       return `Not sent: the person set the level to ${value}.`
     case 'mention_off':
       return `Not sent: the person switched mentions of ${value} off.`
+    case 'read':
+      return `Not sent: the person has read ${value} already.`
+    case 'escalation':
+      return `Held: until ${value}, in case what went out before is not enough.`
+    case 'escalation_stopped':
+      return `Not sent: what went out before was enough (${value}).`
+    case 'active':
+      return `Held: the person is active elsewhere until ${value}.`
+    case 'stayed_active':
+      return `Not sent: the person stayed active elsewhere for ${value}.`
     default:
       return why.rule satisfies never
   }

@@ -150,6 +150,16 @@ create table digests (
 CREATE INDEX digests_due ON public.digests USING btree (lane, due_at) WHERE (closed_at IS NULL);
 CREATE UNIQUE INDEX digests_open ON public.digests USING btree (recipient, key) WHERE ((closed_at IS NULL) AND (NOT is_full));
 
+create table engagements (
+  recipient text collate "C" not null,
+  intent_id uuid not null,
+  what text not null,
+  event text not null default ''::text,
+  at timestamp with time zone not null,
+  constraint engagements_pkey PRIMARY KEY (recipient, intent_id, what, event)
+);
+CREATE INDEX engagements_by_time ON public.engagements USING brin (at);
+
 create table event_packs (
   day date not null,
   pack text collate "C" not null,
@@ -189,6 +199,7 @@ create table holds (
   picks smallint[],
   payload text,
   whys text not null,
+  held_since timestamp with time zone[],
   digest_id uuid,
   constraint holds_pkey PRIMARY KEY (id)
 ) with (fillfactor=80);
@@ -229,6 +240,12 @@ create table outbox (
 alter table outbox alter payload set statistics 0;
 alter table outbox alter payload set storage external;
 
+create table presence (
+  recipient text collate "C" not null,
+  active_until timestamp with time zone not null,
+  constraint presence_pkey PRIMARY KEY (recipient)
+) with (fillfactor=50);
+
 create table producer_tokens (
   token_hash text not null,
   producer text not null,
@@ -248,6 +265,8 @@ create table recipients (
   endpoints text,
   erased_at timestamp with time zone,
   updated_at timestamp with time zone not null default now(),
+  read_up_to timestamp with time zone,
+  read_xid xid8,
   constraint recipients_pkey PRIMARY KEY (id)
 ) with (fillfactor=85);
 
@@ -307,6 +326,15 @@ create table tenants (
   updated_at timestamp with time zone not null default now(),
   constraint tenants_pkey PRIMARY KEY (id)
 ) with (fillfactor=85);
+
+create table watermarks (
+  recipient text collate "C" not null,
+  thread text collate "C" not null,
+  up_to timestamp with time zone not null,
+  xid xid8 not null default pg_current_xact_id(),
+  constraint watermarks_pkey PRIMARY KEY (recipient, thread)
+) with (fillfactor=70);
+CREATE INDEX watermarks_by_time ON public.watermarks USING brin (up_to);
 
 create table windows (
   recipient text collate "C" not null,

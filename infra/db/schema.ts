@@ -21,6 +21,9 @@ export const owners = {
   consent_log: 'preferences',
   tenants: 'preferences',
   audience_members: 'preferences',
+  watermarks: 'preferences',
+  engagements: 'preferences',
+  presence: 'preferences',
   producer_tokens: 'producers/http',
   inbox_items: 'channels',
   event_packs: 'analytics',
@@ -118,6 +121,7 @@ export type Schema = {
     channels: number[]
     reasons: string
     counted_at: (Date | null)[] | null
+    held_since: (Date | null)[] | null
     intents: string[]
     picks: number[] | null
     payload: string | null
@@ -200,6 +204,9 @@ export type Schema = {
     choices: string | null
     endpoints: string | null
     erased_at: Date | null
+    /** All that occurred until then was read, on all threads. */
+    read_up_to: Date | null
+    read_xid: string | null
     updated_at: Generated<Date>
   }
   addresses: { recipient: string; endpoint: string; channel: number; hash: string }
@@ -226,6 +233,11 @@ export type Schema = {
   tenants: { id: string; settings: string; updated_at: Generated<Date> }
   address_key: { the: Generated<boolean>; fingerprint: string }
   audience_members: { audience: string; recipient: string; reason: string | null }
+  /** How far a person has read a thread; never moves back. */
+  watermarks: { recipient: string; thread: string; up_to: Date; xid: Generated<string> }
+  /** What a person did with an intent, where no inbox item says it. `intent_id` of zeros: with any that waits for `event`. */
+  engagements: { recipient: string; intent_id: string; what: string; event: string; at: Date }
+  presence: { recipient: string; active_until: Date }
   producer_tokens: {
     token_hash: string
     producer: string

@@ -206,6 +206,32 @@ export const auditChecks: readonly AuditCheck[] = [
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },
+  {
+    // Law 4 for what was read elsewhere. A mark keeps the last transaction that moved it: what it covered before is not told.
+    check: 'read',
+    sql: `with readers as materialized (
+        select distinct recipient from watermarks union select id from recipients where read_up_to is not null),
+      sends as materialized (
+        select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.facts ->> 'thread' as thread,
+          d.facts -> 'digest' is not null as for_several, to_timestamp((d.facts ->> 'occurredAt')::float8 / 1000.0) as occurred_at
+        from (
+          select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot,
+            p.parts[coalesce(x.pick, 0) + 1]::json as facts
+          from batches b
+          cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts offset 0) p
+          cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
+          where x.outcome in ${sent} and x.recipient in (select recipient from readers)) d
+        where d.facts ->> 'ignoresReads' is null)
+      select s.intent_id, s.recipient, s.channel, w.thread as detail from sends s
+      join watermarks w on w.recipient = s.recipient and w.thread = s.thread and not s.for_several and s.occurred_at <= w.up_to
+        and pg_visible_in_snapshot(w.xid, s.claim_snapshot)
+      union all
+      select s.intent_id, s.recipient, s.channel, 'everything' from sends s
+      join recipients r on r.id = s.recipient and s.occurred_at <= r.read_up_to
+        and pg_visible_in_snapshot(r.read_xid, s.claim_snapshot)`,
+    sentence: row =>
+      `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although ${row.detail} had been read, as its claim could see`,
+  },
 ]
 
 /** What a publisher wrote down for itself (temporary table `published`): whom it named, and which intents it stored. */

@@ -29,6 +29,8 @@ export type CarriedIntent = {
   actor?: string
   /** The type asks nobody: wishes do not apply. */
   mandatory?: true
+  /** What the person reads elsewhere cancels nothing. */
+  ignoresReads?: true
   data: JsonObject
   /** What is told with it, where it stands for several. */
   digest?: CarriedDigest

@@ -12,7 +12,16 @@ export type DueHold = {
   /** What it waits in, instead of for its time. */
   digest?: DigestId
   intents: CarriedIntent[]
-  slots: { recipient: RecipientId; channel: Channel; reason?: string; countedAt?: EpochMs; intent: number }[]
+  slots: HeldSlot[]
+}
+
+export type HeldSlot = {
+  recipient: RecipientId
+  channel: Channel
+  reason?: string
+  countedAt?: EpochMs
+  heldSince?: EpochMs
+  intent: number
 }
 
 /**
@@ -34,7 +43,7 @@ export async function dueHolds(
 /** Holds as they are to be decided again. */
 export async function readHolds(tx: Queryable, which: string, values: readonly unknown[]): Promise<DueHold[]> {
   const rows = await tx.query<HoldRow>(
-    `select id, lane, reason, due_at, digest_id, recipients, channels, reasons, counted_at, picks, payload from holds where ${which}`,
+    `select id, lane, reason, due_at, digest_id, recipients, channels, reasons, counted_at, held_since, picks, payload from holds where ${which}`,
     values,
   )
   return rows.map(row => {
@@ -49,6 +58,7 @@ export async function readHolds(tx: Queryable, which: string, values: readonly u
         intent: row.picks?.[at] ?? 0,
         ...(reasons[at] != null && { reason: reasons[at] }),
         ...(row.counted_at?.[at] && { countedAt: row.counted_at[at].getTime() }),
+        ...(row.held_since?.[at] && { heldSince: row.held_since[at].getTime() }),
       })),
     }
   })
@@ -64,6 +74,7 @@ type HoldRow = {
   channels: number[]
   reasons: string
   counted_at: (Date | null)[] | null
+  held_since: (Date | null)[] | null
   picks: number[] | null
   payload: string
 }

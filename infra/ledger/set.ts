@@ -34,6 +34,10 @@ export type Decided = {
   arm?: string
   /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
   digest?: OpenDigest
+  /** For `held`: what it opens and does not wait in. */
+  opens?: OpenDigest
+  /** For `held`: since when it waits for the person to leave. */
+  heldSince?: EpochMs
 }
 
 /** What a set took in, message by message. They sum to what was received. */
@@ -75,7 +79,10 @@ export async function writeSet(tx: Queryable, set: NewSet): Promise<ReadyBatch[]
   const held = holds(set)
   await insertBatches(tx, [...open, ...refused], set.now)
   await insertHolds(tx, set, held)
-  await writeDigests(tx, { lane: set.lane, digests: [...new Set(set.decided.flatMap(one => one.digest ?? []))] })
+  await writeDigests(tx, {
+    lane: set.lane,
+    digests: [...new Set(set.decided.flatMap(one => one.digest ?? one.opens ?? []))],
+  })
   await insertJournal(tx, set, { opened: open, refused, held })
   if (set.decided.length > 0) await writeOutbox(tx, [decidedPack(set)])
   return open.map(({ id, lane, channel }) => ({ id, lane, channel, attempt: 0 }))
@@ -170,8 +177,11 @@ function holds(set: NewSet): NewHold[] {
 const sameCase = (one: Decided, next: Decided): boolean =>
   one.recipient === next.recipient && one.intent.id === next.intent.id
 
-const countedAtOf = ({ countedAt }: Decided): string =>
-  countedAt === undefined ? 'null' : new Date(countedAt).toISOString()
+/** An array of the instants of a row, or null where none has one. */
+function instantsOf(decided: readonly Decided[], of: (one: Decided) => EpochMs | undefined): string | null {
+  if (decided.every(one => of(one) === undefined)) return null
+  return plainArray(decided.map(of).map(at => (at === undefined ? 'null' : new Date(at).toISOString())))
+}
 
 const holdGrainMs = 15_000
 const dueTogether = (until: EpochMs): EpochMs => Math.ceil(until / holdGrainMs) * holdGrainMs
@@ -184,14 +194,15 @@ async function insertHolds(tx: Queryable, set: NewSet, rows: readonly NewHold[])
       whyKey,
     )
     await tx.query(
-      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, counted_at, intents, picks, payload, whys, digest_id)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+      `insert into holds (id, set_id, lane, reason, due_at, n, recipients, channels, reasons, counted_at, held_since, intents, picks, payload, whys, digest_id)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
       [
         ...[id, set.id, laneCode(set.lane), reason, new Date(dueAt), decided.length],
         textArray(decided.map(one => one.recipient)),
         plainArray(decided.map(one => channelCode(one.channel))),
         joinJson(decided.map(one => one.reason ?? null)),
-        decided.some(one => one.countedAt !== undefined) ? plainArray(decided.map(countedAtOf)) : null,
+        instantsOf(decided, one => one.countedAt),
+        instantsOf(decided, one => one.heldSince),
         plainArray(intents.values.map(one => one.intent.id)),
         intents.picks ? plainArray(intents.picks) : null,
         joinJson(intents.values.map(one => one.intent)),

@@ -19,6 +19,7 @@ import type { MembershipSource } from '#preferences/preferences.ts'
 import { createNotifier, type Notifier } from '#producers/sdk/notifier.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
+import type { Clock } from '#runtime/clock.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { openPubSub, type PubSubPort, type PulledMessage } from '#runtime/pubsub.ts'
@@ -41,6 +42,8 @@ export type World = AsyncDisposable & {
    * `received` also until so many messages were.
    */
   settle(options?: { holds?: boolean; received?: number }): Promise<void>
+  /** Ends routers and scheduler, and starts others. */
+  restartRouting(): Promise<void>
   audit(): Promise<Audit>
 }
 
@@ -53,6 +56,8 @@ export type WorldOptions = {
   workers?: number
   /** Every intent message comes again this often after it was routed, as if the ack were lost. */
   redeliveries?: number
+  /** By which is decided. Leases and due times of batches go by that of the database. */
+  clock?: Clock
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
@@ -71,7 +76,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const log = createLog({ role: 'world', level: 'error' })
   if (redeliveries > 0) await redeliverAtOnce(addresses)
   const installation = opened.use(
-    await openInstallation({ addresses, addressKey: 'a key for tests', catalogue, sources, log }),
+    await openInstallation({
+      ...{ addresses, addressKey: 'a key for tests', catalogue, sources, log },
+      ...(options.clock && { clock: options.clock }),
+    }),
   )
   const published: Published[] = []
   const notifier = opened.use(
@@ -87,9 +95,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const queues = n === 0 ? installation.queues : opened.use(await queuesOf(addresses))
     opened.use(await startWorker({ ...installation, queues, metrics, providers, lanes, channels, concurrency: 4 }))
   }
-  opened.use(await startScheduler({ ...installation, lanes }))
   const pull = again(installation.pubsub, redeliveries)
-  for (let n = 0; n < routers; n++) opened.use(await startRouter({ ...installation, pubsub: pull, lanes }))
+  let routing = await startRouting(installation, { pull, routers })
+  opened.defer(() => routing[Symbol.asyncDispose]())
   const running = opened.move()
   return {
     ...{ installation, notifier, simulators, published },
@@ -102,9 +110,23 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       await publisher.close()
     },
     settle: options => settle(installation, published, options),
+    restartRouting: async () => {
+      await routing[Symbol.asyncDispose]()
+      routing = await startRouting(installation, { pull, routers })
+    },
     audit: () => audit(installation.db, asyncOf(published)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+async function startRouting(
+  installation: Installation,
+  { pull, routers }: { pull: PubSubPort; routers: number },
+): Promise<AsyncDisposable> {
+  const opened = new AsyncDisposableStack()
+  opened.use(await startScheduler({ ...installation, lanes }))
+  for (let n = 0; n < routers; n++) opened.use(await startRouter({ ...installation, pubsub: pull, lanes }))
+  return opened
 }
 
 /** A process takes one worker for each queue; another worker in it needs connections of its own. */

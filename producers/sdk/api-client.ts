@@ -1,4 +1,5 @@
 import type { Channel, Provider } from '#contracts/channel.ts'
+import type { When } from './ask.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 
 /** What a product says of a person. Fields that are not given stay as they are. */
@@ -32,6 +33,12 @@ export type IntentStatus = {
   expanding: boolean
 }
 
+/** What a person looked at: one intent, or all that occurred until then (default: now), of a thread or of all threads. */
+export type Looked = { user: string } & (
+  | { thread?: string; upTo?: When; intent?: never }
+  | { intent: string; thread?: never; upTo?: never }
+)
+
 export type Api = {
   status(key: string): Promise<IntentStatus>
   recipients: { upsert(id: string, profile: RecipientProfile): Promise<void>; delete(id: string): Promise<void> }
@@ -41,6 +48,17 @@ export type Api = {
     /** Afterwards the audience is exactly these. Safe to repeat; until it is done it is part old and part new. */
     replace(audience: string, members: readonly Member[] | MembershipSource): Promise<void>
   }
+  /** A person has read something, on whatever surface: it is not told any more, and later steps that wait for it stop. */
+  read(looked: Looked): Promise<void>
+  /** It stood on a screen: later steps that wait for it stop. */
+  seen(looked: Looked): Promise<void>
+  /** A person is active until an instant at most 24 hours ahead (null: no more). The last word counts. */
+  presence(active: { user: string; activeUntil: When | null }): Promise<void>
+  /**
+   * A person did what types name as their success (`acted`): no later step follows. With a `key` it is the success of that
+   * intent of this producer alone, else of everything that occurred before. Safe to repeat.
+   */
+  track(done: { user: string; event: string; key?: string }): Promise<void>
 }
 
 /** `url`: where the API is served, with the path in front of `/v1` if there is one. */
@@ -79,7 +97,24 @@ export function apiClient(options: ApiOptions | undefined): Api {
         }
       },
     },
+    read: async said => void (await call('POST', `/v1/recipients/${segment(said.user)}/read`, lookedAt(said))),
+    seen: async said => void (await call('POST', `/v1/recipients/${segment(said.user)}/seen`, lookedAt(said))),
+    presence: async ({ user, activeUntil }) => {
+      const body = { activeUntil: activeUntil === null ? null : textOf(activeUntil) }
+      await call('PUT', `/v1/recipients/${segment(user)}/presence`, body)
+    },
+    track: async done => void (await call('POST', '/v1/events', done)),
   }
+}
+
+const lookedAt = ({ intent, thread, upTo }: Looked) => ({ intent, thread, upTo: upTo && textOf(upTo) })
+
+/** RFC 3339 text. Rejects what is no instant. */
+function textOf(when: When): string {
+  if (typeof when === 'string') return when
+  const date = new Date(when)
+  if (Number.isNaN(date.getTime())) throw new RefusedError(['a time must be a Date, milliseconds, or RFC 3339 text'])
+  return date.toISOString()
 }
 
 const membersOf = (audience: string) => `/v1/audiences/${segment(audience)}/members`

@@ -1,0 +1,55 @@
+import type { InboxMark } from '#contracts/engagement.ts'
+import { type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { writeEngagement } from './engagement-store.ts'
+import { advanceWatermark } from './watermark-store.ts'
+
+export type EngagementStore = {
+  db: Database
+  now: EpochMs
+  /** Marks a person's items in the inbox, which is not ours, and gives how many were found. */
+  markInbox: (tx: Queryable, mark: InboxMark) => Promise<number>
+}
+
+/** What a person looked at: one intent, or all that occurred until then, of a thread or of all threads. */
+export type Looked = { recipient: string; what: 'seen' | 'read' } & (
+  | { intent: IntentId }
+  | { thread?: string; upTo: EpochMs }
+)
+
+/** An intent may come in so long after it occurred, and its item may be put a little after others were marked. */
+const lateMs = { intent: 35 * 86_400_000, item: 3_600_000 }
+
+/**
+ * A person has seen or read something, on whatever surface: the inbox shows it so, and what is read is not told any more.
+ * Safe to repeat; what was read stays read.
+ */
+export async function look({ db, now, markInbox }: EngagementStore, looked: Looked): Promise<void> {
+  const { recipient, what } = looked
+  await db.transaction(async tx => {
+    if ('intent' in looked) {
+      const items = await markInbox(tx, { ...looked, now })
+      if (items === 0) await writeEngagement(tx, { recipient, what, intent: looked.intent, at: now })
+      return
+    }
+    const { upTo } = looked
+    const before = what === 'read' ? await advanceWatermark(tx, looked) : undefined
+    const after = Math.max(upTo - lateMs.intent, (before ?? 0) - lateMs.item)
+    await markInbox(tx, { ...looked, after, now })
+  })
+}
+
+/**
+ * A person did what some types wait for. With the key of an intent (and whose it is) it is the success of that one alone,
+ * else of all that occurred until then. Safe to repeat.
+ */
+export async function track(
+  { db, now }: Pick<EngagementStore, 'db' | 'now'>,
+  done: { recipient: string; event: string; intent?: { producer: string; key: string } },
+): Promise<void> {
+  const { recipient, event, intent } = done
+  await writeEngagement(db, {
+    ...{ recipient, event, what: 'acted', at: now },
+    ...(intent && { intent: intentId(intent) }),
+  })
+}
