@@ -47,6 +47,11 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     { ...entry, type: 'm', digest: { at: '8:00' }, lane: 'critical' },
     { ...entry, type: 'n', digest: { at: '08:00' }, sensitive: true },
     { ...entry, type: 'k', arms: { name: 'X', split: { a: 0 } }, deliver: [{ channel: 'in_app', arm: 'c' }] },
+    { ...entry, type: 'l', deliver: [{ channel: 'in_app', unless: 'seen' } as never] },
+    { ...entry, type: 'm', deliver: [{ channel: 'in_app', after: '32d', unless: 'acted' }], acted: 'Done' },
+    { ...entry, type: 'n', deliver: [{ channel: 'in_app', after: '1s', unless: 'acted' }] },
+    { ...entry, type: 'o', deliver: [{ channel: 'in_app', after: 'soon' as '1s', unless: 'liked' as 'seen' }] },
+    { ...entry, type: 'p', deliver: [{ channel: 'in_app', after: 'soon' as '1s' }] },
   ]
   const expected = [
     'no template for push in en',
@@ -75,6 +80,12 @@ test('a catalogue that cannot work says everything that is wrong with it', () =>
     'k: arms.split must give every arm a share above 0',
     'k: deliver names the arm c, which arms.split does not have',
     'k: deliver has no channel for the arm a',
+    'l: in_app: unless seen needs a time: after',
+    'm: in_app: after must be at most 31d',
+    'm: acted must be lower-case words',
+    'n: in_app: unless acted needs the success',
+    'o: in_app: unless must be one of seen, read, acted, delivered, active',
+    'p: in_app: after "soon" is not a duration',
     '\n  holdout must be a share between 0 and 1',
   ]
   assert.throws(

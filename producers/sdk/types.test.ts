@@ -69,6 +69,21 @@ const mistakes = [
     right: `void commentCreated.templates.en!.push!({ data: ${good}, locale: 'en'})`,
   },
   {
+    mistake: 'a step at once that waits for what cannot be yet',
+    wrong: `void ({ channel: 'email', unless: 'seen' } satisfies Step)`,
+    right: `void ({ channel: 'email', unless: 'seen', after: '10m' } satisfies Step)`,
+  },
+  {
+    mistake: 'a fact that no step waits for',
+    wrong: `void ({ channel: 'email', unless: 'liked', after: '10m' } satisfies Step)`,
+    right: `void ({ channel: 'email', unless: 'acted', after: '10m' } satisfies Step)`,
+  },
+  {
+    mistake: 'one intent and a thread at once',
+    wrong: `void notifier.read({ user: 'u1', thread: 't1', intent: 'i' })`,
+    right: `void notifier.read({ user: 'u1', thread: 't1', upTo: new Date() })`,
+  },
+  {
     mistake: 'a step for an arm that there is not',
     wrong: armed(`[{ channel: 'push' }, { channel: 'in_app', arm: 'c' }]`, `arm === 'b' ? 'B' : 'A'`),
     right: armed(`[{ channel: 'push' }, { channel: 'in_app', arm: 'b' }]`, `arm === 'b' ? 'B' : 'A'`),
@@ -89,7 +104,7 @@ const mistakes = [
 const program = (lines: readonly string[]) =>
   [
     `import { commentCreated } from '${root}/producers/catalogue/social.ts'`,
-    `import { catalogueOf } from '${root}/infra/contracts/catalogue.ts'`,
+    `import { catalogueOf, type Step } from '${root}/infra/contracts/catalogue.ts'`,
     `import { defineNotification } from '${root}/producers/sdk/define-notification.ts'`,
     `import { ask } from '${root}/producers/sdk/ask.ts'`,
     `import type { Notifier } from '${root}/producers/sdk/notifier.ts'`,

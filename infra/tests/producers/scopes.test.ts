@@ -46,7 +46,7 @@ async function setup() {
 const intent = '00000000-0000-8000-8000-000000000000'
 /** What each scope opens, and what a request without a body gets that is let through. */
 const routes: Record<Scope, Record<string, number>> = {
-  intents: { 'POST /v1/intents': 400, 'GET /v1/intents/k/status': 200 },
+  intents: { 'POST /v1/intents': 400, 'GET /v1/intents/k/status': 200, 'POST /v1/events': 422 },
   people: {
     'PUT /v1/recipients/u1': 422,
     'GET /v1/recipients/u1': 200,
@@ -54,6 +54,9 @@ const routes: Record<Scope, Record<string, number>> = {
     'PUT /v1/recipients/u1/endpoints': 422,
     'GET /v1/recipients/u2/preferences': 200,
     'PATCH /v1/recipients/u2/preferences': 422,
+    'POST /v1/recipients/u2/read': 204,
+    'POST /v1/recipients/u2/seen': 204,
+    'PUT /v1/recipients/u2/presence': 422,
     'POST /v1/audiences/a/members': 422,
     'PUT /v1/audiences/a/members': 422,
     'DELETE /v1/audiences/a/members': 422,
