@@ -220,9 +220,9 @@ test('every problem is told at once, and nothing is changed', async () => {
     [
       'PUT',
       '/v1/recipients/u1',
-      { zone: 'Mars', endpoints: [{ channel: 'sms', address: '12' }] },
+      { zone: 'Mars', quiet: { windows: [{}] }, endpoints: [{ channel: 'sms', address: '12' }] },
       422,
-      ['#/zone', '#/endpoints/0/address'],
+      ['#/zone', '#/quiet/windows/0/start', '#/quiet/windows/0/end', '#/endpoints/0/address'],
     ],
     ['PUT', '/v1/recipients/u1', [], 422, ['#']],
     ['PUT', '/v1/recipients/u1/endpoints', { endpoints: 'x' }, 422, ['#/endpoints']],

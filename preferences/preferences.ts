@@ -1,8 +1,10 @@
 import type { Channel, Provider } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
+import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { type Queryable, textArray } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
 import type { Levels } from './levels.ts'
+import { quietOf } from './quiet-windows.ts'
 import { type Suppressions, suppressedOf } from './suppression-store.ts'
 
 /*
@@ -35,8 +37,6 @@ export type Endpoint = {
   changed?: EpochMs
   app?: string
 }
-/** Times of day on the person's wall, `22:00`. */
-export type QuietHours = { start: string; end: string }
 /**
  * Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. `paused`: everything
  * but the inbox, the same. `levels`: how much to hear of servers, rooms and threads.
@@ -127,7 +127,7 @@ function addPeople(people: Map<string, Person>, packed: string, endpoints: strin
       tenant: tenant || undefined,
       locale: locale || undefined,
       zone: zone || undefined,
-      quiet: quiet ? { start: quiet.slice(0, 5), end: quiet.slice(6) } : undefined,
+      quiet: quiet ? quietOf(quiet) : undefined,
       choices: choices ? (JSON.parse(choices) as Choices) : noChoices,
       endpoints: own,
       erased: erased !== '',

@@ -54,7 +54,7 @@ test('all problems of a profile are told at once, and none repeats an address', 
   assert.deepEqual(
     problems.map(problem => problem.split(' ')[0]),
     [
-      ...['#/age', '#/tenant', '#/locale', '#/zone', '#/quiet'],
+      ...['#/age', '#/tenant', '#/locale', '#/zone', '#/quiet/start'],
       ...['#/endpoints/0', '#/endpoints/1/provider', '#/endpoints/2/address', '#/endpoints/3/address'],
       ...['#/endpoints/4/provider', '#/endpoints/5/address', '#/endpoints/6/id', '#/endpoints/6/app'],
       ...['#/endpoints/6/address', '#/endpoints/7/channel', '#/endpoints/8/colour', '#/endpoints/9/id'],
@@ -77,8 +77,56 @@ test('what is refused as a whole', () => {
     assert.equal(problemsOf(id, body).length, 1, `${id} ${JSON.stringify(body)}`)
 })
 
-for (const zone of ['+02:00', 'Z', '', 'Europe/berlin2', 'UTC+1', 7])
+const noZones = ['+02:00', 'Z', '', 'Europe/berlin2', 'UTC+1', 7, 'T12:00[Europe/Berlin]', 'T1200-0500', 'T12Z']
+for (const zone of [
+  ...noZones,
+  '2026-11-21T00:00Z[Europe/Berlin]',
+  'Europe/Berlin\n',
+  '../etc/localtime',
+  'Etc/Unknown',
+])
   test(`${JSON.stringify(zone)} is no time zone`, () => assert.equal(problemsOf('u1', { zone }).length, 1))
+
+for (const zone of [
+  'UTC',
+  'Etc/GMT+5',
+  'US/Pacific',
+  'Asia/Calcutta',
+  'America/Argentina/ComodRivadavia',
+  'europe/berlin',
+])
+  test(`${zone} is a time zone`, () => assert.ok(parseProfile('u1', { zone }).ok))
+
+test('quiet hours are a window or several, by weekday', () => {
+  const night = { start: '22:00', end: '08:00' }
+  for (const quiet of [
+    night,
+    { ...night, days: ['mon', 'sun'] },
+    { windows: [{ days: ['sat', 'sun'], start: '00:00', end: '24:00' }, night] },
+  ])
+    assert.deepEqual(parseProfile('u1', { quiet }), { ok: true, value: { id: 'u1', quiet } })
+})
+
+test('all problems of quiet hours are told at once', () => {
+  const refused = (quiet: unknown) => problemsOf('u1', { quiet }).map(problem => problem.split(' ')[0])
+  const windows = [
+    'night',
+    { days: [], start: '22:00', end: '22:00' },
+    { days: ['mon', 'mon'], start: '24:00', end: '24:01', until: '08:00' },
+    { days: ['monday'], start: '2:00', end: '08:00' },
+    { days: 'mon', start: '22:00', end: '08:00' },
+  ]
+  assert.deepEqual(refused({ windows, zone: 'UTC' }), [
+    ...['#/quiet/zone', '#/quiet/windows/0', '#/quiet/windows/1/end', '#/quiet/windows/1/days'],
+    ...['#/quiet/windows/2/until', '#/quiet/windows/2/start', '#/quiet/windows/2/end', '#/quiet/windows/2/days'],
+    ...['#/quiet/windows/3/start', '#/quiet/windows/3/days', '#/quiet/windows/4/days'],
+  ])
+  const night = { start: '22:00', end: '08:00' }
+  for (const quiet of ['22:00-08:00', [night], { windows: [] }, { windows: Array.from({ length: 22 }, () => night) }])
+    assert.equal(refused(quiet).length, 1, JSON.stringify(quiet).slice(0, 50))
+  assert.deepEqual(refused({ start: '00:00', end: '24:00' }), ['#/quiet'], 'would never end')
+  assert.deepEqual(refused({ windows: [night, { start: '07:00', end: '22:00' }] }), ['#/quiet'], 'nor would these')
+})
 
 test('an address is known by a keyed hash, in one spelling', () => {
   const hash = (address: string, key = 'k') => addressHash(key, { channel: 'email', address })

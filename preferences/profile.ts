@@ -1,7 +1,8 @@
 import { type Channel, channels, isProvider, type Provider, providers } from '#contracts/channel.ts'
 import { isName } from '#contracts/ids.ts'
+import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { isAddress, providerOf } from './address.ts'
-import type { QuietHours } from './preferences.ts'
+import { checkQuiet } from './quiet-windows.ts'
 
 /** What a product says of a person. A field that is not given stays as it is; `endpoints` are all of them. */
 export type Profile = {
@@ -45,9 +46,11 @@ export function parseProfile(id: string, body: unknown): Parsed<Profile> {
   if (!isObject(body)) no('#', 'the body must be an object')
   if (problems.length > 0 || !isObject(body)) return { ok: false, problems }
   for (const field of Object.keys(body))
-    if (!Object.hasOwn(rules, field)) no(pointerTo(field), 'is not a field of a recipient')
+    if (field !== 'quiet' && !Object.hasOwn(rules, field)) no(pointerTo(field), 'is not a field of a recipient')
   for (const [field, { holds, detail }] of Object.entries(rules))
     if (body[field] !== undefined && !holds(body[field])) no(pointerTo(field), detail)
+  if (body.quiet !== undefined && body.quiet !== null)
+    checkQuiet(body.quiet, (pointer, detail) => no(`#/quiet${pointer}`, detail))
   const endpoints = Array.isArray(body.endpoints) ? parseEndpoints(body.endpoints, no) : undefined
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, value: { ...body, id, ...(endpoints && { endpoints }) } }
@@ -62,10 +65,6 @@ const rules: Record<string, { holds: (value: unknown) => boolean; detail: string
   tenant: { holds: isName, detail: 'tenant must be a name' },
   locale: { holds: isLocale, detail: 'locale must be a BCP 47 language tag, like de-AT' },
   zone: { holds: isZone, detail: 'zone must be an IANA time zone, like Europe/Berlin' },
-  quiet: {
-    holds: value => value === null || isQuiet(value),
-    detail: 'quiet must be null or {"start": "22:00", "end": "08:00"} with two different times',
-  },
   endpoints: {
     holds: value => Array.isArray(value) && value.length <= endpointsMax,
     detail: `endpoints must be a list of at most ${endpointsMax}`,
@@ -122,18 +121,12 @@ function isLocale(value: unknown): boolean {
 }
 
 function isZone(value: unknown): boolean {
-  // A bare offset is no zone: it knows no summer time.
-  if (typeof value !== 'string' || !/^[A-Za-z]/.test(value)) return false
+  // Of a time with an offset or a zone, or of a bare offset, Temporal takes a zone too; but it is not the name of one.
+  if (typeof value !== 'string' || !/^[A-Za-z][\w+/-]*$/.test(value)) return false
   try {
-    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(value)
-    return true
+    const { timeZoneId } = Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(value)
+    return timeZoneId.toLowerCase() === value.toLowerCase()
   } catch {
     return false
   }
 }
-
-function isQuiet(value: unknown): value is QuietHours {
-  if (!isObject(value) || Object.keys(value).length !== 2) return false
-  return isTime(value.start) && isTime(value.end) && value.start !== value.end
-}
-const isTime = (value: unknown): boolean => typeof value === 'string' && /^([01]\d|2[0-3]):[0-5]\d$/.test(value)

@@ -1,48 +1,77 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import type { QuietHours } from './preferences.ts'
+import { type QuietHours, type QuietWindow, weekdays } from '#contracts/quiet-hours.ts'
 
 /**
- * When quiet hours end: the first instant after `at` at which the clock on the person's wall stands outside of them, or
- * undefined when it does so at `at`. The window holds its start and not its end; it may go over midnight. Where the
- * clock is put forward over the end, it is that moment; where it shows the end twice, the first time counts. Pure.
+ * When quiet hours end: the first instant after `at` that is not quiet, or undefined when `at` is not. Quiet is every
+ * instant from the first at which the clock on the wall shows the start of a window on one of its days, up to the last at
+ * which it shows the end; a time that the wall skips is the moment at which the clock is put forward over it. Hours that
+ * leave no time of a week (refused when written) are told as ending after it. `zone` is an IANA time zone. Pure.
  */
 export function quietUntil({ quiet, zone, at }: { quiet: QuietHours; zone: string; at: EpochMs }): EpochMs | undefined {
-  const now = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone)
-  if (!isQuiet(now, quiet)) return undefined
-  const days = minuteOfDay(now) < minuteOf(quiet.end) ? 0 : 1
-  const end = atEnd(now, quiet, { days, disambiguation: 'compatible' })
-  return end.offsetNanoseconds === now.offsetNanoseconds ? end.epochMilliseconds : untilOverChange(now, quiet)
+  const hours = JSON.stringify(quiet)
+  let until = at
+  while (until < at + longestMs) {
+    const day = Math.floor(until / dayMs)
+    const spans = remembered(`${zone} ${day} ${hours}`, () => spansAround(windowsOf(quiet), { zone, day }))
+    const ends = spans.flatMap(({ from, to }) => (from <= until && until < to ? [to] : []))
+    if (ends.length === 0) break
+    until = Math.max(...ends)
+  }
+  return until > at ? until : undefined
 }
 
-/** A day's end may be skipped by a change of the clock; the next day's is not. */
-const daysAhead = 2
+export const windowsOf = (quiet: QuietHours): readonly QuietWindow[] => ('windows' in quiet ? quiet.windows : [quiet])
 
-/** The clock is changed before the window ends: the wall leaves it where it shows the end, or where it jumps. */
-function untilOverChange(now: Temporal.ZonedDateTime, quiet: QuietHours): EpochMs | undefined {
-  const change = now.getTimeZoneTransition('next')
-  const leaves = change ? [change] : []
-  for (let days = 0; days <= daysAhead; days++)
-    for (const disambiguation of ['earlier', 'later'] as const) leaves.push(atEnd(now, quiet, { days, disambiguation }))
-  return leaves
-    .filter(wall => wall.epochMilliseconds > now.epochMilliseconds && !isQuiet(wall, quiet))
-    .map(wall => wall.epochMilliseconds)
-    .sort((a, b) => a - b)[0]
+const dayMs = 86_400_000
+/** The one free hour of a week may be skipped by a change of the clock; the next week's is not. */
+const longestMs = 15 * dayMs
+
+type Span = { from: EpochMs; to: EpochMs }
+
+/** A zone is asked about by many people at once: what follows for a day is worked out once. Emptied when it is full. */
+const memory = new Map<string, readonly Span[]>()
+const memoryMax = 10_000
+
+function remembered(key: string, work: () => Span[]): readonly Span[] {
+  const known = memory.get(key)
+  if (known) return known
+  if (memory.size >= memoryMax) memory.clear()
+  const spans = work()
+  memory.set(key, spans)
+  return spans
 }
 
-function atEnd(
-  now: Temporal.ZonedDateTime,
-  { end }: QuietHours,
-  { days, disambiguation }: { days: number; disambiguation: 'compatible' | 'earlier' | 'later' },
-): Temporal.ZonedDateTime {
-  return now.toPlainDate().add({ days }).toPlainDateTime(end).toZonedDateTime(now.timeZoneId, { disambiguation })
+/** Dates on which a window may begin that holds an instant of a UTC day: walls are up to a day off, and it may be a night. */
+const daysAround = [-2, -1, 0, 1]
+
+function spansAround(windows: readonly QuietWindow[], { zone, day }: { zone: string; day: number }): Span[] {
+  const utc = Temporal.Instant.fromEpochMilliseconds(day * dayMs)
+    .toZonedDateTimeISO('UTC')
+    .toPlainDate()
+  return daysAround.flatMap(days => {
+    const date = utc.add({ days })
+    const weekday = weekdays[date.dayOfWeek - 1]!
+    return windows
+      .filter(window => window.days?.includes(weekday) ?? true)
+      .map(({ start, end }) => {
+        const time = end === '24:00' ? '00:00' : end
+        const last = time <= start ? date.add({ days: 1 }) : date
+        return {
+          from: momentOf(date, start, { zone, reading: 'earlier' }),
+          to: momentOf(last, time, { zone, reading: 'later' }),
+        }
+      })
+  })
 }
 
-function isQuiet(wall: Temporal.ZonedDateTime, { start, end }: QuietHours): boolean {
-  const minute = minuteOfDay(wall)
-  const from = minuteOf(start)
-  const to = minuteOf(end)
-  return from <= to ? from <= minute && minute < to : from <= minute || minute < to
+function momentOf(
+  date: Temporal.PlainDate,
+  time: string,
+  { zone, reading }: { zone: string; reading: 'earlier' | 'later' },
+): EpochMs {
+  const wall = date.toPlainDateTime(time)
+  const shown = wall.toZonedDateTime(zone, { disambiguation: reading })
+  if (shown.toPlainDateTime().equals(wall)) return shown.epochMilliseconds
+  const before = wall.toZonedDateTime(zone, { disambiguation: 'earlier' })
+  return before.getTimeZoneTransition('next')!.epochMilliseconds
 }
-
-const minuteOfDay = (wall: Temporal.ZonedDateTime): number => wall.hour * 60 + wall.minute
-const minuteOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5))

@@ -11,6 +11,14 @@ test('a person is what was said last of each field', async () => {
     { tenant, locale, zone, quiet },
     { tenant: 'acme', locale: 'fr', zone: 'Europe/Berlin', quiet: { start: '22:00', end: '08:00' } },
   )
+  const weekends = {
+    windows: [
+      { days: ['sat', 'sun'] as const, start: '00:00', end: '24:00' },
+      { start: '23:00', end: '06:00' },
+    ],
+  }
+  await stores.upsert(2, { id: 'u1', quiet: weekends })
+  assert.deepEqual((await stores.person('u1')).quiet, weekends)
   await stores.upsert(3, { id: 'u1', quiet: null })
   assert.equal((await stores.person('u1')).quiet, undefined)
   assert.deepEqual(await stores.consent(), [])

@@ -5,6 +5,7 @@ import { addressHash } from './address.ts'
 import { logConsent } from './consent-log.ts'
 import type { Endpoint } from './preferences.ts'
 import type { Profile } from './profile.ts'
+import { storedQuiet } from './quiet-windows.ts'
 import { type Change, endpointIdOf, type Given, register } from './registration.ts'
 import { markEndpoint, suppressedOf } from './suppression-store.ts'
 
@@ -128,7 +129,7 @@ async function write(
       people.map(one => one.tenant ?? null),
       people.map(one => one.locale ?? null),
       people.map(one => one.zone ?? null),
-      people.map(({ quiet }) => (quiet === undefined ? null : quiet === null ? '' : `${quiet.start}-${quiet.end}`)),
+      people.map(({ quiet }) => (quiet === undefined ? null : quiet === null ? '' : storedQuiet(quiet))),
       people.map(({ endpoints }) => (endpoints.length > 0 ? JSON.stringify(endpoints) : null)),
       now,
     ],

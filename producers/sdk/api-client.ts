@@ -1,5 +1,6 @@
 import type { Channel, Provider } from '#contracts/channel.ts'
 import type { When } from './ask.ts'
+import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 
 /** What a product says of a person. Fields that are not given stay as they are. */
@@ -9,7 +10,8 @@ export type RecipientProfile = {
   locale?: string
   /** IANA time zone. */
   zone?: string
-  quiet?: { start: string; end: string } | null
+  /** Null: none. */
+  quiet?: QuietHours | null
   endpoints?: readonly { id: string; channel: Channel; provider: Provider; address: string; app?: string }[]
 }
 
