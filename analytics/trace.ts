@@ -84,6 +84,8 @@ export function openSentence(
     case 'doubt':
       return `It may have been sent: a receipt is awaited until ${until}.`
     case 'held':
+      if (open.reason === 'stopped' || open.reason === 'stopped_late')
+        return 'Held: an operator stopped it, until the stop is ended.'
       return sentence({ rule: ruleOfHold(open.reason!), value: until })
     default:
       return open.state satisfies never

@@ -12,11 +12,11 @@ import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
 import { readEngaged } from './engaged.ts'
-import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs } from './limits.ts'
+import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs, stoppedMs } from './limits.ts'
 import { marksOf } from './marks.ts'
 import type { Pace } from './pace.ts'
 import type { OutMessage, Provider } from './provider.ts'
-import { overAt, recheck } from './recheck.ts'
+import { overAt, recheck, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
 import { maybeSent, notCalled, settle } from './settle.ts'
@@ -88,6 +88,7 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
     return undefined
   }
 
+  if (await giveBackStopped(claimed, deps)) return undefined
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
   const [people, engaged] = await Promise.all([
@@ -144,6 +145,18 @@ async function giveBack(claimed: Claimed, dueInMs: number, deps: DeliverDeps): P
   const results = batch.slots.map(({ intent }) => overAt(now, batch.intents[intent]!) ?? waits)
   if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, dueInMs })
   await record(claimed, results, deps)
+}
+
+/** True when an operator has stopped all of a batch: what waits costs neither a row nor a look at its people. */
+async function giveBackStopped(claimed: Claimed, { db, clock }: DeliverDeps): Promise<boolean> {
+  const { batch } = claimed
+  if (batch.stops.length === 0) return false
+  const now = clock.now()
+  const waits = batch.slots.every(
+    slot => stoppedAt(now, { batch, intent: batch.intents[slot.intent]! })?.kind === 'retry',
+  )
+  if (waits) await returnBatch(db, { batch, dueInMs: stoppedMs })
+  return waits
 }
 
 async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer | undefined)[]> {

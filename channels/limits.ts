@@ -33,5 +33,7 @@ export const configHold = { minMs: 60_000, maxMs: 600_000 }
 export const configFaultsMax = 10
 /** A batch that this worker cannot serve (newer type, provider not configured) is offered again after this time. */
 export const notOursMs = 15_000
+/** What an operator has stopped is asked about again after this time. */
+export const stoppedMs = 15_000
 /** Between two attempts to record while the database is away. */
 export const recordPauseMs = 500

@@ -5,6 +5,8 @@ import { type Engaged, stopOf } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
 import { type Endpoint, hasRead, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
+import { stopLabel, stopOn } from '#contracts/stop.ts'
+import { stoppedMs } from './limits.ts'
 
 /** A slot that may be sent, and where to. */
 export type Target = {
@@ -48,8 +50,10 @@ type Question = {
 }
 type Closed = Extract<SlotResult, { kind: 'closed' }>
 
-function refusal(question: Question, { catalogue, now }: Facts): Closed | Endpoint {
+function refusal(question: Question, { catalogue, now }: Facts): SlotResult | Endpoint {
   const { slot, intent, person, batch } = question
+  const stopped = stoppedAt(now, { batch, intent })
+  if (stopped) return stopped
   const over = overAt(now, intent) ?? needless(question, catalogue)
   if (over) return over
   const { channel } = batch
@@ -68,6 +72,22 @@ function needless({ intent, person, batch, engaged = {} }: Question, { types }: 
     return { kind: 'closed', outcome: 'escalation_stopped', why: { rule: 'escalation_stopped', value: enough } }
   if (intent.ignoresReads || !(engaged.read || hasRead(person, intent.occurredAt))) return undefined
   return { kind: 'closed', outcome: 'suppressed_read', why: { rule: 'read', value: intent.thread ?? 'everything' } }
+}
+
+/**
+ * What a stop makes of a delivery: killed, or moved on untried until the stop is ended; but what is worth nothing any more
+ * ends. Undefined when nothing stops it.
+ */
+export function stoppedAt(
+  now: EpochMs,
+  { batch, intent }: { batch: ClaimedBatch; intent: CarriedIntent },
+): SlotResult | undefined {
+  const stop = stopOn(batch.stops, { ...intent, channel: batch.channel, provider: batch.provider })
+  if (!stop) return undefined
+  const value = stopLabel(stop)
+  if (stop.resume === 'drop') return { kind: 'closed', outcome: 'killed', why: { rule: 'killed', value } }
+  const waits: SlotResult = { kind: 'retry', dueInMs: stoppedMs, spent: false, why: { rule: 'stopped', value } }
+  return overAt(now, intent) ?? waits
 }
 
 /** The end of what was worth something until before `now`, else undefined. */

@@ -10,7 +10,7 @@ import type { Database, Queryable } from '#runtime/postgres.ts'
 import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
 import { addEngagement } from './engaged.ts'
 import { audiencesOf, type Facts, instantOf, recipientsOf } from './gather.ts'
-import { type Case, judge, windowKeys, withWindows } from './judge.ts'
+import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
 
 export type CommitDeps = {
   db: Database
@@ -33,12 +33,15 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
   return withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const set = newSetId()
     const candidates = intents.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash }))
-    const admissions = await admitIntents(tx, set, candidates)
+    const { admissions, stops } = await admitIntents(tx, set, candidates)
     const those = (wanted: Admission) => intents.filter((_, at) => admissions[at] === wanted)
     const fresh = those('admitted')
     const refused = [...admitted.refused, ...those('conflict').map(one => conflictOf(one, deps.lane))]
     await refuseMessages(tx, refused, deps.now)
-    const freshCases = fresh.flatMap(one => cases.get(one)!)
+    const freshCases = underStops(
+      fresh.flatMap(one => cases.get(one)!),
+      stops,
+    )
     const decided = await judge(tx, freshCases, locked)
     await expandLater(tx, fresh, { set, facts, deps })
     const intake: Committed['intake'] = {

@@ -4,6 +4,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { allowed, type ChannelDecision, isDeliver, leaving, type Question, quiet, refused } from './decide.ts'
+import { stoppedDigestMs } from './policies/stops.ts'
 import { togetherNow } from './policies/budget.ts'
 import { carriedDigest } from './policies/digest.ts'
 
@@ -20,7 +21,8 @@ export function decideTogether(
 ): { decided: Together[] } | { waits: EpochMs } {
   for (const question of questions)
     for (const { verdict } of quiet(question, allowed(question)))
-      if (verdict.kind === 'held') return { waits: verdict.until }
+      if (verdict.kind === 'held')
+        return { waits: verdict.why.rule === 'stopped' ? question.at + stoppedDigestMs : verdict.until }
   return questions[0]?.released?.reason === 'budget'
     ? byValue(digest, questions)
     : { decided: asOne(digest, questions) }

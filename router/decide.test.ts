@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { sentence } from '#contracts/decision.ts'
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
+import type { Stop } from '#contracts/stop.ts'
 import type { Endpoint, Person } from '#preferences/preferences.ts'
 import { decide, type Question } from './decide.ts'
 import { noWindows } from './policies/windows.ts'
@@ -55,6 +56,9 @@ const aside: AnyNotificationType = {
   ...entry,
   deliver: [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }],
 }
+const stopped = (scope: Stop['scope'], name: string, resume: Stop['resume'] = 'send'): Stop => ({
+  ...{ id: '1', scope, name, resume },
+})
 
 type Row = { name: string; ask?: Partial<Question>; expect: string[]; before?: Partial<Question>[] }
 
@@ -63,6 +67,44 @@ const rows: Row[] = [
   {
     name: 'nothing speaks against it',
     expect: ['in_app deliver default', 'push deliver default', 'email deliver default'],
+  },
+  {
+    name: 'a stop that drops comes before everything, for whatever it covers, mandatory or not',
+    ask: {
+      ...{ stops: [stopped('channel', 'push'), stopped('category', 'social', 'drop')] },
+      ...{ entry: { ...entry, mandatory: true }, intent: { ...intent, expiresAt: noon - 1 } },
+    },
+    expect: ['in_app killed killed', 'push killed killed', 'email killed killed'],
+  },
+  {
+    name: 'a stop that keeps holds the whole intent before anything is asked',
+    ask: { stops: [stopped('type', 'comment.created')], intent: { ...intent, expiresAt: noon - 1 } },
+    expect: ['in_app held stopped', 'push held stopped', 'email held stopped'],
+  },
+  {
+    name: 'a stop of one channel leaves the others alone',
+    ask: { stops: [stopped('channel', 'email', 'drop'), stopped('tenant', 'acme'), stopped('provider', 'fcm')] },
+    expect: ['email killed killed', 'in_app deliver default', 'push deliver default'],
+  },
+  {
+    name: 'a stop of a channel that keeps comes after dedupe, which is for all channels',
+    ask: { entry: windowed, stops: [stopped('channel', 'push')] },
+    before: [{}],
+    expect: ['in_app deduplicated deduplicated', 'push deduplicated deduplicated', 'email deduplicated deduplicated'],
+  },
+  {
+    name: 'what a stop of its channel held is not its own repeat',
+    ask: { entry: windowed, at: noon + 7_200_000, released: { channels: ['push'], reason: 'stopped_late' } },
+    before: [{}],
+    expect: ['push deliver default'],
+  },
+  {
+    name: 'what a stop of its type held is asked everything, its schedule too',
+    ask: {
+      ...{ intent: { ...intent, sendAt: noon + 60_000 }, released: { channels: ['push', 'email'], reason: 'stopped' } },
+      person: { ...everybody, choices: { categories: { social: { push: false } } } },
+    },
+    expect: ['push held scheduled', 'email held scheduled'],
   },
   {
     name: 'expiry comes before everything else',

@@ -13,6 +13,8 @@ import { withinBudgets } from './policies/budget.ts'
 import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
 import { stopped, waiting, whileActive } from './policies/steps.ts'
+import type { Stop } from '#contracts/stop.ts'
+import { applyStops, passedOnce, stoppedChannel } from './policies/stops.ts'
 import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
 /** One question: this intent, this person, at this instant. */
@@ -31,6 +33,8 @@ export type Question = {
   engaged?: Engaged
   activeUntil?: EpochMs
   released?: Released
+  /** What operators stopped, read in the transaction that decides. Absent: nothing. */
+  stops?: readonly Stop[]
 }
 
 /** Decided again after a hold: only the channels that waited, and no rule that was passed before. */
@@ -59,24 +63,29 @@ export type ChannelDecision = {
 }
 
 /**
- * The order of decision (design §7), for one person: expiry, schedule, what was done with it already, preferences,
- * endpoints, dedupe, digest, later steps, quiet hours, presence, budgets, throttle, holdout. Pure but for `windows` and
- * `digests`. One decision for every channel that the type has for the person, each with its reason.
+ * The order of decision (design §7), for one person: stops, expiry, schedule, what was done with it already, preferences,
+ * endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle, holdout. Pure but
+ * for `windows` and `digests`. One decision for every channel that the type has for the person, each with its reason.
  */
 export function decide(question: Question): ChannelDecision[] {
-  return leaving(question, escalated(question, digested(question, deduplicated(question, allowed(question)))))
+  return leaving(
+    question,
+    channelStopped(question, escalated(question, digested(question, deduplicated(question, allowed(question))))),
+  )
 }
 
 /** What speaks against it by itself, whatever else is told. */
 export function allowed(question: Question): ChannelDecision[] {
   const { entry, released } = question
-  const channels = released?.channels ?? channelsOf(entry, question.person.id)
+  const wanted = released?.channels ?? channelsOf(entry, question.person.id)
+  const { decided, going: channels } = applyStops(question, wanted)
+  if (channels.length === 0) return decided
   const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
-  return (
+  const going =
     expired(question, all) ??
     scheduled(question, all) ??
     channels.map(channel => known(question, channel) ?? reachable(question, channel))
-  )
+  return decided.length > 0 ? [...decided, ...going] : going
 }
 
 /** The rules for what leaves now. */
@@ -98,7 +107,8 @@ function expired({ intent, at }: Question, all: All): ChannelDecision[] | undefi
 }
 
 function scheduled({ intent, at, released }: Question, all: All): ChannelDecision[] | undefined {
-  if (released || intent.sendAt === undefined || intent.sendAt <= at) return undefined
+  if ((released && released.reason !== 'stopped') || intent.sendAt === undefined || intent.sendAt <= at)
+    return undefined
   const why: Why = { rule: 'scheduled', value: isoOf(intent.sendAt) }
   return all({ kind: 'held', reason: 'scheduled', until: intent.sendAt, why })
 }
@@ -139,10 +149,6 @@ function deduplicated({ entry, intent, windows, released }: Question, decisions:
   return refuseDelivers(decisions, refused('deduplicated', { rule: 'deduplicated', value: dedupe.within }))
 }
 
-/** A schedule is the only hold that begins before anything else was asked. */
-const passedOnce = (released: Released | undefined): boolean =>
-  released !== undefined && released.reason !== 'scheduled'
-
 function digested(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { digests, released } = question
   return digests && !passedOnce(released) ? joinDigest({ ...question, digests }, decisions) : decisions
@@ -156,6 +162,9 @@ function escalated(question: Question, decisions: ChannelDecision[]): ChannelDec
     return verdict && { verdict }
   })
 }
+
+const channelStopped = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
+  question.stops ? holding(decisions, channel => stoppedChannel(question, channel)) : decisions
 
 export function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { entry, person } = question
@@ -188,7 +197,7 @@ function present(question: Question, decisions: ChannelDecision[]): ChannelDecis
 /** What would leave and is kept from it. A digest that it opens is open all the same. */
 function holding(
   decisions: ChannelDecision[],
-  held: (channel: Channel) => { verdict: Verdict; heldSince?: EpochMs } | undefined,
+  held: (channel: Channel) => Pick<ChannelDecision, 'verdict' | 'heldSince' | 'countedAt'> | undefined,
 ): ChannelDecision[] {
   return decisions.map(decision => {
     const { channel, digest } = decision

@@ -3,6 +3,7 @@ import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
+import type { Stop } from '#contracts/stop.ts'
 import type { Decided } from '#ledger/set.ts'
 import { joinableDigests, type OpenDigest } from '#ledger/digests.ts'
 import type { Person } from '#preferences/preferences.ts'
@@ -24,6 +25,7 @@ export type Case = {
   engaged?: Engaged
   activeUntil?: EpochMs
   released?: Released
+  stops?: readonly Stop[]
 }
 
 /** Critical decisions never wait for a row that another lane holds: they have their own (law 7). No name holds U+001F. */
@@ -148,6 +150,10 @@ export function foldWindows(locked: ReadonlyMap<string, string>): WindowsFold {
 export const windowKeys = (cases: readonly Case[]): string[] => [
   ...new Set(cases.filter(one => hasWindow(one) || mayJoin(one)).map(windowKey)),
 ]
+
+/** Cases to be decided with what operators have stopped. */
+export const underStops = (cases: readonly Case[], stops: readonly Stop[]): readonly Case[] =>
+  stops.length === 0 ? cases : cases.map(one => ({ ...one, stops }))
 
 /** Thrown inside a transaction when a person has no window row yet; the caller makes the rows and starts again. */
 class MissingWindows extends Error {

@@ -15,7 +15,7 @@ import { type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
-import { type Case, foldWindows, judgeTogether, withWindows } from './judge.ts'
+import { type Case, foldWindows, judgeTogether, underStops, withWindows } from './judge.ts'
 import { casesOf } from './release.ts'
 import { writeWindows } from './windows-store.ts'
 
@@ -95,7 +95,7 @@ function casesOfDigest(
   { catalogue, now }: ReleaseDeps,
 ): Case[] | undefined {
   if (!holds.every(hold => hold.intents.every(intent => catalogue.types.has(intent.type)))) return undefined
-  return holds.flatMap(hold => casesOf(hold, { catalogue, people, at: now }))
+  return holds.flatMap(hold => underStops(casesOf(hold, { catalogue, people, at: now }), hold.stops))
 }
 
 async function tell(

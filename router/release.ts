@@ -7,7 +7,7 @@ import { type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
-import { type Case, judge, windowKeys, withWindows } from './judge.ts'
+import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
 
 /** Hold rows that one transaction takes up; each has up to 500 decisions. */
 const holdRowsMax = 8
@@ -59,7 +59,7 @@ async function release(
     const holds = (await dueHolds(tx, { lane, now, limit: ahead.length })).filter(hold => cases.has(hold.id))
     if (holds.length === 0) return []
     const set = newSetId()
-    const mine = holds.flatMap(hold => cases.get(hold.id)!)
+    const mine = holds.flatMap(hold => underStops(cases.get(hold.id)!, hold.stops))
     const decided = await judge(tx, mine, locked)
     await releaseHolds(tx, { holds, set, now })
     const released = holds.reduce((n, hold) => n + hold.slots.length, 0)

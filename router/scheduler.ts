@@ -3,6 +3,7 @@ import { type Lane, lanes as allLanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
 import { readmitParked } from '#ledger/admit.ts'
+import { freeStopped } from '#ledger/stops.ts'
 import { resendDoubts } from '#ledger/doubts.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
 import { markEnqueued, startSweep, type Sweep, unqueuedBatches } from '#ledger/ready.ts'
@@ -37,6 +38,7 @@ const pauses = {
   holdsMs: 1_000,
   expansionsMs: 250,
   doubtsMs: 5_000,
+  stopsMs: 1_000,
   relayMs: 100,
   parkedMs: 60_000,
 }
@@ -88,6 +90,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
         enqueueReady(await expandPage({ ...deps, sources: deps.sources ?? [], now: clock.now(), trustEventTime })),
       report('expansions'),
     ),
+    every(pauses.stopsMs, async () => void (await freeStopped(db, { now: clock.now() })), report('stops')),
     every(pauses.doubtsMs, async () => (await resendDoubts(db, { limit: reconcileMax })) > 0, report('doubts')),
     every(pauses.relayMs, () => relay(deps, events), report('relay')),
     every(pauses.parkedMs, () => readmit(deps, intents), report('parked')),

@@ -17,7 +17,8 @@ import { carried, casesOf } from './commit.ts'
 import { addEngagement } from './engaged.ts'
 import { memberCases } from './expand.ts'
 import { audiencesOf, type Facts } from './gather.ts'
-import { type Case, fold, readDigests, windowKeys } from './judge.ts'
+import { type Case, fold, readDigests, underStops, windowKeys } from './judge.ts'
+import { readStops } from '#ledger/stops.ts'
 import { readWindows } from './windows-store.ts'
 
 /** Members of the intent's audiences that are decided about; of the others there is a count. */
@@ -65,7 +66,8 @@ export async function simulate(deps: SimulateDeps, { entry, now, ...supposed }: 
 async function decidedNow(db: Queryable, cases: readonly Case[]): Promise<Decided[]> {
   await addEngagement(db, cases)
   const windows = await readWindows(db, windowKeys(cases))
-  return fold(cases, { windows, digests: await readDigests(db, cases) }).decided
+  const stops = await readStops(db)
+  return fold(underStops(cases, stops), { windows, digests: await readDigests(db, cases) }).decided
 }
 
 async function supposedCases(deps: SimulateDeps, { intent, entry, now }: Supposed) {

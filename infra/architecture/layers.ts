@@ -33,6 +33,8 @@ export const layers: readonly Layer[] = [
     },
   },
   { folder: 'infra/ledger', imports: ['infra/contracts', 'infra/db', 'infra/runtime'], vendors: { kysely: anyFile } },
+  // What operators do, each act with its line in the log; the command line and the HTTP API call the same functions.
+  { folder: 'infra/operators', imports: ['infra/contracts', 'infra/db', 'infra/runtime', 'infra/ledger'], vendors: {} },
   {
     folder: 'producers/sdk',
     imports: ['infra/contracts'],

@@ -10,6 +10,7 @@ import { funnelCommand } from './commands/funnel.ts'
 import { previewCommand } from './commands/preview.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { tokenCommand } from './commands/token.ts'
+import { stopCommands } from './commands/stops.ts'
 import { traceCommand } from './commands/trace.ts'
 import { replayCommand } from './commands/replay.ts'
 import { roleCommands } from './commands/roles.ts'
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
     tokenCommand,
     configCommand,
   ],
+  ...stopCommands,
 ]
 
 const [name, ...args] = process.argv.slice(2)

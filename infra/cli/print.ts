@@ -6,7 +6,7 @@ export function printAudit(report: Audit): string {
   const ended = Object.values(outcomes).reduce((sum, n) => sum + n, 0)
   const lines = [
     `audit: ${report.balanced ? 'balanced' : 'UNBALANCED'}`,
-    `  messages   ${n(messages.received)} received = ${sumOf(messages, ['admitted', 'duplicate', 'malformed', 'conflict', 'unknown', 'parked', 'expired', 'killed'])}`,
+    `  messages   ${n(messages.received)} received = ${sumOf(messages, ['admitted', 'duplicate', 'malformed', 'conflict', 'unknown', 'parked', 'expired'])}`,
     `  decisions  ${n(decisions.delivering)} to deliver, ${n(decisions.refused)} refused by a rule, ${n(decisions.held)} held`,
     `  outcomes   ${n(ended)} written once for each device or refusal`,
     `  to come    ${n(inFlight.deliveries)} deliveries, ${n(inFlight.held)} held decisions`,

@@ -1,8 +1,17 @@
 import type { Outcome } from './outcome.ts'
 import type { EpochMs } from './ids.ts'
 
-/** Why a hold waits. */
-export const holdReasons = ['scheduled', 'quiet_hours', 'digest', 'budget', 'escalation', 'presence'] as const
+/** Why a hold waits. `stopped_late`: by a stop, when it had passed dedupe. */
+export const holdReasons = [
+  'scheduled',
+  'quiet_hours',
+  'digest',
+  'budget',
+  'escalation',
+  'presence',
+  'stopped',
+  'stopped_late',
+] as const
 export type HoldReason = (typeof holdReasons)[number]
 
 /**
@@ -40,6 +49,8 @@ export const rules = [
   'escalation_stopped',
   'active',
   'stayed_active',
+  'killed',
+  'stopped',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -50,7 +61,16 @@ export type Verdict =
   | { kind: 'refused'; outcome: Outcome; why: Why }
 
 /** The rule by which something waits. */
-export const ruleOfHold = (reason: HoldReason): Rule => (reason === 'presence' ? 'active' : reason)
+export const ruleOfHold = (reason: HoldReason): Rule => {
+  switch (reason) {
+    case 'presence':
+      return 'active'
+    case 'stopped_late':
+      return 'stopped'
+    default:
+      return reason
+  }
+}
 
 /** The sentence for a person. Every rule has one. */
 export function sentence(why: Why): string {
@@ -112,6 +132,10 @@ export function sentence(why: Why): string {
       return `Held: the person is active elsewhere until ${value}.`
     case 'stayed_active':
       return `Not sent: the person stayed active elsewhere for ${value}.`
+    case 'killed':
+      return `Not sent: an operator stopped ${value}.`
+    case 'stopped':
+      return `Held: an operator stopped ${value}.`
     default:
       return why.rule satisfies never
   }

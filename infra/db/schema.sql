@@ -229,6 +229,16 @@ create table intent_sets (
 );
 CREATE INDEX intent_sets_by_set ON public.intent_sets USING brin (set_id);
 
+create table operator_log (
+  id bigint not null generated always as identity,
+  at timestamp with time zone not null default now(),
+  who text not null,
+  what text not null,
+  why text,
+  about text not null,
+  constraint operator_log_pkey PRIMARY KEY (id)
+);
+
 create table outbox (
   id bigint not null generated always as identity,
   pack text not null,
@@ -300,7 +310,7 @@ create table sets (
   unknown integer not null,
   parked integer not null,
   expired integer not null,
-  killed integer not null,
+  killed integer not null default 0,
   delivering integer not null,
   refused integer not null,
   held integer not null,
@@ -310,6 +320,21 @@ create table sets (
 ) partition by RANGE (day);
 
 create table sets_20260101 partition of sets FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
+
+create table stops (
+  id bigint not null generated always as identity,
+  scope text not null,
+  name text not null,
+  resume text not null,
+  who text not null,
+  why text not null,
+  since timestamp with time zone not null default now(),
+  ended_at timestamp with time zone,
+  ended_by text,
+  freed boolean not null default false,
+  constraint stops_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX stops_open ON public.stops USING btree (scope, name) WHERE (ended_at IS NULL);
 
 create table suppressions (
   hash text collate "C" not null,
@@ -381,3 +406,13 @@ create view held as
    FROM holds h
      LEFT JOIN digests d ON d.id = h.digest_id
      CROSS JOIN LATERAL UNNEST(h.recipients, h.channels, h.picks) WITH ORDINALITY s(recipient, channel, pick, place);
+
+CREATE OR REPLACE FUNCTION public.keep_operator_log()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'the operator log is only added to';
+end $function$;
+
+CREATE TRIGGER operator_log_kept BEFORE DELETE OR UPDATE OR TRUNCATE ON operator_log FOR EACH STATEMENT EXECUTE FUNCTION keep_operator_log();

@@ -13,6 +13,8 @@ export const owners = {
   held: 'infra/ledger',
   digests: 'infra/ledger',
   outbox: 'infra/ledger',
+  stops: 'infra/ledger',
+  operator_log: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
   addresses: 'preferences',
@@ -65,7 +67,6 @@ export type Schema = {
     unknown: number
     parked: number
     expired: number
-    killed: number
     /** Decisions (intent, recipient, channel) by verdict. */
     delivering: number
     refused: number
@@ -193,6 +194,28 @@ export type Schema = {
     released_by: string | null
   }
   /** `refused`: why Pub/Sub does not take it. Such a pack stays until an operator clears the column or the row. */
+  /** Every act of an operator; rows are never changed. `about`: ids and numbers as JSON. */
+  operator_log: {
+    id: Generated<string>
+    at: Generated<Date>
+    who: string
+    what: string
+    why: string | null
+    about: string
+  }
+  /** Kill switches; an open one has no `ended_at`. `freed`: everything that it held has come forward. */
+  stops: {
+    id: Generated<string>
+    scope: string
+    name: string
+    resume: string
+    who: string
+    why: string
+    since: Generated<Date>
+    ended_at: Date | null
+    ended_by: string | null
+    freed: Generated<boolean>
+  }
   outbox: { id: Generated<string>; pack: string; n: number; payload: string; refused: string | null }
   windows: { recipient: string; state: string }
   recipients: {

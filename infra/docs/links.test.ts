@@ -26,7 +26,7 @@ test('every link leads to a file that exists, and to a heading of it', () => {
 test('every command that a page names exists', () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> }
   const help = execFileSync(process.execPath, [path.join(root, 'infra/cli/main.ts'), 'help'], { encoding: 'utf8' })
-  const commands = ['help', ...[...help.matchAll(/^ {2}(\w+) {2}/gm)].map(match => match[1]!)]
+  const commands = ['help', ...[...help.matchAll(/^ {2}([\w-]+) {2}/gm)].map(match => match[1]!)]
   const unknown = pages.flatMap(page => {
     const text = textOf(page)
     const named = [
@@ -34,7 +34,7 @@ test('every command that a page names exists', () => {
         match => [match[1]!, Object.keys(scripts)] as const,
       ),
       ...[...text.matchAll(/\bnpm (start|test)\b/g)].map(match => [match[1]!, Object.keys(scripts)] as const),
-      ...[...text.matchAll(/(?:carillon -- |`carillon )([a-z]+)/g)].map(match => [match[1]!, commands] as const),
+      ...[...text.matchAll(/(?:carillon -- |`carillon )([a-z-]*[a-z])/g)].map(match => [match[1]!, commands] as const),
     ]
     return named.filter(([name, known]) => !known.includes(name)).map(([name]) => `${page}: ${name}`)
   })

@@ -1,6 +1,8 @@
 import type { Lane } from '#contracts/channel.ts'
 import type { EpochMs, IntentId, SetId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
+import type { Stop } from '#contracts/stop.ts'
+import { openStopsSql, parseStops } from './stops.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
 
 export type Candidate = { id: IntentId; bodyHash: bigint }
@@ -9,16 +11,21 @@ export type Admission = 'admitted' | 'duplicate' | 'conflict'
 /**
  * Takes in what is new; the same id with the same body is a duplicate, with another body a conflict. Of one id the
  * first counts, the others are judged by the body that is kept. Gives an admission for each candidate, in their order.
+ * With what operators have stopped, read by the same statement.
  * A twin in flight waits here for the other transaction to end. Sorted, because unsorted inserts deadlock.
  */
-export async function admitIntents(tx: Queryable, set: SetId, candidates: readonly Candidate[]): Promise<Admission[]> {
-  if (candidates.length === 0) return []
+export async function admitIntents(
+  tx: Queryable,
+  set: SetId,
+  candidates: readonly Candidate[],
+): Promise<{ admissions: Admission[]; stops: readonly Stop[] }> {
+  if (candidates.length === 0) return { admissions: [], stops: [] }
   const kept = new Map<IntentId, bigint>()
   for (const { id, bodyHash } of candidates) if (!kept.has(id)) kept.set(id, bodyHash)
-  const inserted = await tx.query<{ id: IntentId }>(
+  const inserted = await tx.query<{ id: IntentId; stops: string | null }>(
     `insert into admitted (id, body_hash, set_id)
      select id, hash, $3 from unnest($1::uuid[], $2::bigint[]) as u(id, hash) order by id
-     on conflict (id) do nothing returning id`,
+     on conflict (id) do nothing returning id, ${openStopsSql} as stops`,
     [plainArray([...kept.keys()]), plainArray([...kept.values()].map(String)), set],
   )
   const fresh = new Set(inserted.map(row => row.id))
@@ -29,10 +36,11 @@ export async function admitIntents(tx: Queryable, set: SetId, candidates: readon
     )
     for (const row of known) kept.set(row.id, BigInt(row.body_hash))
   }
-  return candidates.map(({ id, bodyHash }) => {
+  const admissions = candidates.map(({ id, bodyHash }): Admission => {
     if (kept.get(id) !== bodyHash) return 'conflict'
     return fresh.delete(id) ? 'admitted' : 'duplicate'
   })
+  return { admissions, stops: parseStops(inserted[0]?.stops) }
 }
 
 export type RefusedMessage = {

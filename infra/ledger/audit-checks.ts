@@ -39,7 +39,7 @@ export const auditChecks: readonly AuditCheck[] = [
   {
     check: 'intake',
     sql: `select id::text as detail from sets
-      where received <> admitted + duplicate + malformed + conflict + unknown + parked + expired + killed`,
+      where received <> admitted + duplicate + malformed + conflict + unknown + parked + expired`,
     sentence: row => `set ${row.detail} received another number of messages than it accounted for`,
   },
   {

@@ -11,6 +11,7 @@ import {
   type SetId,
 } from '#contracts/ids.ts'
 import type { JsonObject } from '#contracts/intent.ts'
+import type { Stop } from '#contracts/stop.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 
 /** What a batch, a hold or an expansion carries of an intent: what deciding again, rendering and claiming need. */
@@ -85,6 +86,8 @@ export type ClaimedBatch = {
   /** An earlier worker claimed it and was lost: it may have sent any of it. */
   lapsed: boolean
   claimedAt: EpochMs
+  /** What operators had stopped when it was claimed, by the claim's own snapshot. */
+  stops: readonly Stop[]
   intents: CarriedIntent[]
   slots: Slot[]
 }

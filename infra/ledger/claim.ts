@@ -17,6 +17,7 @@ import {
 } from './batch.ts'
 import { insertBatches } from './insert.ts'
 import { type BatchRecord, settledPack, writeOutbox } from './outbox.ts'
+import { openStopsSql, parseStops } from './stops.ts'
 
 /**
  * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
@@ -41,7 +42,7 @@ export async function claimBatch(
      from ready where b.day = $1 and b.id = $2
      returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.payload, b.reasons,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
-       array_to_string(b.picks, ',') as picks`,
+       array_to_string(b.picks, ',') as picks, ${openStopsSql} as stops`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
   )
   const row = rows[0]
@@ -63,6 +64,7 @@ type ClaimRow = {
   recipients: string
   endpoints: string
   picks: string | null
+  stops: string | null
 }
 
 function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs }): ClaimedBatch {
@@ -81,6 +83,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
     attempt: row.attempt,
     lapsed: row.lapsed,
     claimedAt: now,
+    stops: parseStops(row.stops),
     intents: splitJson<CarriedIntent>(row.payload),
     slots: row.recipients.split('\u001f').map((recipient, at) => ({
       recipient: recipient as RecipientId,

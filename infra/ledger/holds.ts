@@ -1,6 +1,8 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { HoldReason } from '#contracts/decision.ts'
 import type { DigestId, EpochMs, HoldId, RecipientId, SetId } from '#contracts/ids.ts'
+import type { Stop } from '#contracts/stop.ts'
+import { openStopsSql, parseStops } from './stops.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
 import { type CarriedIntent, laneCode, splitJson } from './batch.ts'
 
@@ -12,6 +14,8 @@ export type DueHold = {
   /** What it waits in, instead of for its time. */
   digest?: DigestId
   intents: CarriedIntent[]
+  /** What operators had stopped when it was read. */
+  stops: readonly Stop[]
   slots: HeldSlot[]
 }
 
@@ -43,7 +47,8 @@ export async function dueHolds(
 /** Holds as they are to be decided again. */
 export async function readHolds(tx: Queryable, which: string, values: readonly unknown[]): Promise<DueHold[]> {
   const rows = await tx.query<HoldRow>(
-    `select id, lane, reason, due_at, digest_id, recipients, channels, reasons, counted_at, held_since, picks, payload from holds where ${which}`,
+    `select id, lane, reason, due_at, digest_id, recipients, channels, reasons, counted_at, held_since, picks, payload, ${openStopsSql} as stops
+     from holds where ${which}`,
     values,
   )
   return rows.map(row => {
@@ -52,6 +57,7 @@ export async function readHolds(tx: Queryable, which: string, values: readonly u
       ...{ id: row.id, lane: lanes[row.lane]!, reason: row.reason, dueAt: row.due_at.getTime() },
       ...(row.digest_id && { digest: row.digest_id }),
       intents: splitJson<CarriedIntent>(row.payload),
+      stops: parseStops(row.stops),
       slots: row.recipients.map((recipient, at) => ({
         recipient,
         channel: channels[row.channels[at]!]!,
@@ -77,6 +83,7 @@ type HoldRow = {
   held_since: (Date | null)[] | null
   picks: number[] | null
   payload: string
+  stops: string | null
 }
 
 /** Puts holds off without deciding them. */

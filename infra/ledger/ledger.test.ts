@@ -252,14 +252,14 @@ test('the same intents in many transactions at once are admitted once, without d
   const results = await Promise.all(
     Array.from({ length: 8 }, () => db.transaction(tx => admitIntents(tx, newSetId(), shuffled()))),
   )
-  const admitted = results.flat().filter(admission => admission === 'admitted')
+  const admitted = results.flatMap(one => one.admissions).filter(admission => admission === 'admitted')
   assert.equal(admitted.length, 200)
   const again = [2n, 1n, 2n].map(bodyHash => ({ id: ids[0]!, bodyHash }))
   const told = await db.transaction(tx => admitIntents(tx, newSetId(), again))
-  assert.deepEqual(told, ['conflict', 'duplicate', 'conflict'])
+  assert.deepEqual(told.admissions, ['conflict', 'duplicate', 'conflict'])
   const fresh = [2n, 1n, 2n].map(bodyHash => ({ id: intent('new').id, bodyHash }))
   const taken = await db.transaction(tx => admitIntents(tx, newSetId(), fresh))
-  assert.deepEqual(taken, ['admitted', 'conflict', 'duplicate'])
+  assert.deepEqual(taken.admissions, ['admitted', 'conflict', 'duplicate'])
 })
 
 test('a message of another lane that bears the same id is another message', async () => {

@@ -41,16 +41,7 @@ export type Decided = {
 }
 
 /** What a set took in, message by message. They sum to what was received. */
-export const intakes = [
-  'admitted',
-  'duplicate',
-  'malformed',
-  'conflict',
-  'unknown',
-  'parked',
-  'expired',
-  'killed',
-] as const
+export const intakes = ['admitted', 'duplicate', 'malformed', 'conflict', 'unknown', 'parked', 'expired'] as const
 export type Intake = (typeof intakes)[number]
 
 export type NewSet = {
@@ -222,8 +213,8 @@ async function insertJournal(
   const count = (kind: Verdict['kind']) => set.decided.reduce((n, one) => n + (one.verdict.kind === kind ? 1 : 0), 0)
   await tx.query(
     `insert into sets (day, id, lane, origin, received, admitted, duplicate, malformed, conflict, unknown, parked,
-       expired, killed, delivering, refused, held, released, opened)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+       expired, delivering, refused, held, released, opened)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
     [
       ...[dayOf(set.id), set.id, laneCode(set.lane), set.origin],
       set.received ?? Object.values(intake).reduce((sum, n) => sum + n, 0),

@@ -1,0 +1,93 @@
+import { type ResumePolicy, type Stop, stopLabel, type StopScope } from '#contracts/stop.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+
+/** A stop as operators see it. */
+export type StopRecord = Stop & { who: string; why: string; since: Date; endedAt?: Date; endedBy?: string }
+
+/**
+ * The open stops as one value of a statement that is made anyway (`parseStops` reads it): read in the claim's own
+ * statement, a stop is in force for every claim that begins after it is stored. Null, which costs least, when none is open.
+ */
+export const openStopsSql = `(select json_agg(json_build_object('id', id::text, 'scope', scope, 'name', name, 'resume', resume) order by id)::text
+  from stops where ended_at is null)`
+export const parseStops = (text: string | null | undefined): readonly Stop[] =>
+  text ? (JSON.parse(text) as Stop[]) : none
+const none: readonly Stop[] = []
+
+/** The open stops in a statement of their own. */
+export async function readStops(db: Queryable): Promise<readonly Stop[]> {
+  const [row] = await db.query<{ stops: string | null }>(`select ${openStopsSql} as stops`)
+  return parseStops(row!.stops)
+}
+
+/** Stores a stop; in force from its commit. Where one is open for the same it is changed to this policy. Gives its id. */
+export async function openStop(
+  tx: Queryable,
+  stop: { scope: StopScope; name: string; resume: ResumePolicy; who: string; why: string },
+): Promise<string> {
+  const [row] = await tx.query<{ id: string }>(
+    `insert into stops (scope, name, resume, who, why) values ($1, $2, $3, $4, $5)
+     on conflict (scope, name) where ended_at is null
+     do update set resume = excluded.resume, who = excluded.who, why = excluded.why
+     returning id::text`,
+    [stop.scope, stop.name, stop.resume, stop.who, stop.why],
+  )
+  return row!.id
+}
+
+/** Ends a stop. Undefined when there is no open stop of this id. What it held is brought forward by `freeStopped`. */
+export async function endStop(tx: Queryable, { id, who }: { id: string; who: string }): Promise<Stop | undefined> {
+  const [row] = await tx.query<Stop>(
+    `update stops set ended_at = now(), ended_by = $2 where id = $1 and ended_at is null
+     returning id::text, scope, name, resume`,
+    [id, who],
+  )
+  return row
+}
+
+/** Open stops, the latest first; with `all` also those that were ended, 100 at most. */
+export async function listStops(db: Queryable, { all = false }: { all?: boolean } = {}): Promise<StopRecord[]> {
+  const rows = await db.query<StopRecord & { ended_at: Date | null; ended_by: string | null }>(
+    `select id::text, scope, name, resume, who, why, since, ended_at, ended_by from stops
+     where $1 or ended_at is null order by stops.id desc limit 100`,
+    [all],
+  )
+  return rows.map(({ ended_at, ended_by, ...stop }) => ({
+    ...stop,
+    ...(ended_at && { endedAt: ended_at }),
+    ...(ended_by !== null && { endedBy: ended_by }),
+  }))
+}
+
+/** Decisions a second that come forward when a stop ends: those it held must not wake as one herd. */
+const freedPerSecond = 5_000
+/** A transaction that still saw the stop has ended by then: what it held is found by a later turn. */
+const settledAfterS = 300
+const farAheadMs = 3_600_000
+
+/**
+ * Brings forward what ended stops have held, spread over time, in the order in which it was held. Every scheduler may call
+ * it at any time: what came forward before stays where it is. Gives the number of holds.
+ */
+export async function freeStopped(db: Queryable, { now }: { now: EpochMs }): Promise<number> {
+  const ended = await db.query<Pick<Stop, 'scope' | 'name'> & { id: string; settled: boolean }>(
+    `select id::text, scope, name, ended_at < now() - $1 * interval '1 s' as settled from stops
+     where ended_at is not null and not freed`,
+    [settledAfterS],
+  )
+  if (ended.length === 0) return 0
+  const freed = await db.query(
+    `with mine as (
+       select id, sum(n) over (partition by lane order by id) - n as ahead from holds
+       where released_at is null and due_at > to_timestamp(($1::float8 + $3::float8) / 1000) and reason in ('stopped', 'stopped_late')
+         and exists (select from json_array_elements(whys::json -> 'values') w
+           where w ->> 'rule' = 'stopped' and w ->> 'value' = any($2::text[])))
+     update holds h set due_at = to_timestamp($1::float8 / 1000 + mine.ahead / $4::float8) from mine
+     where h.id = mine.id and h.released_at is null and h.due_at > to_timestamp(($1::float8 + $3::float8) / 1000) returning 1`,
+    [now, ended.map(stopLabel), farAheadMs, freedPerSecond],
+  )
+  const settled = ended.filter(stop => stop.settled).map(stop => stop.id)
+  if (settled.length > 0) await db.query(`update stops set freed = true where id = any($1::bigint[])`, [settled])
+  return freed.length
+}
