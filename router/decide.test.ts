@@ -41,6 +41,7 @@ const intent: Question['intent'] = {
   ...{ occurredAt: noon, thread: 't1', data: {} },
 }
 const quiet = { start: '22:00', end: '08:00' }
+const budget = { name: 'push', channel: 'push', limit: 1, per: '24h', wait: '48h', afterwards: 'expire' } as const
 const windowed = { ...entry, dedupe: { key: () => 'k', within: '10m' }, throttle: { limit: 1, per: '1h' } } as const
 
 const stepped: AnyNotificationType = {
@@ -230,6 +231,32 @@ const rows: Row[] = [
     },
     before: [{}, { at: noon + 3_600_000 }],
     expect: ['push throttled throttled'],
+  },
+  {
+    name: 'a digest takes what may leave, before quiet hours and throttle are asked',
+    ask: {
+      entry: { ...windowed, digest: { every: '1h' } },
+      digests: new Map(),
+      at: night,
+      person: { ...everybody, quiet },
+    },
+    expect: ['in_app deliver default', 'push held digest', 'email held digest'],
+  },
+  {
+    name: 'a repeat joins no digest',
+    ask: { entry: { ...windowed, digest: { every: '1h' } }, digests: new Map() },
+    before: [{}],
+    expect: ['in_app deduplicated deduplicated', 'push deduplicated deduplicated', 'email deduplicated deduplicated'],
+  },
+  {
+    name: 'quiet hours hold before a budget is asked, and a budget before a throttle',
+    ask: {
+      ...{ entry: { ...entry, throttle: { limit: 1, per: '24h' }, budgets: [budget] }, digests: new Map() },
+      person: { ...everybody, quiet: { start: '12:00', end: '13:00' } },
+      at: noon + 3_600_000,
+    },
+    before: [{ person: everybody, at: noon }, { at: noon + 60_000 }],
+    expect: ['in_app throttled throttled', 'push held budget', 'email throttled throttled'],
   },
   {
     name: 'the holdout comes last: what is refused or held before it says so',
