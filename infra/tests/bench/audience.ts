@@ -40,7 +40,7 @@ export async function routeAudience(members: number, progress: (line: string) =>
   const begunMs = performance.now()
   await notifier.notifyMany([
     {
-      type: typeOf('push', false),
+      type: typeOf('push', 'plain'),
       options: { to: [{ audience: 'everybody' }], key: 'all', data: { n: 1, title, body: bodyOf(1) } },
     },
   ])

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { peakMaxMb, routeAudience } from './audience.ts'
 import { compare } from './compare.ts'
 import { NoRedis } from './machine.ts'
+import { costOfRules, everyRuleMax } from './rules.ts'
 import { scale } from './scale.ts'
 import { resultOf, tableOf } from './report.ts'
 import { writeFigures } from './write-figures.ts'
@@ -9,6 +10,7 @@ import { writeFigures } from './write-figures.ts'
 const usage = `npm run bench                       the pipeline beside a baseline written by hand, about ten minutes
 npm run bench -- audience           one intent to 1,000,000 people, and the router's memory
 npm run bench -- scale [--full]     cost per notification from 1,000 to 200,000, with --full to 1,000,000
+npm run bench -- rules              what each rule of the router costs, and all of them together
 options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
 
 const { values, positionals } = parseArgs({
@@ -38,7 +40,7 @@ try {
 
 async function run(what: string | undefined): Promise<number> {
   const [rounds, size] = [Number(values.rounds), Number(values.size)]
-  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', undefined].includes(what))) {
+  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', 'rules', undefined].includes(what))) {
     console.error(usage)
     return 2
   }
@@ -55,6 +57,16 @@ async function run(what: string | undefined): Promise<number> {
     console.log(JSON.stringify(result))
     if (values.write) await writeFigures({ scale: result })
     return 0
+  }
+  if (what === 'rules') {
+    const result = await costOfRules({ rounds, size }, progress)
+    const times = (way: 'single' | 'fanout') => result.all![way] / result.plain![way]
+    for (const [name, { single, fanout }] of Object.entries(result))
+      console.log(`${name.padStart(12)}: one per recipient ${single} µs, fan-out ${fanout} µs`)
+    console.log(`all rules: ${times('single').toFixed(2)} and ${times('fanout').toFixed(2)} times the plain route`)
+    console.log(JSON.stringify(result))
+    if (values.write) await writeFigures({ rules: result })
+    return Math.max(times('single'), times('fanout')) <= everyRuleMax ? 0 : 1
   }
   const compared = await compare({ rounds, size }, progress)
   console.log(tableOf(compared))

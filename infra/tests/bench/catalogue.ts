@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { catalogueOf } from '#contracts/catalogue.ts'
+import { type AnyNotificationType, catalogueOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
-import { defineNotification } from '#producers/sdk/define-notification.ts'
 import { html } from '#producers/sdk/html.ts'
 
 const schema = z.object({ n: z.number().int(), title: z.string(), body: z.string() })
@@ -16,27 +15,41 @@ const content = {
 
 const channels = ['push', 'in_app', 'email', 'sms'] as const satisfies readonly Channel[]
 
-/** A type for each channel. `windows`: with a throttle and a dedupe rule that look at every notification and pass it. */
-const typeFor = (channel: (typeof channels)[number], windows: boolean) =>
-  defineNotification({
-    type: `bench.${windows ? 'windows_' : ''}${channel}`,
-    category: 'comments',
-    lane: 'default',
-    owner: 'bench',
-    value: 3,
-    schema,
-    ...(windows && {
-      dedupe: { key: (data: Data) => String(data.n), within: '10m' },
-      throttle: { limit: 1000, per: '1h' },
-    }),
-    deliver: [{ channel }],
-    templates: { en: { [channel]: content[channel] } },
-  })
+/** What the types of a family declare; every rule looks at every notification, and passes it. */
+const families = {
+  plain: {},
+  windows: {
+    dedupe: { key: data => String((data as Data).n), within: '10m' },
+    throttle: { limit: 1000, per: '1h' },
+  },
+  budget: { category: 'budgeted' },
+  digest: { digest: { every: '1h', sendFirst: true, channels } },
+  experiments: { holdout: 1e-9, arms: { name: 'bench', split: { a: 50, b: 50 } } },
+} satisfies Record<string, Partial<AnyNotificationType>>
 
-export const typeOf = (channel: Channel, windows: boolean) =>
-  catalogue.types.get(`bench.${windows ? 'windows_' : ''}${channel}`)!.type
+const everyRule: Partial<AnyNotificationType> = Object.assign({}, ...Object.values(families))
+
+/** A family's rules, or all of them together. */
+export type Family = keyof typeof families | 'all'
+export const familyNames = [...(Object.keys(families) as (keyof typeof families)[]), 'all'] as const
+
+const typeFor = (channel: (typeof channels)[number], family: Family): AnyNotificationType => ({
+  ...{ type: `bench.${family}_${channel}`, category: 'comments', lane: 'default', owner: 'bench', value: 3, schema },
+  ...(family === 'all' ? everyRule : families[family]),
+  deliver: [{ channel }],
+  templates: { en: { [channel]: content[channel] as never } },
+})
+
+export const typeOf = (channel: Channel, family: Family): string =>
+  catalogue.types.get(`bench.${family}_${channel}`)!.type
 
 export const catalogue = catalogueOf(
   '1',
-  channels.flatMap(channel => [typeFor(channel, false), typeFor(channel, true)]),
+  channels.flatMap(channel => familyNames.map(family => typeFor(channel, family))),
+  {
+    budgets: channels.map(channel => ({
+      ...{ name: channel, channel, categories: ['budgeted'], limit: 1000, per: '1h', wait: '1h' },
+      afterwards: 'expire',
+    })),
+  },
 )

@@ -4,7 +4,7 @@ import { type Children, measure, type Measured } from './measure.ts'
 import type { Shares } from './profile.ts'
 import { seed } from './seed.ts'
 import type { Part } from './setup.ts'
-import { openVariants, type Variant, type VariantName } from './variants.ts'
+import { openVariants, type Variant, type VariantName, variantNames } from './variants.ts'
 
 /** What each process of a variant spends its time on, by a round of its own. */
 export type Profiles = { [P in Part]?: Shares }
@@ -38,17 +38,18 @@ export async function compare(
     progress(`${what}: ${variant.label}, ${count}: ${cpuUs.toFixed(0)} µs CPU each, ${perS.toFixed(0)}/s`)
     return measured
   }
-  const countOf = ({ name }: Variant) => (name === 'baseline' ? Math.ceil(size * baselineShare) : size)
-  for (const variant of variants) {
-    await run(variant, variant.name === 'baseline' ? baselineWarmUp : size, 'warm-up')
-    compared[variant.name] = { label: variant.label, rounds: [], profiles: {} }
+  const countOf = (name: VariantName) => (name === 'baseline' ? Math.ceil(size * baselineShare) : size)
+  for (const name of variantNames) {
+    const variant = variants[name]
+    await run(variant, name === 'baseline' ? baselineWarmUp : size, 'warm-up')
+    compared[name] = { label: variant.label, rounds: [], profiles: {} }
   }
   for (let round = 1; round <= rounds; round++)
-    for (const variant of variants)
-      compared[variant.name].rounds.push(await run(variant, countOf(variant), `round ${round} of ${rounds}`))
-  for (const variant of variants)
-    compared[variant.name].profiles = await profiled(children, variant.parts, () =>
-      run(variant, countOf(variant), 'profile'),
+    for (const name of variantNames)
+      compared[name].rounds.push(await run(variants[name], countOf(name), `round ${round} of ${rounds}`))
+  for (const name of variantNames)
+    compared[name].profiles = await profiled(children, variants[name].parts, () =>
+      run(variants[name], countOf(name), 'profile'),
     )
   return compared
 }

@@ -32,6 +32,8 @@ const trios = people / 3
 const stride = 7_919
 
 export const nameOf = (person: number): string => `bench-${person}`
+/** The same person in a life with wishes. */
+export const wishfulName = (person: number): string => `wish-${person}`
 
 /** The person that the n-th notification is for: one who can be reached by its kind. */
 export function personAt(n: number, kind: Kind): number {

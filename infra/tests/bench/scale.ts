@@ -20,7 +20,7 @@ export async function scale(counts: readonly number[], progress: (line: string) 
   )
   await using variants = openVariants(machine)
   const costOf = async (name: 'single' | 'fanout', count: number) => {
-    const variant = variants.find(one => one.name === name)!
+    const variant = variants[name]
     const { cpuUs, perS } = await measure(variant, { machine, children, count })
     progress(`${variant.label}, ${count}: ${cpuUs.toFixed(0)} µs CPU each, ${perS.toFixed(0)}/s`)
     return Math.round(cpuUs * 10) / 10

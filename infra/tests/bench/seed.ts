@@ -1,6 +1,13 @@
 import type { Machine } from './machine.ts'
 import { addressOf, kinds, people } from './mix.ts'
 
+/** What people say who say something. None of it speaks against what is sent. */
+const wishes = {
+  categories: { billing: { push: false, email: false }, comments: { sms: true } },
+  threads: { 'some-thread': true, 'another-thread': true },
+  levels: { tenant: { acme: { level: 'mentions' } }, room: { general: { everyone: false }, other: { level: 'none' } } },
+}
+
 /** The same people for the baseline and for us: a device each, a mailbox, a number, an inbox. */
 export async function seed({ db, baselineDb }: Machine): Promise<void> {
   await baselineDb.query(`create table baseline_users (
@@ -24,6 +31,14 @@ export async function seed({ db, baselineDb }: Machine): Promise<void> {
        json_build_object('id', 'phone', 'channel', 'sms', 'provider', 'twilio', 'address', ${addressOf.sms}, 'state', 'active', 'since', 0))::text
      from generate_series(0, $1::int - 1) p`,
     [people],
+  )
+  // Awake now, whenever the benchmark runs: quiet hours begin and end around the other side of the day.
+  await db.query(
+    `insert into recipients (id, tenant, locale, zone, quiet, choices, endpoints)
+     select replace(id, 'bench-', 'wish-'), 'acme', 'en', 'Etc/UTC',
+       to_char(now() at time zone 'UTC' + interval '11 hours', 'HH24:MI') || '-' || to_char(now() at time zone 'UTC' + interval '13 hours', 'HH24:MI'),
+       $1, endpoints from recipients`,
+    [JSON.stringify(wishes)],
   )
   await db.query('vacuum analyze recipients')
   await baselineDb.query('vacuum analyze baseline_users')

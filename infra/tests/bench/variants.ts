@@ -5,16 +5,16 @@ import { outcomeCode } from '#contracts/outcome.ts'
 import { createNotifier, type Notifier } from '#producers/sdk/notifier.ts'
 import type { Publisher } from '#runtime/pubsub.ts'
 import type { Notification } from './baseline/router.ts'
-import { catalogue, typeOf } from './catalogue.ts'
+import { catalogue, type Family, typeOf } from './catalogue.ts'
 import type { Machine } from './machine.ts'
-import { bodyOf, channelAt, kindAt, nameOf, peopleAt, personAt, title } from './mix.ts'
+import { bodyOf, channelAt, kindAt, nameOf, peopleAt, personAt, title, wishfulName } from './mix.ts'
 import { baselineNames, type Part, prefix } from './setup.ts'
 
-export type VariantName = 'baseline' | 'single' | 'fanout' | 'single_windows' | 'fanout_windows'
+export const variantNames = ['baseline', 'single', 'fanout', 'single_windows', 'fanout_windows'] as const
+export type VariantName = (typeof variantNames)[number]
 
 /** A way to send notifications. `send` resolves when all of them are delivered and every event is stored. */
 export type Variant = {
-  name: VariantName
   label: string
   /** Whose CPU it costs besides that of PostgreSQL and Redis. */
   parts: readonly Part[]
@@ -29,31 +29,47 @@ const pollMs = 100
 /** Without any progress for so long something is broken; a busy machine is only slow. */
 const stuckMs = 120_000
 
-export function openVariants(machine: Machine): Variant[] & AsyncDisposable {
-  const { setup, pubsub } = machine
-  const publisher = pubsub.publisher(baselineNames.topic, { batchMessages: 100, batchMs: 10 })
-  const notifier = createNotifier({
+export function openVariants(machine: Machine): Record<VariantName, Variant> & AsyncDisposable {
+  const publisher = machine.pubsub.publisher(baselineNames.topic, { batchMessages: 100, batchMs: 10 })
+  const notifier = notifierOf(machine)
+  return {
+    baseline: {
+      ...{ label: 'by hand', parts: ['baseline-router', 'baseline-worker'] },
+      send: count => sendBaseline(machine, publisher, count),
+    },
+    single: pipeline(machine, notifier, { label: 'one intent per recipient', family: 'plain' }),
+    fanout: pipeline(machine, notifier, { label: `fan-out intents of ${fanout}`, family: 'plain', fanned: true }),
+    single_windows: pipeline(machine, notifier, { label: 'one per recipient, throttle + dedupe', family: 'windows' }),
+    fanout_windows: pipeline(machine, notifier, {
+      label: 'fan-out, throttle + dedupe',
+      family: 'windows',
+      fanned: true,
+    }),
+    [Symbol.asyncDispose]: () => notifier.close(),
+  }
+}
+
+export const notifierOf = ({ setup }: Machine): Notifier =>
+  createNotifier({
     ...{ producer: 'bench', catalogue },
     pubsub: { projectId: setup.projectId, emulator: setup.pubsub, prefix, deadlineMs: 60_000 },
   })
-  const pipeline = (name: VariantName, label: string, publish: Publish): Variant => ({
-    ...{ name, label, parts: ours },
-    send: count => sendOurs(machine, { count, publish: n => publish(notifier, n) }),
-  })
-  const variants: Variant[] = [
-    {
-      ...{ name: 'baseline', label: 'by hand', parts: ['baseline-router', 'baseline-worker'] },
-      send: count => sendBaseline(machine, publisher, count),
-    },
-    pipeline('single', 'one intent per recipient', (to, n) => publishSingles(to, n, false)),
-    pipeline('fanout', `fan-out intents of ${fanout}`, (to, n) => publishFanouts(to, n, false)),
-    pipeline('single_windows', 'one per recipient, throttle + dedupe', (to, n) => publishSingles(to, n, true)),
-    pipeline('fanout_windows', 'fan-out, throttle + dedupe', (to, n) => publishFanouts(to, n, true)),
-  ]
-  return Object.assign(variants, { [Symbol.asyncDispose]: () => notifier.close() })
-}
 
-type Publish = (notifier: Notifier, count: number) => Promise<void>
+/** How notifications are stated: by types with these rules; in intents of many; about a place and to people who have wishes. */
+type Manner = { family: Family; fanned?: boolean; wishes?: boolean }
+
+export const pipeline = (
+  machine: Machine,
+  to: Notifier,
+  { label, ...manner }: Manner & { label: string },
+): Variant => ({
+  ...{ label, parts: ours },
+  send: count =>
+    sendOurs(machine, {
+      count,
+      publish: n => (manner.fanned ? publishFanouts(to, n, manner) : publishSingles(to, n, manner)),
+    }),
+})
 
 /** Numbers go on through the whole run, so that no two notifications are alike. */
 let sent = 0
@@ -89,16 +105,16 @@ async function publishSurely(publisher: Publisher, bytes: Buffer): Promise<void>
     }
 }
 
-async function publishSingles(notifier: Notifier, count: number, windows: boolean): Promise<void> {
+async function publishSingles(notifier: Notifier, count: number, manner: Manner): Promise<void> {
   await inLots(count, 1000, async (from, size) => {
     await notifier.notifyMany(
       Array.from({ length: size }, (_, i) => {
         const n = sent + from + i
         const kind = kindAt(n)
         return {
-          type: typeOf(kind === 'fcm' || kind === 'apns' ? 'push' : kind, windows),
+          type: typeOf(kind === 'fcm' || kind === 'apns' ? 'push' : kind, manner.family),
           options: {
-            ...{ to: [nameOf(personAt(n, kind))], key: `n${n}`, thread: `thread-${n}` },
+            ...{ ...toOf([personAt(n, kind)], manner), key: `n${n}`, thread: `thread-${n}` },
             data: { n, title, body: bodyOf(n) },
           },
         }
@@ -108,21 +124,26 @@ async function publishSingles(notifier: Notifier, count: number, windows: boolea
   sent += count
 }
 
-async function publishFanouts(notifier: Notifier, count: number, windows: boolean): Promise<void> {
+async function publishFanouts(notifier: Notifier, count: number, manner: Manner): Promise<void> {
   await inLots(Math.ceil(count / fanout), 20, async (from, size) => {
     await notifier.notifyMany(
       Array.from({ length: size }, (_, i) => {
         const n = sent + from + i
-        const to = peopleAt(n, Math.min(fanout, count - (from + i) * fanout)).map(nameOf)
+        const to = toOf(peopleAt(n, Math.min(fanout, count - (from + i) * fanout)), manner)
         return {
-          type: typeOf(channelAt(from + i), windows),
-          options: { to, key: `n${n}`, thread: `thread-${n}`, data: { n, title, body: bodyOf(n) } },
+          type: typeOf(channelAt(from + i), manner.family),
+          options: { ...to, key: `n${n}`, thread: `thread-${n}`, data: { n, title, body: bodyOf(n) } },
         }
       }),
     )
   })
   sent += count
 }
+
+const toOf = (people: readonly number[], { wishes }: Manner) =>
+  wishes
+    ? { to: people.map(person => ({ id: wishfulName(person), reason: 'mention' })), tenant: 'acme', room: 'general' }
+    : { to: people.map(nameOf) }
 
 /** Works on lots in order, some at once. */
 async function inLots(count: number, size: number, work: (from: number, size: number) => Promise<void>): Promise<void> {

@@ -3,10 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type AudienceResult, heapFlags } from './audience.ts'
 import type { Result } from './report.ts'
+import type { RulesResult } from './rules.ts'
 import type { ScaleResult } from './scale.ts'
 
 /** What was measured last, each part by its own run. */
-export type Figures = { compare?: Result; audience?: AudienceResult; scale?: ScaleResult }
+export type Figures = { compare?: Result; audience?: AudienceResult; scale?: ScaleResult; rules?: RulesResult }
 
 const root = path.join(import.meta.dirname, '..', '..', '..')
 export const figuresFile = path.join(root, 'infra', 'docs', 'bench.json')
@@ -30,7 +31,7 @@ export async function writeFigures(measured: Figures): Promise<void> {
 export const benchSection = (readme: string): string | undefined =>
   section.exec(readme)?.[0].slice('<!-- bench -->\n'.length, -'<!-- /bench -->'.length)
 
-export function readmeText({ compare, audience, scale }: Figures): string {
+export function readmeText({ compare, audience, scale, rules }: Figures): string {
   const lines: string[] = []
   if (compare) lines.push(...comparison(compare), '')
   else
@@ -51,7 +52,24 @@ export function readmeText({ compare, audience, scale }: Figures): string {
         .join(', ')}.`,
       '',
     )
+  if (rules)
+    lines.push(
+      `With a rule that looks at every notification and lets it pass, fan-out in brackets: ${Object.entries(rules)
+        .map(([name, { single, fanout }]) => `${ruleLabels[name] ?? name} ${single} (${fanout})`)
+        .join(', ')}.`,
+      '',
+    )
   return lines.join('\n')
+}
+
+const ruleLabels: Record<string, string> = {
+  plain: 'none',
+  windows: 'throttle + dedupe',
+  budget: 'budget',
+  digest: 'digest (each opens one)',
+  experiments: 'holdout + arms',
+  wishes: 'quiet hours, levels and choices of the person',
+  all: 'all of them',
 }
 
 function comparison(compare: Result): string[] {
