@@ -4,7 +4,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { readConfig } from '#runtime/config.ts'
-import { keptSecret, sharedSecret } from './everything.ts'
+import { keptSecret } from './everything.ts'
 import { openProviders } from './providers.ts'
 
 test('first starts on a fresh machine agree on one secret, for good', async () => {
@@ -27,15 +27,6 @@ test('a secret that is none is refused, and one that cannot be kept is told', as
   await fs.writeFile(file, 'short')
   await assert.rejects(keptSecret(folder.path), { exitCode: 1, message: /must hold at least 32 characters/ })
   await assert.rejects(keptSecret(path.join(file, 'none')), { exitCode: 1, message: /CARILLON_DATA_DIR/ })
-})
-
-test('beside a configured database no process makes a secret of its own', async () => {
-  await using folder = await temporaryFolder()
-  const env = { DATABASE_URL: 'postgres://me@db/carillon', CARILLON_DATA_DIR: folder.path }
-  assert.throws(() => sharedSecret(readConfig(env)), { exitCode: 2, message: /set CARILLON_SECRET.*openssl/ })
-  const kept = await keptSecret(folder.path)
-  assert.throws(() => sharedSecret(readConfig(env)), { message: /CARILLON_SECRET_FILE='.*secret' is the one/ })
-  assert.equal(sharedSecret(readConfig({ ...env, CARILLON_SECRET: kept })), kept)
 })
 
 test('a worker that has neither keys nor simulators says which, and what to do', () => {

@@ -38,7 +38,6 @@ export async function startEverything(options: {
 }): Promise<Everything> {
   const { config, log, onPart, publisherLog } = options
   await using opened = new AsyncDisposableStack()
-  if (config.database.url !== undefined) sharedSecret(config)
   opened.use(await claimForStart(config.dataDir))
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config.catalogue)
@@ -64,21 +63,6 @@ export async function startEverything(options: {
 /** The installation's secret: as it is set, else the one that the data folder keeps. */
 export const secretOf = async ({ secret, dataDir }: Pick<Config, 'secret' | 'dataDir'>): Promise<string> =>
   secret ?? keptSecret(dataDir)
-
-/**
- * The secret where the database is configured, so that other machines may use it too: each would make one of its own.
- * Throws a `CommandError` when there is none.
- */
-export function sharedSecret({ secret, dataDir }: Config): string {
-  if (secret !== undefined) return secret
-  const kept = path.join(dataDir, 'secret')
-  throw new CommandError(
-    `set CARILLON_SECRET beside DATABASE_URL: every process hashes addresses with the same one, for ever. ` +
-      (existsSync(kept)
-        ? `CARILLON_SECRET_FILE='${kept}' is the one that this machine made`
-        : `For a new database, \`openssl rand -base64 32\` makes one`),
-  )
-}
 
 /**
  * The installation's own secret, made once, by whichever process of it comes first; the folder is made when missing.

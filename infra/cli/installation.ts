@@ -92,7 +92,7 @@ const reachLimitMs = 5_000
 /** The client library waits long for a server that is not there, and then says only that it took long. */
 async function reachServer(address: string): Promise<void> {
   const at = address.lastIndexOf(':')
-  const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)) })
+  const socket = connect({ host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) })
   try {
     await once(socket, 'connect', { signal: AbortSignal.timeout(reachLimitMs) })
   } finally {

@@ -149,7 +149,7 @@ export const variables = {
     parse: matching(/^.{32,}$/s, 'at least 32 characters'),
     secret: true,
     meaning:
-      'Hashes addresses and signs attempt ids; must stay the same for ever. Unset: made once in the data folder, if the database is embedded.',
+      'Hashes addresses and signs attempt ids; must stay the same for ever. Unset: made once in the data folder.',
   },
   lanes: {
     name: 'CARILLON_LANES',

@@ -12,7 +12,7 @@ import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
 import { type Command, CommandError, stated } from '../command.ts'
 import { openDataFolder } from '../data-folder.ts'
-import { sharedSecret, startEverything } from '../everything.ts'
+import { secretOf, startEverything } from '../everything.ts'
 import { type Installation, openInstallation } from '../installation.ts'
 import { openProviders } from '../providers.ts'
 import { type PipelineRole, startRoles, unreadiness } from '../roles.ts'
@@ -64,7 +64,7 @@ async function runInstalled(
   exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
   const products = await catalogueFrom(config.catalogue)
-  const reached = { addresses: configuredAddresses(config), addressKey: sharedSecret(config) }
+  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config) }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })
   log.info({ catalogue: products.catalogue.version }, `${role} works`)
@@ -81,7 +81,7 @@ const runPipeline = (role: PipelineRole): Promise<number> =>
         ? openProviders({
             config,
             db: installation.db,
-            secret: sharedSecret(config),
+            secret: await secretOf(config),
             simulated: await simulatedBeside(config, opened),
           })
         : []
