@@ -1,65 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sentence } from '#contracts/decision.ts'
-import type { AnyNotificationType } from '#contracts/catalogue.ts'
-import { intentId } from '#contracts/ids.ts'
-import type { Stop } from '#contracts/stop.ts'
-import type { Endpoint, Person } from '#preferences/preferences.ts'
+import type { Person } from '#preferences/preferences.ts'
 import { decide, type Question } from './decide.ts'
+import {
+  budget,
+  noon,
+  night,
+  endpoint,
+  inbox,
+  everybody,
+  entry,
+  intent,
+  quiet,
+  windowed,
+  stepped,
+  later,
+  aside,
+  stopped,
+} from './decide.fixture.ts'
 import { noWindows } from './policies/windows.ts'
-
-/** 2026-11-21 12:00 in Berlin is 11:00 UTC. */
-const noon = Date.parse('2026-11-21T11:00:00Z')
-const night = Date.parse('2026-11-21T22:00:00Z')
-
-const endpoint = (
-  channel: Endpoint['channel'],
-  provider: Endpoint['provider'],
-  state: Endpoint['state'] = 'active',
-): Endpoint => ({
-  ...{ id: `${provider}-1`, channel, provider, address: 'x', state, since: 0 },
-})
-const inbox = endpoint('in_app', 'inbox')
-const everybody: Person = {
-  ...{ id: 'u1', zone: 'Europe/Berlin', choices: {}, erased: false },
-  endpoints: [endpoint('push', 'fcm'), endpoint('push', 'apns'), endpoint('email', 'sendgrid'), inbox],
-}
-const entry: AnyNotificationType = {
-  ...{ type: 'comment.created', category: 'social', lane: 'default', owner: 'docs', value: 3 },
-  schema: { '~standard': { version: 1, vendor: 'test', validate: value => ({ value }) } },
-  deliver: [{ channel: 'in_app' }, { channel: 'push' }, { channel: 'email' }],
-  templates: {},
-}
-const intent: Question['intent'] = {
-  ...{
-    id: intentId({ producer: 'p', key: 'k' }),
-    producer: 'p',
-    type: 'comment.created',
-    category: 'social',
-    catalogue: '1',
-  },
-  ...{ occurredAt: noon, thread: 't1', data: {} },
-}
-const quiet = { start: '22:00', end: '08:00' }
-const budget = { name: 'push', channel: 'push', limit: 1, per: '24h', wait: '48h', afterwards: 'expire' } as const
-const windowed = { ...entry, dedupe: { key: () => 'k', within: '10m' }, throttle: { limit: 1, per: '1h' } } as const
-
-const stepped: AnyNotificationType = {
-  ...{ ...entry, acted: 'invite.accepted' },
-  deliver: [
-    { channel: 'in_app' },
-    { channel: 'push', after: '30s', unless: 'seen' },
-    { channel: 'email', after: '30s', unless: 'acted' },
-  ],
-}
-const later: Question['released'] = { channels: ['push', 'email'], reason: 'escalation' }
-const aside: AnyNotificationType = {
-  ...entry,
-  deliver: [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }],
-}
-const stopped = (scope: Stop['scope'], name: string, resume: Stop['resume'] = 'send'): Stop => ({
-  ...{ id: '1', scope, name, resume },
-})
 
 type Row = { name: string; ask?: Partial<Question>; expect: string[]; before?: Partial<Question>[] }
 
