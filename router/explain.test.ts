@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { catalogueOf } from '#contracts/catalogue.ts'
+import { catalogueOf, type CatalogueOptions } from '#contracts/catalogue.ts'
 import type { RecipientId } from '#contracts/ids.ts'
 import type { To } from '#contracts/intent.ts'
 import { createLog } from '#runtime/log.ts'
@@ -19,6 +19,12 @@ const entry = typeOf('comment.created', {
   dedupe: { key: data => (data as { about: string }).about, within: '10m' },
   throttle: { limit: 2, per: '1h' },
 })
+const liked = { ...entry, type: 'comment.liked', digest: { by: 'thread', every: '10m' } } as const
+/** Everything that one person's decisions can look at of another. */
+const types = [entry, liked]
+const options: CatalogueOptions = {
+  budgets: [{ name: 'day', channel: 'push', limit: 1, per: '24h', wait: '1h', afterwards: 'expire' }],
+}
 const noon = Date.parse('2026-11-21T12:00:00Z')
 
 const told = (...words: string[]) => words.join(' ')
@@ -62,12 +68,13 @@ const addressed = {
 }
 const stated = fc.array(
   fc.record({
-    about: fc.constantFrom('a', 'b', 'c', 'd'),
+    type: fc.constantFrom(entry.type, entry.type, liked.type),
+    about: fc.constantFrom('a', 'b', 'c'),
     minute: fc.nat(90),
     thread: maybe(fc.constant('t1')),
     ...addressed,
   }),
-  { minLength: 1, maxLength: 6 },
+  { minLength: 1, maxLength: 8 },
 )
 
 test('what is explained and simulated is what the router then decides, whoever it is and whatever was told before', async () => {
@@ -89,7 +96,8 @@ test('what is explained and simulated is what the router then decides, whoever i
         ...[audience, [recipient, member, other]],
       ])
       const inOrder = statements.toSorted((a, b) => a.minute - b.minute)
-      for (const { about, minute, thread, room, reason } of inOrder) {
+      for (const { type, about, minute, thread, room, reason } of inOrder) {
+        const entry = catalogueOf('1', types, options).types.get(type)!
         const at = noon + minute * 60_000
         const said = { data: { about }, ...(thread && { thread }), ...(room && { room }) }
         const to: To[] = [
@@ -104,22 +112,22 @@ test('what is explained and simulated is what the router then decides, whoever i
           explained,
           lines.filter(line => line.recipient === recipient),
         )
-        await routeAt(at, [intent], { db, types: [entry] })
+        await routeAt(at, [intent], { db, types, options })
         await expandAll(at, db)
         const expected = lines.map(({ recipient, channel, verdict, rule }) => told(recipient, channel, verdict, rule))
         assert.deepEqual((await decidedAbout(db, intent.id)).sort(), expected.sort())
         for (const one of expected) seen.add(one.split(' ')[3]!)
       }
     }),
-    { numRuns: 60, seed: 4711 },
+    { numRuns: 50, seed: 4711 },
   )
   const wanted =
-    'default opted_in opted_out muted_thread level mention_off paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout'
+    'default opted_in opted_out muted_thread level mention_off paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout digest budget'
   for (const rule of wanted.split(' ')) assert.ok(seen.has(rule), `no case of ${rule}`)
 })
 
 const expandAll = async (now: number, db: Database) => {
-  const catalogue = catalogueOf('1', [entry])
+  const catalogue = catalogueOf('1', types, options)
   const log = createLog({ role: 'test', level: 'error' })
   while (await expandPage({ db, lanes: ['default'], catalogue, log, sources: [], now, trustEventTime: false }));
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { traceIntent } from '#analytics/trace-store.ts'
 import { printTrace } from '#analytics/trace.ts'
 import { z } from 'zod'
-import { catalogueOf } from '#contracts/catalogue.ts'
+import { type Budget, catalogueOf } from '#contracts/catalogue.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
 import { startProgram, until } from '../program.ts'
@@ -15,7 +15,6 @@ type Later = Extract<
   | 'suppressed_read'
   | 'suppressed_active'
   | 'superseded'
-  | 'over_budget'
   | 'escalation_stopped'
   | 'killed'
   | 'retracted'
@@ -62,6 +61,16 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
   },
   deduplicated: { sentence: /the same was told within 10m/, tell: stage => stage.twice(once, 'deduplicated') },
   throttled: { sentence: /more than 1 in 1h for this person/, tell: stage => stage.twice(few, 'throttled') },
+  over_budget: {
+    sentence: /told enough until it was worth nothing any more, 1 in 1h by push/,
+    tell: async stage => {
+      await stage.hasPhone('over_budget')
+      // The first has the only place; the second waits a second for one.
+      await stage.notify(call, 'over_budget', { key: 'over_budget-first', occurredAt: Date.now() - 1_000 })
+      await stage.isDecided('over_budget-first')
+      return stage.notify(call, 'over_budget')
+    },
+  },
   digested: {
     sentence: /told together with others, in intent/,
     tell: async stage => {
@@ -109,6 +118,7 @@ const few = defineNotification({ ...about, ...toInbox, type: 'few', throttle: { 
 const nobody = defineNotification({ ...about, ...toInbox, type: 'held.out', holdout: 0.999_999 })
 const urgent = defineNotification({ ...about, ...toPush, type: 'urgent', lane: 'critical', doubt: 'never' })
 const together = defineNotification({ ...about, ...toPush, type: 'together', digest: { every: '1h', maxItems: 2 } })
+const call = defineNotification({ ...about, ...toPush, type: 'call', category: 'calls' })
 const broken = defineNotification({
   ...{ ...about, ...toInbox, type: 'broken' },
   templates: {
@@ -119,7 +129,10 @@ const broken = defineNotification({
     },
   },
 })
-const types = [news, once, few, nobody, urgent, together, broken]
+const types = [news, once, few, nobody, urgent, together, call, broken]
+const budgets: Budget[] = [
+  { name: 'calls', channel: 'push', categories: ['calls'], limit: 1, per: '1h', wait: '1s', afterwards: 'expire' },
+]
 
 type Told = { key?: string; thread?: string; occurredAt?: number; expiresIn?: '1s' }
 
@@ -127,6 +140,7 @@ type Told = { key?: string; thread?: string; occurredAt?: number; expiresIn?: '1
 type Stage = {
   world: World
   notify(type: (typeof types)[number], outcome: Outcome, told?: Told): Promise<string>
+  isDecided(key: string): Promise<void>
   hasPhone(outcome: Outcome, address?: string, more?: object): Promise<void>
   toPhone(outcome: Outcome, address?: string, more?: object): Promise<string>
   choosing(outcome: Outcome, choices: object): Promise<string>
@@ -141,6 +155,7 @@ function stageOf(world: World): Stage {
       await world.notifier.notify(type, { to: [`of-${outcome}`], data: {}, key, ...told })
       return key
     },
+    isDecided: key => until(async () => (await traceIntent(db, { producer: 'test', key })).lines.length > 0),
     async hasPhone(outcome, address = `token-${outcome}`, more = {}) {
       const phone = { id: 'phone', channel: 'push', provider: 'fcm', address, state: 'active', since: 0, ...more }
       await db.query('insert into recipients (id, endpoints) values ($1, $2)', [
@@ -159,7 +174,7 @@ function stageOf(world: World): Stage {
     },
     async twice(type, outcome) {
       await stage.notify(type, outcome, { key: `${outcome}-first`, occurredAt: Date.now() - 1_000 })
-      await until(async () => (await traceIntent(db, { producer: 'test', key: `${outcome}-first` })).lines.length > 0)
+      await stage.isDecided(`${outcome}-first`)
       return stage.notify(type, outcome)
     },
   }
@@ -167,7 +182,7 @@ function stageOf(world: World): Stage {
 }
 
 test('every outcome comes about, and the trace of its intent says why', { concurrency: true }, async t => {
-  await using world = await startWorld({ catalogue: catalogueOf('1', types) })
+  await using world = await startWorld({ catalogue: catalogueOf('1', types, { budgets }) })
   const { db, addresses } = world.installation
   const stage = stageOf(world)
   const told = Object.entries(stories).map(([outcome, { sentence, tell, hurry }]) =>
