@@ -1,27 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { traceIntent } from '#analytics/trace-store.ts'
 import { printTrace } from '#analytics/trace.ts'
 import { z } from 'zod'
 import { type Budget, catalogueOf } from '#contracts/catalogue.ts'
+import { intentId } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
+import { look, type Looked } from '#preferences/engagement.ts'
+import { writePresence } from '#preferences/presence-store.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
 import { startProgram, until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
 /** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
-type Later = Extract<
-  Outcome,
-  | 'suppressed_read'
-  | 'suppressed_active'
-  | 'superseded'
-  | 'escalation_stopped'
-  | 'killed'
-  | 'retracted'
-  | 'discarded'
-  | 'dry_run'
-  | 'not_allowed_here'
->
+type Later = Extract<Outcome, 'superseded' | 'killed' | 'retracted' | 'discarded' | 'dry_run' | 'not_allowed_here'>
 type Story = {
   /** What a person is told of it. */
   sentence: RegExp
@@ -58,6 +51,44 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
   suppressed_address: {
     sentence: /the address must not be used/,
     tell: stage => stage.toPhone('suppressed_address', 'token', { state: 'suppressed' }),
+  },
+  suppressed_read: {
+    sentence: /the person has read t1 already/,
+    tell: async stage => {
+      await stage.looks({ recipient: 'of-suppressed_read', what: 'read', thread: 't1', upTo: Date.now() + 60_000 })
+      return stage.notify(news, 'suppressed_read', { thread: 't1' })
+    },
+  },
+  suppressed_active: {
+    sentence: /the person stayed active elsewhere for 1h/,
+    tell: async stage => {
+      await stage.hasPhone('suppressed_active')
+      const activeUntil = Date.now() + 24 * 3_600_000
+      await writePresence(stage.world.installation.db, { recipient: 'of-suppressed_active', activeUntil })
+      return stage.notify(aside, 'suppressed_active')
+    },
+    // As if it had been held an hour ago.
+    hurry: ({ world }) =>
+      world.installation.db.query(
+        `update holds set due_at = now(), held_since = array[now() - interval '1 h']
+         where released_at is null and reason = 'presence' and recipients = array['of-suppressed_active']`,
+      ),
+  },
+  escalation_stopped: {
+    sentence: /what went out before was enough \(seen\)/,
+    tell: async stage => {
+      await stage.hasPhone('escalation_stopped')
+      const key = await stage.notify(unseen, 'escalation_stopped')
+      await stage.isDecided(key)
+      const intent = intentId({ producer: 'test', key })
+      await stage.looks({ recipient: 'of-escalation_stopped', what: 'seen', intent })
+      return key
+    },
+    // As if its time were over.
+    hurry: ({ world }) =>
+      world.installation.db.query(
+        `update holds set due_at = now() where released_at is null and recipients = array['of-escalation_stopped']`,
+      ),
   },
   deduplicated: { sentence: /the same was told within 10m/, tell: stage => stage.twice(once, 'deduplicated') },
   throttled: { sentence: /more than 1 in 1h for this person/, tell: stage => stage.twice(few, 'throttled') },
@@ -119,6 +150,16 @@ const nobody = defineNotification({ ...about, ...toInbox, type: 'held.out', hold
 const urgent = defineNotification({ ...about, ...toPush, type: 'urgent', lane: 'critical', doubt: 'never' })
 const together = defineNotification({ ...about, ...toPush, type: 'together', digest: { every: '1h', maxItems: 2 } })
 const call = defineNotification({ ...about, ...toPush, type: 'call', category: 'calls' })
+const aside = defineNotification({
+  ...about,
+  ...toPush,
+  type: 'aside',
+  deliver: [{ channel: 'push', unless: 'active' }],
+})
+const unseen = defineNotification({
+  ...{ ...about, type: 'unseen', templates: { en: { in_app: words, push: words } } },
+  deliver: [{ channel: 'in_app' }, { channel: 'push', after: '1h', unless: 'seen' }],
+})
 const broken = defineNotification({
   ...{ ...about, ...toInbox, type: 'broken' },
   templates: {
@@ -129,7 +170,7 @@ const broken = defineNotification({
     },
   },
 })
-const types = [news, once, few, nobody, urgent, together, call, broken]
+const types = [news, once, few, nobody, urgent, together, call, aside, unseen, broken]
 const budgets: Budget[] = [
   { name: 'calls', channel: 'push', categories: ['calls'], limit: 1, per: '1h', wait: '1s', afterwards: 'expire' },
 ]
@@ -140,6 +181,7 @@ type Told = { key?: string; thread?: string; occurredAt?: number; expiresIn?: '1
 type Stage = {
   world: World
   notify(type: (typeof types)[number], outcome: Outcome, told?: Told): Promise<string>
+  looks(looked: Looked): Promise<void>
   isDecided(key: string): Promise<void>
   hasPhone(outcome: Outcome, address?: string, more?: object): Promise<void>
   toPhone(outcome: Outcome, address?: string, more?: object): Promise<string>
@@ -155,6 +197,7 @@ function stageOf(world: World): Stage {
       await world.notifier.notify(type, { to: [`of-${outcome}`], data: {}, key, ...told })
       return key
     },
+    looks: looked => look({ db, now: Date.now(), markInbox: markInboxItems }, looked),
     isDecided: key => until(async () => (await traceIntent(db, { producer: 'test', key })).lines.length > 0),
     async hasPhone(outcome, address = `token-${outcome}`, more = {}) {
       const phone = { id: 'phone', channel: 'push', provider: 'fcm', address, state: 'active', since: 0, ...more }
