@@ -1,6 +1,7 @@
 import { analyticsApi } from '#analytics/api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
+import { operatorsApi } from '#operators/operators-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
@@ -51,6 +52,10 @@ export async function serveApi(
     ...{ db, clock, markInbox: markInboxItems, successes: successesOf(catalogue) },
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'intents'),
+  })
+  operatorsApi(app, {
+    ...{ db, catalogue },
+    operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
   })
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
   const url = await listen(app, { host, port })

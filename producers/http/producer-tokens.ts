@@ -4,9 +4,10 @@ import type { Database } from '#runtime/postgres.ts'
 
 /**
  * What a token opens. `intents`: state intents, and ask what became of the producer's own. `people`: read and change
- * everybody's recipients, preferences and audiences. `analytics`: funnel and trace, of every producer.
+ * everybody's recipients, preferences and audiences. `analytics`: funnel and trace, of every producer. `observe`: look at
+ * what operators have stopped and did. `operate`: act as an operator, under the name of the token's owner.
  */
-export const scopes = ['intents', 'people', 'analytics'] as const
+export const scopes = ['intents', 'people', 'analytics', 'observe', 'operate'] as const
 export type Scope = (typeof scopes)[number]
 
 /** Who a token stands for, and which types it may say. */

@@ -34,9 +34,15 @@ async function setup() {
       const types = scopes.includes('intents') ? ['comment.created'] : []
       return createProducerToken(installation.db, { producer: 'docs', types, scopes })
     },
-    async ask(token: string, route: string) {
+    async ask(token: string, route: string, body?: object) {
       const [method, path] = route.split(' ') as [string, string]
-      const response = await fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } })
+      const response = await fetch(url + path, {
+        ...{
+          method,
+          headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      })
       return { status: response.status, headers: response.headers, text: await response.text() }
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -62,8 +68,40 @@ const routes: Record<Scope, Record<string, number>> = {
     'DELETE /v1/audiences/a/members': 422,
     'POST /v1/audiences/a/members/remove': 422,
   },
+  observe: { 'GET /v1/operators/stops': 200, 'GET /v1/operators/log': 200 },
+  operate: { 'POST /v1/operators/stops': 400, 'DELETE /v1/operators/stops/1': 404 },
   analytics: { 'GET /v1/analytics/funnel': 200, [`GET /v1/trace/${intent}`]: 404 },
 }
+
+test('an operator stops and resumes over HTTP, under the name of the token, and what is wrong is told at once', async () => {
+  await using world = await setup()
+  const token = await world.tokenOf('observe', 'operate')
+  const wrong = await world.ask(token, 'POST /v1/operators/stops', { scope: 'world', name: 'x', resume: 'later' })
+  assert.equal(wrong.status, 400)
+  assert.deepEqual(
+    JSON.parse(wrong.text).errors.map((one: { pointer: string }) => one.pointer),
+    ['#/why', '#/scope', '#/resume'],
+  )
+  const mistyped = await world.ask(token, 'POST /v1/operators/stops', {
+    scope: 'type',
+    name: 'coment.created',
+    why: 'w',
+  })
+  assert.deepEqual([mistyped.status, JSON.parse(mistyped.text).errors[0].pointer], [422, '#/name'])
+  const said = { scope: 'type', name: 'comment.created', why: 'a wrong link' }
+  const made = await world.ask(token, 'POST /v1/operators/stops', said)
+  const { id, resume } = JSON.parse(made.text)
+  assert.deepEqual([made.status, resume], [201, 'send'])
+  const { stops } = JSON.parse((await world.ask(token, 'GET /v1/operators/stops')).text)
+  assert.deepEqual([stops.length, stops[0].who, stops[0].why], [1, 'docs', 'a wrong link'])
+  assert.equal((await world.ask(token, `DELETE /v1/operators/stops/${id}`)).status, 204)
+  assert.equal((await world.ask(token, `DELETE /v1/operators/stops/${id}`)).status, 404)
+  const { acts } = JSON.parse((await world.ask(token, 'GET /v1/operators/log')).text)
+  assert.deepEqual(
+    acts.map((act: { who: string; what: string }) => `${act.who} ${act.what}`),
+    ['docs resume', 'docs stop'],
+  )
+})
 
 test('a token opens what its scopes name and nothing else; the refusal names the scope', async () => {
   await using world = await setup()

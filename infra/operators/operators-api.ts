@@ -1,0 +1,66 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import { type ResumePolicy, resumePolicies, type StopScope, stopScopes } from '#contracts/stop.ts'
+import { readActs } from '#ledger/operator-log.ts'
+import { listStops } from '#ledger/stops.ts'
+import { type FastifyInstance, problem } from '#runtime/http.ts'
+import type { Database } from '#runtime/postgres.ts'
+import { resume, stop, stopProblem } from './stop-acts.ts'
+
+type Asking = { headers: { authorization?: string | undefined } }
+export type OperatorsApiOptions = {
+  db: Database
+  catalogue: Catalogue
+  /** Whose token may look or act. Throws 401 or 403; asked before the body is read. */
+  operatorOf: (request: Asking, scope: 'observe' | 'operate') => Promise<{ name: string }>
+}
+
+const stopBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['scope', 'name', 'why'],
+  properties: {
+    scope: { enum: stopScopes },
+    name: { type: 'string', minLength: 1, maxLength: 200 },
+    resume: { enum: resumePolicies },
+    why: { type: 'string', minLength: 1, maxLength: 500, pattern: '\\S' },
+  },
+}
+type StopRequest = { Body: { scope: StopScope; name: string; resume?: ResumePolicy; why: string } }
+
+const stopsQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { all: { enum: ['true', 'false'] } },
+}
+
+/**
+ * What operators do, over HTTP: `POST`, `GET` and `DELETE /v1/operators/stops`, `GET /v1/operators/log`. The token's owner is
+ * who acts. Every error is RFC 9457, with all problems of a body at once.
+ */
+export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }: OperatorsApiOptions): void {
+  const looks = { onRequest: async (request: Asking) => void (await operatorOf(request, 'observe')) }
+  const acts = { onRequest: async (request: Asking) => void (await operatorOf(request, 'operate')) }
+
+  app.post<StopRequest>('/v1/operators/stops', { ...acts, schema: { body: stopBody } }, async (request, reply) => {
+    const { name: who } = await operatorOf(request, 'operate')
+    const { scope, name, resume: policy = 'send', why } = request.body
+    const wrong = stopProblem(scope, name, catalogue)
+    if (wrong !== undefined) throw problem(422, { detail: wrong, errors: [{ detail: wrong, pointer: '#/name' }] })
+    const id = await stop(db, { who, why }, { scope, name, resume: policy })
+    reply.code(201).header('location', `/v1/operators/stops/${id}`)
+    return { id, scope, name, resume: policy }
+  })
+  app.get<{ Querystring: { all?: 'true' | 'false' } }>(
+    '/v1/operators/stops',
+    { ...looks, schema: { querystring: stopsQuery } },
+    async ({ query }) => ({ stops: await listStops(db, { all: query.all === 'true' }) }),
+  )
+  app.delete<{ Params: { id: string } }>('/v1/operators/stops/:id', acts, async (request, reply) => {
+    const { name: who } = await operatorOf(request, 'operate')
+    const { id } = request.params
+    const ended = /^\d{1,18}$/.test(id) && (await resume(db, { who }, id))
+    if (!ended) throw problem(404, { detail: 'no stop of this id is open' })
+    return reply.code(204).send()
+  })
+  app.get('/v1/operators/log', looks, async () => ({ acts: await readActs(db, { limit: 1_000 }) }))
+}
