@@ -23,7 +23,7 @@ const families = {
     throttle: { limit: 1000, per: '1h' },
   },
   budget: { category: 'budgeted' },
-  digest: { digest: { every: '1h', sendFirst: true, channels } },
+  digest: { digest: { by: 'thread', every: '1h', sendFirst: true, channels } },
   experiments: { holdout: 1e-9, arms: { name: 'bench', split: { a: 50, b: 50 } } },
 } satisfies Record<string, Partial<AnyNotificationType>>
 
