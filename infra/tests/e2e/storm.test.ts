@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { limitsOf } from '#channels/limits.ts'
+import { catalogueOf } from '#contracts/catalogue.ts'
+import { changeChoices } from '#preferences/choice-store.ts'
+import { upsertRecipients } from '#preferences/recipient-store.ts'
+import { ask } from '#producers/sdk/ask.ts'
+import { defineNotification } from '#producers/sdk/define-notification.ts'
+import { startWorld } from '../world.ts'
+
+const published = defineNotification({
+  ...{ type: 'news.published', category: 'news', lane: 'default', owner: 'news', value: 2 },
+  schema: z.object({ n: z.number() }),
+  maxRecipients: 1_000,
+  deliver: [{ channel: 'push' }],
+  templates: { en: { push: ({ data }) => ({ title: `${data.n}`, body: '' }) } },
+})
+const people = Array.from({ length: 100 }, (_, n) => `u${n}`)
+const tokenOf = (id: string) => `token-${id}`
+const blasts = 30
+
+test('an opt-out storm during a blast: nothing goes out whose withdrawal its claim could see, and nothing long after it', async () => {
+  await using world = await startWorld({ catalogue: catalogueOf('1', [published]), routers: 2, workers: 4 })
+  const { db, addressKey } = world.installation
+  await upsertRecipients(
+    { db, addressKey, now: Date.now() },
+    people.map(id => ({ id, endpoints: [{ channel: 'push', provider: 'fcm', address: tokenOf(id) }] })),
+  )
+  const blast = async () => {
+    for (let n = 0; n < blasts; n++) {
+      await world.notifier.notifyMany([ask(published, { to: people, data: { n }, key: `k${n}` })])
+      await sleep(20)
+    }
+  }
+  const storm = async () => {
+    for (const recipient of people) {
+      const patch = { categories: { news: { push: false } } }
+      const chosen = await changeChoices({ db, now: Date.now() }, recipient, patch)
+      assert.equal(chosen.kind, 'chosen')
+    }
+  }
+  await Promise.all([blast(), storm()])
+  await world.settle()
+
+  const { problems, outcomes } = await world.audit()
+  assert.deepEqual(problems, [])
+  const { sent = 0, suppressed_preference: withdrawn = 0 } = outcomes
+  assert.equal(sent + withdrawn, blasts * people.length)
+  assert.ok(sent > 0 && withdrawn > 0, `the storm met the blast: ${sent} sent, ${withdrawn} not`)
+  const refusedAtClaim = await db.query<{ n: number }>(
+    `select count(*)::int as n from deliveries where claimed_at is not null and outcome <> 1`,
+  )
+  assert.ok(refusedAtClaim[0]!.n > 0, 'some had been decided when their people withdrew')
+
+  // By the simulator's own log: after the withdrawal only calls of claims that could not see it, and they end in time.
+  const { startWithinMs, callMs } = limitsOf({ lane: 'default', channel: 'push' })
+  const claims = await db.query<{ recipient: string; late: number }>(
+    `select c.recipient, extract(epoch from max(d.claimed_at) filter (where not pg_visible_in_snapshot(c.xid, d.claim_snapshot))) * 1000 as late
+     from consent_log c join deliveries d on d.recipient = c.recipient and d.outcome = 1 where c.kind = 'choice' group by 1`,
+  )
+  const lastClaim = new Map(claims.map(row => [tokenOf(row.recipient), Number(row.late)]))
+  const arrivals = world.simulators.log.entries().filter(line => line.provider === 'fcm' && line.accepted)
+  assert.equal(arrivals.length, sent)
+  for (const { address, at } of arrivals)
+    assert.ok(
+      Date.parse(at) <= lastClaim.get(address)! + startWithinMs + callMs,
+      `a message came to ${address} later than its last claim allows`,
+    )
+})
