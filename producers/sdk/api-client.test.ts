@@ -119,3 +119,27 @@ test('an answer becomes one of three errors', async () => {
   await broken[Symbol.asyncDispose]()
   await assert.rejects(api.status('k'), UnknownError)
 })
+
+test('what people did is said in the words of the API', async () => {
+  await using world = await serve()
+  const { api } = world
+  await api.read({ user: 'u1', thread: 't1', upTo: Date.UTC(2026, 10, 21) })
+  await api.read({ user: 'u1' })
+  await api.seen({ user: 'u1', intent: 'i' })
+  await api.presence({ user: 'u1', activeUntil: new Date(Date.UTC(2026, 10, 21)) })
+  await api.presence({ user: 'u1', activeUntil: null })
+  await api.track({ user: 'u1', event: 'invite.accepted', key: 'k' })
+  await assert.rejects(api.read({ user: 'u1', upTo: Number.NaN }), RefusedError)
+  const midnight = '2026-11-21T00:00:00.000Z'
+  assert.deepEqual(
+    world.seen.map(({ method, url, body }) => [`${method} ${url}`, body]),
+    [
+      ['POST /v1/recipients/u1/read', { thread: 't1', upTo: midnight }],
+      ['POST /v1/recipients/u1/read', {}],
+      ['POST /v1/recipients/u1/seen', { intent: 'i' }],
+      ['PUT /v1/recipients/u1/presence', { activeUntil: midnight }],
+      ['PUT /v1/recipients/u1/presence', { activeUntil: null }],
+      ['POST /v1/events', { user: 'u1', event: 'invite.accepted', key: 'k' }],
+    ],
+  )
+})

@@ -109,7 +109,10 @@ export function apiClient(options: ApiOptions | undefined): Api {
   }
 }
 
-const lookedAt = ({ intent, thread, upTo }: Looked) => ({ intent, thread, upTo: upTo && textOf(upTo) })
+const lookedAt = ({ intent, thread, upTo }: Looked) => ({
+  ...{ intent, thread },
+  ...(upTo !== undefined && { upTo: textOf(upTo) }),
+})
 
 /** RFC 3339 text. Rejects what is no instant. */
 function textOf(when: When): string {
