@@ -9,6 +9,7 @@ import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { look } from '#preferences/engagement.ts'
 import { readWatermarks } from '#preferences/preferences.ts'
 import { deleteRecipient } from '#preferences/recipient-store.ts'
+import { startProgram } from '../program.ts'
 
 async function setup(...people: string[]) {
   const world = await worldWithFcm()
@@ -116,4 +117,21 @@ test('a mark never moves back, goes with its person, and marks the inbox: items 
   assert.deepEqual(await world.ends().then(ends => ends.anna), 'suppressed_read')
   await deleteRecipient({ db, now }, 'anna')
   assert.equal(await mark(), undefined)
+})
+
+test('the commands say the same, and refuse what makes no sense in a line', { timeout: 120_000 }, async () => {
+  await using world = await setup()
+  const { db, now } = world
+  const run = async (...args: string[]) => {
+    await using program = startProgram(args, { DATABASE_URL: world.url })
+    return { code: await program.ended, said: program.said() }
+  }
+  const upTo = new Date(now - 60_000).toISOString()
+  const [read, track] = await Promise.all([
+    run('read', 'anna', '--thread', 't1', '--up-to', upTo),
+    run('track', 'anna', 'nobody.waits'),
+  ])
+  assert.deepEqual([read.code, track.code], [0, 2], read.said)
+  assert.match(track.said, /^carillon track: event must be what a type names as its success/)
+  assert.deepEqual(await readWatermarks(db, [{ recipient: 'anna', thread: 't1' }]), [now - 60_000])
 })
