@@ -117,25 +117,6 @@ test('what a person withdrew after the decision is not sent', async () => {
   assert.equal(world.simulators.lines('fcm').length, 1)
 })
 
-test('a level that was set after the decision asks why each person is told', async () => {
-  await using world = await worldWithFcm()
-  const people = { plain: undefined, mentioned: 'mention', called: 'everyone', takesPart: 'participating' }
-  const told = Object.entries(people).map(([recipient, reason]) => ({
-    ...{ recipient, endpoint: 'phone' },
-    ...(reason && { reason }),
-  }))
-  const batches = await world.write({ ...phones(), to: told, intent: { room: 'r1' } })
-  const choices = { levels: { room: { r1: { level: 'mentions', everyone: false } } } }
-  for (const id of Object.keys(people)) await world.addPerson(id, { endpoints: [device(`token-${id}`)], choices })
-  await world.deliver(batches)
-  assert.deepEqual(await world.ends(), {
-    called: 'suppressed_mute',
-    mentioned: 'sent',
-    plain: 'suppressed_mute',
-    takesPart: 'suppressed_mute',
-  })
-})
-
 test('a wish that comes after the claim counts as well, as long as nothing was sent', async () => {
   await using world = await worldWithFcm()
   await world.addPerson('anna', { endpoints: [device('token')] })

@@ -92,7 +92,7 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
   const [people, engaged] = await Promise.all([
-    readReachable(deps, { ids, channel: batch.channel }),
+    readReachable(deps, { ids, intents: batch.intents, channel: batch.channel }),
     readEngaged(deps, batch),
   ])
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now: clock.now() })

@@ -4,7 +4,7 @@ import type { Channel } from '#contracts/channel.ts'
 import { type Engaged, stopOf } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
-import { type Endpoint, hasRead, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
+import { type Endpoint, hasRead, inTenant, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
 import { stopLabel, stopOn } from '#contracts/stop.ts'
 import { stoppedMs } from './limits.ts'
 
@@ -25,7 +25,7 @@ export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[];
   const targets: Target[] = []
   const results = batch.slots.map((slot, place): SlotResult | undefined => {
     const intent = batch.intents[slot.intent]!
-    const person = facts.people.get(slot.recipient)!
+    const person = inTenant(facts.people.get(slot.recipient)!, intent.tenant)
     const refused = refusal({ slot, intent, person, batch, engaged: facts.engaged[place] }, facts)
     if ('kind' in refused) return refused
     const { recipient } = slot

@@ -47,7 +47,7 @@ async function createApi() {
     },
     /** Everything that is stored. */
     dump: async () => {
-      const tables = ['recipients', 'addresses', 'suppressions', 'consent_log', 'audience_members']
+      const tables = ['recipients', 'addresses', 'suppressions', 'consent_log', 'audience_members', 'tenants']
       return JSON.stringify(
         await Promise.all(tables.map(table => db.query(`select xmin, * from ${table} order by 2, 3`))),
       )
@@ -183,6 +183,38 @@ test('levels of servers, rooms and threads are set, for good or for a while, and
   assert.deepEqual([full.status, full.body.errors?.map(error => error.pointer)], [422, ['#/levels/room']])
 })
 
+test('what a tenant sets is put as a whole and shown, and counts for people who said nothing', async () => {
+  await using api = await createApi()
+  const tenant = {
+    defaults: { '*': { sms: false }, social: { push: true } },
+    locks: { billing: { email: true } },
+    ...{ zone: 'Europe/Berlin', locale: 'de-AT', quiet: { start: '22:00', end: '08:00' } },
+  }
+  const path = '/v1/tenants/acme'
+  assert.deepEqual((await api.call(`GET ${path}`)).body, {})
+  assert.equal((await api.call(`PUT ${path}`, tenant)).status, 204)
+  assert.deepEqual((await api.call(`GET ${path}`)).body, tenant)
+  assert.equal(
+    (await api.call(`PUT ${path}`, { zone: 'Asia/Tokyo', locale: null, locks: { social: null } })).status,
+    204,
+  )
+  assert.deepEqual((await api.call(`GET ${path}`)).body, { zone: 'Asia/Tokyo' })
+  const wrong = {
+    ...{ defaults: { sozial: {}, social: { fax: true } }, locks: { '*': { push: 1 } }, zone: '+01:00', locale: 7 },
+    ...{ quiet: { start: '22:00' }, colour: 'red' },
+  }
+  assert.deepEqual(
+    (await api.call(`PUT ${path}`, wrong)).body.errors?.map(error => error.pointer),
+    [
+      ...['#/colour', '#/defaults/sozial', '#/defaults/social/fax', '#/locks/*/push'],
+      ...['#/zone', '#/locale', '#/quiet/end'],
+    ],
+  )
+  assert.deepEqual((await api.call(`GET ${path}`)).body, { zone: 'Asia/Tokyo' })
+  await api.call(`PUT ${path}`, {})
+  assert.deepEqual(await api.db.query('select 1 from tenants'), [])
+})
+
 test('audiences are added to, replaced by range and as a whole, and removed from', async () => {
   await using api = await createApi()
   const path = '/v1/audiences/thread%3A42/members'
@@ -263,6 +295,7 @@ test('who has no token gets nothing, and a question changes nothing', async () =
       'PUT /v1/recipients/u1/endpoints',
     ],
     ...['GET /v1/recipients/u1/preferences', 'PATCH /v1/recipients/u1/preferences', 'POST /v1/audiences/a/members'],
+    ...['GET /v1/tenants/acme', 'PUT /v1/tenants/acme'],
     ...['PUT /v1/audiences/a/members', 'DELETE /v1/audiences/a/members', 'POST /v1/audiences/a/members/remove'],
   ].map(route => route.split(' ') as [string, string])
   for (const [method, path] of routes) {

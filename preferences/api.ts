@@ -10,6 +10,7 @@ import { effectiveOf } from './effective.ts'
 import { type Endpoint, type Person, readPeople } from './preferences.ts'
 import { parseProfile, type Profile } from './profile.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
+import { tenantRoutes } from './tenant-api.ts'
 
 export type PreferencesApiOptions = {
   db: Database
@@ -25,7 +26,7 @@ export type PreferencesApiOptions = {
 type ById = { Params: { id: string } }
 
 /**
- * Recipients, what they chose, and audiences: `/v1/recipients/…`, `/v1/audiences/…`. GET changes nothing and shows no
+ * Recipients, what they chose, audiences and tenants: `/v1/recipients/…`, `/v1/audiences/…`, `/v1/tenants/…`. GET changes nothing and shows no
  * address whole. Every error is RFC 9457, with all problems of a body at once.
  */
 export function preferencesApi(app: FastifyInstance, options: PreferencesApiOptions): void {
@@ -39,6 +40,7 @@ export function preferencesApi(app: FastifyInstance, options: PreferencesApiOpti
     recipientRoutes(scope, options)
     choiceRoutes(scope, options)
     audienceRoutes(scope, options)
+    tenantRoutes(scope, options)
   })
 }
 

@@ -4,10 +4,9 @@ import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { ConsentLine } from './consent-log.ts'
 import { type LevelsPatch, parseLevels, patchedLevels } from './level-choices.ts'
 import { instantOf, membersOf, type No, patchedMap } from './merge-patch.ts'
-import type { Choices } from './preferences.ts'
+import type { Choices, Wishes } from './preferences.ts'
 import { isChannel, isObject, type Parsed, pointerTo, type Problem } from './profile.ts'
 
-type Wishes = { [C in Channel]?: boolean }
 /** A change of choices as a merge patch (RFC 7396): null takes a choice back. */
 export type ChoicesPatch = {
   categories?: Record<string, { [C in Channel]?: boolean | null } | null> | null
@@ -28,16 +27,7 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
   if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
   for (const field of Object.keys(body))
     if (!['categories', 'threads', 'paused', 'levels'].includes(field)) no([field], 'is not a field of the preferences')
-  for (const [category, wishes] of membersOf(body.categories, ['categories'], no)) {
-    if (wishes === null) continue
-    if (category !== '*' && !categories.includes(category))
-      no(['categories', category], `is not a category; there are ${categories.join(', ')}, and * for all`)
-    else if (!isObject(wishes)) no(['categories', category], 'must be an object or null')
-    else
-      for (const [channel, wish] of Object.entries(wishes))
-        if (!isChannel(channel) || (wish !== null && typeof wish !== 'boolean'))
-          no(['categories', category, channel], `must be one of ${channels.join(', ')} with true, false or null`)
-  }
+  checkWishes(body.categories, { field: 'categories', categories, no })
   const threads: [string, EpochMs | true | null][] = []
   for (const [thread, value] of membersOf(body.threads, ['threads'], no)) {
     const until = typeof value === 'string' ? instantOf(value) : value
@@ -59,6 +49,23 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
       ...(paused !== undefined && { paused }),
       ...(levels !== undefined && { levels }),
     },
+  }
+}
+
+/** Notes what is wrong with wishes by category (or `*`) and channel; null takes back. */
+export function checkWishes(
+  value: unknown,
+  { field, categories, no }: { field: string; categories: readonly string[]; no: No },
+): void {
+  for (const [category, wishes] of membersOf(value, [field], no)) {
+    if (wishes === null) continue
+    if (category !== '*' && !categories.includes(category))
+      no([field, category], `is not a category; there are ${categories.join(', ')}, and * for all`)
+    else if (!isObject(wishes)) no([field, category], 'must be an object or null')
+    else
+      for (const [channel, wish] of Object.entries(wishes))
+        if (!isChannel(channel) || (wish !== null && typeof wish !== 'boolean'))
+          no([field, category, channel], `must be one of ${channels.join(', ')} with true, false or null`)
   }
 }
 
@@ -113,7 +120,11 @@ function pausedUntil(pause: Pause | null, { now, zone }: { now: EpochMs; zone: s
 
 const isOpen = (until: EpochMs | true, now: EpochMs): boolean => until === true || until > now
 
-function patchedCategories(before: Choices['categories'], patch: ChoicesPatch['categories']): Map<string, Wishes> {
+/** Wishes by category after a patch; what says nothing is not kept. */
+export function patchedCategories(
+  before: Choices['categories'],
+  patch: ChoicesPatch['categories'],
+): Map<string, Wishes> {
   if (patch === null) return new Map()
   const after = new Map(Object.entries(before ?? {}))
   for (const [category, wishes] of Object.entries(patch ?? {})) {

@@ -6,6 +6,7 @@ import { type ChoicesPatch, patched } from './choices.ts'
 import { type Hearing, levelAt, levels, type Place, scopes } from './levels.ts'
 import { type Ask, mayWe } from './may-we.ts'
 import type { Choices, Person } from './preferences.ts'
+import type { Tenant } from './tenants.ts'
 import { whereTo } from './where-to.ts'
 
 const latest = 2000
@@ -53,6 +54,9 @@ const asked: fc.Arbitrary<Ask> = fc.record({
   at: instant,
 })
 
+const wishes = fc.dictionary(category, fc.dictionary(channel, fc.boolean(), plain), plain)
+const tenant: fc.Arbitrary<Tenant> = fc.record({ defaults: wishes, locks: wishes }, { requiredKeys: [], ...plain })
+
 const scope = fc.constantFrom(...scopes)
 /** Whatever a person can say of a place that asks for less. */
 const lessHeard: fc.Arbitrary<ChoicesPatch> = fc.oneof(
@@ -84,11 +88,11 @@ for (const [what, { choices, patch }] of Object.entries(cases))
   test(`${what} never adds a send, whatever was chosen before and whenever it is asked`, () => {
     let honoured = 0
     fc.assert(
-      fc.property(choices, patch, fc.tuple(asked, instant), (before, patch, [question, saidAt]) => {
+      fc.property(choices, patch, fc.tuple(asked, instant, tenant), (before, patch, [question, saidAt, within]) => {
         // One that ends may replace one that ended later: that much of it is taken back.
         if (replacesLonger(before, patch)) return
-        const was = mayWe(person(before), question)
-        const is = mayWe(after(before, patch, Math.min(saidAt, question.at)), question)
+        const was = mayWe({ ...person(before), within }, question)
+        const is = mayWe({ ...after(before, patch, Math.min(saidAt, question.at)), within }, question)
         assert.ok(!is.allowed || was.allowed, `${was.why.rule} became ${is.why.rule}`)
         if (was.allowed && !is.allowed) honoured++
       }),
@@ -115,6 +119,26 @@ test('to hear only mentions where everything counted never adds a send', () => {
     }),
     { numRuns: 5000 },
   )
+})
+
+test('what a tenant locks off never adds a send, whatever was locked before', () => {
+  let honoured = 0
+  fc.assert(
+    fc.property(
+      fc.tuple(choices, tenant),
+      fc.tuple(category, channel),
+      asked,
+      ([chosen, before], [category, channel], question) => {
+        const locks = { ...before.locks, [category]: { ...before.locks?.[category], [channel]: false } }
+        const was = mayWe({ ...person(chosen), within: before }, question)
+        const is = mayWe({ ...person(chosen), within: { ...before, locks } }, question)
+        assert.ok(!is.allowed || was.allowed)
+        if (was.allowed && !is.allowed) honoured++
+      },
+    ),
+    { numRuns: 3000 },
+  )
+  assert.ok(honoured > 5, `only ${honoured} had an effect`)
 })
 
 test('the nearest scope that says something wins: what the others say changes nothing', () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Levels } from './levels.ts'
 import { type Ask, mayWe } from './may-we.ts'
 import type { Choices, Person } from './preferences.ts'
+import type { Tenant } from './tenants.ts'
 
 const person = (choices: Choices, erased = false): Person => ({ id: 'u1', choices, endpoints: [], erased })
 const off: Choices = { categories: { '*': { push: false } } }
@@ -18,6 +19,73 @@ const ask = (about: Partial<Ask> = {}): Ask => ({
 })
 
 type Row = [name: string, person: Person, about: Partial<Ask>, expected: string]
+const within = (tenant: Tenant, choices: Choices = {}): Person => ({ ...person(choices), within: tenant })
+const lock = (push: boolean): Tenant => ({ locks: { social: { push } } })
+const set = (push: boolean): Tenant => ({ defaults: { '*': { push } } })
+/** What the tenant sets, and what the person says of it. */
+const tenantRows: Row[] = [
+  ['locked off', within(lock(false)), {}, 'suppressed_preference tenant_locked off for social by push'],
+  [
+    'locked off, before a pause',
+    within(lock(false), { paused: true }),
+    {},
+    'suppressed_preference tenant_locked off for social by push',
+  ],
+  [
+    'locked off, whatever the person wants',
+    within(lock(false), { categories: { social: { push: true } } }),
+    {},
+    'suppressed_preference tenant_locked off for social by push',
+  ],
+  ['locked off, on another channel', within(lock(false)), { channel: 'email' }, 'yes default'],
+  ['locked off, and mandatory', within(lock(false)), { mandatory: true }, 'yes mandatory'],
+  [
+    'locked on, whatever the person wants',
+    within(lock(true), { categories: { social: { push: false } } }),
+    {},
+    'yes tenant_locked on for social by push',
+  ],
+  ['locked on, in a pause', within(lock(true), { paused: true }), {}, 'suppressed_preference paused further notice'],
+  [
+    'locked on, of a muted thread',
+    within(lock(true), { threads: { t1: true } }),
+    {},
+    'suppressed_mute muted_thread t1',
+  ],
+  [
+    'locked on, of a room of which nothing is heard',
+    within(lock(true), { levels: { room: { r1: { level: 'none' } } } }),
+    {},
+    'suppressed_mute level none in room r1',
+  ],
+  [
+    'the nearer lock wins',
+    within({ locks: { '*': { push: false }, social: { push: true } } }, off),
+    {},
+    'yes tenant_locked on for social by push',
+  ],
+  ['off by default', within(set(false)), {}, 'suppressed_preference tenant_default off for everything by push'],
+  ['on by default', within(set(true)), {}, 'yes tenant_default on for everything by push'],
+  [
+    'the nearer default wins',
+    within({ defaults: { '*': { push: false }, social: { push: true } } }),
+    {},
+    'yes tenant_default on for social by push',
+  ],
+  [
+    'a wish for everything wins over any default',
+    within({ defaults: { social: { push: true } } }, off),
+    {},
+    'suppressed_preference opted_out everything by push',
+  ],
+  [
+    'who switched it on hears in spite of a default',
+    within(set(false), { categories: { social: { push: true } } }),
+    {},
+    'yes opted_in social by push',
+  ],
+]
+
 const said = (levels: Levels) => person({ levels })
 const hears = (reason: string): Partial<Ask> => ({ reason })
 /** What was said of the thread, the room and the server, and why the person is told. */
@@ -153,6 +221,7 @@ const table: Row[] = [
   ['muted until now', person({ threads: { t1: 1000 } }), {}, 'yes default'],
   ['another thread', person({ threads: { t2: true } }), {}, 'yes default'],
   ...levelRows,
+  ...tenantRows,
   ['paused for good', person({ paused: true }), {}, 'suppressed_preference paused further notice'],
   [
     'a pause wins over a muted thread',

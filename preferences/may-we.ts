@@ -3,6 +3,7 @@ import type { Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { isMention, isSwitch, levelIn, type Place, switchIn } from './levels.ts'
 import type { Person } from './preferences.ts'
+import { wishIn } from './tenants.ts'
 
 /** What somebody wants to tell a person: on which channel, about what, and when. */
 export type Ask = {
@@ -34,12 +35,15 @@ const byDefault: May = { allowed: true, why: { rule: 'default' } }
 const rules: readonly ((person: Person, ask: Ask) => May | undefined)[] = [
   erased,
   mandatory,
+  lockedOff,
   paused,
   mutedThread,
   mentionOff,
   level,
+  lockedOn,
   wishForCategory,
   wishForEverything,
+  tenantDefault,
 ]
 
 function erased(person: Person): May | undefined {
@@ -48,6 +52,30 @@ function erased(person: Person): May | undefined {
 
 function mandatory(_person: Person, ask: Ask): May | undefined {
   return ask.mandatory ? { allowed: true, why: { rule: 'mandatory' } } : undefined
+}
+
+function lockedOff(person: Person, ask: Ask): May | undefined {
+  return tenantLock(person, ask, false)
+}
+
+/** No opt-out of the category counts; a pause, a mute or a level does: they say when and of what, not whether. */
+function lockedOn(person: Person, ask: Ask): May | undefined {
+  return tenantLock(person, ask, true)
+}
+
+function tenantLock({ within }: Person, { category, channel }: Ask, on: boolean): May | undefined {
+  const lock = within && wishIn(within.locks, category, channel)
+  return lock?.on === on ? byTenant('tenant_locked', lock) : undefined
+}
+
+function tenantDefault({ within }: Person, { category, channel }: Ask): May | undefined {
+  const found = within && wishIn(within.defaults, category, channel)
+  return found && byTenant('tenant_default', found)
+}
+
+function byTenant(rule: 'tenant_locked' | 'tenant_default', { on, what }: { on: boolean; what: string }): May {
+  const why = { rule, value: `${on ? 'on' : 'off'} for ${what}` }
+  return on ? { allowed: true, why } : { allowed: false, why, outcome: 'suppressed_preference' }
 }
 
 /** The inbox interrupts nobody, and is what a person comes back to. */

@@ -10,11 +10,13 @@ import {
   markEndpoint,
   purgeContacts,
   type Person,
+  inTenant,
   readPeople,
   readReachable,
   whereTo,
 } from './preferences.ts'
 import { upsertRecipients } from './recipient-store.ts'
+import { putTenant } from './tenant-store.ts'
 import { createStores, device, mailbox } from './store.fixture.ts'
 import type { Mark } from './suppression-store.ts'
 
@@ -142,7 +144,7 @@ test('who dies while it tells of a suppressed address leaves nobody reachable by
     ...{ state: 'suppressed', reason: 'complaint', at: 2 },
   }
   await assert.rejects(markEndpoint({ db: dying, addressKey }, [mark]), /killed/)
-  const reachable = await readReachable({ db, addressKey }, { ids: ['ann', 'bob'], channel: 'email' })
+  const reachable = await readReachable({ db, addressKey }, { ids: ['ann', 'bob'], intents: [], channel: 'email' })
   const found = ['ann', 'bob'].map(id => whereTo(reachable.get(id)!, 'email').outcome)
   assert.deepEqual(found, ['suppressed_address', 'suppressed_address'])
 })
@@ -297,4 +299,34 @@ test('marks and registrations that race lose nothing of each other', async () =>
       await stores.endpoints(id),
       mine.map(one => `push/${one.id} dead`),
     )
+})
+
+const now = 7
+
+test('people come with what their tenants and those of the intents have set; what they set themselves counts', async () => {
+  await using stores = await createStores()
+  const { db, upsert } = stores
+  await putTenant(db, {
+    id: 'home',
+    tenant: { zone: 'Asia/Tokyo', locale: 'ja', locks: { social: { sms: false } } },
+    now,
+  })
+  await putTenant(db, { id: 'work', tenant: { zone: 'Europe/Berlin' }, now })
+  await putTenant(db, { id: 'other', tenant: { zone: 'Asia/Kolkata' }, now })
+  await upsert(now, { id: 'ann', tenant: 'home', locale: 'en' }, { id: 'bob' })
+  const people = await readPeople(db, ['ann', 'bob', 'nobody'], [{ tenant: 'work' }, { tenant: 'unknown' }, {}])
+  const seen = (id: string, tenant?: string) => {
+    const { zone, locale, within } = inTenant(people.get(id)!, tenant)
+    return [zone, locale, within?.locks?.social?.sms]
+  }
+  assert.deepEqual(seen('ann'), ['Asia/Tokyo', 'en', false])
+  assert.deepEqual(seen('ann', 'work'), ['Europe/Berlin', 'en', undefined])
+  assert.deepEqual(seen('ann', 'unknown'), [undefined, 'en', undefined])
+  assert.deepEqual(seen('bob'), [undefined, undefined, undefined])
+  for (const id of ['bob', 'nobody']) assert.deepEqual(seen(id, 'work'), ['Europe/Berlin', undefined, undefined])
+  assert.deepEqual([...people.get('ann')!.tenants!.keys()].sort(), ['home', 'work'], 'no others are read')
+  assert.deepEqual(
+    [...(await readPeople(db, ['nobody'], [{ tenant: 'work' }])).get('nobody')!.tenants!.keys()],
+    ['work'],
+  )
 })

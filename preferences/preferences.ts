@@ -6,6 +6,7 @@ import { addressHash } from './address.ts'
 import type { Levels } from './levels.ts'
 import { quietOf } from './quiet-windows.ts'
 import { type Suppressions, suppressedOf } from './suppression-store.ts'
+import type { Tenant, Tenants } from './tenants.ts'
 
 /*
  * The public face: what router and channels may import. Two questions about people that were read as a set.
@@ -22,6 +23,7 @@ export { quietUntil } from './quiet-hours.ts'
 export { readPresence } from './presence-store.ts'
 export { checkAddressKey, type Mark, markEndpoint } from './suppression-store.ts'
 export { hasRead, readWatermarks } from './watermark-store.ts'
+export { inTenant } from './tenants.ts'
 export { whereTo } from './where-to.ts'
 
 /** An address of a person on a channel. */
@@ -37,12 +39,14 @@ export type Endpoint = {
   changed?: EpochMs
   app?: string
 }
+/** By channel: false is off, what is absent says nothing. */
+export type Wishes = { [C in Channel]?: boolean }
 /**
  * Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. `paused`: everything
  * but the inbox, the same. `levels`: how much to hear of servers, rooms and threads.
  */
 export type Choices = {
-  categories?: Record<string, { [C in Channel]?: boolean }>
+  categories?: Record<string, Wishes>
   threads?: Record<string, EpochMs | true>
   paused?: EpochMs | true
   levels?: Levels
@@ -58,6 +62,10 @@ export type Person = {
   erased: boolean
   /** All that occurred until then was read, on all threads. */
   readUpTo?: EpochMs
+  /** What was read of tenants, theirs and those of the intents. Absent: nothing is set. */
+  tenants?: Tenants
+  /** The tenant that they are asked in, where it has set anything (`inTenant`). */
+  within?: Tenant
 }
 
 /** Everybody has an inbox. */
@@ -66,17 +74,23 @@ const inboxOnly: readonly Endpoint[] = [inbox]
 const noChoices: Choices = {}
 
 /**
- * The people of a set by id, in one statement with one index descent for each. Who is not known is a person with nothing
- * set. Ids must be names (`isName`).
+ * The people of a set by id, in one statement with one index descent for each, and with it what their tenants and those
+ * of the intents have set (`inTenant`). Who is not known is a person with nothing set. Ids and tenants must be names (`isName`).
  */
-export async function readPeople(db: Queryable, ids: readonly string[]): Promise<Map<string, Person>> {
+export async function readPeople(
+  db: Queryable,
+  ids: readonly string[],
+  intents: readonly { tenant?: string }[] = [],
+): Promise<Map<string, Person>> {
   const people = new Map<string, Person>()
-  if (ids.length > 0) {
-    const [packed] = await db.query<Packed>(selectPeople, [textArray(ids)])
-    if (packed?.people) addPeople(people, packed.people, packed.endpoints!)
-  }
+  if (ids.length === 0) return people
+  const named = new Set(intents.flatMap(({ tenant }) => tenant ?? []))
+  const [packed] = await db.query<Packed>(selectPeople, [textArray(ids), textArray([...named])])
+  const { people: known, endpoints, tenants } = packed!
+  const shared = tenants === null ? undefined : { tenants: tenantsOf(tenants) }
+  if (known) addPeople(people, { known, endpoints: endpoints!, shared })
   for (const id of ids)
-    if (!people.has(id)) people.set(id, { id, choices: noChoices, endpoints: inboxOnly, erased: false })
+    if (!people.has(id)) people.set(id, { id, choices: noChoices, endpoints: inboxOnly, erased: false, ...shared })
   return people
 }
 
@@ -86,9 +100,9 @@ export async function readPeople(db: Queryable, ids: readonly string[]): Promise
  */
 export async function readReachable(
   { db, addressKey }: Suppressions,
-  { ids, channel }: { ids: readonly string[]; channel: Channel },
+  { ids, intents, channel }: { ids: readonly string[]; intents: readonly { tenant?: string }[]; channel: Channel },
 ): Promise<Map<string, Person>> {
-  const people = await readPeople(db, ids)
+  const people = await readPeople(db, ids, intents)
   if (channel !== 'sms' && channel !== 'email') return people
   const used = [...people.values()].flatMap(({ endpoints }) =>
     endpoints.filter(one => one.channel === channel && one.state === 'active'),
@@ -100,7 +114,7 @@ export async function readReachable(
 }
 
 /** One row back for the whole set: the driver's work for each row and column would cost more than everything else. */
-type Packed = { people: string | null; endpoints: string | null }
+type Packed = { people: string | null; endpoints: string | null; tenants: string | null }
 // Neither names nor JSON hold control characters, so U+001F and U+001E separate fields and people.
 const readUpTo = `(extract(epoch from read_up_to) * 1000)::bigint::text`
 const fields = [
@@ -113,10 +127,23 @@ const fields = [
   `case when erased_at is not null then '1' end`,
   readUpTo,
 ]
-const selectPeople = `select string_agg(${fields.map(field => `coalesce(${field}, '')`).join(` || E'\\x1f' || `)}, E'\\x1e') as people,
-  '[' || string_agg(coalesce(endpoints, '[]'), ',') || ']' as endpoints from recipients where id = any($1::text[])`
+const selectPeople = `select people, endpoints,
+    (select string_agg(id || E'\\x1f' || settings, E'\\x1e') from tenants where id = any($2::text[] || own)) as tenants
+  from (select string_agg(${fields.map(field => `coalesce(${field}, '')`).join(` || E'\\x1f' || `)}, E'\\x1e') as people,
+    '[' || string_agg(coalesce(endpoints, '[]'), ',') || ']' as endpoints, array_agg(tenant) filter (where tenant is not null) as own
+    from recipients where id = any($1::text[])) set`
 
-function addPeople(people: Map<string, Person>, packed: string, endpoints: string): void {
+const tenantsOf = (packed: string): Tenants =>
+  new Map(
+    packed.split('\u001e').map(one => {
+      const [id, settings] = one.split('\u001f') as [string, string]
+      return [id, JSON.parse(settings) as Tenant]
+    }),
+  )
+
+type Found = { known: string; endpoints: string; shared: Pick<Person, 'tenants'> | undefined }
+
+function addPeople(people: Map<string, Person>, { known: packed, endpoints, shared }: Found): void {
   const known = JSON.parse(endpoints) as Endpoint[][]
   packed.split('\u001e').forEach((one, at) => {
     const [id, tenant, locale, zone, quiet, choices, erased, readUpTo] = one.split('\u001f') as [string, ...string[]]
@@ -132,6 +159,7 @@ function addPeople(people: Map<string, Person>, packed: string, endpoints: strin
       endpoints: own,
       erased: erased !== '',
       ...(readUpTo && { readUpTo: Number(readUpTo) }),
+      ...shared,
     })
   })
 }

@@ -46,8 +46,8 @@ export function parseProfile(id: string, body: unknown): Parsed<Profile> {
   if (!isObject(body)) no('#', 'the body must be an object')
   if (problems.length > 0 || !isObject(body)) return { ok: false, problems }
   for (const field of Object.keys(body))
-    if (field !== 'quiet' && !Object.hasOwn(rules, field)) no(pointerTo(field), 'is not a field of a recipient')
-  for (const [field, { holds, detail }] of Object.entries(rules))
+    if (field !== 'quiet' && !Object.hasOwn(fieldRules, field)) no(pointerTo(field), 'is not a field of a recipient')
+  for (const [field, { holds, detail }] of Object.entries(fieldRules))
     if (body[field] !== undefined && !holds(body[field])) no(pointerTo(field), detail)
   if (body.quiet !== undefined && body.quiet !== null)
     checkQuiet(body.quiet, (pointer, detail) => no(`#/quiet${pointer}`, detail))
@@ -61,7 +61,9 @@ export const notAName = 'a name has 1 to 200 characters, none of them a quote, a
 /** Notes a problem; gives nothing, in place of what was refused. */
 type Refuse = (pointer: string, detail: string) => undefined
 
-const rules: Record<string, { holds: (value: unknown) => boolean; detail: string }> = {
+type FieldRule = { holds: (value: unknown) => boolean; detail: string }
+/** What the fields of a person hold; a tenant's that have the same names hold the same. */
+export const fieldRules = {
   tenant: { holds: isName, detail: 'tenant must be a name' },
   locale: { holds: isLocale, detail: 'locale must be a BCP 47 language tag, like de-AT' },
   zone: { holds: isZone, detail: 'zone must be an IANA time zone, like Europe/Berlin' },
@@ -69,7 +71,7 @@ const rules: Record<string, { holds: (value: unknown) => boolean; detail: string
     holds: value => Array.isArray(value) && value.length <= endpointsMax,
     detail: `endpoints must be a list of at most ${endpointsMax}`,
   },
-}
+} satisfies Record<string, FieldRule>
 
 function parseEndpoints(list: readonly unknown[], no: Refuse): GivenEndpoint[] {
   const ids = new Set<string>()

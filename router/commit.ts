@@ -6,6 +6,7 @@ import { type Admission, admitIntents, refuseMessages, type RefusedMessage } fro
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { openExpansion } from '#ledger/expansions.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
+import { inTenant } from '#preferences/preferences.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
 import { addEngagement } from './engaged.ts'
@@ -93,7 +94,8 @@ export function casesOf(
   const intent = carried(one)
   const at = instantOf(one.intent, deps)
   return recipientsOf(one.intent, facts).map(({ id, reason }) => ({
-    ...{ intent, entry: one.entry, recipient: id, person: facts.people.get(id)!, at },
+    ...{ intent, entry: one.entry, recipient: id, at },
+    person: inTenant(facts.people.get(id)!, intent.tenant),
     ...(reason !== undefined && { reason }),
   }))
 }

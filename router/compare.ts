@@ -3,7 +3,7 @@ import type { Channel } from '#contracts/channel.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { type Stated, statedBetween } from '#ledger/stated.ts'
-import { type Person, readPeople } from '#preferences/preferences.ts'
+import { inTenant, type Person, readPeople } from '#preferences/preferences.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { type Case, type Digests, fold, windowKeys } from './judge.ts'
 
@@ -41,7 +41,12 @@ export async function compare(
     const sides = { current: sideOf(current), candidate: sideOf(candidate) }
     const found = { cases: 0, withoutData: 0 }
     for await (const page of statedBetween(tx, period)) {
-      const people = await readPeople(tx, [...new Set(page.map(one => one.recipient))])
+      const recipients = [...new Set(page.map(one => one.recipient))]
+      const people = await readPeople(
+        tx,
+        recipients,
+        page.map(one => one.intent),
+      )
       for (const stated of page) {
         found.cases++
         if (stated.intent.data === undefined) found.withoutData++
@@ -97,7 +102,7 @@ function caseOf(
     intent: { ...facts, category: entry.category, data: data ?? {}, ...(entry.mandatory && { mandatory: true }) },
     entry: data === undefined ? withoutData : entry,
     ...(reason !== undefined && { reason }),
-    ...{ recipient, person, at: Math.max(intent.occurredAt, sendAt ?? 0) },
+    ...{ recipient, person: inTenant(person, intent.tenant), at: Math.max(intent.occurredAt, sendAt ?? 0) },
   }
 }
 

@@ -134,6 +134,11 @@ const rows: Row[] = [
     expect: ['in_app suppressed_mute level', 'push suppressed_mute level', 'email suppressed_mute level'],
   },
   {
+    name: 'a lock of the tenant counts on its channel',
+    ask: { person: { ...everybody, within: { locks: { '*': { push: false } } } } },
+    expect: ['in_app deliver default', 'push suppressed_preference tenant_locked', 'email deliver default'],
+  },
+  {
     name: 'no address, or none that may be used',
     ask: {
       person: {

@@ -4,7 +4,7 @@ import { type EpochMs, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { checkpoint, type Expansion, nextExpansion, postponeExpansion } from '#ledger/expansions.ts'
 import { linkIntents } from '#ledger/holds.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
-import { audiencePage, type MembershipSource, readPeople } from '#preferences/preferences.ts'
+import { audiencePage, inTenant, type MembershipSource, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
@@ -90,12 +90,14 @@ export async function memberCases(
   const people = await readPeople(
     deps.db,
     members.map(member => member.recipient),
+    [intent],
   )
   const at = instantOf(intent, deps)
   // Of an audience that is named twice the first reason counts, as for people who are named.
   const reasons = new Map(audiences.toReversed().map(one => [one.audience, one.reason]))
   return members.map(member => ({
-    ...{ intent, entry, recipient: member.recipient as RecipientId, person: people.get(member.recipient)!, at },
+    ...{ intent, entry, recipient: member.recipient as RecipientId, at },
+    person: inTenant(people.get(member.recipient)!, intent.tenant),
     reason: member.reason ?? reasons.get(member.audience) ?? 'audience',
   }))
 }

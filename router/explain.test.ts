@@ -80,12 +80,17 @@ const stated = fc.array(
 test('what is explained and simulated is what the router then decides, whoever it is and whatever was told before', async () => {
   await using ledger = await emptyLedger()
   const { db } = ledger
+  await db.query('insert into tenants (id, settings) values ($1, $2), ($3, $4)', [
+    ...['acme', JSON.stringify({ locks: { social: { push: false } } })],
+    ...['other', JSON.stringify({ defaults: { '*': { in_app: false } }, zone: 'Asia/Tokyo' })],
+  ])
   const seen = new Set<string>()
   let n = 0
   await fc.assert(
     fc.asyncProperty(person, stated, async (who, statements) => {
       const [recipient, other, member] = [`u${++n}`, `v${n}`, `w${n}`] as RecipientId[]
       const audience = `a${n}`
+      const tenant = ['acme', 'other'][n % 10]
       const phone = { id: 'd', channel: 'push', provider: 'fcm', address: 't', state: who.device, since: 0 }
       for (const id of [recipient, member])
         await db.query('insert into recipients (id, choices, quiet, zone, endpoints) values ($1, $2, $3, $4, $5)', [
@@ -99,7 +104,7 @@ test('what is explained and simulated is what the router then decides, whoever i
       for (const { type, about, minute, thread, room, reason } of inOrder) {
         const entry = catalogueOf('1', types, options).types.get(type)!
         const at = noon + minute * 60_000
-        const said = { data: { about }, ...(thread && { thread }), ...(room && { room }) }
+        const said = { data: { about }, ...(thread && { thread }), ...(room && { room }), ...(tenant && { tenant }) }
         const to: To[] = [
           { kind: 'recipient', id: recipient!, ...(reason && { reason }) },
           { kind: 'audience', audience },
@@ -122,7 +127,7 @@ test('what is explained and simulated is what the router then decides, whoever i
     { numRuns: 50, seed: 4711 },
   )
   const wanted =
-    'default opted_in opted_out muted_thread level mention_off paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout digest budget'
+    'default opted_in opted_out muted_thread level mention_off tenant_locked tenant_default paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout digest budget'
   for (const rule of wanted.split(' ')) assert.ok(seen.has(rule), `no case of ${rule}`)
 })
 

@@ -17,7 +17,14 @@ export async function gather(store: RecipientStore, intents: readonly AdmittedIn
   const contacts = new Map(inline.map((to, at) => [JSON.stringify(to.contact), ids[at]!]))
   const recipients = new Set(ids)
   for (const { intent } of intents) for (const to of intent.to) if (to.kind === 'recipient') recipients.add(to.id)
-  return { people: await readPeople(store.db, [...recipients]), contacts }
+  return {
+    people: await readPeople(
+      store.db,
+      [...recipients],
+      intents.map(one => one.intent),
+    ),
+    contacts,
+  }
 }
 
 export type NamedRecipient = { id: RecipientId; reason?: string }

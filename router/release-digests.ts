@@ -55,11 +55,16 @@ export async function releaseDigests(
 async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDigest[]): Promise<ReadyBatch[]> {
   const { lane, now } = deps
   const recipients = [...new Set(ahead.map(one => one.recipient))]
-  const people = await readPeople(db, recipients)
   return withWindows(db, recipients, async (tx, locked) => {
     const due = await dueDigests(tx, { lane, now, limit: ahead.length, ids: ahead.map(one => one.id) })
     if (due.length === 0) return []
-    const holds = Map.groupBy(await membersOf(tx, due), hold => hold.digest!)
+    const waiting = await membersOf(tx, due)
+    const holds = Map.groupBy(waiting, hold => hold.digest!)
+    const people = await readPeople(
+      tx,
+      recipients,
+      waiting.flatMap(hold => hold.intents),
+    )
     const windows = foldWindows(locked)
     const joinable = await joinableDigests(tx, recipients)
     for (const { id, recipient, key } of due)

@@ -3,7 +3,7 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
-import { type Person, readPeople } from '#preferences/preferences.ts'
+import { inTenant, type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
@@ -52,7 +52,9 @@ async function release(
   { lane, catalogue, now }: ReleaseDeps,
   ahead: readonly DueHold[],
 ): Promise<ReadyBatch[]> {
-  const people = await readPeople(db, [...new Set(ahead.flatMap(hold => hold.slots.map(slot => slot.recipient)))])
+  const recipients = ahead.flatMap(hold => hold.slots.map(slot => slot.recipient))
+  const intents = ahead.flatMap(hold => hold.intents)
+  const people = await readPeople(db, [...new Set(recipients)], intents)
   const cases = new Map(ahead.map(hold => [hold.id, casesOf(hold, { catalogue, people, at: now })]))
   await addEngagement(db, [...cases.values()].flat())
   return withWindows(db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
@@ -80,7 +82,8 @@ export function casesOf(
     if (known) known.released.channels.push(slot.channel)
     else
       cases.set(key, {
-        ...{ intent, entry: catalogue.types.get(intent.type)!, recipient, person: people.get(recipient)!, at },
+        ...{ intent, entry: catalogue.types.get(intent.type)!, recipient, at },
+        person: inTenant(people.get(recipient)!, intent.tenant),
         ...(reason !== undefined && { reason }),
         released: {
           ...{ channels: [slot.channel], reason: hold.reason },

@@ -83,12 +83,12 @@ async function supposedCases(deps: SimulateDeps, { intent, entry, now }: Suppose
 }
 
 /** As `gather` reads them, but that it stores contacts. */
-async function supposedFacts({ db, addressKey }: SimulateDeps, { to }: Intent): Promise<Facts> {
+async function supposedFacts({ db, addressKey }: SimulateDeps, intent: Intent): Promise<Facts> {
+  const { to } = intent
   const inline = to.filter(one => one.kind === 'contact')
   const ids = inline.map(one => contactRecipient(addressKey, one.contact))
-  const people = await readPeople(db, [
-    ...new Set([...ids, ...to.flatMap(one => (one.kind === 'recipient' ? one.id : []))]),
-  ])
+  const named = to.flatMap(one => (one.kind === 'recipient' ? one.id : []))
+  const people = await readPeople(db, [...new Set([...ids, ...named])], [intent])
   const kept = inline.length > 0 ? await contactsAsKept({ db, addressKey }, inline, people) : []
   return {
     people: new Map([...people, ...kept]),

@@ -51,6 +51,8 @@ export const rules = [
   'stayed_active',
   'killed',
   'stopped',
+  'tenant_locked',
+  'tenant_default',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -136,6 +138,9 @@ export function sentence(why: Why): string {
       return `Not sent: an operator stopped ${value}.`
     case 'stopped':
       return `Held: an operator stopped ${value}.`
+    case 'tenant_locked':
+    case 'tenant_default':
+      return `${why.rule === 'tenant_locked' ? 'The tenant has locked it' : 'The default of the tenant is'} ${value}.`
     default:
       return why.rule satisfies never
   }
