@@ -91,10 +91,8 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   if (await giveBackStopped(claimed, deps)) return undefined
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
-  const [people, engaged] = await Promise.all([
-    readReachable(deps, { ids, intents: batch.intents, channel: batch.channel }),
-    readEngaged(deps, batch),
-  ])
+  const people = await readReachable(deps, { ids, intents: batch.intents, channel: batch.channel })
+  const engaged = await readEngaged(deps, batch, people)
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now: clock.now() })
   const { messages, failed } = render(batch, targets, { catalogue, log })
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }

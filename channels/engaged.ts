@@ -2,7 +2,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import { deliveryId } from '#contracts/ids.ts'
 import type { CarriedIntent, ClaimedBatch } from '#ledger/batch.ts'
-import { readEngagements, readWatermarks } from '#preferences/preferences.ts'
+import { type Person, readEngagements, readWatermarks } from '#preferences/preferences.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
 /**
@@ -12,6 +12,7 @@ import type { Queryable } from '#runtime/postgres.ts'
 export async function readEngaged(
   { db, catalogue }: { db: Queryable; catalogue: Catalogue },
   batch: ClaimedBatch,
+  people: ReadonlyMap<string, Person>,
 ): Promise<(Engaged | undefined)[]> {
   const engaged = Array<Engaged | undefined>(batch.slots.length).fill(undefined)
   const slots = batch.slots.map(({ recipient, intent }, place) => ({
@@ -20,7 +21,8 @@ export async function readEngaged(
     intent: batch.intents[intent]!,
   }))
   const threads = slots.filter(
-    ({ intent }) => intent.thread !== undefined && !intent.ignoresReads && isOfThread(intent),
+    ({ recipient, intent }) =>
+      intent.thread !== undefined && people.get(recipient)!.readsThreads && !intent.ignoresReads && isOfThread(intent),
   )
   const later = slots.filter(({ intent }) => isLater(batch, catalogue, intent.type))
   const [upTo, found] = await Promise.all([

@@ -62,6 +62,8 @@ export type Person = {
   erased: boolean
   /** All that occurred until then was read, on all threads. */
   readUpTo?: EpochMs
+  /** Has ever read a thread: then its watermark is asked for. */
+  readsThreads?: true
   /** What was read of tenants, theirs and those of the intents. Absent: nothing is set. */
   tenants?: Tenants
   /** The tenant that they are asked in, where it has set anything (`inTenant`). */
@@ -116,7 +118,7 @@ export async function readReachable(
 /** One row back for the whole set: the driver's work for each row and column would cost more than everything else. */
 type Packed = { people: string | null; endpoints: string | null; tenants: string | null }
 // Neither names nor JSON hold control characters, so U+001F and U+001E separate fields and people.
-const readUpTo = `(extract(epoch from read_up_to) * 1000)::bigint::text`
+const reads = `case when read_xid is not null then coalesce((extract(epoch from read_up_to) * 1000)::bigint::text, '-') end`
 const fields = [
   'id',
   'tenant',
@@ -125,7 +127,7 @@ const fields = [
   'quiet',
   'choices',
   `case when erased_at is not null then '1' end`,
-  readUpTo,
+  reads,
 ]
 const selectPeople = `select people, endpoints,
     (select string_agg(id || E'\\x1f' || settings, E'\\x1e') from tenants where id = any($2::text[] || own)) as tenants
@@ -146,7 +148,7 @@ type Found = { known: string; endpoints: string; shared: Pick<Person, 'tenants'>
 function addPeople(people: Map<string, Person>, { known: packed, endpoints, shared }: Found): void {
   const known = JSON.parse(endpoints) as Endpoint[][]
   packed.split('\u001e').forEach((one, at) => {
-    const [id, tenant, locale, zone, quiet, choices, erased, readUpTo] = one.split('\u001f') as [string, ...string[]]
+    const [id, tenant, locale, zone, quiet, choices, erased, reads] = one.split('\u001f') as [string, ...string[]]
     const own = known[at]!
     own.push(inbox)
     people.set(id, {
@@ -158,7 +160,8 @@ function addPeople(people: Map<string, Person>, { known: packed, endpoints, shar
       choices: choices ? (JSON.parse(choices) as Choices) : noChoices,
       endpoints: own,
       erased: erased !== '',
-      ...(readUpTo && { readUpTo: Number(readUpTo) }),
+      ...(reads && { readsThreads: true }),
+      ...(reads && reads !== '-' && { readUpTo: Number(reads) }),
       ...shared,
     })
   })

@@ -40,7 +40,11 @@ type Before = { before: Date | null }
 
 const advance = (tx: Queryable, values: readonly [recipient: string, thread: string, upTo: EpochMs]) =>
   tx.query<Before>(
+    // The person's row says that there are marks at all, so that nobody asks for those of people who have none.
     `with known as (select up_to from watermarks where recipient = $1 and thread = $2),
+     reader as (
+       insert into recipients as r (id, read_xid) values ($1, pg_current_xact_id())
+       on conflict (id) do update set read_xid = excluded.read_xid where r.read_xid is null and r.erased_at is null),
      moved as (
        insert into watermarks as w (recipient, thread, up_to) values ($1, $2, to_timestamp($3 / 1000.0))
        on conflict (recipient, thread) do update set up_to = excluded.up_to, xid = excluded.xid where w.up_to < excluded.up_to)

@@ -8,7 +8,7 @@ import type { Case } from './judge.ts'
  * about; and who is active elsewhere. Each is asked only for cases that a rule looks at it for: for others nothing is.
  */
 export async function addEngagement(db: Queryable, cases: readonly Case[]): Promise<void> {
-  const threads = cases.filter(one => one.intent.thread !== undefined && cares(one))
+  const threads = cases.filter(one => one.intent.thread !== undefined && one.person.readsThreads && cares(one))
   const waited = cases.filter(one => one.released)
   const aside = cases.filter(one => one.entry.deliver.some(step => step.unless === 'active'))
   // One after the other: in a transaction there is one connection.
