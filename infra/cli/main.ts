@@ -3,6 +3,7 @@ import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError, reasonOf } from './command.ts'
 import { auditCommand } from './commands/audit.ts'
 import { compareCommand } from './commands/compare.ts'
+import { backlogCommands } from './commands/backlog.ts'
 import { configCommand } from './commands/config.ts'
 import { presenceCommand, readCommand, trackCommand } from './commands/engagement.ts'
 import { explainCommand } from './commands/explain.ts'
@@ -31,6 +32,7 @@ const commands: readonly Command[] = [
     configCommand,
   ],
   ...stopCommands,
+  ...backlogCommands,
 ]
 
 const [name, ...args] = process.argv.slice(2)

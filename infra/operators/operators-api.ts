@@ -1,9 +1,13 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
+import { type Lane, lanes } from '#contracts/channel.ts'
+import type { BatchId } from '#contracts/ids.ts'
 import { type ResumePolicy, resumePolicies, type StopScope, stopScopes } from '#contracts/stop.ts'
+import { listRefused, readBacklog, readDoubts } from '#ledger/backlog.ts'
 import { readActs } from '#ledger/operator-log.ts'
 import { listStops } from '#ledger/stops.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { requeue } from './requeue-act.ts'
 import { resume, stop, stopProblem } from './stop-acts.ts'
 
 type Asking = { headers: { authorization?: string | undefined } }
@@ -27,6 +31,18 @@ const stopBody = {
 }
 type StopRequest = { Body: { scope: StopScope; name: string; resume?: ResumePolicy; why: string } }
 
+const requeueBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['why'],
+  properties: {
+    batch: { type: 'string', pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$' },
+    lane: { enum: lanes },
+    why: stopBody.properties.why,
+  },
+}
+type RequeueRequest = { Body: { batch?: BatchId; lane?: Lane; why: string } }
+
 const stopsQuery = {
   type: 'object',
   additionalProperties: false,
@@ -34,7 +50,8 @@ const stopsQuery = {
 }
 
 /**
- * What operators do, over HTTP: `POST`, `GET` and `DELETE /v1/operators/stops`, `GET /v1/operators/log`. The token's owner is
+ * What operators do, over HTTP: `POST`, `GET` and `DELETE /v1/operators/stops`, `GET /v1/operators/log`,
+ * `backlog`, `doubts` and `refused`, `POST /v1/operators/requeue`. The token's owner is
  * who acts. Every error is RFC 9457, with all problems of a body at once.
  */
 export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }: OperatorsApiOptions): void {
@@ -61,6 +78,15 @@ export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }
     const ended = /^\d{1,18}$/.test(id) && (await resume(db, { who }, id))
     if (!ended) throw problem(404, { detail: 'no stop of this id is open' })
     return reply.code(204).send()
+  })
+  app.get('/v1/operators/backlog', looks, () => readBacklog(db))
+  app.get('/v1/operators/doubts', looks, async () => ({ doubts: await readDoubts(db) }))
+  app.get('/v1/operators/refused', looks, async () => ({ refused: await listRefused(db) }))
+  app.post<RequeueRequest>('/v1/operators/requeue', { ...acts, schema: { body: requeueBody } }, async request => {
+    const { name: who } = await operatorOf(request, 'operate')
+    const { batch, lane, why } = request.body
+    if ((batch === undefined) === (lane === undefined)) throw problem(422, { detail: 'name either a batch or a lane' })
+    return { deliveries: await requeue(db, { who, why }, lane ? { lane } : { batch: batch! }) }
   })
   app.get('/v1/operators/log', looks, async () => ({ acts: await readActs(db, { limit: 1_000 }) }))
 }

@@ -68,8 +68,14 @@ const routes: Record<Scope, Record<string, number>> = {
     'DELETE /v1/audiences/a/members': 422,
     'POST /v1/audiences/a/members/remove': 422,
   },
-  observe: { 'GET /v1/operators/stops': 200, 'GET /v1/operators/log': 200 },
-  operate: { 'POST /v1/operators/stops': 400, 'DELETE /v1/operators/stops/1': 404 },
+  observe: {
+    'GET /v1/operators/stops': 200,
+    'GET /v1/operators/log': 200,
+    'GET /v1/operators/backlog': 200,
+    'GET /v1/operators/doubts': 200,
+    'GET /v1/operators/refused': 200,
+  },
+  operate: { 'POST /v1/operators/stops': 400, 'POST /v1/operators/requeue': 400, 'DELETE /v1/operators/stops/1': 404 },
   analytics: { 'GET /v1/analytics/funnel': 200, [`GET /v1/trace/${intent}`]: 404 },
 }
 
