@@ -56,7 +56,7 @@ test('an opt-out storm during a blast: nothing goes out whose withdrawal its cla
 
   // By the simulator's own log: after the withdrawal only calls of claims that could not see it, and they end in time.
   const { startWithinMs, callMs } = limitsOf({ lane: 'default', channel: 'push' })
-  const claims = await db.query<{ recipient: string; late: number }>(
+  const claims = await db.query<{ recipient: string; late: string }>(
     `select c.recipient, extract(epoch from max(d.claimed_at) filter (where not pg_visible_in_snapshot(c.xid, d.claim_snapshot))) * 1000 as late
      from consent_log c join deliveries d on d.recipient = c.recipient and d.outcome = 1 where c.kind = 'choice' group by 1`,
   )
