@@ -215,6 +215,25 @@ test('what a tenant sets is put as a whole and shown, and counts for people who 
   assert.deepEqual(await api.db.query('select 1 from tenants'), [])
 })
 
+test('what follows from choices is asked for one category, channel, place and reason, with the rule that decides', async () => {
+  await using api = await createApi()
+  const path = '/v1/recipients/ann/preferences'
+  await api.call(`PATCH ${path}`, { levels: { room: { r1: { level: 'mentions' } } } })
+  await api.call('PUT /v1/tenants/acme', { locks: { billing: { in_app: false } } })
+  const asked = async (query: string) =>
+    (await api.call(`GET ${path}?${query}`)).body.effective?.flatMap(({ category, channels }) =>
+      channels.map(({ channel, on, rule }) => `${category} ${channel} ${on ? 'on' : 'off'} ${rule}`),
+    )
+  assert.deepEqual(await asked('channel=in_app&room=r1'), ['social in_app off level', 'billing in_app off level'])
+  assert.deepEqual(await asked('channel=in_app&room=r1&category=social&reason=mention'), ['social in_app on default'])
+  assert.deepEqual(await asked('channel=in_app&tenant=acme&category=billing'), ['billing in_app off tenant_locked'])
+  const wrong = await api.call(`GET ${path}?channel=fax&category=x&colour=red&room=`)
+  assert.deepEqual(
+    wrong.body.errors?.map(error => error.pointer),
+    ['#/category', '#/channel', '#/colour', '#/room'],
+  )
+})
+
 test('audiences are added to, replaced by range and as a whole, and removed from', async () => {
   await using api = await createApi()
   const path = '/v1/audiences/thread%3A42/members'

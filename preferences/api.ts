@@ -7,6 +7,7 @@ import { audienceRoutes } from './audience-api.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
 import { effectiveOf } from './effective.ts'
+import { parseEffective } from './effective-query.ts'
 import { type Endpoint, type Person, readPeople } from './preferences.ts'
 import { parseProfile, type Profile } from './profile.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
@@ -72,7 +73,10 @@ function choiceRoutes(app: FastifyInstance, { db, clock, categories }: Preferenc
   const path = '/v1/recipients/:id/preferences'
   app.get<ById>(path, async request => {
     const id = nameOf(request.params.id)
-    return effectiveOf((await readPeople(db, [id])).get(id)!, { categories, at: clock.now() })
+    const asked = parseEffective(request.query as Record<string, unknown>, categories)
+    if (!asked.ok) throw invalid(asked.problems)
+    const { place } = asked.value
+    return effectiveOf((await readPeople(db, [id], [place])).get(id)!, { ...asked.value, at: clock.now() })
   })
   app.patch<ById>(path, async request => {
     const id = nameOf(request.params.id)

@@ -1,16 +1,28 @@
-import { channels } from '#contracts/channel.ts'
+import { type Channel, channels } from '#contracts/channel.ts'
 import { sentence } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
-import { type Hearing, levelAt, type Levels } from './levels.ts'
+import { type Hearing, levelAt, type Levels, type Place } from './levels.ts'
 import { mayWe } from './may-we.ts'
 import type { Person } from './preferences.ts'
+import { inTenant } from './tenants.ts'
 import { whereTo } from './where-to.ts'
 
+/** What is asked: for which categories and channels (default: all), where something would happen, why the person is told. */
+export type Effective = {
+  categories: readonly string[]
+  channels?: readonly Channel[]
+  at: EpochMs
+  place?: Place
+  reason?: string
+}
+
 /**
- * What a person has chosen and, for each category and channel, what follows from it and by which rule. Mandatory types
- * are told whatever `on` says. Pure.
+ * What a person has chosen and, for each category and channel, what follows from it and by which rule, in the tenant of
+ * the place, else their own. Mandatory types are told whatever `on` says. Pure.
  */
-export function effectiveOf(person: Person, { categories, at }: { categories: readonly string[]; at: EpochMs }) {
+export function effectiveOf(known: Person, asked: Effective) {
+  const { categories, at, place = {}, reason } = asked
+  const person = inTenant(known, place.tenant)
   const threads = Object.entries(person.choices.threads ?? {}).filter(([, until]) => until === true || until > at)
   const { paused } = person.choices
   return {
@@ -20,7 +32,9 @@ export function effectiveOf(person: Person, { categories, at }: { categories: re
     levels: shownLevels(person.choices.levels ?? {}, at),
     effective: categories.map(category => ({
       category,
-      channels: channels.map(channel => effectOf(person, { category, channel, mandatory: false, at, place: {} })),
+      channels: (asked.channels ?? channels).map(channel =>
+        effectOf(person, { category, channel, mandatory: false, at, place, reason }),
+      ),
     })),
   }
 }

@@ -6,6 +6,7 @@ import { compareCommand } from './commands/compare.ts'
 import { backlogCommands } from './commands/backlog.ts'
 import { configCommand } from './commands/config.ts'
 import { presenceCommand, readCommand, trackCommand } from './commands/engagement.ts'
+import { effectiveCommand } from './commands/effective.ts'
 import { explainCommand } from './commands/explain.ts'
 import { funnelCommand } from './commands/funnel.ts'
 import { previewCommand } from './commands/preview.ts'
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
   ...[
     funnelCommand,
     traceCommand,
+    effectiveCommand,
     explainCommand,
     simulateCommand,
     compareCommand,

@@ -44,6 +44,18 @@ test('a start waits for the question that has the folder; later ones ask its ser
   assert.equal(await start.ended, 0, start.said())
 })
 
+test('what a person hears is told with the rule that decides, and a wrong question in a line', limits, async () => {
+  await using folder = await temporaryFolder()
+  await withData(folder)
+  const about = (...args: string[]) => startProgram(['effective', 'ann', ...args], { CARILLON_DATA_DIR: folder.path })
+  await using told = about('--category', 'social', '--channel', 'in_app', '--room', 'r1', '--reason', 'mention')
+  assert.equal(await told.ended, 0, told.said())
+  assert.match(told.out, /^social +in_app +on +default +Sent: nothing speaks against it\.\n$/)
+  await using wrong = about('--channel', 'fax', '--room', '')
+  assert.equal(await wrong.ended, 2, wrong.said())
+  assert.match(wrong.err, /^carillon effective: --channel is none of push, sms, email, in_app; --room must be a name\n/)
+})
+
 test('a database that cannot be opened is told in a line, and the server stops', limits, async () => {
   await using folder = await temporaryFolder()
   {
