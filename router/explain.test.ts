@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { catalogueOf, type CatalogueOptions } from '#contracts/catalogue.ts'
 import type { RecipientId } from '#contracts/ids.ts'
 import type { To } from '#contracts/intent.ts'
+import { openStop } from '#ledger/stops.ts'
 import { createLog } from '#runtime/log.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { expandPage } from './expand.ts'
@@ -21,7 +22,7 @@ const entry = typeOf('comment.created', {
 })
 const liked = { ...entry, type: 'comment.liked', digest: { by: 'thread', every: '10m' } } as const
 /** Everything that one person's decisions can look at of another. */
-const types = [entry, liked]
+const types = [entry, liked, { ...entry, type: 'comment.stopped' }]
 const options: CatalogueOptions = {
   budgets: [{ name: 'day', channel: 'push', limit: 1, per: '24h', wait: '1h', afterwards: 'expire' }],
 }
@@ -42,21 +43,25 @@ async function decidedAbout(db: Queryable, intent: string): Promise<string[]> {
 }
 
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+/** Every other person wishes for nothing: what wishes refuse meets no rule after them. */
 const person = fc.record({
-  choices: fc.record(
-    {
-      categories: fc.dictionary(
-        fc.constantFrom('social', '*'),
-        fc.dictionary(fc.constantFrom(...channels), fc.boolean()),
-      ),
-      paused: fc.constantFrom(true as const, noon - 1, noon + 1),
-      threads: fc.constantFrom({ t1: true }, { t1: noon }, { t2: true }),
-      levels: fc.constantFrom(
-        { room: { r1: { level: 'mentions', everyone: false } } },
-        { thread: { t1: { level: 'none' } } },
-      ),
-    },
-    { requiredKeys: [] },
+  choices: fc.oneof(
+    fc.constant({}),
+    fc.record(
+      {
+        categories: fc.dictionary(
+          fc.constantFrom('social', '*'),
+          fc.dictionary(fc.constantFrom(...channels), fc.boolean()),
+        ),
+        paused: fc.constantFrom(true as const, noon - 1, noon + 1),
+        threads: fc.constantFrom({ t1: true }, { t1: noon }, { t2: true }),
+        levels: fc.constantFrom(
+          { room: { r1: { level: 'mentions', everyone: false } } },
+          { thread: { t1: { level: 'none' } } },
+        ),
+      },
+      { requiredKeys: [] },
+    ),
   ),
   quiet: maybe(fc.constantFrom('22:00-08:00', '11:00-13:00')),
   zone: maybe(fc.constantFrom('UTC', 'Asia/Tokyo', 'America/New_York')),
@@ -68,9 +73,9 @@ const addressed = {
 }
 const stated = fc.array(
   fc.record({
-    type: fc.constantFrom(entry.type, entry.type, liked.type),
-    about: fc.constantFrom('a', 'b', 'c'),
-    minute: fc.nat(90),
+    type: fc.constantFrom(entry.type, entry.type, entry.type, liked.type, 'comment.stopped'),
+    about: fc.constantFrom('a', 'b'),
+    minute: fc.nat(70),
     thread: maybe(fc.constant('t1')),
     ...addressed,
   }),
@@ -84,6 +89,7 @@ test('what is explained and simulated is what the router then decides, whoever i
     ...['acme', JSON.stringify({ locks: { social: { push: false } } })],
     ...['other', JSON.stringify({ defaults: { '*': { in_app: false } }, zone: 'Asia/Tokyo' })],
   ])
+  await openStop(db, { scope: 'type', name: 'comment.stopped', resume: 'drop', who: 'eve', why: 'a test' })
   const seen = new Set<string>()
   let n = 0
   await fc.assert(
@@ -127,7 +133,7 @@ test('what is explained and simulated is what the router then decides, whoever i
     { numRuns: 50, seed: 4711 },
   )
   const wanted =
-    'default opted_in opted_out muted_thread level mention_off tenant_locked tenant_default paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout digest budget'
+    'default opted_in opted_out muted_thread level mention_off tenant_locked tenant_default paused no_endpoint endpoint_suppressed deduplicated throttled quiet_hours holdout digest budget killed'
   for (const rule of wanted.split(' ')) assert.ok(seen.has(rule), `no case of ${rule}`)
 })
 

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { type Budget, catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
+import { stop } from '#operators/stop-acts.ts'
 import { look, type Looked } from '#preferences/engagement.ts'
 import { writePresence } from '#preferences/presence-store.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
@@ -14,7 +15,7 @@ import { startProgram, until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
 /** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
-type Later = Extract<Outcome, 'superseded' | 'killed' | 'retracted' | 'discarded' | 'dry_run' | 'not_allowed_here'>
+type Later = Extract<Outcome, 'superseded' | 'retracted' | 'discarded' | 'dry_run' | 'not_allowed_here'>
 type Story = {
   /** What a person is told of it. */
   sentence: RegExp
@@ -90,6 +91,14 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
         `update holds set due_at = now() where released_at is null and recipients = array['of-escalation_stopped']`,
       ),
   },
+  killed: {
+    sentence: /an operator stopped type rumour/,
+    tell: async stage => {
+      const { db } = stage.world.installation
+      await stop(db, { who: 'eve', why: 'a test' }, { scope: 'type', name: rumour.type, resume: 'drop' })
+      return stage.notify(rumour, 'killed')
+    },
+  },
   deduplicated: { sentence: /the same was told within 10m/, tell: stage => stage.twice(once, 'deduplicated') },
   throttled: { sentence: /more than 1 in 1h for this person/, tell: stage => stage.twice(few, 'throttled') },
   over_budget: {
@@ -144,6 +153,7 @@ const words = () => ({ title: 'Hello', body: '' })
 const toInbox = { deliver: [{ channel: 'in_app' }], templates: { en: { in_app: words } } } as const
 const toPush = { deliver: [{ channel: 'push' }], templates: { en: { push: words } } } as const
 const news = defineNotification({ ...about, ...toInbox, type: 'news' })
+const rumour = defineNotification({ ...about, ...toInbox, type: 'rumour' })
 const once = defineNotification({ ...about, ...toInbox, type: 'once', dedupe: { key: () => 'k', within: '10m' } })
 const few = defineNotification({ ...about, ...toInbox, type: 'few', throttle: { limit: 1, per: '1h' } })
 const nobody = defineNotification({ ...about, ...toInbox, type: 'held.out', holdout: 0.999_999 })
@@ -170,7 +180,7 @@ const broken = defineNotification({
     },
   },
 })
-const types = [news, once, few, nobody, urgent, together, call, aside, unseen, broken]
+const types = [news, rumour, once, few, nobody, urgent, together, call, aside, unseen, broken]
 const budgets: Budget[] = [
   { name: 'calls', channel: 'push', categories: ['calls'], limit: 1, per: '1h', wait: '1s', afterwards: 'expire' },
 ]
