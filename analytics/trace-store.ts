@@ -11,6 +11,7 @@ import {
   type OpenLine,
   openSentence,
   type RefusedLine,
+  retractionSentence,
   refusedSentence,
   type Trace,
   type TraceLine,
@@ -33,7 +34,9 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
     query.where('intent_id', '=', id).orderBy('at').orderBy(kindOrder).orderBy('recipient'),
   )
   const refused = await refusedOf(db, id)
-  if (sets.length === 0) return { ...events, refused, open: [] }
+  const retraction = await retractionOf(db, id)
+  const known = { ...events, refused, ...(retraction && { retraction }) }
+  if (sets.length === 0) return { ...known, open: [] }
   const expansion = await db.kysely
     .selectFrom('expansions')
     .select('members')
@@ -44,7 +47,7 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
     ...(await openDeliveries(db, sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id}`)),
     ...(await openHolds(db, sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id}`)),
   ]
-  return { ...events, refused, open, ...(expansion && { expanding: expansion.members }) }
+  return { ...known, open, ...(expansion && { expanding: expansion.members }) }
 }
 
 /**
@@ -78,6 +81,15 @@ async function setsOf(db: Database, id: IntentId): Promise<string[]> {
   const later = db.kysely.selectFrom('intent_sets').select('set_id').where('intent_id', '=', id)
   const rows = await first.union(later).execute()
   return rows.map(row => row.set_id)
+}
+
+async function retractionOf(db: Database, id: IntentId): Promise<Trace['retraction']> {
+  const row = await db.kysely
+    .selectFrom('retractions')
+    .select(['at', 'successor'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row && { at: row.at.getTime(), sentence: retractionSentence(row) }
 }
 
 async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {

@@ -41,6 +41,8 @@ export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: 
 
 /** `more`: there is more than is listed. `expanding`: audience members reached so far, where not all are yet. */
 export type Trace = {
+  /** The product took it back, whether anything had come by then or not. */
+  retraction?: { at: EpochMs; sentence: string }
   refused: RefusedLine[]
   lines: TraceLine[]
   open: OpenLine[]
@@ -49,8 +51,8 @@ export type Trace = {
 }
 
 /** True when no message of it was refused and nothing was or is to be decided. */
-export const isUnknown = ({ refused, lines, open, expanding }: Trace): boolean =>
-  refused.length + lines.length + open.length === 0 && expanding === undefined
+export const isUnknown = ({ refused, lines, open, expanding, retraction }: Trace): boolean =>
+  refused.length + lines.length + open.length === 0 && expanding === undefined && retraction === undefined
 
 /** The sentence of an event: its rule's, else what its outcome or deed means. */
 export function eventSentence({ what, rule, value }: Pick<TraceLine, 'what' | 'rule' | 'value'>): string {
@@ -67,6 +69,12 @@ export function refusedSentence(refused: { what: Refusal; problems: string; read
   if (refused.readmittedAt === undefined) return `Parked, to be routed by a build that can: ${refused.problems}.`
   return `Was parked until ${new Date(refused.readmittedAt).toISOString()}: ${refused.problems}.`
 }
+
+/** The sentence of a tombstone: for what was not sent by then. */
+export const retractionSentence = ({ successor }: { successor: string | null }): string =>
+  successor === null
+    ? `Retracted by its producer: what was not sent by then never will be.`
+    : `Superseded by intent ${successor}: what was not sent by then never will be, unless it happened later.`
 
 /** The sentence of what is open, from what the ledger knows of it. */
 export function openSentence(
@@ -112,6 +120,8 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
         out.push(...printEntry(entry, width).map(line => ('state' in entry ? paint('33', line) : line)))
     }
   }
+  if (trace.retraction)
+    out.push(`${new Date(trace.retraction.at).toISOString().replace('T', ' ')}  ${trace.retraction.sentence}`)
   if (trace.expanding !== undefined)
     out.push(`Its audience is still being expanded: ${trace.expanding.toLocaleString('en-US')} people so far.`)
   if (trace.more) out.push('There is more than is listed here.')

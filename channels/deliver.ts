@@ -16,7 +16,7 @@ import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs, st
 import { marksOf } from './marks.ts'
 import type { Pace } from './pace.ts'
 import type { OutMessage, Provider } from './provider.ts'
-import { overAt, recheck, stoppedAt } from './recheck.ts'
+import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
 import { maybeSent, notCalled, settle } from './settle.ts'
@@ -135,12 +135,15 @@ function pauseMs(provider: string, { pace, clock }: DeliverDeps): number | undef
   return until === undefined ? undefined : until - now
 }
 
-/** Waits for a worker that can send it, but for what is worth nothing any more. */
+/** Waits for a worker that can send it, but for what is worth nothing any more or was taken back. */
 async function giveBack(claimed: Claimed, dueInMs: number, deps: DeliverDeps): Promise<void> {
   const { batch } = claimed
   const now = deps.clock.now()
   const waits: SlotResult = { kind: 'retry', dueInMs, spent: false, why: notCalled }
-  const results = batch.slots.map(({ intent }) => overAt(now, batch.intents[intent]!) ?? waits)
+  const results = batch.slots.map(({ intent: at }) => {
+    const intent = batch.intents[at]!
+    return overAt(now, intent) ?? retracted(intent, batch) ?? waits
+  })
   if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, dueInMs })
   await record(claimed, results, deps)
 }

@@ -3,6 +3,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { type Engaged, stopOf } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
+import { takenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
 import { type Endpoint, hasRead, inTenant, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
 import { stopLabel, stopOn } from '#contracts/stop.ts'
@@ -18,8 +19,8 @@ export type Target = {
 }
 
 /**
- * Asks again what may have changed since the decision: expiry, what was read or done meanwhile, erasure, preferences, the
- * endpoint. `people` and `engaged` (by slot) must have been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
+ * Asks again what may have changed since the decision: expiry, retraction, what was read or done meanwhile, erasure, preferences,
+ * the endpoint. `people` and `engaged` (by slot) must have been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
  */
 export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[]; results: (SlotResult | undefined)[] } {
   const targets: Target[] = []
@@ -54,7 +55,7 @@ function refusal(question: Question, { catalogue, now }: Facts): SlotResult | En
   const { slot, intent, person, batch } = question
   const stopped = stoppedAt(now, { batch, intent })
   if (stopped) return stopped
-  const over = overAt(now, intent) ?? needless(question, catalogue)
+  const over = overAt(now, intent) ?? retracted(intent, batch) ?? needless(question, catalogue)
   if (over) return over
   const { channel } = batch
   const mandatory = catalogue.types.get(intent.type)?.mandatory ?? false
@@ -93,6 +94,12 @@ export function stoppedAt(
 /** The end of what was worth something until before `now`, else undefined. */
 export const overAt = (now: EpochMs, { expiresAt }: { expiresAt?: EpochMs }): Closed | undefined =>
   expiresAt !== undefined && now > expiresAt ? expired(expiresAt) : undefined
+
+/** The end of what its producer took back, as the claim saw it; else undefined. */
+export function retracted(intent: CarriedIntent, { tombstones }: Pick<ClaimedBatch, 'tombstones'>): Closed | undefined {
+  const end = takenBack(intent, tombstones)
+  return end && { kind: 'closed', ...end }
+}
 
 /** The end of a delivery whose time is over. */
 export const expired = (expiresAt: EpochMs): Closed => ({

@@ -5,6 +5,7 @@ import { type EpochMs, newSetId, type SetId } from '#contracts/ids.ts'
 import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { openExpansion } from '#ledger/expansions.ts'
+import { supersede } from '#ledger/retractions.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { inTenant } from '#preferences/preferences.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
@@ -12,6 +13,7 @@ import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
 import { addEngagement } from './engaged.ts'
 import { audiencesOf, type Facts, instantOf, recipientsOf } from './gather.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
+import { markTakenBack, supersededBy, withSuperseded } from './policies/retraction.ts'
 
 export type CommitDeps = {
   db: Database
@@ -34,16 +36,16 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
   return withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const set = newSetId()
     const candidates = intents.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash }))
-    const { admissions, stops } = await admitIntents(tx, set, candidates)
+    const { admissions, stops, tombstones } = await admitIntents(tx, set, candidates)
     const those = (wanted: Admission) => intents.filter((_, at) => admissions[at] === wanted)
     const fresh = those('admitted')
     const refused = [...admitted.refused, ...those('conflict').map(one => conflictOf(one, deps.lane))]
     await refuseMessages(tx, refused, deps.now)
-    const freshCases = underStops(
-      fresh.flatMap(one => cases.get(one)!),
-      stops,
-    )
-    const decided = await judge(tx, freshCases, locked)
+    const superseding = supersededBy(fresh.map(one => one.intent))
+    if (superseding.length > 0) await supersede(tx, superseding)
+    const freshCases = fresh.flatMap(one => cases.get(one)!)
+    const ended = withSuperseded(tombstones, superseding)
+    const decided = await judge(tx, underStops(markTakenBack(freshCases, ended), stops), locked)
     await expandLater(tx, fresh, { set, facts, deps })
     const intake: Committed['intake'] = {
       admitted: fresh.length,

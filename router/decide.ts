@@ -6,6 +6,7 @@ import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
+import type { TakenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { hasRead, mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
@@ -15,6 +16,7 @@ import { holdoutOf } from './policies/holdout.ts'
 import { stopped, waiting, whileActive } from './policies/steps.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { applyStops, passedOnce, stoppedChannel } from './policies/stops.ts'
+import { releasedEarly, retracted } from './policies/retraction.ts'
 import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
 /** One question: this intent, this person, at this instant. */
@@ -35,6 +37,8 @@ export type Question = {
   released?: Released
   /** What operators stopped, read in the transaction that decides. Absent: nothing. */
   stops?: readonly Stop[]
+  /** The intent was retracted or superseded by now. */
+  takenBack?: TakenBack
 }
 
 /** Decided again after a hold: only the channels that waited, and no rule that was passed before. */
@@ -47,6 +51,8 @@ export type Released = {
   since?: EpochMs
   /** Since when it waits for the person to leave. */
   heldSince?: EpochMs
+  /** It was not due: until then, unless it was retracted. */
+  waits?: { reason: HoldReason; until: EpochMs; why: Why }
 }
 
 export type ChannelDecision = {
@@ -63,9 +69,10 @@ export type ChannelDecision = {
 }
 
 /**
- * The order of decision (design §7), for one person: stops, expiry, schedule, what was done with it already, preferences,
- * endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle, holdout. Pure but
- * for `windows` and `digests`. One decision for every channel that the type has for the person, each with its reason.
+ * The order of decision (design §7), for one person: stops, expiry, retraction, schedule, what was done with it already,
+ * preferences, endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle,
+ * holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
+ * with its reason.
  */
 export function decide(question: Question): ChannelDecision[] {
   return leaving(
@@ -78,11 +85,14 @@ export function decide(question: Question): ChannelDecision[] {
 export function allowed(question: Question): ChannelDecision[] {
   const { entry, released } = question
   const wanted = released?.channels ?? channelsOf(entry, question.person.id)
+  const early = releasedEarly(question)
+  if (early) return asItWas(forEach(wanted, early), question)
   const { decided, going: channels } = applyStops(question, wanted)
   if (channels.length === 0) return decided
-  const all = (verdict: Verdict): ChannelDecision[] => channels.map(channel => ({ channel, verdict, endpoints: [] }))
+  const all = (verdict: Verdict): ChannelDecision[] => forEach(channels, verdict)
   const going =
     expired(question, all) ??
+    every(retracted(question), all) ??
     scheduled(question, all) ??
     channels.map(channel => known(question, channel) ?? reachable(question, channel))
   return decided.length > 0 ? [...decided, ...going] : going
@@ -96,6 +106,11 @@ export const leaving = (question: Question, decisions: ChannelDecision[]): Chann
   )
 
 type All = (verdict: Verdict) => ChannelDecision[]
+
+const forEach = (channels: readonly Channel[], verdict: Verdict): ChannelDecision[] =>
+  channels.map(channel => ({ channel, verdict, endpoints: [] }))
+
+const every = (verdict: Verdict | undefined, all: All): ChannelDecision[] | undefined => verdict && all(verdict)
 
 export const refused = (outcome: Outcome, why: Why): Verdict => ({ kind: 'refused', outcome, why })
 export const isDeliver = (decision: ChannelDecision): boolean => decision.verdict.kind === 'deliver'
@@ -230,6 +245,14 @@ function throttled({ entry, windows, at, released }: Question, decisions: Channe
   const value = `${throttle.limit} in ${throttle.per}`
   return remembering(refuseDelivers(decisions, refused('throttled', { rule: 'throttled', value })), countedAt)
 }
+
+/** Held again with what it remembers. */
+const asItWas = (decisions: ChannelDecision[], { released }: Question): ChannelDecision[] =>
+  remembering(decisions, released?.countedAt).map(decision =>
+    decision.verdict.kind === 'held' && released?.heldSince !== undefined
+      ? { ...decision, heldSince: released.heldSince }
+      : decision,
+  )
 
 const remembering = (decisions: ChannelDecision[], countedAt: EpochMs | undefined): ChannelDecision[] =>
   countedAt === undefined

@@ -10,6 +10,7 @@ import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
 import { instantOf } from './gather.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
+import { markTakenBack } from './policies/retraction.ts'
 
 /** Members of one page: one transaction, one set. Memory does not grow with the audience. */
 const pageSize = 500
@@ -62,7 +63,7 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
     const expansion = await nextExpansion(tx, { lanes, now })
     if (expansion?.intent.id !== ahead.intent.id || expansion.after !== ahead.after) return []
     const set = newSetId()
-    const decided = await judge(tx, underStops(cases, expansion.stops), locked)
+    const decided = await judge(tx, underStops(markTakenBack(cases, expansion.tombstones), expansion.stops), locked)
     const done = page.length < pageSize
     const after = page.at(-1)?.recipient ?? ahead.after
     await checkpoint(tx, { intent: ahead.intent.id, after, members: cases.length, done, now })
@@ -81,7 +82,7 @@ const unknownType = ({ intent }: Expansion, { catalogue }: ExpandDeps): Error =>
 
 /** The members of a page, but those whom the intent names itself and its actor. */
 export async function memberCases(
-  { intent, except, audiences }: Omit<Expansion, 'lane' | 'after' | 'stops'>,
+  { intent, except, audiences }: Omit<Expansion, 'lane' | 'after' | 'stops' | 'tombstones'>,
   page: Awaited<ReturnType<typeof audiencePage>>,
   { entry, ...deps }: Pick<ExpandDeps, 'db' | 'now' | 'trustEventTime'> & { entry: AnyNotificationType },
 ): Promise<Case[]> {

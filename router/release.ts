@@ -8,6 +8,7 @@ import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
+import { markTakenBack } from './policies/retraction.ts'
 
 /** Hold rows that one transaction takes up; each has up to 500 decisions. */
 const holdRowsMax = 8
@@ -61,7 +62,8 @@ async function release(
     const holds = (await dueHolds(tx, { lane, now, limit: ahead.length })).filter(hold => cases.has(hold.id))
     if (holds.length === 0) return []
     const set = newSetId()
-    const mine = holds.flatMap(hold => underStops(cases.get(hold.id)!, hold.stops))
+    // Asked again: what was read ahead may have been taken back since.
+    const mine = holds.flatMap(hold => underStops(markTakenBack(cases.get(hold.id)!, hold.tombstones), hold.stops))
     const decided = await judge(tx, mine, locked)
     await releaseHolds(tx, { holds, set, now })
     const released = holds.reduce((n, hold) => n + hold.slots.length, 0)
@@ -69,11 +71,11 @@ async function release(
   })
 }
 
-/** The channels of one (intent, recipient) that waited together are decided together. */
+/** The channels of one (intent, recipient) that waited together are decided together; what was taken back is marked. */
 export function casesOf(
   hold: DueHold,
   { catalogue, people, at }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; at: EpochMs },
-): Case[] {
+): readonly Case[] {
   const cases = new Map<string, Case & { released: { channels: Channel[] } }>()
   for (const { recipient, reason, countedAt, heldSince, ...slot } of hold.slots) {
     const intent = hold.intents[slot.intent]!
@@ -89,8 +91,9 @@ export function casesOf(
           ...{ channels: [slot.channel], reason: hold.reason },
           ...(countedAt !== undefined && { countedAt }),
           ...(heldSince !== undefined && { heldSince }),
+          ...(hold.until !== undefined && { waits: { reason: hold.reason, until: hold.until, why: slot.why } }),
         },
       })
   }
-  return [...cases.values()]
+  return markTakenBack([...cases.values()], hold.tombstones)
 }

@@ -1,5 +1,5 @@
 import type { InboxMark } from '#contracts/engagement.ts'
-import { deliveryId, type EpochMs, type RecipientId } from '#contracts/ids.ts'
+import { type DeliveryId, deliveryId, type EpochMs, type RecipientId } from '#contracts/ids.ts'
 import { joinJson } from '#ledger/batch.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import type { OutMessage } from '../provider.ts'
@@ -7,6 +7,7 @@ import type { OutMessage } from '../provider.ts'
 /**
  * Adds items that are not there yet, in one statement; what messages share travels once. The same delivery of another
  * time is another one: its intent's key was forgotten and used anew. Then the new item takes the place of the former.
+ * What was retracted since its claim is left out.
  */
 export async function putInboxItems(
   db: Queryable,
@@ -27,6 +28,8 @@ export async function putInboxItems(
      from unnest($1::text[], $2::text[], $3::int[]) as u(delivery, recipient, pick)
      join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f')) with ordinality
        as s(intent, type, at, thread, content, place) on s.place = u.pick
+     where not exists (select from retractions r
+       where r.id = s.intent and (r.occurred_until is null or r.occurred_until >= to_timestamp(s.at / 1000.0)))
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
        thread = excluded.thread, content = excluded.content, seen_at = null, read_at = null
@@ -72,4 +75,22 @@ function wanted(mark: InboxMark): { where: string; values: unknown[] } {
        and occurred_at > to_timestamp($4 / 1000.0) and occurred_at <= to_timestamp($5 / 1000.0)`,
     values: [thread, after, upTo],
   }
+}
+
+/**
+ * Removes items of retracted intents, seen ones too; of superseded ones those that happened at `until` or before. Gives
+ * how many of them had been seen.
+ */
+export async function removeInboxItems(
+  db: Queryable,
+  { deliveries, until }: { deliveries: readonly DeliveryId[]; until?: EpochMs },
+): Promise<number> {
+  const [removed] = await db.query<{ seen: number }>(
+    `with removed as (
+       delete from inbox_items where delivery = any($1::text[]) and ($2::float8 is null or occurred_at <= to_timestamp($2 / 1000.0))
+       returning seen_at is not null or read_at is not null as seen)
+     select (count(*) filter (where seen))::int as seen from removed`,
+    [textArray(deliveries), until ?? null],
+  )
+  return removed!.seen
 }

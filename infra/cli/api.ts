@@ -13,6 +13,7 @@ import { createHttp, listen, serveOperations } from '#runtime/http.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { simulate } from '#router/simulate.ts'
 import type { Installation } from './installation.ts'
+import { retract } from './retract.ts'
 import { unreadiness } from './roles.ts'
 
 export type ApiOptions = {
@@ -34,7 +35,10 @@ export async function serveApi(
   const { metrics, host, port, publisherLog } = options
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
-  intentsApi(app, { ...{ catalogue, publisher, db }, ...(publisherLog && { publisherLog }) })
+  intentsApi(app, {
+    ...{ catalogue, publisher, db, retract: intent => retract(db, { ...intent, now: clock.now() }) },
+    ...(publisherLog && { publisherLog }),
+  })
   simulateApi(app, { catalogue, db, clock, simulate: supposed => simulate(installation, supposed) })
   const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
     void (await producerOf(db, request.headers, scope))

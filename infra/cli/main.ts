@@ -15,12 +15,13 @@ import { tokenCommand } from './commands/token.ts'
 import { stopCommands } from './commands/stops.ts'
 import { traceCommand } from './commands/trace.ts'
 import { replayCommand } from './commands/replay.ts'
+import { retractCommand } from './commands/retract.ts'
 import { roleCommands } from './commands/roles.ts'
 import { startCommand } from './commands/start.ts'
 
 const commands: readonly Command[] = [
   ...[startCommand, ...roleCommands, replayCommand],
-  ...[readCommand, trackCommand, presenceCommand],
+  ...[readCommand, trackCommand, presenceCommand, retractCommand],
   ...[
     funnelCommand,
     traceCommand,

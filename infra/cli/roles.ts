@@ -3,7 +3,7 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Provider } from '#channels/provider.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
-import { keptDays, purgeAdmitted, purgeDone } from '#ledger/purge.ts'
+import { keptDays, purgeAdmitted, purgeDone, purgeRetractions } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
 import { purgeContacts, purgeEngagement } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
@@ -11,6 +11,7 @@ import type { Metrics } from '#runtime/metrics.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
 import { type Installation, preparePartitions } from './installation.ts'
+import { startFollowUps } from './retract.ts'
 
 export type RoleOptions = {
   lanes: readonly Lane[]
@@ -78,6 +79,7 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           }),
           await purgeAdmitted(db, { before: before(retentionDays.keys) }),
           await purgeEngagement(db, { before: before(retentionDays.keys) }),
+          await purgeRetractions(db, { before: before(retentionDays.keys) }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
         ]
         return more.includes(true)
@@ -85,6 +87,7 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
       error => log.warn({ task: 'retention', error }, 'keeping partitions failed and will run again'),
     ),
   )
+  opened.use(startFollowUps(installation))
   opened.use(await startScheduler({ ...installation, lanes }))
   const router = opened.use(
     await startRouter({

@@ -53,6 +53,8 @@ export const rules = [
   'stopped',
   'tenant_locked',
   'tenant_default',
+  'retracted',
+  'superseded',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -75,73 +77,41 @@ export const ruleOfHold = (reason: HoldReason): Rule => {
 }
 
 /** The sentence for a person. Every rule has one. */
-export function sentence(why: Why): string {
-  const value = why.value ?? ''
-  switch (why.rule) {
-    case 'default':
-      return 'Sent: nothing speaks against it.'
-    case 'mandatory':
-      return 'Sent: the type is mandatory, opt-outs do not apply.'
-    case 'opted_in':
-      return `Sent: the person switched ${value} on.`
-    case 'opted_out':
-      return `Not sent: the person switched ${value} off.`
-    case 'muted_thread':
-      return `Not sent: the person muted ${value}.`
-    case 'erased':
-      return 'Not sent: the person was erased.'
-    case 'no_endpoint':
-      return `Not sent: the person has no usable address for ${value}.`
-    case 'endpoint_suppressed':
-      return `Not sent: the address must not be used (${value}).`
-    case 'deduplicated':
-      return `Not sent: the same was told within ${value}.`
-    case 'throttled':
-      return `Not sent: more than ${value} for this person.`
-    case 'quiet_hours':
-      return `Held: quiet hours until ${value}.`
-    case 'scheduled':
-      return `Held: to be sent at ${value}.`
-    case 'expired':
-      return `Not sent: it was worth something until ${value}.`
-    case 'maybe_sent':
-      return `In doubt: an earlier call may have sent it, and it was not sent again (${value}).`
-    case 'not_called':
-      return 'Not done yet: no provider could be called.'
-    case 'paused':
-      return `Not sent: the person paused everything until ${value}.`
-    case 'holdout':
-      return `Not sent: the person is in a holdout group (${value}).`
-    case 'digest':
-      return `Held: told together with others, ${value}.`
-    case 'budget':
-      return `Held: the person has been told enough for now, ${value}.`
-    case 'over_budget':
-      return `Not sent: the person had been told enough until it was worth nothing any more, ${value}.`
-    case 'digested':
-      return `Not sent by itself: told together with others, in intent ${value}.`
-    case 'level':
-      return `Not sent: the person set the level to ${value}.`
-    case 'mention_off':
-      return `Not sent: the person switched mentions of ${value} off.`
-    case 'read':
-      return `Not sent: the person has read ${value} already.`
-    case 'escalation':
-      return `Held: until ${value}, in case what went out before is not enough.`
-    case 'escalation_stopped':
-      return `Not sent: what went out before was enough (${value}).`
-    case 'active':
-      return `Held: the person is active elsewhere until ${value}.`
-    case 'stayed_active':
-      return `Not sent: the person stayed active elsewhere for ${value}.`
-    case 'killed':
-      return `Not sent: an operator stopped ${value}.`
-    case 'stopped':
-      return `Held: an operator stopped ${value}.`
-    case 'tenant_locked':
-    case 'tenant_default':
-      return `${why.rule === 'tenant_locked' ? 'The tenant has locked it' : 'The default of the tenant is'} ${value}.`
-    default:
-      return why.rule satisfies never
-  }
+export const sentence = ({ rule, value = '' }: Why): string => sentences[rule](value)
+
+const sentences: { readonly [R in Rule]: (value: string) => string } = {
+  default: () => 'Sent: nothing speaks against it.',
+  mandatory: () => 'Sent: the type is mandatory, opt-outs do not apply.',
+  opted_in: value => `Sent: the person switched ${value} on.`,
+  opted_out: value => `Not sent: the person switched ${value} off.`,
+  muted_thread: value => `Not sent: the person muted ${value}.`,
+  erased: () => 'Not sent: the person was erased.',
+  no_endpoint: value => `Not sent: the person has no usable address for ${value}.`,
+  endpoint_suppressed: value => `Not sent: the address must not be used (${value}).`,
+  deduplicated: value => `Not sent: the same was told within ${value}.`,
+  throttled: value => `Not sent: more than ${value} for this person.`,
+  quiet_hours: value => `Held: quiet hours until ${value}.`,
+  scheduled: value => `Held: to be sent at ${value}.`,
+  expired: value => `Not sent: it was worth something until ${value}.`,
+  maybe_sent: value => `In doubt: an earlier call may have sent it, and it was not sent again (${value}).`,
+  not_called: () => 'Not done yet: no provider could be called.',
+  paused: value => `Not sent: the person paused everything until ${value}.`,
+  holdout: value => `Not sent: the person is in a holdout group (${value}).`,
+  digest: value => `Held: told together with others, ${value}.`,
+  budget: value => `Held: the person has been told enough for now, ${value}.`,
+  over_budget: value => `Not sent: the person had been told enough until it was worth nothing any more, ${value}.`,
+  digested: value => `Not sent by itself: told together with others, in intent ${value}.`,
+  level: value => `Not sent: the person set the level to ${value}.`,
+  mention_off: value => `Not sent: the person switched mentions of ${value} off.`,
+  read: value => `Not sent: the person has read ${value} already.`,
+  escalation: value => `Held: until ${value}, in case what went out before is not enough.`,
+  escalation_stopped: value => `Not sent: what went out before was enough (${value}).`,
+  active: value => `Held: the person is active elsewhere until ${value}.`,
+  stayed_active: value => `Not sent: the person stayed active elsewhere for ${value}.`,
+  killed: value => `Not sent: an operator stopped ${value}.`,
+  stopped: value => `Held: an operator stopped ${value}.`,
+  tenant_locked: value => `The tenant has locked it ${value}.`,
+  tenant_default: value => `The default of the tenant is ${value}.`,
+  retracted: () => 'Not sent: the product took it back.',
+  superseded: value => `Not sent: intent ${value} took its place.`,
 }

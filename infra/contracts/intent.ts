@@ -31,6 +31,8 @@ export type Intent = {
   thread?: string
   /** Never notified of their own act. */
   actor?: string
+  /** Key of an earlier intent of the same producer, whose place this one takes. */
+  supersedes?: string
   traceparent?: string
 }
 
@@ -132,7 +134,7 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
 
 const laneProblem = `lane is not one of ${lanes.join(', ')}`
 const toProblem = `to is not a list of 1 to ${intentToMax}`
-const optionalNames = ['tenant', 'room', 'thread', 'actor', 'traceparent']
+const optionalNames = ['tenant', 'room', 'thread', 'actor', 'supersedes', 'traceparent']
 const optionalTimes = ['expiresAt', 'sendAt']
 
 const refuse = (reason: Refusal, problems: string[]): ParsedIntent => ({ ok: false, reason, problems })

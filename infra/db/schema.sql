@@ -200,6 +200,7 @@ create table holds (
   payload text,
   whys text not null,
   held_since timestamp with time zone[],
+  until timestamp with time zone,
   digest_id uuid,
   constraint holds_pkey PRIMARY KEY (id)
 ) with (fillfactor=80);
@@ -296,6 +297,20 @@ create table refused (
 );
 CREATE INDEX refused_by_intent ON public.refused USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 CREATE INDEX refused_parked ON public.refused USING btree (type) WHERE ((reason = 'parked'::text) AND (readmitted_at IS NULL));
+
+create table retractions (
+  id uuid not null,
+  kind text not null,
+  at timestamp with time zone not null default now(),
+  xid xid8 not null default pg_current_xact_id(),
+  successor uuid,
+  occurred_until timestamp with time zone,
+  seen integer not null default 0,
+  follow_up_at timestamp with time zone,
+  constraint retractions_pkey PRIMARY KEY (id)
+);
+CREATE INDEX retractions_by_time ON public.retractions USING brin (at);
+CREATE INDEX retractions_to_follow_up ON public.retractions USING btree (follow_up_at) WHERE (follow_up_at IS NOT NULL);
 
 create table sets (
   day date not null,

@@ -9,6 +9,7 @@ export const owners = {
   intent_sets: 'infra/ledger',
   holds: 'infra/ledger',
   expansions: 'infra/ledger',
+  retractions: 'infra/ledger',
   deliveries: 'infra/ledger',
   held: 'infra/ledger',
   digests: 'infra/ledger',
@@ -143,6 +144,23 @@ export type Schema = {
     is_full: boolean
     closed_at: Date | null
     closed_by: string | null
+    /** Released early, for a retraction: what is not retracted waits on until then. */
+    until: Date | null
+  }
+  /** Tombstones: what a producer took back, or replaced by a later intent. Kept 35 days, as keys are. */
+  retractions: {
+    id: string
+    /** `retracted` or `superseded`. */
+    kind: string
+    at: Generated<Date>
+    xid: Generated<string>
+    /** The intent that took the place of a superseded one, and when that happened: what is later is not superseded. */
+    successor: string | null
+    occurred_until: Date | null
+    /** Inbox items that had been seen when they were removed. */
+    seen: Generated<number>
+    /** When what may have been written at the same moment is looked for again. */
+    follow_up_at: Date | null
   }
   /** An intent with audiences that is being turned into sets, page by page. */
   expansions: {

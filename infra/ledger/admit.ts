@@ -1,9 +1,11 @@
 import type { Lane } from '#contracts/channel.ts'
 import type { EpochMs, IntentId, SetId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
+import type { Tombstones } from '#contracts/retraction.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { openStopsSql, parseStops } from './stops.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
+import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from './retractions.ts'
 
 export type Candidate = { id: IntentId; bodyHash: bigint }
 export type Admission = 'admitted' | 'duplicate' | 'conflict'
@@ -11,24 +13,26 @@ export type Admission = 'admitted' | 'duplicate' | 'conflict'
 /**
  * Takes in what is new; the same id with the same body is a duplicate, with another body a conflict. Of one id the
  * first counts, the others are judged by the body that is kept. Gives an admission for each candidate, in their order.
- * With what operators have stopped, read by the same statement.
+ * With what operators have stopped, and what producers have retracted before it came, read by the same statement.
  * A twin in flight waits here for the other transaction to end. Sorted, because unsorted inserts deadlock.
  */
 export async function admitIntents(
   tx: Queryable,
   set: SetId,
   candidates: readonly Candidate[],
-): Promise<{ admissions: Admission[]; stops: readonly Stop[] }> {
-  if (candidates.length === 0) return { admissions: [], stops: [] }
+): Promise<{ admissions: Admission[]; stops: readonly Stop[]; tombstones: Tombstones }> {
+  if (candidates.length === 0) return { admissions: [], stops: [], tombstones: new Map() }
   const kept = new Map<IntentId, bigint>()
   for (const { id, bodyHash } of candidates) if (!kept.has(id)) kept.set(id, bodyHash)
-  const inserted = await tx.query<{ id: IntentId; stops: string | null }>(
-    `insert into admitted (id, body_hash, set_id)
-     select id, hash, $3 from unnest($1::uuid[], $2::bigint[]) as u(id, hash) order by id
-     on conflict (id) do nothing returning id, ${openStopsSql} as stops`,
+  const [inserted] = await tx.query<{ ids: IntentId[] | null; stops: string | null; tombstones: TombstonesColumn }>(
+    `with fresh as (
+       insert into admitted (id, body_hash, set_id)
+       select id, hash, $3 from unnest($1::uuid[], $2::bigint[]) as u(id, hash) order by id
+       on conflict (id) do nothing returning id)
+     select array_agg(id)::text[] as ids, ${openStopsSql} as stops, ${tombstonesAmong('$1::uuid[]')} from fresh`,
     [plainArray([...kept.keys()]), plainArray([...kept.values()].map(String)), set],
   )
-  const fresh = new Set(inserted.map(row => row.id))
+  const fresh = new Set(inserted!.ids)
   if (fresh.size < kept.size) {
     const known = await tx.query<{ id: IntentId; body_hash: string }>(
       `select id, body_hash from admitted where id = any($1::uuid[])`,
@@ -40,7 +44,7 @@ export async function admitIntents(
     if (kept.get(id) !== bodyHash) return 'conflict'
     return fresh.delete(id) ? 'admitted' : 'duplicate'
   })
-  return { admissions, stops: parseStops(inserted[0]?.stops) }
+  return { admissions, stops: parseStops(inserted!.stops), tombstones: tombstonesIn(inserted!.tombstones) }
 }
 
 export type RefusedMessage = {

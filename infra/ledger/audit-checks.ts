@@ -156,6 +156,20 @@ export const auditChecks: readonly AuditCheck[] = [
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },
   {
+    // Law 4 for what producers took back. What superseded it must have happened later.
+    check: 'retraction',
+    sql: `select s.intent_id, s.recipient, s.channel, r.kind as detail
+      from (
+        select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot, b.payload, coalesce(x.pick, 0) + 1 as place
+        from batches b cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
+        where x.outcome in ${sent}) s
+      join retractions r on r.id = s.intent_id
+      where pg_visible_in_snapshot(r.xid, s.claim_snapshot) and (r.occurred_until is null
+        or ((string_to_array(s.payload, E'\\x1f'))[s.place]::json ->> 'occurredAt')::float8 <= extract(epoch from r.occurred_until) * 1000)`,
+    sentence: row =>
+      `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although it was ${row.detail}, visible to its claim`,
+  },
+  {
     // Law 4 for what people chose, by the rules of `mayWe`: the nearest wish counts, and one that was taken back is none.
     // What is granted after the claim and before the record may be sent; so may what was taken back in that time, since
     // that may have been granting.

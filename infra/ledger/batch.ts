@@ -13,6 +13,7 @@ import {
 import type { JsonObject } from '#contracts/intent.ts'
 import type { Stop } from '#contracts/stop.ts'
 import type { Outcome } from '#contracts/outcome.ts'
+import type { Tombstones } from '#contracts/retraction.ts'
 
 /** What a batch, a hold or an expansion carries of an intent: what deciding again, rendering and claiming need. */
 export type CarriedIntent = {
@@ -90,6 +91,8 @@ export type ClaimedBatch = {
   stops: readonly Stop[]
   intents: CarriedIntent[]
   slots: Slot[]
+  /** Of its intents, as the claim saw them. */
+  tombstones: Tombstones
 }
 
 /** What the worker found out about one slot. Waits are counted from the record on: the worker's clock may be wrong. */

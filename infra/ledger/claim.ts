@@ -18,6 +18,7 @@ import {
 import { insertBatches } from './insert.ts'
 import { type BatchRecord, settledPack, writeOutbox } from './outbox.ts'
 import { openStopsSql, parseStops } from './stops.ts'
+import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from './retractions.ts'
 
 /**
  * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
@@ -42,7 +43,7 @@ export async function claimBatch(
      from ready where b.day = $1 and b.id = $2
      returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.payload, b.reasons,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
-       array_to_string(b.picks, ',') as picks, ${openStopsSql} as stops`,
+       array_to_string(b.picks, ',') as picks, ${openStopsSql} as stops, ${tombstonesAmong('b.intents')}`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
   )
   const row = rows[0]
@@ -65,6 +66,7 @@ type ClaimRow = {
   endpoints: string
   picks: string | null
   stops: string | null
+  tombstones: TombstonesColumn
 }
 
 function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs }): ClaimedBatch {
@@ -91,6 +93,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
       intent: picks ? Number(picks[at]) : 0,
       reason: reasonOf(at),
     })),
+    tombstones: tombstonesIn(row.tombstones),
   }
 }
 

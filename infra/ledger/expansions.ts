@@ -1,9 +1,11 @@
 import { type Lane, lanes } from '#contracts/channel.ts'
 import type { EpochMs, IntentId, SetId } from '#contracts/ids.ts'
+import type { Tombstones } from '#contracts/retraction.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { openStopsSql, parseStops } from './stops.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
 import { type CarriedIntent, laneCode } from './batch.ts'
+import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from './retractions.ts'
 
 /** An intent whose audiences are being turned into sets, page by page; the checkpoint is the last recipient. */
 export type Expansion = {
@@ -15,11 +17,12 @@ export type Expansion = {
   after: string
   /** What operators had stopped when it was read. */
   stops: readonly Stop[]
+  tombstones: Tombstones
 }
 
 export async function openExpansion(
   tx: Queryable,
-  open: Omit<Expansion, 'after' | 'stops'> & { set: SetId; now: EpochMs },
+  open: Omit<Expansion, 'after' | 'stops' | 'tombstones'> & { set: SetId; now: EpochMs },
 ): Promise<void> {
   const { lane, intent, audiences, except, set, now } = open
   await tx.query(`insert into expansions (intent_id, lane, set_id, payload, due_at) values ($1, $2, $3, $4, $5)`, [
@@ -32,18 +35,25 @@ export async function nextExpansion(
   tx: Queryable,
   { lanes: wanted, now }: { lanes: readonly Lane[]; now: EpochMs },
 ): Promise<Expansion | undefined> {
-  const [row] = await tx.query<{ lane: number; payload: string; after_recipient: string; stops: string | null }>(
-    `select lane, payload, after_recipient, ${openStopsSql} as stops from expansions
+  const [row] = await tx.query<{
+    lane: number
+    payload: string
+    after_recipient: string
+    stops: string | null
+    tombstones: TombstonesColumn
+  }>(
+    `select lane, payload, after_recipient, ${openStopsSql} as stops, ${tombstonesAmong('array[intent_id]')} from expansions
      where done_at is null and due_at <= to_timestamp($1 / 1000.0) and lane = any($2::smallint[])
      order by lane, due_at limit 1 for update skip locked`,
     [now, plainArray(wanted.map(laneCode))],
   )
   if (!row) return undefined
   return {
-    ...(JSON.parse(row.payload) as Omit<Expansion, 'lane' | 'after' | 'stops'>),
+    ...(JSON.parse(row.payload) as Omit<Expansion, 'lane' | 'after' | 'stops' | 'tombstones'>),
     lane: lanes[row.lane]!,
     after: row.after_recipient,
     stops: parseStops(row.stops),
+    tombstones: tombstonesIn(row.tombstones),
   }
 }
 

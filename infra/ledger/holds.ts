@@ -1,10 +1,12 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
-import type { HoldReason } from '#contracts/decision.ts'
+import type { HoldReason, Why } from '#contracts/decision.ts'
 import type { DigestId, EpochMs, HoldId, RecipientId, SetId } from '#contracts/ids.ts'
+import type { Tombstones } from '#contracts/retraction.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { openStopsSql, parseStops } from './stops.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
-import { type CarriedIntent, laneCode, splitJson } from './batch.ts'
+import { type CarriedIntent, laneCode, type Packed, splitJson } from './batch.ts'
+import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from './retractions.ts'
 
 export type DueHold = {
   id: HoldId
@@ -13,6 +15,9 @@ export type DueHold = {
   dueAt: EpochMs
   /** What it waits in, instead of for its time. */
   digest?: DigestId
+  /** Released early, because some of its intents have tombstones: what has none waits on until then. */
+  until?: EpochMs
+  tombstones: Tombstones
   intents: CarriedIntent[]
   /** What operators had stopped when it was read. */
   stops: readonly Stop[]
@@ -26,6 +31,7 @@ export type HeldSlot = {
   countedAt?: EpochMs
   heldSince?: EpochMs
   intent: number
+  why: Why
 }
 
 /**
@@ -47,21 +53,26 @@ export async function dueHolds(
 /** Holds as they are to be decided again. */
 export async function readHolds(tx: Queryable, which: string, values: readonly unknown[]): Promise<DueHold[]> {
   const rows = await tx.query<HoldRow>(
-    `select id, lane, reason, due_at, digest_id, recipients, channels, reasons, counted_at, held_since, picks, payload, ${openStopsSql} as stops
+    `select id, lane, reason, due_at, until, digest_id, recipients, channels, reasons, counted_at, held_since, picks, payload, whys,
+       ${openStopsSql} as stops, ${tombstonesAmong('holds.intents')}
      from holds where ${which}`,
     values,
   )
   return rows.map(row => {
     const reasons = splitJson<string | null>(row.reasons)
+    const whys = JSON.parse(row.whys) as Packed<Why>
     return {
       ...{ id: row.id, lane: lanes[row.lane]!, reason: row.reason, dueAt: row.due_at.getTime() },
       ...(row.digest_id && { digest: row.digest_id }),
+      ...(row.until && { until: row.until.getTime() }),
+      tombstones: tombstonesIn(row.tombstones),
       intents: splitJson<CarriedIntent>(row.payload),
       stops: parseStops(row.stops),
       slots: row.recipients.map((recipient, at) => ({
         recipient,
         channel: channels[row.channels[at]!]!,
         intent: row.picks?.[at] ?? 0,
+        why: whys.values[whys.picks?.[at] ?? 0]!,
         ...(reasons[at] != null && { reason: reasons[at] }),
         ...(row.counted_at?.[at] && { countedAt: row.counted_at[at].getTime() }),
         ...(row.held_since?.[at] && { heldSince: row.held_since[at].getTime() }),
@@ -76,6 +87,7 @@ type HoldRow = {
   reason: HoldReason
   due_at: Date
   digest_id: DigestId | null
+  until: Date | null
   recipients: RecipientId[]
   channels: number[]
   reasons: string
@@ -84,6 +96,8 @@ type HoldRow = {
   picks: number[] | null
   payload: string
   stops: string | null
+  whys: string
+  tombstones: TombstonesColumn
 }
 
 /** Puts holds off without deciding them. */

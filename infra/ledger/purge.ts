@@ -26,6 +26,15 @@ export function purgeAdmitted(db: Queryable, { before }: { before: EpochMs }): P
   )
 }
 
+/** Forgets tombstones that have outlived the keys of what they are for, in small steps. True when there is more to do. */
+export function purgeRetractions(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  return step(
+    db,
+    `delete from retractions where id in (select id from retractions where at < to_timestamp($1 / 1000.0) limit $2)`,
+    [before, stepRows],
+  )
+}
+
 /**
  * Forgets what was done with before the partitions that are kept begin, in small steps: holds that were released, digests that
  * were told, audiences that were read, links to sets that are gone; and messages that were refused, before `refusedBefore`. What still waits

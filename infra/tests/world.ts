@@ -6,6 +6,7 @@ import type { Provider } from '#channels/provider.ts'
 import { fcmProvider } from '#channels/push/fcm.ts'
 import { startWorker } from '#channels/worker.ts'
 import { type Addresses, openInstallation, type Installation } from '#cli/installation.ts'
+import { startFollowUps } from '#cli/retract.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { channels, lanes } from '#contracts/channel.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
@@ -95,6 +96,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const queues = n === 0 ? installation.queues : opened.use(await queuesOf(addresses))
     opened.use(await startWorker({ ...installation, queues, metrics, providers, lanes, channels, concurrency: 4 }))
   }
+  opened.use(startFollowUps(installation))
+  opened.use(await startScheduler({ ...installation, lanes }))
   const pull = again(installation.pubsub, redeliveries)
   let routing = await startRouting(installation, { pull, routers })
   opened.defer(() => routing[Symbol.asyncDispose]())

@@ -2,6 +2,7 @@ import { bodyHash } from '#contracts/body-hash.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { intentId, isName } from '#contracts/ids.ts'
 import { intentBytesMax } from '#contracts/intent.ts'
+import type { Retracted } from '#contracts/retraction.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
 import { type Clock, systemClock } from '../sdk/clock.ts'
@@ -18,6 +19,8 @@ export type IntentsApi = {
   catalogue: Catalogue
   publisher: Pick<Publisher, 'publish'>
   db: Database
+  /** Takes an intent back; what it finds is answered. */
+  retract: (intent: { producer: string; key: string }) => Promise<Retracted>
   clock?: Clock
   /** As of the SDK: told of every intent that was stored through this API. */
   publisherLog?: (line: PublisherLogLine) => void
@@ -27,7 +30,7 @@ export type IntentsApi = {
 const retryAfterS = '1'
 
 /**
- * The API for producers in other languages: POST /v1/intents, GET /v1/intents/:key/status, its OpenAPI document and a page
+ * The API for producers in other languages: POST /v1/intents, POST /v1/intents/retract, GET /v1/intents/:key/status, its OpenAPI document and a page
  * to read. Promises what the SDK promises: 202 means that the intent is stored, and a key never notifies twice.
  */
 export function intentsApi(app: ReturnType<typeof createHttp>, api: IntentsApi): void {
@@ -43,6 +46,10 @@ export function intentsApi(app: ReturnType<typeof createHttp>, api: IntentsApi):
     if (!(await isKnown(api.db, made))) await store(made, api, orderingKey)
     reply.code(202).header('location', statusUrl)
     return { intentId: made.intent.id, statusUrl }
+  })
+  app.post('/v1/intents/retract', async request => {
+    const { producer } = await identify(api.db, request.headers)
+    return available(api.retract({ producer, key: keyOfBody(request.body) }))
   })
   app.get<{ Params: { key: string } }>('/v1/intents/:key/status', async request => {
     const { producer } = await identify(api.db, request.headers)
@@ -98,6 +105,21 @@ export async function read(
 }
 
 const missingKey = 'key: is missing: derive it from what happened, and send it here or as the header Idempotency-Key'
+
+function keyOfBody(body: unknown): string {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw problem(400, { detail: 'the body must be a JSON object' })
+  const { key, ...rest } = body as Record<string, unknown>
+  const problems = Object.keys(rest).map(field => `${field}: is not known here`)
+  if (!isName(key)) problems.push('key: must be the key of an intent')
+  if (problems.length === 0) return key as string
+  const errors = problems.map(detail => ({ detail }))
+  throw problem(422, {
+    title: 'Refused retraction',
+    detail: `nothing was retracted: ${errors.length} problem(s)`,
+    errors,
+  })
+}
 
 /** A string of RFC 8941, as draft-ietf-httpapi-idempotency-key has it; what most clients send, without quotes, will do. */
 function keyOfHeader(header: Received['header'], problems: string[]): string | undefined {

@@ -35,6 +35,7 @@ export function openapiOf(catalogue: Catalogue): OpenApi {
     paths: {
       '/v1/intents': { post: postIntent },
       '/v1/intents/simulate': { post: simulateIntent },
+      '/v1/intents/retract': { post: retractIntent },
       '/v1/intents/{key}/status': { get: getStatus },
     },
     components: {
@@ -110,6 +111,21 @@ const simulateIntent: Operation = {
   },
 }
 
+const retractIntent: Operation = {
+  operationId: 'retractIntent',
+  summary: 'Take an intent back',
+  description:
+    'Of the token’s producer, whether it has come by now or not: what was not sent yet will not be, and it leaves every inbox. Safe to repeat.',
+  requestBody: { required: true, content: { 'application/json': { schema: ref('Retract') } } },
+  responses: {
+    '200': answer('Retracted, with what was found.', 'Retracted'),
+    '400': refused('Not a JSON object.'),
+    '403': refused('The token lacks the scope intents.'),
+    '422': refused('Not a key.'),
+    ...refusals,
+  },
+}
+
 const getStatus: Operation = {
   operationId: 'getIntentStatus',
   summary: 'Ask what became of an intent',
@@ -169,6 +185,38 @@ const simulation = object(
   ['lines', 'summary'],
 )
 
+const retraction: Record<string, Schema> = {
+  Retract: object({ key: { ...name, description: 'The key of the intent.' } }, ['key']),
+  Retracted: object(
+    {
+      seen: { type: 'integer', description: 'Inbox items that had been seen. They are removed too.' },
+      cancelled: { type: 'integer', description: 'Deliveries and decisions that were not sent yet, and will not be.' },
+      removed: { type: 'integer', description: 'Inbox items removed before anybody saw them.' },
+      tooLate: { type: 'integer', description: 'Deliveries that were sent, or may have been, or are being sent.' },
+      expanding: { type: 'boolean', description: 'An audience is still being read; its members to come are refused.' },
+    },
+    ['seen', 'cancelled', 'removed', 'tooLate', 'expanding'],
+  ),
+}
+
+const status = object(
+  {
+    intentId: { type: 'string', format: 'uuid' },
+    state: { enum: ['unknown', 'parked', 'refused', 'accepted', 'settled', 'expired', 'retracted', 'superseded'] },
+    reason: { type: 'string', description: 'Why it was refused or is parked.' },
+    outcomes: {
+      type: 'object',
+      description: 'Deliveries and refusals by outcome.',
+      propertyNames: { enum: outcomes.filter(outcome => outcome !== 'moved') },
+      additionalProperties: { type: 'integer' },
+    },
+    held: { type: 'integer', description: 'Decisions that wait: scheduled, quiet hours.' },
+    open: { type: 'integer', description: 'Deliveries under way.' },
+    expanding: { type: 'boolean', description: 'An audience is still being read.' },
+  },
+  ['intentId', 'state', 'outcomes', 'held', 'open', 'expanding'],
+)
+
 const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
   Intent: object(
     {
@@ -182,6 +230,7 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
       thread: name,
       expiresIn: { type: 'string', pattern: '^\\d+(\\.\\d+)?[smhd]$', description: 'Worthless after that time: 10m.' },
       sendAt: { ...instant, description: 'Not before.' },
+      supersedes: { ...name, description: 'Key of an earlier intent that this one takes the place of.' },
       occurredAt: { ...instant, description: 'When it happened. Default: now.' },
       orderingKey: {
         ...name,
@@ -208,24 +257,9 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
     'intentId',
     'statusUrl',
   ]),
-  Status: object(
-    {
-      intentId: { type: 'string', format: 'uuid' },
-      state: { enum: ['unknown', 'parked', 'refused', 'accepted', 'settled', 'expired'] },
-      reason: { type: 'string', description: 'Why it was refused or is parked.' },
-      outcomes: {
-        type: 'object',
-        description: 'Deliveries and refusals by outcome.',
-        propertyNames: { enum: outcomes.filter(outcome => outcome !== 'moved') },
-        additionalProperties: { type: 'integer' },
-      },
-      held: { type: 'integer', description: 'Decisions that wait: scheduled, quiet hours.' },
-      open: { type: 'integer', description: 'Deliveries under way.' },
-      expanding: { type: 'boolean', description: 'An audience is still being read.' },
-    },
-    ['intentId', 'state', 'outcomes', 'held', 'open', 'expanding'],
-  ),
+  Status: status,
   Simulation: simulation,
+  ...retraction,
   Problem: {
     type: 'object',
     description: 'RFC 9457.',

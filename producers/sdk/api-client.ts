@@ -1,6 +1,7 @@
 import type { Channel, Provider } from '#contracts/channel.ts'
 import type { When } from './ask.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
+import type { Retracted } from '#contracts/retraction.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 
 /** What a product says of a person. Fields that are not given stay as they are. */
@@ -19,10 +20,13 @@ export type Member = string | { id: string; reason?: string }
 /** A team's own list of members: pages in order of id (by UTF-8 bytes), from behind `after` on; an empty page ends it. */
 export type MembershipSource = (after: string | undefined) => Promise<readonly Member[]>
 
-/** Where an intent is. `unknown`: no router has seen it yet, or it was never stored. */
+/**
+ * Where an intent is. `unknown`: no router has seen it yet, or it was never stored. `retracted`, `superseded`: what was not
+ * sent of it by then never will be, and none of it is on its way any more.
+ */
 export type IntentStatus = {
   intentId: string
-  state: 'unknown' | 'parked' | 'refused' | 'accepted' | 'settled' | 'expired'
+  state: 'unknown' | 'parked' | 'refused' | 'accepted' | 'settled' | 'expired' | 'retracted' | 'superseded'
   /** Why it was refused or is parked. */
   reason?: string
   /** Deliveries and refusals by outcome. */
@@ -43,6 +47,11 @@ export type Looked = { user: string } & (
 
 export type Api = {
   status(key: string): Promise<IntentStatus>
+  /**
+   * Takes an intent of this producer back, also before it has come: what was not sent yet will not be, and it leaves every
+   * inbox. Says what was found; safe to repeat. A key that is not known yet stays retracted for 35 days.
+   */
+  retract(key: string): Promise<Retracted>
   recipients: { upsert(id: string, profile: RecipientProfile): Promise<void>; delete(id: string): Promise<void> }
   audiences: {
     add(audience: string, members: readonly Member[]): Promise<void>
@@ -76,6 +85,7 @@ export function apiClient(options: ApiOptions | undefined): Api {
     callApi(options, { method, path, body })
   return {
     status: async key => (await call('GET', `/v1/intents/${segment(key)}/status`)) as IntentStatus,
+    retract: async key => (await call('POST', '/v1/intents/retract', { key })) as Retracted,
     recipients: {
       upsert: async (id, profile) => void (await call('PUT', `/v1/recipients/${segment(id)}`, profile)),
       delete: async id => void (await call('DELETE', `/v1/recipients/${segment(id)}`)),

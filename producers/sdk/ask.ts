@@ -30,6 +30,8 @@ export type NotifyOptions<Data> = {
   expiresIn?: Duration
   /** Not before this instant. */
   sendAt?: When
+  /** Key of an earlier intent of this producer that this one takes the place of: what was not sent of it will not be. */
+  supersedes?: string
   /** When it happened. Default: now. */
   occurredAt?: When
   /**

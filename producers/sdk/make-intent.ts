@@ -35,6 +35,8 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
   for (const field of names)
     if (options[field] !== undefined && !isName(options[field])) problems.push(`${field}: ${nameRule}`)
   if (!isName(options.key)) problems.push(`key: ${nameRule}`)
+  if (options.supersedes !== undefined && !(isName(options.supersedes) && options.supersedes !== options.key))
+    problems.push('supersedes: must be the key of an earlier intent')
   if (options.orderingKey !== undefined && !isName(options.orderingKey)) problems.push(`orderingKey: ${nameRule}`)
   const to = toOf(options.to, entry, problems)
   const times = timesOf(options, by.now, problems)
@@ -53,7 +55,8 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
     data: data!,
     ...times,
   }
-  for (const field of names) if (options[field] !== undefined) intent[field] = options[field] as string
+  for (const field of [...names, 'supersedes'] as const)
+    if (options[field] !== undefined) intent[field] = options[field] as string
   const bytes = Buffer.from(encodeIntent(intent))
   if (bytes.length > intentBytesMax)
     return { ok: false, problems: [`the intent has ${bytes.length} bytes, more than ${intentBytesMax}: shorten data`] }
@@ -62,7 +65,7 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
 
 const names = ['actor', 'tenant', 'room', 'thread'] as const
 const fields = new Set<string>(
-  [...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'occurredAt', 'orderingKey'], // prettier
+  [...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'occurredAt', 'orderingKey', 'supersedes'], // prettier
 )
 const nameRule = 'must be a text of 1 to 200 characters without control characters, quotes and backslashes'
 

@@ -10,7 +10,7 @@ export const stoppedDigestMs = 300_000
 
 /**
  * The first rule of all. A stop that drops kills the channels it covers; one that keeps, and covers the whole intent,
- * holds them before anything else is asked. `going` are the channels that the other rules decide.
+ * holds them before anything else is asked, unless it has ended by a retraction. `going` are the channels that the other rules decide.
  */
 export function applyStops(
   question: Question,
@@ -25,7 +25,7 @@ export function applyStops(
     if (stop?.resume === 'drop') {
       const why = { rule: 'killed', value: stopLabel(stop) } as const
       decided.push({ channel, verdict: { kind: 'refused', outcome: 'killed', why }, endpoints: [] })
-    } else if (whole) {
+    } else if (whole && !question.takenBack) {
       const reason = passedOnce(released) ? 'stopped_late' : 'stopped'
       decided.push({ channel, endpoints: [], ...held(question, { stop: whole, reason }) })
     } else return true

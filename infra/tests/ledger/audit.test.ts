@@ -10,6 +10,7 @@ import type { Intent } from '#contracts/intent.ts'
 import { audit, type Published } from '#ledger/audit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
+import { placeTombstone, supersede } from '#ledger/retractions.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import type { ChoicesPatch } from '#preferences/choices.ts'
@@ -359,4 +360,22 @@ test('of what is sensitive nothing is left but its facts', async () => {
   const [{ payload } = { payload: '' }] = await db.query<{ payload: string }>('select payload from batches')
   assert.deepEqual([payload.includes(secret), payload.includes('security')], [false, true])
   assert.deepEqual(await problemsOf(db), [])
+})
+
+test('what is sent although it was retracted or superseded is found, unless it is newer than its successor', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const [taken, replaced, newer, sent] = [told(), told(), told(), told()]
+  await routeAt(now, [taken, replaced, newer, sent], { db, types })
+  // This worker does not ask again.
+  await placeTombstone(db, taken.id)
+  const by = told().id
+  await supersede(db, [
+    { id: replaced.id, by, until: now },
+    { id: newer.id, by, until: now - 1 },
+  ])
+  await deliverAll(db)
+  await placeTombstone(db, sent.id)
+  const expected = [taken, replaced].map(({ id }) => `retraction ${id} u1`)
+  assert.deepEqual((await problemsOf(db)).sort(), expected.sort())
 })

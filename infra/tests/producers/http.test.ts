@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { bodyHash } from '#contracts/body-hash.ts'
 import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { type Intent, intentBytesMax, parseIntent } from '#contracts/intent.ts'
+import { retract } from '#cli/retract.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents, type RefusedMessage, refuseMessages } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
@@ -49,7 +50,7 @@ async function setup() {
     if (publishing.fail) throw publishing.fail
     stored.push(message)
   }
-  intentsApi(app, { catalogue, db, publisher: { publish } })
+  intentsApi(app, { catalogue, db, publisher: { publish }, retract: intent => retract(db, { ...intent, now }) })
   simulateApi(app, { catalogue, db, simulate: async () => ({}) })
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   const token = await createProducerToken(db, { producer: 'docs', types: ['comment.created', 'issue.assigned'] })
@@ -61,7 +62,13 @@ type World = Awaited<ReturnType<typeof setup>>
 type Answer = { status: number; headers: Headers; body: Record<string, unknown> & { errors?: { detail: string }[] } }
 
 async function post(world: World, said: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(`${world.url}/v1/intents`, {
+  return postTo('/v1/intents', { world, said, headers })
+}
+
+type Posted = { world: World; said: unknown; headers?: Record<string, string> }
+
+async function postTo(path: string, { world, said, headers }: Posted): Promise<Answer> {
+  const response = await fetch(`${world.url}${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${world.token}`, 'content-type': 'application/json', ...headers },
     body: typeof said === 'string' ? said : JSON.stringify(said),
@@ -247,6 +254,50 @@ test('a refused intent says why; another producer’s is unknown', async () => {
     'unknown',
     'the longest key fits a path',
   )
+})
+
+test('a producer retracts its own intents, and nobody else’s', async () => {
+  await using world = await setup()
+  const api = apiClient({ url: world.url, token: world.token })
+  await post(world, body)
+  const intent = storedIntent(world, 0)
+  const decided: Decided = {
+    ...{ intent: { ...intent, category: 'social' }, sensitive: false, recipient: 'u1' as RecipientId, channel: 'push' },
+    ...{ verdict: { kind: 'deliver', why: { rule: 'default' } }, endpoints: [{ id: 'p', provider: 'fcm' }] },
+  }
+  const [batch] = await admit(world.db, intent, [decided])
+  const token = await createProducerToken(world.db, { producer: 'payments', types: ['issue.assigned'] })
+  const nothing = { seen: 0, cancelled: 0, removed: 0, tooLate: 0, expanding: false }
+  assert.deepEqual(await apiClient({ url: world.url, token }).retract('k1'), nothing)
+  assert.equal((await api.status('k1')).state, 'accepted')
+  assert.deepEqual(await api.retract('k1'), { ...nothing, cancelled: 1 })
+  const claimed = (await claimBatch(world.db, { id: batch!.id, now, leaseMs: 30_000 }))!
+  assert.deepEqual(claimed.tombstones, new Map([[intent.id, { kind: 'retracted' }]]))
+  assert.deepEqual(await api.retract('k1'), { ...nothing, tooLate: 1 }, 'in the middle of a claim')
+
+  for (const key of ['.', '..', "'; drop table retractions; --", 'ö'.repeat(200)])
+    assert.deepEqual(await api.retract(key), nothing)
+  assert.equal((await api.status('ö'.repeat(200))).state, 'retracted')
+  const path = '/v1/intents/retract'
+  const wrong = await postTo(path, { world, said: { key: '', producer: 'payments', intentId: intent.id } })
+  assert.equal(wrong.status, 422)
+  assert.deepEqual(problemsOf(wrong), ['producer', 'intentId', 'key'])
+  assert.equal((await postTo(path, { world, said: '[]' })).status, 400)
+  const blind = await createProducerToken(world.db, { producer: 'docs', types: [], scopes: ['people'] })
+  assert.equal(
+    (await postTo(path, { world, said: { key: 'k1' }, headers: { authorization: `Bearer ${blind}` } })).status,
+    403,
+  )
+})
+
+test('what takes the place of another names it, and is another intent than one that does not', async () => {
+  await using world = await setup()
+  assert.equal((await post(world, { ...body, supersedes: 'k0' })).status, 202)
+  assert.equal(storedIntent(world, 0).supersedes, 'k0')
+  for (const supersedes of ['k1', '', 7])
+    assert.deepEqual(problemsOf(await post(world, { ...body, supersedes })), ['supersedes'])
+  await admit(world.db, storedIntent(world, 0), [])
+  assert.deepEqual(problemsOf(await post(world, body)), ['key'])
 })
 
 test('the document, the page and the routes tell the same', async () => {
