@@ -74,12 +74,19 @@ export type ChannelDecision = {
  * holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
  * with its reason.
  */
-export function decide(question: Question): ChannelDecision[] {
-  return leaving(
-    question,
-    channelStopped(question, escalated(question, digested(question, deduplicated(question, allowed(question))))),
-  )
-}
+export const decide = (question: Question): ChannelDecision[] => inTurn(order, question, allowed(question))
+
+/** Looks at what the rules before it let pass. */
+type Rule = (question: Question, decisions: ChannelDecision[]) => ChannelDecision[]
+const beforeLeaving: readonly Rule[] = [deduplicated, digested, escalated, channelStopped]
+const rulesOfLeaving: readonly Rule[] = [quiet, collapsed, present, budgeted, throttled, heldOut]
+const order = [...beforeLeaving, ...rulesOfLeaving]
+
+/** The rules for what leaves now. */
+export const leaving: Rule = (question, decisions) => inTurn(rulesOfLeaving, question, decisions)
+
+const inTurn = (rules: readonly Rule[], question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
+  rules.reduce((left, rule) => rule(question, left), decisions)
 
 /** What speaks against it by itself, whatever else is told. */
 export function allowed(question: Question): ChannelDecision[] {
@@ -97,13 +104,6 @@ export function allowed(question: Question): ChannelDecision[] {
     channels.map(channel => known(question, channel) ?? reachable(question, channel))
   return decided.length > 0 ? [...decided, ...going] : going
 }
-
-/** The rules for what leaves now. */
-export const leaving = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
-  heldOut(
-    question,
-    throttled(question, budgeted(question, present(question, collapsed(question, quiet(question, decisions))))),
-  )
 
 type All = (verdict: Verdict) => ChannelDecision[]
 
@@ -178,8 +178,9 @@ function escalated(question: Question, decisions: ChannelDecision[]): ChannelDec
   })
 }
 
-const channelStopped = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
-  question.stops ? holding(decisions, channel => stoppedChannel(question, channel)) : decisions
+function channelStopped(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  return question.stops ? holding(decisions, channel => stoppedChannel(question, channel)) : decisions
+}
 
 export function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { entry, person } = question
@@ -200,8 +201,10 @@ export function quietEnd({ entry, person, at }: Pick<Question, 'entry' | 'person
   return quietUntil({ quiet: person.quiet, zone: person.zone ?? 'UTC', at })
 }
 
-const collapsed = (question: Question, decisions: ChannelDecision[]): ChannelDecision[] =>
-  question.digests ? collapseByThread({ ...question, digests: question.digests }, decisions) : decisions
+function collapsed(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { digests } = question
+  return digests ? collapseByThread({ ...question, digests }, decisions) : decisions
+}
 
 function present(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const { activeUntil } = question
