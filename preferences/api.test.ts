@@ -64,6 +64,7 @@ type Answer = {
   levels?: object
   effective?: {
     category: string
+    cadence?: string
     channels: { channel: string; on: boolean; reachable: boolean; rule: string; sentence: string }[]
   }[]
   endpoints?: { id: string; channel: string; address?: string; state: string }[]
@@ -231,6 +232,22 @@ test('what follows from choices is asked for one category, channel, place and re
   assert.deepEqual(
     wrong.body.errors?.map(error => error.pointer),
     ['#/category', '#/channel', '#/colour', '#/room'],
+  )
+})
+
+test('how often to hear of a category is kept and shown, and taken back', async () => {
+  await using api = await createApi()
+  const path = '/v1/recipients/ann/preferences'
+  const change = async (cadence: unknown) =>
+    (await api.call(`PATCH ${path}`, { cadence })).body.effective?.map(one => one.cadence)
+  assert.deepEqual(await change({ social: 'daily', billing: 'instant' }), ['daily', 'instant'])
+  assert.deepEqual(await change({ social: 'weekly', billing: null }), ['weekly', undefined])
+  assert.deepEqual(await change(null), [undefined, undefined])
+  assert.deepEqual(await api.consent('ann'), [])
+  const wrong = await api.call(`PATCH ${path}`, { cadence: { social: 'yearly', sport: 'daily' } })
+  assert.deepEqual(
+    wrong.body.errors?.map(error => error.pointer),
+    ['#/cadence/social', '#/cadence/sport'],
   )
 })
 

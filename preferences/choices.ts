@@ -1,6 +1,7 @@
 import { type Duration, durationMs, isDuration } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
+import { type Cadence, cadences, isCadence } from './cadence.ts'
 import type { ConsentLine } from './consent-log.ts'
 import { type LevelsPatch, parseLevels, patchedLevels } from './level-choices.ts'
 import { instantOf, membersOf, type No, patchedMap } from './merge-patch.ts'
@@ -13,6 +14,7 @@ export type ChoicesPatch = {
   threads?: Record<string, EpochMs | true | null> | null
   paused?: Pause | null
   levels?: LevelsPatch | null
+  cadence?: Record<string, Cadence | null> | null
 }
 /** For good, until an instant, for a time, or until eight in the morning of the person's next day. */
 export type Pause = true | EpochMs | Duration | 'tomorrow'
@@ -26,7 +28,8 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
   const no: No = (path, detail) => void problems.push({ pointer: pointerTo(...path), detail })
   if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
   for (const field of Object.keys(body))
-    if (!['categories', 'threads', 'paused', 'levels'].includes(field)) no([field], 'is not a field of the preferences')
+    if (!['categories', 'threads', 'paused', 'levels', 'cadence'].includes(field))
+      no([field], 'is not a field of the preferences')
   checkWishes(body.categories, { field: 'categories', categories, no })
   const threads: [string, EpochMs | true | null][] = []
   for (const [thread, value] of membersOf(body.threads, ['threads'], no)) {
@@ -39,6 +42,9 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
   if (body.paused !== undefined && paused === undefined)
     no(['paused'], 'must be true, a time like 2026-11-21T08:00:00Z, a duration like 1h, tomorrow, or null')
   const levels = parseLevels(body.levels, no)
+  for (const [category, cadence] of membersOf(body.cadence, ['cadence'], no))
+    if (!categories.includes(category) || !(cadence === null || isCadence(cadence)))
+      no(['cadence', category], `must be one of ${categories.join(', ')} with one of ${cadences.join(', ')}, or null`)
   if (problems.length > 0) return { ok: false, problems }
   const given = isObject(body.threads) && { threads: Object.fromEntries(threads) }
   return {
@@ -88,6 +94,7 @@ export function patched(
     return { ok: false, problems: [{ pointer: '#/threads', detail: `more than ${threadsMax} threads are muted` }] }
   const pausedBefore = before.paused !== undefined && isOpen(before.paused, now) ? before.paused : undefined
   const paused = patch.paused === undefined ? pausedBefore : pausedUntil(patch.paused, { now, zone })
+  const cadence = patchedMap(new Map(Object.entries(before.cadence ?? {})), patch.cadence)
   const { levels, lines: levelLines, full } = patchedLevels(before.levels ?? {}, patch.levels, now)
   if (full.length > 0) return { ok: false, problems: full.map(tooMany) }
   const lines = [
@@ -101,6 +108,7 @@ export function patched(
     ...(threads.size > 0 && { threads: Object.fromEntries(threads) }),
     ...(paused !== undefined && { paused }),
     ...(Object.keys(levels).length > 0 && { levels }),
+    ...(cadence.size > 0 && { cadence: Object.fromEntries(cadence) }),
   }
   return { ok: true, value: { choices, lines } }
 }

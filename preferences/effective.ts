@@ -3,7 +3,7 @@ import { sentence } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { type Hearing, levelAt, type Levels, type Place } from './levels.ts'
 import { mayWe } from './may-we.ts'
-import type { Person } from './preferences.ts'
+import { cadenceOf, type Person } from './preferences.ts'
 import { inTenant } from './tenants.ts'
 import { whereTo } from './where-to.ts'
 
@@ -32,6 +32,7 @@ export function effectiveOf(known: Person, asked: Effective) {
     levels: shownLevels(person.choices.levels ?? {}, at),
     effective: categories.map(category => ({
       category,
+      cadence: cadenceOf(person, category),
       channels: (asked.channels ?? channels).map(channel =>
         effectOf(person, { category, channel, mandatory: false, at, place, reason }),
       ),

@@ -3,6 +3,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { type Queryable, textArray } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
+import type { Cadence } from './cadence.ts'
 import type { Levels } from './levels.ts'
 import { quietOf } from './quiet-windows.ts'
 import { type Suppressions, suppressedOf } from './suppression-store.ts'
@@ -15,6 +16,7 @@ import type { Tenant, Tenants } from './tenants.ts'
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
 export { audiencePage, type MembershipSource } from './audience-page.ts'
+export { cadenceOf } from './cadence.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'
 export { type EngagementAsk, purgeEngagement, readEngagements } from './engagement-store.ts'
@@ -50,6 +52,8 @@ export type Choices = {
   threads?: Record<string, EpochMs | true>
   paused?: EpochMs | true
   levels?: Levels
+  /** How often to hear of a category. */
+  cadence?: Record<string, Cadence>
 }
 export type Person = {
   id: string
