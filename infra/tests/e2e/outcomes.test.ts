@@ -4,6 +4,7 @@ import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { traceIntent } from '#analytics/trace-store.ts'
 import { printTrace } from '#analytics/trace.ts'
 import { z } from 'zod'
+import { retract } from '#cli/retract.ts'
 import { type Budget, catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
@@ -15,7 +16,7 @@ import { startProgram, until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
 /** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
-type Later = Extract<Outcome, 'superseded' | 'retracted' | 'discarded' | 'dry_run' | 'not_allowed_here'>
+type Later = Extract<Outcome, 'superseded' | 'discarded' | 'dry_run' | 'not_allowed_here'>
 type Story = {
   /** What a person is told of it. */
   sentence: RegExp
@@ -90,6 +91,14 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
       world.installation.db.query(
         `update holds set due_at = now() where released_at is null and recipients = array['of-escalation_stopped']`,
       ),
+  },
+  retracted: {
+    sentence: /took it back/,
+    tell: async stage => {
+      // Before it comes: what waits for it is the word itself.
+      await retract(stage.world.installation.db, { producer: 'test', key: 'retracted', now: Date.now() })
+      return stage.notify(news, 'retracted')
+    },
   },
   killed: {
     sentence: /an operator stopped type rumour/,
