@@ -70,14 +70,28 @@ const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({
   problems: ['key is known with another body'],
 })
 
-/** What goes on of an intent that was admitted. */
-export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entry'>): CarriedIntent {
-  const { id, producer, type, catalogue, occurredAt, sendAt, tenant, room, thread, actor, data } = intent
+/** What goes on of an intent that was admitted, decided first at `at`: from then on it is spread. */
+export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entry'>, at: EpochMs): CarriedIntent {
+  const {
+    id,
+    producer,
+    type,
+    catalogue,
+    occurredAt,
+    sendAt,
+    tenant,
+    room,
+    thread,
+    actor,
+    data,
+    spreadOverMs: overMs,
+  } = intent
   const expiresAt = intent.expiresAt ?? (entry.expiresAfter && occurredAt + durationMs(entry.expiresAfter))
   return {
     ...{ id, producer, type, category: entry.category, catalogue, occurredAt, data },
     ...(expiresAt !== undefined && { expiresAt }),
     ...(sendAt !== undefined && { sendAt }),
+    ...(overMs !== undefined && { spread: { from: Math.max(at, sendAt ?? at), overMs } }),
     ...(tenant !== undefined && { tenant }),
     ...(room !== undefined && { room }),
     ...(thread !== undefined && { thread }),
@@ -93,8 +107,8 @@ export function casesOf(
   facts: Facts,
   deps: Pick<CommitDeps, 'now' | 'trustEventTime'>,
 ): Case[] {
-  const intent = carried(one)
   const at = instantOf(one.intent, deps)
+  const intent = carried(one, at)
   return recipientsOf(one.intent, facts).map(({ id, reason }) => ({
     ...{ intent, entry: one.entry, recipient: id, at },
     person: inTenant(facts.people.get(id)!, intent.tenant),
@@ -112,6 +126,7 @@ async function expandLater(
     const audiences = audiencesOf(one.intent)
     if (audiences.length === 0) continue
     const except = recipientsOf(one.intent, facts).map(recipient => recipient.id)
-    await openExpansion(tx, { lane: deps.lane, intent: carried(one), audiences, except, set, now: deps.now })
+    const intent = carried(one, instantOf(one.intent, deps))
+    await openExpansion(tx, { lane: deps.lane, intent, audiences, except, set, now: deps.now })
   }
 }

@@ -13,6 +13,7 @@ import { hasRead, mayWe, type Person, quietUntil, whereTo } from '#preferences/p
 import { withinBudgets } from './policies/budget.ts'
 import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
+import { turnOf } from './policies/spread.ts'
 import { stopped, waiting, whileActive } from './policies/steps.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { applyStops, passedOnce, stoppedChannel } from './policies/stops.ts'
@@ -69,7 +70,7 @@ export type ChannelDecision = {
 }
 
 /**
- * The order of decision (design §7), for one person: stops, expiry, retraction, schedule, what was done with it already,
+ * The order of decision (design §7), for one person: stops, expiry, retraction, spread and schedule, what was done with it already,
  * preferences, endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle,
  * holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
  * with its reason.
@@ -100,6 +101,7 @@ export function allowed(question: Question): ChannelDecision[] {
   const going =
     expired(question, all) ??
     every(retracted(question), all) ??
+    spread(question, all) ??
     scheduled(question, all) ??
     channels.map(channel => known(question, channel) ?? reachable(question, channel))
   return decided.length > 0 ? [...decided, ...going] : going
@@ -119,6 +121,15 @@ const isoOf = (at: EpochMs): string => new Date(at).toISOString()
 function expired({ intent, at }: Question, all: All): ChannelDecision[] | undefined {
   if (intent.expiresAt === undefined || at <= intent.expiresAt) return undefined
   return all(refused('expired', { rule: 'expired', value: isoOf(intent.expiresAt) }))
+}
+
+/** It begins when a schedule is over, so that what is both waits once. */
+function spread({ intent, person, at }: Question, all: All): ChannelDecision[] | undefined {
+  if (!intent.spread) return undefined
+  const until = turnOf(intent.spread, person.id)
+  return until <= at
+    ? undefined
+    : all({ kind: 'held', reason: 'spread', until, why: { rule: 'spread', value: isoOf(until) } })
 }
 
 function scheduled({ intent, at, released }: Question, all: All): ChannelDecision[] | undefined {

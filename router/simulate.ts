@@ -77,7 +77,7 @@ async function supposedCases(deps: SimulateDeps, { intent, entry, now }: Suppose
   const audiences = audiencesOf(intent)
   const except = named.map(one => one.recipient)
   const { page, n, more } = await membersOf(deps, { audiences, except: new Set([...except, intent.actor]) })
-  const expansion = { intent: carried({ intent, entry }), audiences, except }
+  const expansion = { intent: carried({ intent, entry }, now), audiences, except }
   const members = await memberCases(expansion, page, { ...at, db: deps.db, entry })
   return { cases: [...named, ...members], members: { n, shown: members.length, more } }
 }

@@ -43,6 +43,7 @@ test('whatever changes what is said changes the hash', () => {
     { actor: 'u9' },
     { expiresAt: occurredAt + 60_001 },
     { sendAt: occurredAt },
+    { spreadOverMs: 600_000 },
   ]
   const hashes = [intent, ...others.map(other => ({ ...intent, ...other }))].map(bodyHash)
   assert.equal(new Set(hashes).size, hashes.length)

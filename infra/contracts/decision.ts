@@ -11,6 +11,7 @@ export const holdReasons = [
   'presence',
   'stopped',
   'stopped_late',
+  'spread',
 ] as const
 export type HoldReason = (typeof holdReasons)[number]
 
@@ -55,6 +56,7 @@ export const rules = [
   'tenant_default',
   'retracted',
   'superseded',
+  'spread',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -113,5 +115,6 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   tenant_locked: value => `The tenant has locked it ${value}.`,
   tenant_default: value => `The default of the tenant is ${value}.`,
   retracted: () => 'Not sent: the product took it back.',
+  spread: value => `Held: people are told one after the other, and it is this one’s turn at ${value}.`,
   superseded: value => `Not sent: intent ${value} took its place.`,
 }

@@ -25,6 +25,8 @@ export type Intent = {
   occurredAt: EpochMs
   expiresAt?: EpochMs
   sendAt?: EpochMs
+  /** Its people are told one after the other, in this time. Never in the critical lane. */
+  spreadOverMs?: number
   tenant?: string
   /** A chat channel of the tenant. */
   room?: string
@@ -45,6 +47,8 @@ const intentEventType = 'carillon.intent.v1'
 export const intentBytesMax = 256 * 1024
 /** Recipients, audiences and contacts that one intent may name; more people belong in an audience. */
 export const intentToMax = 1000
+/** People of one intent may be told one after the other over so long a time. */
+export const spreadOverMaxMs = 86_400_000
 
 /** CloudEvents 1.0, JSON format, structured mode (https://github.com/cloudevents/spec, formats/json-format.md). */
 export function encodeIntent(intent: Intent): string {
@@ -115,6 +119,7 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
     if (data[field] !== undefined && !isName(data[field])) problems.push(`${field} is not a name`)
   for (const field of optionalTimes)
     if (data[field] !== undefined && !isMs(data[field])) problems.push(`${field} is not a time in milliseconds`)
+  if (data.spreadOverMs !== undefined && !isSpread(data.spreadOverMs, data.lane)) problems.push(spreadProblem)
   if (problems.length === 0 && intentId({ producer: producer!, key: data.key as string }) !== event.id)
     problems.push('id is not the hash of producer and key')
   const id = isUuid(event.id) ? (event.id as IntentId) : undefined
@@ -134,6 +139,7 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
 
 const laneProblem = `lane is not one of ${lanes.join(', ')}`
 const toProblem = `to is not a list of 1 to ${intentToMax}`
+const spreadProblem = `spreadOverMs is not a time of 1 to ${spreadOverMaxMs} ms, outside of the critical lane`
 const optionalNames = ['tenant', 'room', 'thread', 'actor', 'supersedes', 'traceparent']
 const optionalTimes = ['expiresAt', 'sendAt']
 
@@ -141,6 +147,9 @@ const refuse = (reason: Refusal, problems: string[]): ParsedIntent => ({ ok: fal
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isMs = (value: unknown): value is EpochMs => Number.isSafeInteger(value) && Math.abs(value as number) <= 8.64e15
+
+const isSpread = (value: unknown, lane: unknown): boolean =>
+  Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= spreadOverMaxMs && lane !== 'critical'
 
 function producerOf(source: unknown): string | undefined {
   const match = typeof source === 'string' ? /^\/producers\/([^/]+)$/.exec(source) : null

@@ -25,6 +25,8 @@ export type CarriedIntent = {
   occurredAt: EpochMs
   expiresAt?: EpochMs
   sendAt?: EpochMs
+  /** From when on, and over how long, its people are told one after the other. */
+  spread?: { from: EpochMs; overMs: number }
   tenant?: string
   room?: string
   thread?: string

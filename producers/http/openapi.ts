@@ -210,12 +210,17 @@ const status = object(
       propertyNames: { enum: outcomes.filter(outcome => outcome !== 'moved') },
       additionalProperties: { type: 'integer' },
     },
-    held: { type: 'integer', description: 'Decisions that wait: scheduled, quiet hours.' },
+    held: { type: 'integer', description: 'Decisions that wait: for a time, a turn, quiet hours, a step.' },
     open: { type: 'integer', description: 'Deliveries under way.' },
     expanding: { type: 'boolean', description: 'An audience is still being read.' },
   },
   ['intentId', 'state', 'outcomes', 'held', 'open', 'expanding'],
 )
+
+const spreadOver: Schema = {
+  ...{ type: 'string', pattern: '^\\d+(\\.\\d+)?[smhd]$' },
+  description: 'People are told one after the other, evenly over that time: 10m. At most 24h; not for critical types.',
+}
 
 const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
   Intent: object(
@@ -230,6 +235,7 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
       thread: name,
       expiresIn: { type: 'string', pattern: '^\\d+(\\.\\d+)?[smhd]$', description: 'Worthless after that time: 10m.' },
       sendAt: { ...instant, description: 'Not before.' },
+      spreadOver,
       supersedes: { ...name, description: 'Key of an earlier intent that this one takes the place of.' },
       occurredAt: { ...instant, description: 'When it happened. Default: now.' },
       orderingKey: {

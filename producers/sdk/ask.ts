@@ -30,6 +30,11 @@ export type NotifyOptions<Data> = {
   expiresIn?: Duration
   /** Not before this instant. */
   sendAt?: When
+  /**
+   * People are told one after the other, evenly over this time, each always at the same place: an audience does not come
+   * all at once. At most `24h`. Not for critical types.
+   */
+  spreadOver?: Duration
   /** Key of an earlier intent of this producer that this one takes the place of: what was not sent of it will not be. */
   supersedes?: string
   /** When it happened. Default: now. */

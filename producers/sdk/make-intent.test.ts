@@ -41,8 +41,9 @@ const slow: StandardSchemaV1<{ n: number }> = {
     },
   },
 }
+const alarm = defineNotification({ ...frame, type: 'alarm', schema: z.object({}), lane: 'critical' })
 const later = defineNotification({ ...frame, type: 'later', schema: slow })
-const catalogue = catalogueOf('7', [comment, dated, free, trimmed, few, later])
+const catalogue = catalogueOf('7', [comment, dated, free, trimmed, few, later, alarm])
 const now = Date.UTC(2026, 10, 21, 10)
 
 const make = (type: unknown, options: Record<string, unknown>): Promise<Made> =>
@@ -173,6 +174,7 @@ const said = fc.record({
   actor: rare(name),
   thread: rare(fc.anything()),
   expiresIn: rare(fc.constantFrom('10m', '0s', '99999999999999d', '-1s')),
+  spreadOver: rare(fc.oneof(fc.constantFrom('10m', '24h', '25h', '0s', '1.5'), name)),
   sendAt: rare(fc.oneof(fc.double(), fc.date(), name)),
   occurredAt: rare(fc.oneof(fc.maxSafeInteger(), fc.date({ noInvalidDate: false }))),
 })
@@ -189,4 +191,25 @@ test('whatever is said is refused here, or a router can read it', async () => {
   })
   await fc.assert(readable, { numRuns: 500 })
   assert.ok(read > 25, `only ${read} were readable`)
+})
+
+test('an intent is spread over at most a day, unless it is critical or over by then', async () => {
+  for (const [spreadOver, ms] of [
+    ['10m', 600_000],
+    ['24h', 86_400_000],
+    ['1s', 1_000],
+  ] as const) {
+    const made = await make('comment', { ...right, spreadOver })
+    assert.equal(made.ok && made.intent.spreadOverMs, ms)
+  }
+  const unclear = 'spreadOver: must be a length of time like 10m, at most 24h'
+  for (const spreadOver of ['10 minutes', '24.1h', '0s', 600, '', null])
+    assert.deepEqual(await problemsOf('comment', { ...right, spreadOver }), [unclear])
+  assert.deepEqual(await problemsOf('alarm', { ...right, data: {}, spreadOver: '10m' }), [
+    'spreadOver: alarm is critical and leaves at once',
+  ])
+  const over = ['spreadOver: ends after the intent has expired']
+  assert.deepEqual(await problemsOf('comment', { ...right, spreadOver: '2h', expiresIn: '1h' }), over)
+  const late = { ...right, spreadOver: '30m', sendAt: now + 1_800_001, expiresIn: '1h' }
+  assert.deepEqual(await problemsOf('comment', late), over)
 })

@@ -5,6 +5,7 @@ import {
   type Intent,
   intentBytesMax,
   intentToMax,
+  spreadOverMaxMs,
   isContact,
   type JsonObject,
   type To,
@@ -40,6 +41,7 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
   if (options.orderingKey !== undefined && !isName(options.orderingKey)) problems.push(`orderingKey: ${nameRule}`)
   const to = toOf(options.to, entry, problems)
   const times = timesOf(options, by.now, problems)
+  const spreadOverMs = spreadOf(options, { entry, times }, problems)
   const data = entry && (await dataOf(entry, options.data, problems))
   if (problems.length > 0) return { ok: false, problems }
 
@@ -54,6 +56,7 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
     to,
     data: data!,
     ...times,
+    ...(spreadOverMs !== undefined && { spreadOverMs }),
   }
   for (const field of [...names, 'supersedes'] as const)
     if (options[field] !== undefined) intent[field] = options[field] as string
@@ -65,7 +68,7 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
 
 const names = ['actor', 'tenant', 'room', 'thread'] as const
 const fields = new Set<string>(
-  [...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'occurredAt', 'orderingKey', 'supersedes'], // prettier
+  [...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'spreadOver', 'occurredAt', 'orderingKey', 'supersedes'], // prettier
 )
 const nameRule = 'must be a text of 1 to 200 characters without control characters, quotes and backslashes'
 
@@ -135,6 +138,22 @@ function timesOf(options: Said['options'], now: EpochMs, problems: string[]): Ti
   else if (sendAt !== undefined && sendAt > expiresAt) problems.push('sendAt: is after the intent has expired')
   else times.expiresAt = expiresAt
   return times
+}
+
+function spreadOf(
+  { spreadOver }: Said['options'],
+  { entry, times }: { entry: AnyNotificationType | undefined; times: Times },
+  problems: string[],
+): number | undefined {
+  if (spreadOver === undefined) return undefined
+  const ms = lengthOf(spreadOver)
+  const expiresAt =
+    times.expiresAt ?? times.occurredAt + (entry?.expiresAfter ? durationMs(entry.expiresAfter) : Infinity)
+  if (!(ms > 0 && ms <= spreadOverMaxMs)) problems.push('spreadOver: must be a length of time like 10m, at most 24h')
+  else if (entry?.lane === 'critical') problems.push(`spreadOver: ${entry.type} is critical and leaves at once`)
+  else if ((times.sendAt ?? times.occurredAt) + ms > expiresAt)
+    problems.push('spreadOver: ends after the intent has expired')
+  return ms
 }
 
 function lengthOf(duration: unknown): number {

@@ -64,6 +64,11 @@ const mistakes = [
     right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', expiresIn: '10m' })`,
   },
   {
+    mistake: 'a spread without its unit',
+    wrong: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', spreadOver: 600 })`,
+    right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', spreadOver: '10m' })`,
+  },
+  {
     mistake: 'a template that reads what the schema does not have',
     wrong: `void commentCreated.templates.en!.push!({ data: { text: '' }, locale: 'en'})`,
     right: `void commentCreated.templates.en!.push!({ data: ${good}, locale: 'en'})`,
