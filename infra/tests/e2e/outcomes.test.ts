@@ -16,7 +16,7 @@ import { startProgram, until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
 /** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
-type Later = Extract<Outcome, 'superseded' | 'discarded' | 'dry_run' | 'not_allowed_here'>
+type Later = Extract<Outcome, 'discarded' | 'dry_run' | 'not_allowed_here'>
 type Story = {
   /** What a person is told of it. */
   sentence: RegExp
@@ -91,6 +91,14 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
       world.installation.db.query(
         `update holds set due_at = now() where released_at is null and recipients = array['of-escalation_stopped']`,
       ),
+  },
+  superseded: {
+    sentence: /intent [0-9a-f-]{36} took its place/,
+    tell: async stage => {
+      const key = await stage.notify(news, 'superseded', { sendAt: Date.now() + 3_600_000 })
+      await stage.notify(news, 'superseded', { key: 'successor', supersedes: key })
+      return key
+    },
   },
   retracted: {
     sentence: /took it back/,
@@ -194,7 +202,14 @@ const budgets: Budget[] = [
   { name: 'calls', channel: 'push', categories: ['calls'], limit: 1, per: '1h', wait: '1s', afterwards: 'expire' },
 ]
 
-type Told = { key?: string; thread?: string; occurredAt?: number; expiresIn?: '1s' }
+type Told = {
+  key?: string
+  thread?: string
+  occurredAt?: number
+  sendAt?: number
+  supersedes?: string
+  expiresIn?: '1s'
+}
 
 /** What stories are told with. The person of an outcome is `of-<outcome>`, its intent has the outcome as its key. */
 type Stage = {
