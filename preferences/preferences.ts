@@ -16,7 +16,7 @@ import type { Tenant, Tenants } from './tenants.ts'
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
 export { audiencePage, type MembershipSource } from './audience-page.ts'
-export { cadenceOf } from './cadence.ts'
+export { type Cadence, cadenceOf } from './cadence.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'
 export { type EngagementAsk, purgeEngagement, readEngagements } from './engagement-store.ts'

@@ -10,7 +10,7 @@ import {
 import type { EpochMs } from '#contracts/ids.ts'
 import { type CarriedDigest, type CarriedIntent } from '#ledger/batch.ts'
 import { newDigest, type OpenDigest } from '#ledger/digests.ts'
-import type { Person } from '#preferences/preferences.ts'
+import { type Cadence, cadenceOf, type Person } from '#preferences/preferences.ts'
 import type { ChannelDecision } from '../decide.ts'
 
 /** The digests that a person's decisions can join, by key. Read and written: who joins or opens one is remembered in it. */
@@ -24,7 +24,7 @@ type Asked = { entry: AnyNotificationType; intent: CarriedIntent; person: Person
  */
 export function joinDigest(asked: Asked, decisions: ChannelDecision[]): ChannelDecision[] {
   const { entry, person, at, digests } = asked
-  const rule = entry.digest
+  const rule = entry.digest && inCadence(entry.digest, cadenceOf(person, entry.category))
   if (!rule) return decisions
   const waiting = digestChannels(entry)
   const joins = ({ channel, verdict }: ChannelDecision) => verdict.kind === 'deliver' && waiting.includes(channel)
@@ -51,6 +51,28 @@ export function joinDigest(asked: Asked, decisions: ChannelDecision[]): ChannelD
       : one,
   )
 }
+
+/** When the person wants to hear of the category, where they have said so: undefined is at once. */
+function inCadence(rule: DigestRule, cadence: Cadence | undefined): DigestRule | undefined {
+  const { by, into, channels } = rule
+  const same = { ...(by && { by }), ...(into !== undefined && { into }), ...(channels && { channels }) }
+  switch (cadence) {
+    case undefined:
+      return rule
+    case 'instant':
+      return undefined
+    case 'hourly':
+      return { ...same, every: '1h' }
+    case 'daily':
+      return { ...same, at: morning }
+    case 'weekly':
+      return { ...same, at: morning, on: 'mon' }
+    default:
+      return cadence satisfies never
+  }
+}
+
+const morning = '08:00'
 
 /** A key may hold what the data says, so it is not kept itself. */
 function keyOf({ by = 'recipient', into }: DigestRule, { entry, intent }: Asked): string {
