@@ -46,9 +46,16 @@ async function world(
       const to = [{ kind: 'recipient' as const, id: who }]
       return routeAt(at, [intentOf({ type: 'comment.created', to, occurredAt: at, ...intent })], { db, types, options })
     },
-    release: async (at: EpochMs) => {
-      while (await releaseDigests(db, { lane: 'default', catalogue, log, now: at }));
+    release: async (at: EpochMs, known = catalogue) => {
+      while (await releaseDigests(db, { lane: 'default', catalogue: known, log, now: at }));
     },
+    /** As a process decides that does not know these types. */
+    without: (...names: string[]) =>
+      catalogueOf(
+        '2',
+        types.filter(({ type }) => !names.includes(type)),
+        options,
+      ),
     decided: () => decisionsIn(db),
     /** What open batches tell, as the worker will read it. */
     told: async () => {
@@ -158,6 +165,24 @@ test('types that name one digest are told together, by its templates', async () 
     one!.digest.items.map(item => item.type),
     ['comment.created', 'comment.liked'],
   )
+})
+
+test('what is of a type that is not known keeps nobody waiting, and is told when somebody knows it', async () => {
+  const { db, tell, release, without, decided } = await world({ every: '10m', into: 'summary' })
+  const retired = without('comment.liked')
+  await tell(noon)
+  await tell(noon + 1, { type: 'comment.liked' })
+  await release(noon + 10 * minute, retired)
+  assert.deepEqual((await decided()).slice(2), ['u1 deliver', 'u1 held'])
+  for (const later of [12, 14, 16]) await release(noon + later * minute, retired)
+  assert.equal((await decided()).length, 4)
+  await tell(noon + 17 * minute)
+  await release(noon + 26 * minute, retired)
+  assert.equal((await decided()).length, 5, 'who comes later does not wait with it')
+  await release(noon + 27 * minute)
+  assert.deepEqual((await decided()).slice(5).toSorted(), ['u1 deliver', 'u1 deliver'])
+  const [open] = await db.query<{ n: number }>('select count(*)::int as n from holds where released_at is null')
+  assert.equal(open!.n, 0)
 })
 
 test('what belongs together is by thread, by key, and always by person', async () => {

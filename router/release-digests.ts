@@ -6,6 +6,7 @@ import {
   dueDigests,
   joinableDigests,
   membersOf,
+  newDigest,
   type OpenDigest,
   postponeDigests,
 } from '#ledger/digests.ts'
@@ -16,12 +17,12 @@ import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
 import { type Case, foldWindows, judgeTogether, underStops, withWindows } from './judge.ts'
-import { casesOf } from './release.ts'
+import { casesOf, heldAgain } from './release.ts'
 import { writeWindows } from './windows-store.ts'
 
 /** Digests that one transaction tells. */
 const digestsMax = 50
-/** One with a type that this process does not know waits for one that does; one that fails waits as long. */
+/** What is of a type that this process does not know waits for one that does; a digest that fails waits as long. */
 const failedDelayMs = 60_000
 
 type ReleaseDeps = { lane: Lane; catalogue: Catalogue; log: Log; now: EpochMs }
@@ -69,7 +70,9 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
     const joinable = await joinableDigests(tx, recipients)
     for (const { id, recipient, key } of due)
       if (joinable.get(recipient)?.get(key)?.id === id) joinable.get(recipient)!.delete(key)
-    const members = new Map(due.map(({ id }) => [id, casesOfDigest(holds.get(id) ?? [], people, deps)]))
+    const members = new Map(
+      due.map(digest => [digest.id, casesOfDigest({ digest, holds: holds.get(digest.id) ?? [] }, people, deps)]),
+    )
     await addEngagement(
       tx,
       [...members.values()].flatMap(cases => cases ?? []),
@@ -79,6 +82,7 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
       joinable.set(digest.recipient, digests)
       const cases = members.get(digest.id)
       const result = cases ? judgeTogether(digest, cases, { windows, digests }) : { waits: now + failedDelayMs }
+      if ('decided' in result) result.decided.push(...parted(digest, holds.get(digest.id) ?? [], deps))
       // It stays open: what is told in this transaction may have to wait there as well.
       if ('waits' in result && !digest.full) digests.set(digest.key, Object.assign(digest, { dueAt: result.waits }))
       return { digest, holds: holds.get(digest.id) ?? [], ...result }
@@ -93,14 +97,27 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
   })
 }
 
-/** Undefined when this process does not know a type. */
+/** Undefined when it is full of what this process does not know. */
 function casesOfDigest(
-  holds: readonly DueHold[],
+  { digest, holds }: { digest: OpenDigest; holds: readonly DueHold[] },
   people: ReadonlyMap<string, Person>,
   { catalogue, now }: ReleaseDeps,
 ): Case[] | undefined {
-  if (!holds.every(hold => hold.intents.every(intent => catalogue.types.has(intent.type)))) return undefined
-  return holds.flatMap(hold => underStops(casesOf(hold, { catalogue, people, at: now }), hold.stops))
+  const cases = holds.flatMap(hold => underStops(casesOf(hold, { catalogue, people, at: now }), hold.stops))
+  return digest.full && cases.length === 0 && holds.length > 0 ? undefined : cases
+}
+
+/** What is of a type that this process does not know keeps nobody waiting: it waits in a digest of its own, which takes nothing more. */
+function parted(
+  { recipient, key, openedAt }: OpenDigest,
+  holds: readonly DueHold[],
+  { catalogue, now }: ReleaseDeps,
+): Decided[] {
+  const until = now + failedDelayMs
+  const digest = { ...newDigest({ recipient, key, openedAt, dueAt: until }), full: true }
+  const decided = holds.flatMap(hold => heldAgain(hold, { catalogue, until, digest }))
+  digest.n = new Set(decided.map(one => one.intent.id)).size
+  return decided
 }
 
 async function tell(

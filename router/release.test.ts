@@ -205,3 +205,19 @@ test('a zone wakes in three parts, within a minute and never early', async () =>
   assert.equal(counts[3], 300)
   for (const part of [counts[1]!, counts[2]! - counts[1]!, 300 - counts[2]!]) assert.ok(part > 60, counts.join(' '))
 })
+
+test('what is of a type that is not known waits on by itself, for who knows it', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const now = Date.now()
+  const kept = typeOf('comment.created')
+  const types = [kept, typeOf('comment.retired')]
+  const told = types.map(({ type }) => intentOf({ type, to: toOne, occurredAt: now, sendAt: now + minute }))
+  await routeAt(now, told, { db, types })
+  await releaseAll(db, { types: [kept], now: now + 2 * minute })
+  assert.deepEqual((await decisionsIn(db)).slice(2).toSorted(), ['u1 deliver', 'u1 held'])
+  await releaseAll(db, { types: [kept], now: now + 10 * minute })
+  assert.equal((await decisionsIn(db)).length, 4, 'and is written no more')
+  await releaseAll(db, { types, now: now + 12 * minute })
+  assert.equal((await decisionsIn(db)).at(-1), 'u1 deliver')
+})

@@ -2,7 +2,8 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
-import { type ReadyBatch, writeSet } from '#ledger/set.ts'
+import type { OpenDigest } from '#ledger/digests.ts'
+import { type Decided, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { inTenant, type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
@@ -12,7 +13,7 @@ import { markTakenBack } from './policies/retraction.ts'
 
 /** Hold rows that one transaction takes up; each has up to 500 decisions. */
 const holdRowsMax = 8
-/** A hold of a type that this process does not know waits for one that does; one that fails waits as long. */
+/** What is of a type that this process does not know waits for one that does; a hold that fails waits as long. */
 const failedDelayMs = 60_000
 
 type ReleaseDeps = { lane: Lane; catalogue: Catalogue; log: Log; now: EpochMs }
@@ -32,7 +33,7 @@ export async function releaseDue(
   // The windows must be locked before anything else is (see `withWindows`), so whom they are for is read ahead.
   const ahead = await db.transaction(async tx => {
     const holds = await dueHolds(tx, { lane, now, limit })
-    const unknown = holds.filter(hold => !hold.intents.every(intent => catalogue.types.has(intent.type)))
+    const unknown = holds.filter(hold => !hold.intents.some(intent => catalogue.types.has(intent.type)))
     if (unknown.length > 0) await postponeHolds(tx, { holds: unknown, until })
     return holds.filter(hold => !unknown.includes(hold))
   })
@@ -65,13 +66,14 @@ async function release(
     // Asked again: what was read ahead may have been taken back since.
     const mine = holds.flatMap(hold => underStops(markTakenBack(cases.get(hold.id)!, hold.tombstones), hold.stops))
     const decided = await judge(tx, mine, locked)
+    decided.push(...holds.flatMap(hold => heldAgain(hold, { catalogue, until: now + failedDelayMs })))
     await releaseHolds(tx, { holds, set, now })
     const released = holds.reduce((n, hold) => n + hold.slots.length, 0)
     return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, released })
   })
 }
 
-/** The channels of one (intent, recipient) that waited together are decided together; what was taken back is marked. */
+/** The channels of one (intent, recipient) that waited together are decided together; what was taken back is marked. Without types that are not known. */
 export function casesOf(
   hold: DueHold,
   { catalogue, people, at }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; at: EpochMs },
@@ -79,12 +81,14 @@ export function casesOf(
   const cases = new Map<string, Case & { released: { channels: Channel[] } }>()
   for (const { recipient, reason, countedAt, heldSince, ...slot } of hold.slots) {
     const intent = hold.intents[slot.intent]!
+    const entry = catalogue.types.get(intent.type)
+    if (!entry) continue
     const key = `${intent.id} ${recipient}`
     const known = cases.get(key)
     if (known) known.released.channels.push(slot.channel)
     else
       cases.set(key, {
-        ...{ intent, entry: catalogue.types.get(intent.type)!, recipient, at },
+        ...{ intent, entry, recipient, at },
         person: inTenant(people.get(recipient)!, intent.tenant),
         ...(reason !== undefined && { reason }),
         released: {
@@ -96,4 +100,17 @@ export function casesOf(
       })
   }
   return markTakenBack([...cases.values()], hold.tombstones)
+}
+
+/** What waits beside others and is of a type that this process does not know: it waits on, in `digest` if it waited in one. */
+export function heldAgain(
+  hold: DueHold,
+  { catalogue, until, digest }: { catalogue: Catalogue; until: EpochMs; digest?: OpenDigest },
+): Decided[] {
+  return hold.slots.flatMap(({ intent: at, why, ...slot }): Decided[] => {
+    const intent = hold.intents[at]!
+    if (catalogue.types.has(intent.type)) return []
+    const verdict = { kind: 'held', reason: hold.reason, until: hold.until ?? until, why } as const
+    return [{ ...slot, intent, sensitive: false, verdict, endpoints: [], ...(digest && { digest }) }]
+  })
 }
