@@ -72,8 +72,10 @@ const farAheadMs = 3_600_000
  */
 export async function freeStopped(db: Queryable, { now }: { now: EpochMs }): Promise<number> {
   const ended = await db.query<Pick<Stop, 'scope' | 'name'> & { id: string; settled: boolean }>(
-    `select id::text, scope, name, ended_at < now() - $1 * interval '1 s' as settled from stops
-     where ended_at is not null and not freed`,
+    // What is stopped again would be held again at once, and come forward at the next turn: its end will free it.
+    `select id::text, scope, name, ended_at < now() - $1 * interval '1 s' as settled from stops s
+     where ended_at is not null and not freed
+       and not exists (select from stops o where o.scope = s.scope and o.name = s.name and o.ended_at is null and o.resume = 'send')`,
     [settledAfterS],
   )
   if (ended.length === 0) return 0
