@@ -21,7 +21,7 @@ export async function readStops(db: Queryable): Promise<readonly Stop[]> {
   return parseStops(row!.stops)
 }
 
-/** Stores a stop; in force from its commit. Where one is open for the same it is changed to this policy. Gives its id. */
+/** Stores a stop; in force from its commit. Where one is open for the same it has this policy from now on. Gives its id. */
 export async function openStop(
   tx: Queryable,
   stop: { scope: StopScope; name: string; resume: ResumePolicy; who: string; why: string },
@@ -29,7 +29,8 @@ export async function openStop(
   const [row] = await tx.query<{ id: string }>(
     `insert into stops (scope, name, resume, who, why) values ($1, $2, $3, $4, $5)
      on conflict (scope, name) where ended_at is null
-     do update set resume = excluded.resume, who = excluded.who, why = excluded.why
+     do update set resume = excluded.resume, who = excluded.who, why = excluded.why, freed = false,
+       since = case stops.resume when excluded.resume then stops.since else now() end
      returning id::text`,
     [stop.scope, stop.name, stop.resume, stop.who, stop.why],
   )
@@ -39,7 +40,7 @@ export async function openStop(
 /** Ends a stop. Undefined when there is no open stop of this id. What it held is brought forward by `freeStopped`. */
 export async function endStop(tx: Queryable, { id, who }: { id: string; who: string }): Promise<Stop | undefined> {
   const [row] = await tx.query<Stop>(
-    `update stops set ended_at = now(), ended_by = $2 where id = $1 and ended_at is null
+    `update stops set ended_at = now(), ended_by = $2, freed = false where id = $1 and ended_at is null
      returning id::text, scope, name, resume`,
     [id, who],
   )
@@ -67,18 +68,18 @@ const settledAfterS = 300
 const farAheadMs = 3_600_000
 
 /**
- * Brings forward what ended stops have held, spread over time, in the order in which it was held. Every scheduler may call
+ * Brings forward what stops have held that were ended, or drop by now, spread over time, in the order in which it was held. Every scheduler may call
  * it at any time: what came forward before stays where it is. Gives the number of holds.
  */
 export async function freeStopped(db: Queryable, { now }: { now: EpochMs }): Promise<number> {
-  const ended = await db.query<Pick<Stop, 'scope' | 'name'> & { id: string; settled: boolean }>(
+  const over = await db.query<Pick<Stop, 'scope' | 'name'> & { id: string; settled: boolean }>(
     // What is stopped again would be held again at once, and come forward at the next turn: its end will free it.
-    `select id::text, scope, name, ended_at < now() - $1 * interval '1 s' as settled from stops s
-     where ended_at is not null and not freed
+    `select id::text, scope, name, coalesce(ended_at, since) < now() - $1 * interval '1 s' as settled from stops s
+     where (ended_at is not null or resume = 'drop') and not freed
        and not exists (select from stops o where o.scope = s.scope and o.name = s.name and o.ended_at is null and o.resume = 'send')`,
     [settledAfterS],
   )
-  if (ended.length === 0) return 0
+  if (over.length === 0) return 0
   const freed = await db.query(
     `with mine as (
        select id, sum(n) over (partition by lane order by id) - n as ahead from holds
@@ -87,9 +88,9 @@ export async function freeStopped(db: Queryable, { now }: { now: EpochMs }): Pro
            where w ->> 'rule' = 'stopped' and w ->> 'value' = any($2::text[])))
      update holds h set due_at = to_timestamp($1::float8 / 1000 + mine.ahead / $4::float8) from mine
      where h.id = mine.id and h.released_at is null and h.due_at > to_timestamp(($1::float8 + $3::float8) / 1000) returning 1`,
-    [now, ended.map(stopLabel), farAheadMs, freedPerSecond],
+    [now, over.map(stopLabel), farAheadMs, freedPerSecond],
   )
-  const settled = ended.filter(stop => stop.settled).map(stop => stop.id)
+  const settled = over.filter(stop => stop.settled).map(stop => stop.id)
   if (settled.length > 0) await db.query(`update stops set freed = true where id = any($1::bigint[])`, [settled])
   return freed.length
 }
