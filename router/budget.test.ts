@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { type AnyNotificationType, type Budget, catalogueOf } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
+import { openStop } from '#ledger/stops.ts'
 import { createLog } from '#runtime/log.ts'
 import { releaseDigests } from './release-digests.ts'
 import { decisionsIn, emptyLedger, intentOf, routeAt, typeOf } from './routing.fixture.ts'
@@ -15,6 +16,7 @@ const types: AnyNotificationType[] = [
   typeOf('worth.five', { deliver, value: 5 }),
   typeOf('worth.three', { deliver, value: 3 }),
   typeOf('worth.one', { deliver, value: 1 }),
+  typeOf('any.time', { deliver, value: 1, quietHours: 'ignore' }),
   typeOf('must.tell', { deliver, mandatory: true }),
   typeOf('may.tell', { deliver, budget: 'exempt' }),
   typeOf('in.both', { deliver: [{ channel: 'in_app' }, { channel: 'push' }] }),
@@ -131,6 +133,26 @@ test('what waits for a place when quiet hours come waits for their end', async (
   assert.deepEqual(await decided(), ['deliver', 'held'])
   await release(noon + 121 * minute)
   assert.deepEqual(await decided(), ['deliver', 'held', 'deliver'])
+})
+
+test('what quiet hours or a stop hold in a room keeps nobody else waiting there', async () => {
+  const { db, tell, release, decided, told } = await world({ limit: 1 }, '12:30-14:00')
+  await tell(noon, 'worth.one')
+  await tell(noon + 1, 'worth.three')
+  await tell(noon + 2, 'any.time')
+  await release(noon + 60 * minute)
+  assert.deepEqual((await decided()).slice(3).toSorted(), ['deliver', 'held'])
+  assert.equal((await told()).at(-1)!.type, 'any.time')
+
+  await db.query('truncate digests, holds, windows, batches, outbox, sets')
+  await db.query('update recipients set quiet = null')
+  const stop = { scope: 'type', name: 'worth.three', resume: 'send', who: 'ada', why: 'a test' } as const
+  await tell(noon, 'worth.one')
+  await tell(noon + 1, 'worth.three', 'worth.one')
+  await openStop(db, stop)
+  await release(noon + 60 * minute)
+  await db.query('truncate stops')
+  assert.deepEqual((await decided()).slice(3).toSorted(), ['deliver', 'held'])
 })
 
 test('no window of a budget is ever exceeded, whatever comes when', async () => {

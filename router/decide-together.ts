@@ -13,20 +13,27 @@ export type Together = { intent: CarriedIntent; decisions: ChannelDecision[] }
 /**
  * Intents for one person that waited for the same, which is due: a digest's, or a budget's. Each is decided again for
  * itself. Gives the decisions of each, in the order of the questions, which is that of what happened; `waits` is until
- * when all of it must wait instead: the end of quiet hours, or a place in the budget. Pure but for windows and digests.
+ * when all of it must wait instead: the end of quiet hours or of a stop, or a place in the budget. Pure but for windows and digests.
  */
 export function decideTogether(
   digest: OpenDigest,
   questions: readonly Question[],
 ): { decided: Together[] } | { waits: EpochMs } {
-  for (const question of questions)
-    for (const { verdict } of quiet(question, allowed(question)))
-      if (verdict.kind === 'held')
-        return { waits: verdict.why.rule === 'stopped' ? question.at + stoppedDigestMs : verdict.until }
-  return questions[0]?.released?.reason === 'budget'
-    ? byValue(digest, questions)
-    : { decided: asOne(digest, questions) }
+  const waits = questions.flatMap(question => waitsUntil(question) ?? [])
+  const inBudget = questions[0]?.released?.reason === 'budget'
+  // Of a budget nobody waits for others; what is told as one waits as one.
+  if (waits.length > 0 && !(inBudget && questions.some(leaves))) return { waits: waits[0]! }
+  return inBudget ? byValue(digest, questions) : { decided: asOne(digest, questions) }
 }
+
+/** Until when something other than the budget holds it: the end of quiet hours, or a stop that is asked about again. */
+function waitsUntil(question: Question): EpochMs | undefined {
+  for (const { verdict } of quiet(question, allowed(question)))
+    if (verdict.kind === 'held') return verdict.why.rule === 'stopped' ? question.at + stoppedDigestMs : verdict.until
+  return undefined
+}
+
+const leaves = (question: Question): boolean => quiet(question, allowed(question)).some(isDeliver)
 
 /** By each channel the last of those that may leave tells them all, under the rules for what leaves now. */
 function asOne(digest: OpenDigest, questions: readonly Question[]): Together[] {
@@ -61,7 +68,7 @@ function asOne(digest: OpenDigest, questions: readonly Question[]): Together[] {
 /** What is worth most goes first, as far as the budget has places; the rest waits on, or is told as one when it has waited enough. */
 function byValue(room: OpenDigest, questions: readonly Question[]): { decided: Together[] } | { waits: EpochMs } {
   const worthMostFirst = [...questions].sort((a, b) => b.entry.value - a.entry.value)
-  const leave = worthMostFirst.filter(question => allowed(question).some(isDeliver))
+  const leave = worthMostFirst.filter(leaves)
   const [first] = leave
   const over = first?.windows && togetherNow(room, { ...first, windows: first.windows }, leave.length)
   if (over && 'free' in over) return { waits: over.free }

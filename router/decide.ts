@@ -64,7 +64,7 @@ export type ChannelDecision = {
   countedAt?: EpochMs
   /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
   digest?: OpenDigest
-  /** For `held`: what it opens and does not wait in, and since when it waits for the person to leave. */
+  /** What it opens, and neither waits in nor is told before. For `held`: since when it waits for the person to leave. */
   opens?: OpenDigest
   heldSince?: EpochMs
 }
@@ -199,10 +199,10 @@ export function quiet(question: Question, decisions: ChannelDecision[]): Channel
   if (end === undefined) return decisions
   const why: Why = { rule: 'quiet_hours', value: isoOf(end) }
   const until = end + wakeDelayMs(person.id)
-  return decisions.map(decision =>
-    isDeliver(decision) && (entry.quietHours === 'all' || decision.channel !== 'in_app')
-      ? { channel: decision.channel, verdict: { kind: 'held', reason: 'quiet_hours', until, why }, endpoints: [] }
-      : decision,
+  return holding(decisions, channel =>
+    entry.quietHours === 'all' || channel !== 'in_app'
+      ? { verdict: { kind: 'held', reason: 'quiet_hours', until, why } }
+      : undefined,
   )
 }
 
@@ -276,7 +276,12 @@ const remembering = (decisions: ChannelDecision[], countedAt: EpochMs | undefine
 /** The last rule: who is held out has used up windows as if it had been sent, and is known by what would have been sent. */
 function heldOut({ entry, person }: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   const why = decisions.some(isDeliver) ? holdoutOf(entry, person.id) : undefined
-  return why ? refuseDelivers(decisions, refused('holdout', why)) : decisions
+  if (!why) return decisions
+  const verdict = refused('holdout', why)
+  return decisions.map(decision => {
+    const { channel, digest } = decision
+    return isDeliver(decision) ? { channel, verdict, endpoints: [], ...(digest && { opens: digest }) } : decision
+  })
 }
 
 const refuseDelivers = (decisions: ChannelDecision[], verdict: Verdict): ChannelDecision[] =>

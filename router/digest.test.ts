@@ -5,6 +5,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
 import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
 import { createLog } from '#runtime/log.ts'
+import { releaseDue } from './release.ts'
 import { releaseDigests } from './release-digests.ts'
 import { decisionsIn, emptyLedger, intentOf, routeAt, typeOf } from './routing.fixture.ts'
 
@@ -48,6 +49,9 @@ async function world(
     },
     release: async (at: EpochMs, known = catalogue) => {
       while (await releaseDigests(db, { lane: 'default', catalogue: known, log, now: at }));
+    },
+    releaseHolds: async (at: EpochMs) => {
+      while (await releaseDue(db, { lane: 'default', catalogue, log, now: at }));
     },
     /** As a process decides that does not know these types. */
     without: (...names: string[]) =>
@@ -100,6 +104,30 @@ test('the first is told at once where the type says so; what follows within the 
   assert.deepEqual((await decided()).slice(5), ['u1 deliver'])
   await tell(noon + 22 * minute)
   assert.deepEqual((await decided()).slice(6), ['u1 deliver'], 'a digest that nobody joined is over in silence')
+})
+
+test('a first one that has to wait for the end of quiet hours has opened the digest all the same', async () => {
+  const { tell, release, releaseHolds, decided, told } = await world(
+    { every: '10m', sendFirst: true },
+    { person: { quiet: '11:00-13:00' } },
+  )
+  for (const n of [0, 1, 2]) await tell(noon + n * minute)
+  await releaseHolds(noon + 61 * minute)
+  await release(noon + 61 * minute)
+  assert.deepEqual((await decided()).slice(3).toSorted(), ['u1 deliver', 'u1 deliver', 'u1 digested'])
+  assert.deepEqual(
+    (await told()).map(intent => intent.digest?.count),
+    [undefined, 2],
+  )
+})
+
+test('a first one that is held out has opened the digest, as if it had been told', async () => {
+  const digest = { every: '10m', sendFirst: true } as const
+  const types = [typeOf('comment.ghost', { deliver: [{ channel: 'push' }], digest, holdout: 0.999999 })]
+  const { tell, release, decided } = await world({ every: '10m' }, { types })
+  for (const n of [0, 1, 2]) await tell(noon + n * minute, { type: 'comment.ghost' })
+  await release(noon + 10 * minute)
+  assert.deepEqual((await decided()).toSorted(), ['u1 digested', 'u1 held', 'u1 held', 'u1 holdout', 'u1 holdout'])
 })
 
 test('each one puts the end off, up to the ceiling', async () => {

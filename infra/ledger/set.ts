@@ -34,7 +34,7 @@ export type Decided = {
   arm?: string
   /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
   digest?: OpenDigest
-  /** For `held`: what it opens and does not wait in. */
+  /** What it opens, and neither waits in nor is told before. */
   opens?: OpenDigest
   /** For `held`: since when it waits for the person to leave. */
   heldSince?: EpochMs
@@ -72,7 +72,7 @@ export async function writeSet(tx: Queryable, set: NewSet): Promise<ReadyBatch[]
   await insertHolds(tx, set, held)
   await writeDigests(tx, {
     lane: set.lane,
-    digests: [...new Set(set.decided.flatMap(one => one.digest ?? one.opens ?? []))],
+    digests: [...new Set(set.decided.flatMap(({ digest, opens }) => [digest, opens].filter(one => one !== undefined)))],
   })
   await insertJournal(tx, set, { opened: open, refused, held })
   if (set.decided.length > 0) await writeOutbox(tx, [decidedPack(set)])

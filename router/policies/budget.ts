@@ -43,7 +43,7 @@ const isExempt = ({ budget, mandatory, sensitive }: AnyNotificationType): boolea
 const limitOf = ({ name, limit, per }: Budget): Limit => ({ name: `budget:${name}`, limit, per })
 const roomOf = ({ name }: Budget): string => `budget:${name}`
 
-function waiting(asked: Asked, { channel }: ChannelDecision, budget: Budget): ChannelDecision {
+function waiting(asked: Asked, { channel, digest }: ChannelDecision, budget: Budget): ChannelDecision {
   const { person, at, windows, digests, released } = asked
   const value = `${budget.limit} in ${budget.per} by ${channel}`
   if (budget.afterwards === 'expire' && isOver(budget, released?.since ?? at, at))
@@ -60,7 +60,7 @@ function waiting(asked: Asked, { channel }: ChannelDecision, budget: Budget): Ch
   digests.set(key, room)
   room.n++
   const verdict = { kind: 'held', reason: 'budget', until: room.dueAt, why: why('budget', value) } as const
-  return { channel, endpoints: [], digest: room, verdict }
+  return { channel, endpoints: [], digest: room, ...(digest && { opens: digest }), verdict }
 }
 
 const why = (rule: 'budget' | 'over_budget', value: string): Why => ({ rule, value })
