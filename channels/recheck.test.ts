@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { onlyFor } from '#contracts/allow-list.ts'
 import { inboxProvider } from './in-app/inbox.ts'
 import { createWorld, device, inboxes, phones, worldWithFcm } from './world.fixture.ts'
 
@@ -42,4 +43,12 @@ test('what a tenant locks off after the decision is not sent, and its language i
   assert.deepEqual(await world.ends(), { anna: 'suppressed_preference', ben: 'delivered' })
   const [item] = await world.db.query<{ content: string }>('select content from inbox_items')
   assert.equal(JSON.parse(item!.content).title, 'Hallo')
+})
+
+test('whom the installation does not tell is not told at claim either, whoever decided', async () => {
+  await using world = await worldWithFcm()
+  world.deps.catalogue = onlyFor(world.deps.catalogue, ['ada'])
+  for (const id of ['ada', 'ben']) await world.addPerson(id, { endpoints: [device(`token-${id}`)] })
+  await world.deliver(await world.write(phones('ada', 'ben')))
+  assert.deepEqual(await world.ends(), { ada: 'sent', ben: 'not_allowed_here' })
 })

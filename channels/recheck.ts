@@ -19,7 +19,7 @@ export type Target = {
 }
 
 /**
- * Asks again what may have changed since the decision: expiry, retraction, what was read or done meanwhile, erasure, preferences,
+ * Asks again what may have changed since the decision: who is told here, expiry, retraction, what was read or done meanwhile, erasure, preferences,
  * the endpoint. `people` and `engaged` (by slot) must have been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
  */
 export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[]; results: (SlotResult | undefined)[] } {
@@ -53,6 +53,8 @@ type Closed = Extract<SlotResult, { kind: 'closed' }>
 
 function refusal(question: Question, { catalogue, now }: Facts): SlotResult | Endpoint {
   const { slot, intent, person, batch } = question
+  if (catalogue.types.get(intent.type)?.allowedHere?.(person.id) === false)
+    return { kind: 'closed', outcome: 'not_allowed_here', why: { rule: 'not_allowed_here' } }
   const stopped = stoppedAt(now, { batch, intent })
   if (stopped) return stopped
   const over = overAt(now, intent) ?? retracted(intent, batch) ?? needless(question, catalogue)

@@ -85,6 +85,7 @@ export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entr
     actor,
     data,
     spreadOverMs: overMs,
+    dryRun,
   } = intent
   const expiresAt = intent.expiresAt ?? (entry.expiresAfter && occurredAt + durationMs(entry.expiresAfter))
   return {
@@ -97,6 +98,7 @@ export function carried({ intent, entry }: Pick<AdmittedIntent, 'intent' | 'entr
     ...(thread !== undefined && { thread }),
     ...(actor !== undefined && { actor }),
     ...(entry.mandatory && { mandatory: true }),
+    ...(dryRun && { dryRun: true }),
     ...(!readCancels(entry) && { ignoresReads: true }),
   }
 }

@@ -10,6 +10,7 @@ import type { TakenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { hasRead, mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
+import { dryRun, onCopies } from './policies/dry-run.ts'
 import { withinBudgets } from './policies/budget.ts'
 import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
@@ -70,18 +71,21 @@ export type ChannelDecision = {
 }
 
 /**
- * The order of decision (design §7), for one person: stops, expiry, retraction, spread and schedule, what was done with it already,
+ * The order of decision (design §7), for one person: stops, expiry, retraction, who is told here, spread and schedule, what was done with it already,
  * preferences, endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle,
- * holdout. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
+ * holdout; last, a dry run ends whatever they let pass or hold. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
  * with its reason.
  */
-export const decide = (question: Question): ChannelDecision[] => inTurn(order, question, allowed(question))
+export const decide = (question: Question): ChannelDecision[] => {
+  const asked = question.intent.dryRun ? onCopies(question) : question
+  return inTurn(order, asked, allowed(asked))
+}
 
 /** Looks at what the rules before it let pass. */
 type Rule = (question: Question, decisions: ChannelDecision[]) => ChannelDecision[]
 const beforeLeaving: readonly Rule[] = [deduplicated, digested, escalated, channelStopped]
 const rulesOfLeaving: readonly Rule[] = [quiet, collapsed, present, budgeted, throttled, heldOut]
-const order = [...beforeLeaving, ...rulesOfLeaving]
+const order = [...beforeLeaving, ...rulesOfLeaving, dryRun]
 
 /** The rules for what leaves now. */
 export const leaving: Rule = (question, decisions) => inTurn(rulesOfLeaving, question, decisions)
@@ -101,6 +105,7 @@ export function allowed(question: Question): ChannelDecision[] {
   const going =
     expired(question, all) ??
     every(retracted(question), all) ??
+    every(elsewhere(question), all) ??
     spread(question, all) ??
     scheduled(question, all) ??
     channels.map(channel => known(question, channel) ?? reachable(question, channel))
@@ -121,6 +126,12 @@ const isoOf = (at: EpochMs): string => new Date(at).toISOString()
 function expired({ intent, at }: Question, all: All): ChannelDecision[] | undefined {
   if (intent.expiresAt === undefined || at <= intent.expiresAt) return undefined
   return all(refused('expired', { rule: 'expired', value: isoOf(intent.expiresAt) }))
+}
+
+/** This installation tells only some, whatever they wish. */
+function elsewhere({ entry, person }: Question): Verdict | undefined {
+  if (entry.allowedHere === undefined || entry.allowedHere(person.id)) return undefined
+  return refused('not_allowed_here', { rule: 'not_allowed_here' })
 }
 
 /** It begins when a schedule is over, so that what is both waits once. */

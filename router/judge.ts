@@ -131,7 +131,7 @@ export function foldWindows(locked: ReadonlyMap<string, string>): WindowsFold {
     of(one) {
       const key = windowKey(one)
       const own = windows.get(key)
-      if (own) {
+      if (own && !one.intent.dryRun) {
         const { at, occurredAt } = latest.get(key) ?? { at: one.at, occurredAt: one.intent.occurredAt }
         latest.set(key, { at: Math.max(at, one.at), occurredAt: Math.max(occurredAt, one.intent.occurredAt) })
       }

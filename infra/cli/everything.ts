@@ -40,7 +40,7 @@ export async function startEverything(options: {
   await using opened = new AsyncDisposableStack()
   opened.use(await claimForStart(config.dataDir))
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
-  const products = await catalogueFrom(config.catalogue)
+  const products = await catalogueFrom(config)
   const secret = await secretOf(config)
   const reached = { addresses: addressesOf(config, stack), addressKey: secret }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { onlyFor } from '#contracts/allow-list.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { localCredentials } from '#local/credentials.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
@@ -35,15 +36,17 @@ export function addressesOf(config: Config, stack: Stack): Addresses {
   }
 }
 
-/** The product teams' module: their catalogue, and lists of members that they keep themselves. */
-export async function catalogueFrom(
-  file: string,
-): Promise<{ catalogue: Catalogue; sources: readonly MembershipSource[] }> {
+/** The product teams' module: their catalogue, for whom this installation tells, and lists of members that they keep themselves. */
+export async function catalogueFrom({
+  catalogue: file,
+  allow,
+}: Pick<Config, 'catalogue' | 'allow'>): Promise<{ catalogue: Catalogue; sources: readonly MembershipSource[] }> {
   const module = await (
     import(file) as Promise<{ catalogue?: Catalogue; sources?: readonly MembershipSource[] }>
   ).catch(stated(`cannot load the catalogue ${file} (CARILLON_CATALOGUE)`))
   if (!module.catalogue) throw new CommandError(`${path.basename(file)} exports no \`catalogue\``)
-  return { catalogue: module.catalogue, sources: module.sources ?? [] }
+  const catalogue = allow ? onlyFor(module.catalogue, allow) : module.catalogue
+  return { catalogue, sources: module.sources ?? [] }
 }
 
 /** The stack's simulators, when it has any. */

@@ -24,6 +24,7 @@ test('a repeat says the same, whenever it comes and whoever carries it', () => {
     { occurredAt: occurredAt + 5000, expiresAt: occurredAt + 65_000 },
     { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     { catalogue: '2' },
+    { dryRun: false },
     { data: { b: { d: 3, c: 2 }, a: 1 } },
   ]
   for (const repeat of repeats) assert.equal(bodyHash({ ...intent, ...repeat }), bodyHash(intent))
@@ -44,6 +45,7 @@ test('whatever changes what is said changes the hash', () => {
     { expiresAt: occurredAt + 60_001 },
     { sendAt: occurredAt },
     { spreadOverMs: 600_000 },
+    { dryRun: true },
   ]
   const hashes = [intent, ...others.map(other => ({ ...intent, ...other }))].map(bodyHash)
   assert.equal(new Set(hashes).size, hashes.length)

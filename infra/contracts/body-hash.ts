@@ -6,12 +6,14 @@ import type { Intent } from './intent.ts'
  * A key that comes back with the same hash is a repeat, with another one a conflict. 63 bits, order of fields ignored.
  */
 export function bodyHash(intent: Intent): bigint {
-  const { type, to, data, lane, tenant, room, thread, actor, expiresAt, sendAt, spreadOverMs, supersedes } = intent
+  const { type, to, data, lane, tenant, room, thread, actor, expiresAt, sendAt, spreadOverMs, supersedes, dryRun } =
+    intent
   // Times that the producer derived from `occurredAt` move with every repeat: only their distance is what was said.
   const expiresIn = expiresAt === undefined ? undefined : expiresAt - intent.occurredAt
   const text = canonical({
     actor,
     data,
+    dryRun: dryRun || undefined,
     expiresIn,
     lane,
     room,

@@ -153,6 +153,8 @@ export type Budget = {
 export type AnyNotificationType = NotificationType & {
   /** The catalogue's holdout, where it may hold this type back: `catalogueOf` puts it here. */
   readonly globalHoldout?: number
+  /** Whom this installation tells, where it does not tell everybody. */
+  readonly allowedHere?: (recipient: string) => boolean
   /** The catalogue's budgets that count it: `catalogueOf` puts them here. */
   readonly budgets?: readonly Budget[]
 }

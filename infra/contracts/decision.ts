@@ -57,6 +57,8 @@ export const rules = [
   'retracted',
   'superseded',
   'spread',
+  'dry_run',
+  'not_allowed_here',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -117,4 +119,8 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   retracted: () => 'Not sent: the product took it back.',
   spread: value => `Held: people are told one after the other, and it is this one’s turn at ${value}.`,
   superseded: value => `Not sent: intent ${value} took its place.`,
+  dry_run: value => `Not sent: a dry run; else it would have been ${dryRunWords(value)}.`,
+  not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }
+
+const dryRunWords = (value: string): string => (value === 'deliver' ? 'sent' : `held (${value.replaceAll('_', ' ')})`)

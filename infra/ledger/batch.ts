@@ -35,6 +35,8 @@ export type CarriedIntent = {
   mandatory?: true
   /** What the person reads elsewhere cancels nothing. */
   ignoresReads?: true
+  /** Nothing of it is sent, held or used up. */
+  dryRun?: boolean
   data: JsonObject
   /** What is told with it, where it stands for several. */
   digest?: CarriedDigest

@@ -74,6 +74,12 @@ const smsSender: Parse<string> = value => {
     throw new Error('a number like +15005550006 or the id of a messaging service (MG…)')
   return value
 }
+const allowList: Parse<string[]> = value => {
+  const patterns = value.split(',').map(pattern => pattern.trim())
+  if (!patterns.every(pattern => /^(?=.)[^*]*\*?$/.test(pattern)))
+    throw new Error('recipient ids, or beginnings that end in *, with commas between')
+  return patterns
+}
 const flag: Parse<boolean> = value => oneOf(['true', 'false'])(value) === 'true'
 const postgres = url('postgres', 'postgresql')
 const appleId = matching(/^\w{10}$/, '10 letters and digits')
@@ -119,6 +125,12 @@ export const variables = {
     parse: (value: string) => path.resolve(root, value),
     preset: 'producers/catalogue/catalogue.ts',
     meaning: 'Module that exports the `catalogue`.',
+  },
+  allow: {
+    name: 'CARILLON_ALLOW',
+    parse: allowList,
+    meaning:
+      'Only these people are told: recipient ids, or beginnings that end in `*`, with commas between. For what is not production. Unset: everybody.',
   },
   dataDir: {
     name: 'CARILLON_DATA_DIR',

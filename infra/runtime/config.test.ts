@@ -33,6 +33,7 @@ test('each real service is taken where it is set', () => {
     PUBSUB_EMULATOR_HOST: '127.0.0.1:8085',
     CARILLON_PUBLIC_URL: 'https://bell.example/',
     CARILLON_LANES: 'critical',
+    CARILLON_ALLOW: 'ada, tester-*',
     CARILLON_HTTP_PORT: '',
     TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}`,
     TWILIO_AUTH_TOKEN: 'token',
@@ -44,6 +45,7 @@ test('each real service is taken where it is set', () => {
   assert.equal(config.http.publicUrl, 'https://bell.example')
   assert.equal(config.http.port, 0, 'empty is unset')
   assert.deepEqual(config.lanes, ['critical'])
+  assert.deepEqual(config.allow, ['ada', 'tester-*'])
   assert.equal(config.twilio?.from, '+15005550006')
 })
 

@@ -98,6 +98,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
       project === undefined && emulator === undefined ? undefined : { projectId: project ?? 'carillon', emulator },
     prefix: values.prefix,
     catalogue: values.catalogue,
+    allow: values.allow,
     dataDir: values.dataDir ?? dataDirOf(env),
     http: {
       host: values.httpHost,

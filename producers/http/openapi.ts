@@ -237,6 +237,7 @@ const schemasOf = (catalogue: Catalogue): Record<string, Schema> => ({
       sendAt: { ...instant, description: 'Not before.' },
       spreadOver,
       supersedes: { ...name, description: 'Key of an earlier intent that this one takes the place of.' },
+      dryRun: { type: 'boolean', description: 'Decided and told in its status, never sent. Needs a key of its own.' },
       occurredAt: { ...instant, description: 'When it happened. Default: now.' },
       orderingKey: {
         ...name,

@@ -37,6 +37,11 @@ export type NotifyOptions<Data> = {
   spreadOver?: Duration
   /** Key of an earlier intent of this producer that this one takes the place of: what was not sent of it will not be. */
   supersedes?: string
+  /**
+   * Everything is decided as if it were sent, and told in trace and status (`dry_run`): nobody is told, nothing is used up.
+   * It is an intent by itself: what is to be sent afterwards needs another key.
+   */
+  dryRun?: boolean
   /** When it happened. Default: now. */
   occurredAt?: When
   /**

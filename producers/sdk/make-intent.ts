@@ -39,6 +39,8 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
   if (options.supersedes !== undefined && !(isName(options.supersedes) && options.supersedes !== options.key))
     problems.push('supersedes: must be the key of an earlier intent')
   if (options.orderingKey !== undefined && !isName(options.orderingKey)) problems.push(`orderingKey: ${nameRule}`)
+  if (options.dryRun !== undefined && typeof options.dryRun !== 'boolean')
+    problems.push('dryRun: must be true or false')
   const to = toOf(options.to, entry, problems)
   const times = timesOf(options, by.now, problems)
   const spreadOverMs = spreadOf(options, { entry, times }, problems)
@@ -57,6 +59,7 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
     data: data!,
     ...times,
     ...(spreadOverMs !== undefined && { spreadOverMs }),
+    ...(options.dryRun === true && { dryRun: true }),
   }
   for (const field of [...names, 'supersedes'] as const)
     if (options[field] !== undefined) intent[field] = options[field] as string
@@ -67,9 +70,10 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
 }
 
 const names = ['actor', 'tenant', 'room', 'thread'] as const
-const fields = new Set<string>(
-  [...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'spreadOver', 'occurredAt', 'orderingKey', 'supersedes'], // prettier
-)
+const fields = new Set<string>([
+  ...[...names, 'to', 'data', 'key', 'expiresIn', 'sendAt', 'spreadOver', 'occurredAt', 'orderingKey'],
+  ...['supersedes', 'dryRun'],
+])
 const nameRule = 'must be a text of 1 to 200 characters without control characters, quotes and backslashes'
 
 /** A value of the caller in a message, short enough to read. */

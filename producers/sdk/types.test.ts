@@ -69,6 +69,11 @@ const mistakes = [
     right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', spreadOver: '10m' })`,
   },
   {
+    mistake: 'a dry run that is not said with true or false',
+    wrong: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', dryRun: 'yes' })`,
+    right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', dryRun: true })`,
+  },
+  {
     mistake: 'a template that reads what the schema does not have',
     wrong: `void commentCreated.templates.en!.push!({ data: { text: '' }, locale: 'en'})`,
     right: `void commentCreated.templates.en!.push!({ data: ${good}, locale: 'en'})`,

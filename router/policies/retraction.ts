@@ -28,10 +28,10 @@ export function markTakenBack<C extends { intent: CarriedIntent }>(
   })
 }
 
-/** Whose place these intents take: earlier ones of the same producer, which they name by their key. */
+/** Whose place these intents take: earlier ones of the same producer, which they name by their key. A dry run takes none. */
 export const supersededBy = (intents: readonly Intent[]): Superseding[] =>
-  intents.flatMap(({ id: by, producer, supersedes: key, occurredAt: until }) =>
-    key === undefined ? [] : [{ id: intentId({ producer, key }), by, until }],
+  intents.flatMap(({ id: by, producer, supersedes: key, occurredAt: until, dryRun }) =>
+    key === undefined || dryRun ? [] : [{ id: intentId({ producer, key }), by, until }],
   )
 
 /** What is known, and what is superseded besides: what was retracted stays so, and the latest successor counts. */

@@ -25,8 +25,10 @@ export const compareCommand: Command = {
     if (!existsSync(file)) throw new CommandError(`there is no file ${values.with}`)
     const until = systemClock.now()
     const since = sinceOf(values.since, until)!
-    const { catalogue: current } = await catalogueFrom(readConfig().catalogue)
-    const { catalogue: candidate } = await catalogueFrom(file).catch(stated(`cannot use ${values.with}`))
+    const { catalogue: current } = await catalogueFrom(readConfig())
+    const { catalogue: candidate } = await catalogueFrom({ ...readConfig(), catalogue: file }).catch(
+      stated(`cannot use ${values.with}`),
+    )
     await using db = await visitDatabase()
     const comparison = await compare(db, { since, until, current, candidate })
     console.log(values.json ? JSON.stringify(comparison) : printComparison(comparison))

@@ -22,7 +22,7 @@ export const effectiveCommand: Command = {
     })
     const [id, ...rest] = positionals
     if (!isName(id) || rest.length > 0) throw new CommandError('name one person')
-    const { types } = (await catalogueFrom(readConfig().catalogue)).catalogue
+    const { types } = (await catalogueFrom(readConfig())).catalogue
     const categories = [...new Set([...types.values()].map(type => type.category))]
     const asked = parseEffective(values, categories)
     if (!asked.ok)

@@ -46,7 +46,7 @@ export const trackCommand: Command = {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options })
     const [user, event, ...rest] = positionals
     const recipient = personOf([...(user === undefined ? [] : [user]), ...rest])
-    const successes = successesOf((await catalogueFrom(readConfig().catalogue)).catalogue)
+    const successes = successesOf((await catalogueFrom(readConfig())).catalogue)
     if (event === undefined || !successes.has(event)) throw new CommandError(noSuccess(successes))
     const [producer, ...key] = values.key?.split('/') ?? []
     if (values.key !== undefined && key.length === 0) throw new CommandError('--key must be PRODUCER/KEY')

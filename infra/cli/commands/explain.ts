@@ -26,7 +26,7 @@ export const explainCommand: Command = {
     if (!isName(recipient) || rest.length > 0) throw new CommandError('name one person and one type')
     const at = values.at === undefined ? systemClock.now() : Date.parse(values.at)
     if (Number.isNaN(at)) throw new CommandError(`--at "${values.at}" must be a time like 2026-11-21T23:00:00Z`)
-    const entry = entryOf((await catalogueFrom(readConfig().catalogue)).catalogue, type)
+    const entry = entryOf((await catalogueFrom(readConfig())).catalogue, type)
     const data = values.data === undefined ? undefined : ((await dataOf(entry, values.data)) as JsonObject)
     const { at: _, data: __, ...about } = values
     await using db = await visitDatabase()

@@ -23,7 +23,7 @@ export const funnelCommand: Command = {
     const channel = oneOf(values.channel, channels, '--channel') as Channel | undefined
     const by = oneOf(values.by, dimensions, '--by') as Dimension | undefined
     const since = sinceOf(values.since, systemClock.now())
-    const { catalogue } = await catalogueFrom(readConfig().catalogue)
+    const { catalogue } = await catalogueFrom(readConfig())
     await using db = await visitDatabase()
     const rows = await funnel(db, { type: values.type, channel, by, since, includeSimulated: values['with-simulated'] })
     // Events may be of a type that is in no catalogue any more.

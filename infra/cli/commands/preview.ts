@@ -22,7 +22,7 @@ export const previewCommand: Command = {
         },
       },
     })
-    const { catalogue } = await catalogueFrom(readConfig().catalogue)
+    const { catalogue } = await catalogueFrom(readConfig())
     const entry = entryOf(catalogue, positionals[0])
     const locales = Object.keys(entry.templates)
     const locale = values.locale ?? locales[0]!

@@ -63,7 +63,7 @@ async function runInstalled(
   const log = createLog({ role, level: config.logLevel })
   exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
-  const products = await catalogueFrom(config.catalogue)
+  const products = await catalogueFrom(config)
   const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config) }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })

@@ -27,7 +27,7 @@ export const simulateCommand: Command = {
     if (Number.isNaN(now)) throw new CommandError(`--at "${values.at}" must be a time like 2026-11-21T23:00:00Z`)
     const said = await saidBy(values, positionals)
     const config = readConfig()
-    const { catalogue, sources } = await catalogueFrom(config.catalogue)
+    const { catalogue, sources } = await catalogueFrom(config)
     const made = await makeIntent(said, { producer: 'simulate', catalogue, now })
     if (!made.ok) throw new CommandError(`the intent would be refused: ${made.problems.join('; ')}`)
     const { intent } = made

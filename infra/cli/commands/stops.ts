@@ -26,7 +26,7 @@ const stopCommand: Command = {
     const policy = resumePolicies.find(one => one === values.resume)
     if (!policy) throw new CommandError(`--resume must be one of ${resumePolicies.join(', ')}`)
     const by = { who: actorOf(values), why: whyOf(values) }
-    const problem = stopProblem(scope, name, (await catalogueFrom(readConfig().catalogue)).catalogue)
+    const problem = stopProblem(scope, name, (await catalogueFrom(readConfig())).catalogue)
     if (problem !== undefined) throw new CommandError(problem)
     await using db = await visitDatabase()
     const id = await stop(db, by, { scope, name, resume: policy })

@@ -19,7 +19,7 @@ export const tokenCommand: Command = {
     const [producer, ...rest] = positionals
     if (producer === undefined || rest.length > 0) throw new CommandError('name one producer')
     if (!isProducer(producer)) throw new CommandError(`"${producer}": ${producerRule}`)
-    const { catalogue } = await catalogueFrom(readConfig().catalogue)
+    const { catalogue } = await catalogueFrom(readConfig())
     const types = values.types?.split(',') ?? [...catalogue.types.keys()]
     const unknown = types.filter(type => !catalogue.types.has(type))
     if (unknown.length > 0) throw new CommandError(`the catalogue has no type ${unknown.join(', ')}`)

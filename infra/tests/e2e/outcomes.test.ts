@@ -5,9 +5,10 @@ import { traceIntent } from '#analytics/trace-store.ts'
 import { printTrace } from '#analytics/trace.ts'
 import { z } from 'zod'
 import { retract } from '#cli/retract.ts'
+import { onlyFor } from '#contracts/allow-list.ts'
 import { type Budget, catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
-import type { Outcome } from '#contracts/outcome.ts'
+import { type Outcome, outcomes } from '#contracts/outcome.ts'
 import { stop } from '#operators/stop-acts.ts'
 import { look, type Looked } from '#preferences/engagement.ts'
 import { writePresence } from '#preferences/presence-store.ts'
@@ -16,7 +17,7 @@ import { startProgram, until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
 /** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
-type Later = Extract<Outcome, 'discarded' | 'dry_run' | 'not_allowed_here'>
+type Later = Extract<Outcome, 'discarded'>
 type Story = {
   /** What a person is told of it. */
   sentence: RegExp
@@ -91,6 +92,14 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
       world.installation.db.query(
         `update holds set due_at = now() where released_at is null and recipients = array['of-escalation_stopped']`,
       ),
+  },
+  dry_run: {
+    sentence: /a dry run; else it would have been sent/,
+    tell: stage => stage.notify(news, 'dry_run', { dryRun: true }),
+  },
+  not_allowed_here: {
+    sentence: /not on the list of those who may be told/,
+    tell: stage => stage.notify(news, 'not_allowed_here'),
   },
   superseded: {
     sentence: /intent [0-9a-f-]{36} took its place/,
@@ -208,6 +217,7 @@ type Told = {
   occurredAt?: number
   sendAt?: number
   supersedes?: string
+  dryRun?: boolean
   expiresIn?: '1s'
 }
 
@@ -259,7 +269,8 @@ function stageOf(world: World): Stage {
 }
 
 test('every outcome comes about, and the trace of its intent says why', { concurrency: true }, async t => {
-  await using world = await startWorld({ catalogue: catalogueOf('1', types, { budgets }) })
+  const allowed = outcomes.filter(outcome => outcome !== 'not_allowed_here').map(outcome => `of-${outcome}`)
+  await using world = await startWorld({ catalogue: onlyFor(catalogueOf('1', types, { budgets }), allowed) })
   const { db, addresses } = world.installation
   const stage = stageOf(world)
   const told = Object.entries(stories).map(([outcome, { sentence, tell, hurry }]) =>
