@@ -160,6 +160,38 @@ test('so many are enough: the digest is told at once, and the next opens another
   assert.deepEqual((await decided()).slice(-2), ['u1 digested', 'u1 deliver'])
 })
 
+test('what never ends joins a digest that ends: one takes no more than a process can tell', async () => {
+  const { db, tell, decided } = await world({ at: '08:00' }, { person: { quiet: '12:30-13:00' } })
+  await tell(noon)
+  await tell(noon + 31 * minute, { type: 'comment.plain', thread: 't1' })
+  await db.query('update digests set n = 19999')
+  await tell(noon + 32 * minute)
+  await tell(noon + 33 * minute, { type: 'comment.plain', thread: 't1' })
+  const full = await db.query('select from digests where n = 20000 and is_full')
+  assert.equal(full.length, 2)
+  await tell(noon + 34 * minute)
+  await tell(noon + 35 * minute, { type: 'comment.plain', thread: 't1' })
+  assert.equal((await db.query('select from digests')).length, 4)
+  assert.equal((await decided()).length, 6)
+})
+
+test('what waits for quiet hours to end with something of a more urgent lane leaves in that lane', async () => {
+  const urgent = typeOf('comment.plain', { deliver: [{ channel: 'push' }] })
+  const bulk = typeOf('news.told', { deliver: [{ channel: 'push' }], lane: 'bulk' })
+  for (const lanes of [['bulk', 'default'] as const, ['default', 'bulk'] as const]) {
+    const { db, release } = await world({ every: '10m' }, { person: { quiet: '11:00-13:00' }, types: [bulk] })
+    const to = [{ kind: 'recipient' as const, id: 'u1' }]
+    for (const [n, lane] of lanes.entries()) {
+      const { type } = lane === 'bulk' ? bulk : urgent
+      const intent = intentOf({ type, to, lane, occurredAt: noon + n, thread: 't1' })
+      await routeAt(noon + n, [intent], { db, types: [urgent, bulk] })
+    }
+    await release(noon + 61 * minute)
+    const told = await db.query('select lane from batches where closed_at is null')
+    assert.deepEqual(told, [{ lane: 1 }], lanes.join())
+  }
+})
+
 test('daily and weekly digests leave at the hour on the wall', async () => {
   const zone = 'Asia/Kolkata'
   const eight = Temporal.Instant.fromEpochMilliseconds(noon)

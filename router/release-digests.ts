@@ -3,6 +3,7 @@ import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import {
   closeDigests,
+  digestMax,
   dueDigests,
   joinableDigests,
   membersOf,
@@ -39,7 +40,7 @@ export async function releaseDigests(
 ): Promise<ReadyBatch[] | undefined> {
   const { lane, now, log } = deps
   // The windows must be locked before anything else is (see `withWindows`), so whom they are for is read ahead.
-  const ahead = await db.transaction(tx => dueDigests(tx, { lane, now, limit }))
+  const ahead = fewEnough(await db.transaction(tx => dueDigests(tx, { lane, now, limit })))
   if (ahead.length === 0) return undefined
   try {
     return await release(db, deps, ahead)
@@ -51,6 +52,12 @@ export async function releaseDigests(
     await postponeDigests(db, [{ id, until: now + failedDelayMs }])
     return []
   }
+}
+
+/** As many as hold no more than one may hold: they are all in memory at once. */
+function fewEnough(due: readonly OpenDigest[]): readonly OpenDigest[] {
+  let members = 0
+  return due.filter(({ n }, at) => (members += n) <= digestMax || at === 0)
 }
 
 async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDigest[]): Promise<ReadyBatch[]> {

@@ -20,6 +20,9 @@ export type OpenDigest = {
   full: boolean
 }
 
+/** So many intents wait in one: who tells it has them all in memory. */
+export const digestMax = 20_000
+
 /** One that nobody has joined yet. */
 export const newDigest = (about: Pick<OpenDigest, 'recipient' | 'key' | 'openedAt' | 'dueAt'>): OpenDigest => ({
   ...{ id: newDigestId(), n: 0, full: false },
@@ -49,7 +52,7 @@ export async function joinableDigests(
   return found
 }
 
-/** Writes digests as the decisions of a set left them: new, longer, later, or full. */
+/** Writes digests as the decisions of a set left them: new, longer, later, full, or in a lane that is more urgent. */
 export async function writeDigests(
   tx: Queryable,
   { lane, digests }: { lane: Lane; digests: readonly OpenDigest[] },
@@ -63,7 +66,8 @@ export async function writeDigests(
         `insert into digests (id, recipient, key, lane, opened_at, due_at, n, is_full)
          select id, recipient, key, $7, to_timestamp(opened / 1000.0), to_timestamp(due / 1000.0), n, $8
          from unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::int[]) as d(id, recipient, key, opened, due, n)
-         on conflict (id) do update set due_at = excluded.due_at, n = excluded.n, is_full = excluded.is_full`,
+         on conflict (id) do update set due_at = excluded.due_at, n = excluded.n, is_full = excluded.is_full,
+           lane = least(digests.lane, excluded.lane)`,
         [
           plainArray(part.map(one => one.id)),
           textArray(part.map(one => one.recipient)),

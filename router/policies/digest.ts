@@ -9,7 +9,7 @@ import {
 } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { type CarriedDigest, type CarriedIntent } from '#ledger/batch.ts'
-import { newDigest, type OpenDigest } from '#ledger/digests.ts'
+import { digestMax, newDigest, type OpenDigest } from '#ledger/digests.ts'
 import { type Cadence, cadenceOf, type Person } from '#preferences/preferences.ts'
 import type { ChannelDecision } from '../decide.ts'
 
@@ -37,7 +37,7 @@ export function joinDigest(asked: Asked, decisions: ChannelDecision[]): ChannelD
   if (!open && rule.sendFirst) return decisions.map(one => (joins(one) ? { ...one, digest } : one))
   digest.n++
   if (open && 'every' in rule && rule.atMost !== undefined) slide(digest, rule.every, { atMost: rule.atMost, at })
-  if (digest.n >= (rule.maxItems ?? Infinity)) {
+  if (digest.n >= (rule.maxItems ?? digestMax)) {
     Object.assign(digest, { full: true, dueAt: at })
     digests.delete(key)
   }
@@ -126,6 +126,10 @@ export function collapseByThread(
   const digest = digests.get(key) ?? newDigest({ recipient: person.id, key, openedAt: at, dueAt: verdict.until })
   digests.set(key, digest)
   digest.n++
+  if (digest.n >= digestMax) {
+    digest.full = true
+    digests.delete(key)
+  }
   return decisions.map(one => (waits(one) ? { ...one, digest } : one))
 }
 
