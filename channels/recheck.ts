@@ -30,10 +30,31 @@ export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[];
     const refused = refusal({ slot, intent, person, batch, engaged: facts.engaged[place] }, facts)
     if ('kind' in refused) return refused
     const { recipient } = slot
-    targets.push({ place, recipient, intent, endpoint: refused, ...(person.locale && { locale: person.locale }) })
+    const told = stillWished(intent, { person, batch, facts })
+    targets.push({ place, recipient, intent: told, endpoint: refused, ...(person.locale && { locale: person.locale }) })
     return undefined
   })
   return { targets, results }
+}
+
+/** What tells of several leaves out what the person has switched off or muted since it was decided. */
+function stillWished(
+  intent: CarriedIntent,
+  { person, batch: { channel }, facts: { catalogue, now } }: { person: Person; batch: ClaimedBatch; facts: Facts },
+): CarriedIntent {
+  const { digest } = intent
+  if (!digest) return intent
+  const items = digest.items.filter(({ type, thread }) => {
+    const category = catalogue.types.get(type)?.category ?? ''
+    const place = thread === undefined ? {} : { thread }
+    // Why the person was told of it is not known any more: as if it was addressed to them.
+    return mayWe(person, { category, channel, mandatory: false, at: now, place, reason: 'mention' }).allowed
+  })
+  if (items.length === digest.items.length) return intent
+  const count = digest.count - (digest.items.length - items.length)
+  if (count > 1 || digest.into !== undefined) return { ...intent, digest: { ...digest, items, count } }
+  const { digest: _, ...alone } = intent
+  return alone
 }
 
 type Facts = {
