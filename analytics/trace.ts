@@ -108,16 +108,17 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
   const paint = (code: string, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
   const out: string[] = []
   const entries = [...trace.refused, ...trace.lines, ...trace.open]
+  const columns = { width, what: Math.max(12, ...entries.map(entry => whatOf(entry).length)) }
   for (const [intent, ofIntent] of Map.groupBy(entries, entry => entry.intent)) {
     const type = ofIntent.flatMap(entry => ('type' in entry && entry.type) || [])[0]
     out.push(paint('1', `intent ${intent}${type === undefined ? '' : `  ${type}`}`))
     const refused = ofIntent.filter(entry => !('recipient' in entry))
-    for (const entry of refused) out.push(...printEntry(entry, width).map(line => paint('31', line)))
+    for (const entry of refused) out.push(...printEntry(entry, columns).map(line => paint('31', line)))
     const ofPeople = ofIntent.filter(entry => 'recipient' in entry)
     for (const [to, ofPerson] of Map.groupBy(ofPeople, ({ recipient, channel }) => `${recipient} · ${channel}`)) {
       out.push(`  ${to}`)
       for (const entry of ofPerson)
-        out.push(...printEntry(entry, width).map(line => ('state' in entry ? paint('33', line) : line)))
+        out.push(...printEntry(entry, columns).map(line => ('state' in entry ? paint('33', line) : line)))
     }
   }
   if (trace.retraction)
@@ -128,13 +129,16 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
   return `${out.length > 0 ? out.join('\n') : 'nothing is known of it'}\n`
 }
 
-function printEntry(entry: RefusedLine | TraceLine | OpenLine, width: number): string[] {
-  const open = 'state' in entry
-  const when = open ? 'now' : new Date(entry.at).toISOString().replace('T', ' ')
-  const what = open ? entry.state : entry.what
-  const by = 'recipient' in entry ? [entry.provider, entry.endpoint].filter(Boolean).join(' ') : ''
+type Entry = RefusedLine | TraceLine | OpenLine
+
+const whatOf = (entry: Entry): string => ('state' in entry ? entry.state : entry.what)
+
+function printEntry(entry: Entry, { width, what }: { width: number; what: number }): string[] {
+  const when = 'state' in entry ? 'now' : new Date(entry.at).toISOString().replace('T', ' ')
+  // The inbox is its own provider.
+  const by = 'recipient' in entry ? [...new Set([entry.provider, entry.endpoint])].filter(Boolean).join(' ') : ''
   const marks = `${by === '' ? '' : ` (${by})`}${'simulated' in entry ? ' (simulated)' : ''}`
-  const head = `    ${when.padEnd(24)}  ${what.padEnd(12)}  `
+  const head = `    ${when.padEnd(24)}  ${whatOf(entry).padEnd(what)}  `
   const text = `${entry.sentence}${marks}`
   // In a narrow terminal the sentence gets lines of its own.
   if (width - head.length < sentenceWidthMin)
