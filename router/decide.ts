@@ -193,7 +193,7 @@ function digested(question: Question, decisions: ChannelDecision[]): ChannelDeci
 
 /** A later step waits its time, once; what was held for more than its schedule has waited. */
 function escalated(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
-  if (passedOnce(question.released)) return decisions
+  if (passedOnce(question.released) || question.entry.deliver.every(step => step.after === undefined)) return decisions
   return holding(decisions, channel => {
     const verdict = waiting(stepOf(question, channel), question.at)
     return verdict && { verdict }

@@ -70,14 +70,19 @@ export function fold(
   state: { windows: ReadonlyMap<string, string>; digests: Digests },
 ): { decided: Decided[]; changed: Map<string, string> } {
   const windows = foldWindows(state.windows)
-  const decided = [...cases].sort(byHappening).flatMap(one => {
-    const question = { ...one, windows: hasWindow(one) ? windows.of(one) : undefined }
-    if (!mayJoin(one)) return decide(question).map(decision => decidedOf(one, decision))
-    const own = state.digests.get(one.recipient) ?? new Map<string, OpenDigest>()
-    state.digests.set(one.recipient, own)
-    return decide({ ...question, digests: own }).map(decision => decidedOf(one, decision))
-  })
+  const decided: Decided[] = []
+  for (const one of [...cases].sort(byHappening)) {
+    const digests = mayJoin(one) ? ownOf(state.digests, one.recipient) : undefined
+    const question = { ...one, windows: hasWindow(one) ? windows.of(one) : undefined, digests }
+    for (const decision of decide(question)) decided.push(decidedOf(one, decision))
+  }
   return { decided, changed: windows.changed() }
+}
+
+export function ownOf(digests: Digests, recipient: string): OwnDigests {
+  const own = digests.get(recipient) ?? new Map<string, OpenDigest>()
+  digests.set(recipient, own)
+  return own
 }
 
 /**

@@ -17,7 +17,7 @@ import { type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
-import { type Case, foldWindows, judgeTogether, underStops, withWindows } from './judge.ts'
+import { type Case, foldWindows, judgeTogether, ownOf, underStops, withWindows } from './judge.ts'
 import { casesOf, heldAgain } from './release.ts'
 import { writeWindows } from './windows-store.ts'
 
@@ -85,8 +85,7 @@ async function release(db: Database, deps: ReleaseDeps, ahead: readonly OpenDige
       [...members.values()].flatMap(cases => cases ?? []),
     )
     const judged = due.map(digest => {
-      const digests = joinable.get(digest.recipient) ?? new Map<string, OpenDigest>()
-      joinable.set(digest.recipient, digests)
+      const digests = ownOf(joinable, digest.recipient)
       const cases = members.get(digest.id)
       const result = cases ? judgeTogether(digest, cases, { windows, digests }) : { waits: now + failedDelayMs }
       if ('decided' in result) result.decided.push(...parted(digest, holds.get(digest.id) ?? [], deps))

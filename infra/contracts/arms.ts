@@ -34,8 +34,10 @@ export function armLabel(entry: Pick<Entry, 'arms'>, recipient: string): string 
 
 /** The channels by which a type goes to a person: all, but for those of another arm. */
 export function channelsOf(entry: Entry, recipient: string): Channel[] {
+  // Asked of everybody: most types have no arms.
+  if (!entry.arms) return entry.deliver.map(step => step.channel)
   const arm = armOf(entry, recipient)
-  return entry.deliver.flatMap(step => (step.arm === undefined || step.arm === arm ? [step.channel] : []))
+  return entry.deliver.filter(step => step.arm === undefined || step.arm === arm).map(step => step.channel)
 }
 
 /** The step by which a type goes to a person on a channel; undefined where it does not. */
@@ -44,10 +46,9 @@ export function stepFor(
   recipient: string,
   channel: Channel,
 ): Step | undefined {
-  const steps = deliver.filter(step => step.channel === channel)
-  if (!arms || steps.every(step => step.arm === undefined)) return steps[0]
+  if (!arms) return deliver.find(step => step.channel === channel)
   const arm = armOf({ arms }, recipient)
-  return steps.find(step => step.arm === undefined || step.arm === arm)
+  return deliver.find(step => step.channel === channel && (step.arm === undefined || step.arm === arm))
 }
 
 /** A number from 0 to below 1 for a person, even over people, and independent for every salt. The same for ever. */
