@@ -1,9 +1,11 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSink } from '#analytics/collect.ts'
+import { sendgridProvider } from '#channels/email/sendgrid.ts'
 import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { Provider } from '#channels/provider.ts'
 import { fcmProvider } from '#channels/push/fcm.ts'
+import { twilioProvider } from '#channels/sms/twilio.ts'
 import { startWorker } from '#channels/worker.ts'
 import { type Addresses, openInstallation, type Installation } from '#cli/installation.ts'
 import { startFollowUps } from '#cli/retract.ts'
@@ -90,7 +92,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     }),
   )
   const metrics = createMetrics()
-  const providers = [opened.use(fcmProvider(credentials.fcm)), inboxProvider(installation.db)] as Provider[]
+  const at = (port: number) => `http://127.0.0.1:${port}`
+  const { apiKey } = credentials.sendgrid
+  const providers = [
+    opened.use(fcmProvider(credentials.fcm)),
+    sendgridProvider({ apiKey, from: 'notify@carillon.test', baseUrl: `${at(simulators.ports.sendgrid)}/` }),
+    twilioProvider({ ...credentials.twilio, baseUrl: at(simulators.ports.twilio) }),
+    inboxProvider(installation.db),
+  ] as Provider[]
   opened.use(await startSink({ ...installation, metrics }))
   for (let n = 0; n < workers; n++) {
     const queues = n === 0 ? installation.queues : opened.use(await queuesOf(addresses))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineNotification } from '../sdk/define-notification.ts'
 import { mail } from './mail.ts'
+import { told } from './told.ts'
 
 const link = z.url({ protocol: /^https$/ })
 
@@ -80,6 +81,8 @@ export const repositoryStarred = defineNotification({
   },
 })
 
+const invitation = z.object({ team: z.string(), by: z.string(), url: link })
+
 /** An invitation to a team; its recipient may be nobody we know yet, only a mailbox. */
 export const memberInvited = defineNotification({
   type: 'member.invited',
@@ -87,7 +90,7 @@ export const memberInvited = defineNotification({
   lane: 'default',
   owner: 'community-team',
   value: 4,
-  schema: z.object({ team: z.string(), by: z.string(), url: link }),
+  schema: invitation,
   expiresAfter: '7d',
   deliver: [{ channel: 'in_app' }, { channel: 'email' }],
   templates: {
@@ -112,4 +115,30 @@ export const memberInvited = defineNotification({
         }),
     },
   },
+})
+
+/** Said along with the invitation; leaves only if that was not accepted by then. */
+export const inviteReminder = defineNotification({
+  type: 'member.reminded',
+  category: 'membership',
+  lane: 'default',
+  owner: 'community-team',
+  value: 3,
+  expiresAfter: '7d',
+  acted: 'invite.accepted',
+  deliver: [{ channel: 'email', after: '3d', unless: 'acted' }],
+  ...told(invitation, {
+    en: ({ data }) => ({
+      title: `${data.team} still waits for you`,
+      body: `${data.by} invited you three days ago.`,
+      url: data.url,
+      link: 'Join',
+    }),
+    de: ({ data }) => ({
+      title: `${data.team} wartet noch auf dich`,
+      body: `${data.by} hat dich vor drei Tagen eingeladen.`,
+      url: data.url,
+      link: 'Beitreten',
+    }),
+  }),
 })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineNotification } from '../sdk/define-notification.ts'
 import { mail } from './mail.ts'
+import { told } from './told.ts'
 
 const link = z.url({ protocol: /^https$/ })
 const comment = z.object({
@@ -12,7 +13,10 @@ const comment = z.object({
   url: link,
 })
 
-/** Somebody commented where the person takes part. An edit within ten minutes is not told again. */
+/**
+ * Somebody commented where the person takes part. An edit within ten minutes is not told again, and the phone stays silent
+ * while the person reads at the desk.
+ */
 export const commentCreated = defineNotification({
   type: 'comment.created',
   category: 'social',
@@ -23,7 +27,7 @@ export const commentCreated = defineNotification({
   expiresAfter: '1d',
   dedupe: { key: data => data.commentId, within: '10m' },
   throttle: { limit: 20, per: '1h' },
-  deliver: [{ channel: 'in_app' }, { channel: 'push' }],
+  deliver: [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }],
   templates: {
     en: {
       in_app: ({ data }) => ({ title: `${data.author} commented on ${data.title}`, body: data.excerpt, url: data.url }),
@@ -40,7 +44,7 @@ export const commentCreated = defineNotification({
   },
 })
 
-/** Somebody called the person by name. */
+/** Somebody called the person by name. By mail only if it was not seen anywhere else. */
 export const mentionReceived = defineNotification({
   type: 'mention.received',
   category: 'mentions',
@@ -50,7 +54,11 @@ export const mentionReceived = defineNotification({
   schema: comment,
   expiresAfter: '3d',
   dedupe: { key: data => data.commentId, within: '1h' },
-  deliver: [{ channel: 'in_app' }, { channel: 'push' }, { channel: 'email' }],
+  deliver: [
+    { channel: 'in_app' },
+    { channel: 'push', unless: 'active' },
+    { channel: 'email', after: '10m', unless: 'seen' },
+  ],
   templates: {
     en: {
       in_app: ({ data }) => ({
@@ -83,4 +91,38 @@ export const mentionReceived = defineNotification({
         }),
     },
   },
+})
+
+/**
+ * Somebody answered the person. The inbox shows each answer; what of a thread was not seen for ten minutes is told together,
+ * on the channels that the person has left on.
+ */
+export const replyReceived = defineNotification({
+  type: 'reply.received',
+  category: 'replies',
+  lane: 'default',
+  owner: 'conversation-team',
+  value: 3,
+  expiresAfter: '1d',
+  dedupe: { key: data => data.commentId, within: '10m' },
+  digest: { by: 'thread', every: '10m' },
+  deliver: [
+    { channel: 'in_app' },
+    { channel: 'push', after: '10m', unless: 'seen' },
+    { channel: 'email', after: '10m', unless: 'seen' },
+  ],
+  ...told(comment, {
+    en: ({ data, digest }) => ({
+      title: digest ? `${digest.count} replies in ${data.title}` : `${data.author} replied in ${data.title}`,
+      body: data.excerpt,
+      url: data.url,
+      link: 'Reply',
+    }),
+    de: ({ data, digest }) => ({
+      title: digest ? `${digest.count} Antworten in ${data.title}` : `${data.author} hat in ${data.title} geantwortet`,
+      body: data.excerpt,
+      url: data.url,
+      link: 'Antworten',
+    }),
+  }),
 })

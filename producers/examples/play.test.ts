@@ -10,11 +10,12 @@ import { createTestNotifier } from '../sdk/test-notifier.ts'
 import { type Choice, community, seedCommunity, watchersOf } from './community.ts'
 import { meaningfulEvents } from './github.ts'
 import { playExample } from './play.ts'
+import { workflows } from './workflows.ts'
 
 const people = community()
 const sizes = new Map(people.projects.flatMap(project => [[watchersOf(project), project.watchers.length]]))
 
-test('the default play is large enough and uses every type of the catalogue', async () => {
+test('the default play is large enough, and every type of the catalogue is played or part of a workflow', async () => {
   const notifier = createTestNotifier(catalogue)
   const { intents } = await playExample({ notifier })
   assert.ok(intents >= 300, `${intents} intents`)
@@ -23,8 +24,10 @@ test('the default play is large enough and uses every type of the catalogue', as
     .flatMap(intent => intent.to)
     .reduce((sum, to) => sum + (to.kind === 'audience' ? (sizes.get(to.audience) ?? 3) : 1), 0)
   assert.ok(recipients >= 1500, `${recipients} recipients`)
-  assert.deepEqual([...new Set(notifier.intents.map(intent => intent.type))].sort(), [...catalogue.types.keys()].sort())
   assert.ok(notifier.intents.some(intent => intent.to.some(to => to.kind === 'contact')))
+  assert.equal(new Set(notifier.intents.map(intent => intent.type)).size, 10)
+  await notifier.notifyMany(Object.values(workflows).flatMap(state => state({ to: ['u1'], key: 'k' }, 1)))
+  assert.deepEqual([...new Set(notifier.intents.map(intent => intent.type))].sort(), [...catalogue.types.keys()].sort())
 })
 
 test('the play holds what the policies act on: repeats, late news, eager strangers', async () => {
