@@ -183,6 +183,20 @@ test('a batch of a type, or for a provider, that this worker does not know waits
   assert.equal((await world.ends()).anna, 'delivered')
 })
 
+test('what is of a type that this worker does not know keeps nothing else of its batch waiting', async () => {
+  await using world = await createWorld()
+  world.use(inboxProvider(world.db))
+  const of = (recipient: string, more: object) => ({ recipient, endpoint: 'inbox', key: recipient, ...more })
+  const expiresAt = world.clock.now() - 1
+  const to = [of('anna', {}), of('ben', { type: 'test.gone' }), of('cleo', { type: 'test.gone', expiresAt })]
+  await world.deliver(await world.write({ ...inboxes(), to }))
+  assert.deepEqual(await world.ends(), { anna: 'delivered', ben: 'open', cleo: 'expired' })
+  await world.makeDue()
+  const left = await world.open()
+  await world.deliver(left)
+  assert.deepEqual((await world.open())[0]!.id, left[0]!.id, 'and makes no new batch each time')
+})
+
 test('a paused provider is not asked, batches wait unclaimed, and no try is spent', async () => {
   await using world = await worldWithFcm()
   for (const who of ['anna', 'ben']) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })

@@ -120,11 +120,12 @@ function providerOf(batch: ClaimedBatch, deps: DeliverDeps): Provider | { waitMs
   if (unknown)
     log.warn(
       { batch: batch.id, type: unknown.type, version: catalogue.version },
-      'this worker does not know the type; the batch waits for one that does',
+      'this worker does not know the type; what is of it waits for one that does',
     )
   const provider = providers.get(batch.provider)
   if (!provider) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
-  if (unknown || !provider) return { waitMs: notOursMs }
+  const allUnknown = batch.intents.every(intent => !catalogue.types.has(intent.type))
+  if (allUnknown || !provider) return { waitMs: notOursMs }
   const waitMs = pauseMs(batch.provider, deps)
   return waitMs === undefined ? provider : { waitMs }
 }

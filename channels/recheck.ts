@@ -7,7 +7,8 @@ import { takenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
 import { type Endpoint, hasRead, inTenant, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
 import { stopLabel, stopOn } from '#contracts/stop.ts'
-import { stoppedMs } from './limits.ts'
+import { notOursMs, stoppedMs } from './limits.ts'
+import { notCalled } from './settle.ts'
 
 /** A slot that may be sent, and where to. */
 export type Target = {
@@ -78,7 +79,8 @@ function refusal(question: Question, { catalogue, now }: Facts): SlotResult | En
     return { kind: 'closed', outcome: 'not_allowed_here', why: { rule: 'not_allowed_here' } }
   const stopped = stoppedAt(now, { batch, intent })
   if (stopped) return stopped
-  const over = overAt(now, intent) ?? retracted(intent, batch) ?? needless(question, catalogue)
+  const over =
+    overAt(now, intent) ?? retracted(intent, batch) ?? unknown(intent, catalogue) ?? needless(question, catalogue)
   if (over) return over
   const { channel } = batch
   const mandatory = catalogue.types.get(intent.type)?.mandatory ?? false
@@ -87,6 +89,11 @@ function refusal(question: Question, { catalogue, now }: Facts): SlotResult | En
   if (!may.allowed) return { kind: 'closed', outcome: may.outcome ?? 'suppressed_preference', why: may.why }
   const usable = whereTo(person, channel).endpoints.find(endpoint => endpoint.id === slot.endpoint)
   return usable ?? noLonger(person, slot, channel)
+}
+
+/** What is of a type that this worker does not know waits for one that does, and keeps nothing else waiting. */
+function unknown({ type }: CarriedIntent, { types }: Catalogue): SlotResult | undefined {
+  return types.has(type) ? undefined : { kind: 'retry', dueInMs: notOursMs, spent: false, why: notCalled }
 }
 
 /** What the person has done meanwhile makes it unnecessary: a later step stops, or it was read. */

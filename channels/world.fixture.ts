@@ -114,7 +114,14 @@ export const inboxes = (...who: string[]) => ({
 export type Written = {
   channel: Channel
   provider: string
-  to: readonly { recipient: string; endpoint: string; key?: string; reason?: string; expiresAt?: EpochMs }[]
+  to: readonly {
+    recipient: string
+    endpoint: string
+    key?: string
+    type?: string
+    reason?: string
+    expiresAt?: EpochMs
+  }[]
   lane?: Lane
   intent?: Partial<CarriedIntent>
 }
@@ -124,8 +131,13 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
   const now = clock.now()
   return db.transaction(async tx => {
     const set = newSetId()
-    const decided = to.map(({ recipient, endpoint, key = 'k', reason, expiresAt }) => ({
-      intent: { ...intentOf(key, now), ...(expiresAt && { expiresAt }), ...written.intent },
+    const decided = to.map(({ recipient, endpoint, key = 'k', type, reason, expiresAt }) => ({
+      intent: {
+        ...intentOf(key, now),
+        ...(expiresAt && { expiresAt }),
+        ...(type !== undefined && { type }),
+        ...written.intent,
+      },
       sensitive: false,
       recipient: recipient as RecipientId,
       ...(reason !== undefined && { reason }),
