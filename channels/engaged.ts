@@ -1,7 +1,7 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import { deliveryId } from '#contracts/ids.ts'
-import type { CarriedIntent, ClaimedBatch } from '#ledger/batch.ts'
+import { type ClaimedBatch, isOfThread, tellsSeveral } from '#ledger/batch.ts'
 import { type Person, readEngagements, readWatermarks } from '#preferences/preferences.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
@@ -24,7 +24,7 @@ export async function readEngaged(
     ({ recipient, intent }) =>
       intent.thread !== undefined && people.get(recipient)!.readsThreads && !intent.ignoresReads && isOfThread(intent),
   )
-  const later = slots.filter(({ intent }) => isLater(batch, catalogue, intent.type))
+  const later = slots.filter(({ intent }) => isLater(batch, catalogue, intent.type) && !tellsSeveral(intent))
   const [upTo, found] = await Promise.all([
     readWatermarks(
       db,
@@ -45,10 +45,6 @@ export async function readEngaged(
   })
   return engaged
 }
-
-/** What tells of several is needless only when all of them were read: so it must be of one thread, and known whole. */
-const isOfThread = ({ thread, digest }: CarriedIntent): boolean =>
-  !digest || (digest.items.length === digest.count && digest.items.every(item => item.thread === thread))
 
 const isLater = ({ channel }: ClaimedBatch, { types }: Catalogue, type: string): boolean =>
   types.get(type)?.deliver.some(step => step.channel === channel && step.after !== undefined) ?? false

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type AnyNotificationType, catalogueOf, type DigestRule, type DigestType } from '#contracts/catalogue.ts'
-import type { EpochMs } from '#contracts/ids.ts'
+import { type EpochMs, intentId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
 import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
 import { createLog } from '#runtime/log.ts'
@@ -303,6 +303,26 @@ test('what quiet hours hold of a thread wakes its person once; other threads and
     [['comment.plain', 3, 1]],
     'words of a type see data of no other',
   )
+})
+
+test('what is told of several waits for who is active, and reading one of them leaves the others to be told', async () => {
+  const deliver = [{ channel: 'push', unless: 'active', after: '30s' }] as const
+  const types = [typeOf('comment.aside', { deliver, digest: { every: '10m' } })]
+  const { db, tell, release, releaseHolds, decided, told } = await world({ every: '10m' }, { types })
+  await db.query('truncate presence, watermarks, engagements')
+  const last = intentId({ producer: 'test', key: 'last' })
+  await tell(noon, { type: 'comment.aside', thread: 't1' })
+  await tell(noon + 1, { type: 'comment.aside', thread: 't2', key: 'last', id: last })
+  const at = (ms: EpochMs) => new Date(ms).toISOString()
+  await db.query(`insert into presence values ('u1', $1)`, [at(noon + 12 * minute)])
+  await release(noon + 10 * minute)
+  assert.deepEqual((await decided()).slice(2), ['u1 digested', 'u1 held'])
+  await db.query(`update recipients set read_xid = pg_current_xact_id() where id = 'u1'`)
+  await db.query(`insert into watermarks (recipient, thread, up_to) values ('u1', 't2', $1)`, [at(noon + minute)])
+  await db.query(`insert into engagements values ('u1', $1, 'read', '', $2)`, [last, at(noon + minute)])
+  await releaseHolds(noon + 13 * minute)
+  assert.equal((await decided()).at(-1), 'u1 deliver')
+  assert.equal((await told())[0]!.digest!.count, 2)
 })
 
 test('throttle and windows count what is told, not what it is made of', async () => {

@@ -45,6 +45,13 @@ export type CarriedIntent = {
 /** What a digest tells: how many, and the latest of them, oldest first; by the templates of `into`, or of the type. */
 export type CarriedDigest = { id: DigestId; count: number; items: DigestItem[]; into?: string }
 
+/** What was seen of one of several, or done with it, leaves the others to be told. */
+export const tellsSeveral = ({ digest }: CarriedIntent): boolean => digest !== undefined && digest.count > 1
+
+/** Whether reading its thread leaves nothing to tell: of several all must be of that thread, and known whole. */
+export const isOfThread = ({ thread, digest }: CarriedIntent): boolean =>
+  !digest || (digest.items.length === digest.count && digest.items.every(item => item.thread === thread))
+
 /** One delivery in a batch: one intent (its position in `intents`) to one endpoint of one recipient, who may have a reason. */
 export type Slot = { recipient: RecipientId; endpoint: string; intent: number; reason?: string }
 
