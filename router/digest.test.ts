@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { type AnyNotificationType, catalogueOf, type DigestRule, type DigestType } from '#contracts/catalogue.ts'
 import { type EpochMs, intentId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
+import { readBacklog } from '#ledger/backlog.ts'
 import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
 import { createLog } from '#runtime/log.ts'
 import { releaseDue } from './release.ts'
@@ -271,9 +272,11 @@ test('each item is decided again when the digest is due, and drops out by itself
 })
 
 test('a digest that is due in quiet hours waits for their end, whole, and goes on being joined', async () => {
-  const { tell, release, decided, told } = await world({ every: '10m' }, { person: { quiet: '12:05-13:00' } })
+  const { db, tell, release, decided, told } = await world({ every: '10m' }, { person: { quiet: '12:05-13:00' } })
   await tell(noon)
   await release(noon + 10 * minute)
+  const { held } = await readBacklog(db)
+  assert.ok(held[0]!.nextDue.getTime() >= noon + 60 * minute, 'operators see when it is told')
   await tell(noon + 20 * minute)
   await release(noon + 59 * minute)
   assert.deepEqual(await decided(), ['u1 held', 'u1 held'])

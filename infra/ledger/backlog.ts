@@ -26,7 +26,8 @@ export async function readBacklog(db: Queryable): Promise<Backlog> {
      group by 1, 2 order by 1, 2`,
   )
   const held = await db.query<{ lane: number; reason: string; n: number; due: Date }>(
-    `select lane, reason, sum(n)::int as n, min(due_at) as due from holds where released_at is null group by 1, 2 order by 1, 2`,
+    `select h.lane, h.reason, sum(h.n)::int as n, min(coalesce(d.due_at, h.due_at)) as due
+     from holds h left join digests d on d.id = h.digest_id where h.released_at is null group by 1, 2 order by 1, 2`,
   )
   const expanding = await db.query<{ lane: number; audiences: number; members: number }>(
     `select lane, count(*)::int as audiences, sum(members)::int as members from expansions where done_at is null group by 1 order by 1`,
