@@ -12,6 +12,7 @@ import {
   openSentence,
   type RefusedLine,
   retractionSentence,
+  quarantineSentence,
   refusedSentence,
   type Trace,
   type TraceLine,
@@ -35,7 +36,8 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
   )
   const refused = await refusedOf(db, id)
   const retraction = await retractionOf(db, id)
-  const known = { ...events, refused, ...(retraction && { retraction }) }
+  const quarantine = await quarantineOf(db, id)
+  const known = { ...events, refused, ...(retraction && { retraction }), ...(quarantine && { quarantine }) }
   if (sets.length === 0) return { ...known, open: [] }
   const expansion = await db.kysely
     .selectFrom('expansions')
@@ -90,6 +92,15 @@ async function retractionOf(db: Database, id: IntentId): Promise<Trace['retracti
     .where('id', '=', id)
     .executeTakeFirst()
   return row && { at: row.at.getTime(), sentence: retractionSentence(row) }
+}
+
+async function quarantineOf(db: Database, id: IntentId): Promise<Trace['quarantine']> {
+  const row = await db.kysely
+    .selectFrom('quarantines')
+    .select(['since', 'recipients', 'more', 'most', 'ended_how', 'ended_by'])
+    .where('intent_id', '=', id)
+    .executeTakeFirst()
+  return row && { at: row.since.getTime(), sentence: quarantineSentence(row) }
 }
 
 async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {

@@ -43,6 +43,8 @@ export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: 
 export type Trace = {
   /** The product took it back, whether anything had come by then or not. */
   retraction?: { at: EpochMs; sentence: string }
+  /** It was for too many people. */
+  quarantine?: { at: EpochMs; sentence: string }
   refused: RefusedLine[]
   lines: TraceLine[]
   open: OpenLine[]
@@ -75,6 +77,20 @@ export const retractionSentence = ({ successor }: { successor: string | null }):
   successor === null
     ? `Retracted by its producer: what was not sent by then never will be.`
     : `Superseded by intent ${successor}: what was not sent by then never will be, unless it happened later.`
+
+export function quarantineSentence(found: {
+  recipients: number
+  more: boolean
+  most: number
+  ended_how: string | null
+  ended_by: string | null
+}): string {
+  const people = `${found.more ? 'more than ' : ''}${found.recipients.toLocaleString('en-US')}`
+  const why = `In quarantine: for ${people} people, and its type allows ${found.most.toLocaleString('en-US')}.`
+  return found.ended_how === null
+    ? `${why} It waits for an operator.`
+    : `${why} It was ${found.ended_how} by ${found.ended_by}.`
+}
 
 /** The sentence of what is open, from what the ledger knows of it. */
 export function openSentence(
@@ -123,6 +139,8 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
   }
   if (trace.retraction)
     out.push(`${new Date(trace.retraction.at).toISOString().replace('T', ' ')}  ${trace.retraction.sentence}`)
+  if (trace.quarantine)
+    out.push(`${new Date(trace.quarantine.at).toISOString().replace('T', ' ')}  ${trace.quarantine.sentence}`)
   if (trace.expanding !== undefined)
     out.push(`Its audience is still being expanded: ${trace.expanding.toLocaleString('en-US')} people so far.`)
   if (trace.more) out.push('There is more than is listed here.')

@@ -48,6 +48,21 @@ export async function audiencePage(
   return [...members.values()].sort((a, b) => byCodePoint(a.recipient, b.recipient)).slice(0, limit)
 }
 
+/**
+ * How many people the audiences have together that are stored here, each counted once and no further than `limit`. What
+ * a team keeps itself is not counted.
+ */
+export async function countMembers(
+  db: Queryable,
+  { audiences, limit }: { audiences: readonly string[]; limit: number },
+): Promise<number> {
+  const [row] = await db.query<{ n: number }>(
+    `select count(*)::int as n from (select distinct recipient from audience_members where audience = any($1::text[]) limit $2) m`,
+    [audiences, limit],
+  )
+  return row!.n
+}
+
 const sourceOf = (audience: string, sources: readonly MembershipSource[]): MembershipSource | undefined =>
   sources.find(({ name }) => audience.startsWith(`${name}:`))
 

@@ -15,7 +15,7 @@ import type { Tenant, Tenants } from './tenants.ts'
  *   people = await readReachable(…)        the same after the claim, and whose addresses must not be used
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
-export { audiencePage, type MembershipSource } from './audience-page.ts'
+export { audiencePage, countMembers, type MembershipSource } from './audience-page.ts'
 export { type Cadence, cadenceOf } from './cadence.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'

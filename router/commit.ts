@@ -1,10 +1,11 @@
 import { durationMs } from '#contracts/catalogue.ts'
 import { readCancels } from '#contracts/engagement.ts'
 import type { Lane } from '#contracts/channel.ts'
-import { type EpochMs, newSetId, type SetId } from '#contracts/ids.ts'
+import { type EpochMs, type IntentId, newSetId, type SetId } from '#contracts/ids.ts'
 import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { openExpansion } from '#ledger/expansions.ts'
+import { openQuarantines } from '#ledger/quarantine.ts'
 import { supersede } from '#ledger/retractions.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { inTenant } from '#preferences/preferences.ts'
@@ -13,6 +14,7 @@ import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
 import { addEngagement } from './engaged.ts'
 import { audiencesOf, type Facts, instantOf, recipientsOf } from './gather.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
+import { tooMany, underQuarantine } from './policies/quarantine.ts'
 import { markTakenBack, supersededBy, withSuperseded } from './policies/retraction.ts'
 
 export type CommitDeps = {
@@ -43,10 +45,19 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
     await refuseMessages(tx, refused, deps.now)
     const superseding = supersededBy(fresh.map(one => one.intent))
     if (superseding.length > 0) await supersede(tx, superseding)
-    const freshCases = fresh.flatMap(one => cases.get(one)!)
+    const quarantines = fresh.flatMap(one => {
+      const members = facts.members?.get(one.intent.id) ?? 0
+      return tooMany(one, { named: cases.get(one)!.length, members }) ?? []
+    })
+    await openQuarantines(tx, quarantines)
+    const kept = new Map(quarantines.map(one => [one.intent, { state: 'open' as const, most: one.most, sample: [] }]))
+    const freshCases = underQuarantine(
+      fresh.flatMap(one => cases.get(one)!),
+      kept,
+    )
     const ended = withSuperseded(tombstones, superseding)
     const decided = await judge(tx, underStops(markTakenBack(freshCases, ended), stops), locked)
-    await expandLater(tx, fresh, { set, facts, deps })
+    await expandLater(tx, fresh, { set, facts, deps, kept })
     const intake: Committed['intake'] = {
       admitted: fresh.length,
       duplicate: those('duplicate').length,
@@ -122,13 +133,14 @@ export function casesOf(
 async function expandLater(
   tx: Queryable,
   intents: readonly AdmittedIntent[],
-  { set, facts, deps }: { set: SetId; facts: Facts; deps: CommitDeps },
+  { set, facts, deps, kept }: { set: SetId; facts: Facts; deps: CommitDeps; kept: ReadonlyMap<IntentId, unknown> },
 ): Promise<void> {
   for (const one of intents) {
     const audiences = audiencesOf(one.intent)
     if (audiences.length === 0) continue
     const except = recipientsOf(one.intent, facts).map(recipient => recipient.id)
     const intent = carried(one, instantOf(one.intent, deps))
-    await openExpansion(tx, { lane: deps.lane, intent, audiences, except, set, now: deps.now })
+    const quarantined = kept.has(intent.id)
+    await openExpansion(tx, { lane: deps.lane, intent, audiences, except, set, now: deps.now, quarantined })
   }
 }

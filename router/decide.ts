@@ -6,6 +6,7 @@ import type { HoldReason, Verdict, Why } from '#contracts/decision.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
+import type { Quarantine } from '#contracts/quarantine.ts'
 import type { TakenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
@@ -15,6 +16,7 @@ import { withinBudgets } from './policies/budget.ts'
 import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
 import { turnOf } from './policies/spread.ts'
+import { quarantined } from './policies/quarantine.ts'
 import { stopped, waiting, whileActive } from './policies/steps.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { applyStops, passedOnce, stoppedChannel } from './policies/stops.ts'
@@ -41,6 +43,8 @@ export type Question = {
   stops?: readonly Stop[]
   /** The intent was retracted or superseded by now. */
   takenBack?: TakenBack
+  /** The intent is for more people than its type allows. */
+  quarantine?: Quarantine
 }
 
 /** Decided again after a hold: only the channels that waited, and no rule that was passed before. */
@@ -71,7 +75,7 @@ export type ChannelDecision = {
 }
 
 /**
- * The order of decision (design §7), for one person: stops, expiry, retraction, who is told here, spread and schedule, what was done with it already,
+ * The order of decision (design §7), for one person: stops, expiry, retraction, who is told here, quarantine, spread and schedule, what was done with it already,
  * preferences, endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle,
  * holdout; last, a dry run ends whatever they let pass or hold. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
  * with its reason.
@@ -106,6 +110,7 @@ export function allowed(question: Question): ChannelDecision[] {
     expired(question, all) ??
     every(retracted(question), all) ??
     every(elsewhere(question), all) ??
+    every(quarantined(question), all) ??
     spread(question, all) ??
     scheduled(question, all) ??
     channels.map(channel => known(question, channel) ?? reachable(question, channel))
@@ -144,11 +149,13 @@ function spread({ intent, person, at }: Question, all: All): ChannelDecision[] |
 }
 
 function scheduled({ intent, at, released }: Question, all: All): ChannelDecision[] | undefined {
-  if ((released && released.reason !== 'stopped') || intent.sendAt === undefined || intent.sendAt <= at)
-    return undefined
+  if (passedSchedule(released) || intent.sendAt === undefined || intent.sendAt <= at) return undefined
   const why: Why = { rule: 'scheduled', value: isoOf(intent.sendAt) }
   return all({ kind: 'held', reason: 'scheduled', until: intent.sendAt, why })
 }
+
+const passedSchedule = (released: Released | undefined): boolean =>
+  released !== undefined && released.reason !== 'stopped' && released.reason !== 'quarantine'
 
 /** An earlier step was enough, or the person has read it. */
 function known(question: Question, channel: Channel): ChannelDecision | undefined {

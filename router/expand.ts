@@ -48,10 +48,11 @@ export async function expandPage(deps: ExpandDeps): Promise<ReadyBatch[] | undef
 
 async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatch[]> {
   const { db, lanes, now } = deps
+  const limit = Math.min(pageSize, ahead.sampleLeft ?? pageSize)
   const page = await audiencePage(db, {
     audiences: ahead.audiences.map(one => one.audience),
     after: ahead.after,
-    limit: pageSize,
+    limit,
     sources: deps.sources,
   })
   const entry = deps.catalogue.types.get(ahead.intent.type)
@@ -61,10 +62,15 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
   return withWindows(db, windowKeys(cases), async (tx, locked) => {
     // Somebody else may have worked on this page meanwhile: then the checkpoint has moved and nothing is done here.
     const expansion = await nextExpansion(tx, { lanes, now })
-    if (expansion?.intent.id !== ahead.intent.id || expansion.after !== ahead.after) return []
+    if (
+      expansion?.intent.id !== ahead.intent.id ||
+      expansion.after !== ahead.after ||
+      expansion.sampleLeft !== ahead.sampleLeft
+    )
+      return []
     const set = newSetId()
     const decided = await judge(tx, underStops(markTakenBack(cases, expansion.tombstones), expansion.stops), locked)
-    const done = page.length < pageSize
+    const done = page.length < limit
     const after = page.at(-1)?.recipient ?? ahead.after
     await checkpoint(tx, { intent: ahead.intent.id, after, members: cases.length, done, now })
     await linkIntents(tx, set, [ahead.intent.id])

@@ -1,13 +1,16 @@
-import type { EpochMs, RecipientId } from '#contracts/ids.ts'
+import type { EpochMs, IntentId, RecipientId } from '#contracts/ids.ts'
 import type { Intent, To } from '#contracts/intent.ts'
-import { keepContacts, type Person, readPeople, type RecipientStore } from '#preferences/preferences.ts'
+import { countMembers, keepContacts, type Person, readPeople, type RecipientStore } from '#preferences/preferences.ts'
 import type { AdmittedIntent } from './admit.ts'
+import { countedTo } from './policies/quarantine.ts'
 
 /** Everything that deciding needs to know besides the windows, read before the transaction. */
 export type Facts = {
   people: ReadonlyMap<string, Person>
   /** Inline contacts, stored as recipients: `contact` text to recipient id. */
   contacts: ReadonlyMap<string, string>
+  /** Members of the audiences of an intent, counted no further than may matter. Without audiences: none. */
+  members?: ReadonlyMap<IntentId, number>
 }
 
 /** Reads the people of a whole set at once; stores inline contacts first, so that from here on only ids travel. */
@@ -24,7 +27,21 @@ export async function gather(store: RecipientStore, intents: readonly AdmittedIn
       intents.map(one => one.intent),
     ),
     contacts,
+    members: await membersOf(store, intents),
   }
+}
+
+async function membersOf(
+  { db }: RecipientStore,
+  intents: readonly AdmittedIntent[],
+): Promise<ReadonlyMap<IntentId, number>> {
+  const members = new Map<IntentId, number>()
+  for (const one of intents) {
+    const audiences = audiencesOf(one.intent).map(named => named.audience)
+    if (audiences.length === 0) continue
+    members.set(one.intent.id, await countMembers(db, { audiences, limit: countedTo(one.entry) }))
+  }
+  return members
 }
 
 export type NamedRecipient = { id: RecipientId; reason?: string }

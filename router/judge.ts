@@ -2,6 +2,7 @@ import { armLabel } from '#contracts/arms.ts'
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
+import type { Quarantine } from '#contracts/quarantine.ts'
 import type { TakenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { Stop } from '#contracts/stop.ts'
@@ -28,6 +29,7 @@ export type Case = {
   released?: Released
   stops?: readonly Stop[]
   takenBack?: TakenBack
+  quarantine?: Quarantine
 }
 
 /** Critical decisions never wait for a row that another lane holds: they have their own (law 7). No name holds U+001F. */

@@ -3,12 +3,14 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
+import { quarantinesOf } from '#ledger/quarantine.ts'
 import { type Decided, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { inTenant, type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
-import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
+import { type Database, isConflict, isOutage, type Queryable } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
+import { underQuarantine } from './policies/quarantine.ts'
 import { markTakenBack } from './policies/retraction.ts'
 
 /** Hold rows that one transaction takes up; each has up to 500 decisions. */
@@ -65,12 +67,19 @@ async function release(
     const set = newSetId()
     // Asked again: what was read ahead may have been taken back since.
     const mine = holds.flatMap(hold => underStops(markTakenBack(cases.get(hold.id)!, hold.tombstones), hold.stops))
-    const decided = await judge(tx, mine, locked)
+    const decided = await judge(tx, underQuarantine(mine, await quarantinesAmong(tx, holds)), locked)
     decided.push(...holds.flatMap(hold => heldAgain(hold, { catalogue, until: now + failedDelayMs })))
     await releaseHolds(tx, { holds, set, now })
     const released = holds.reduce((n, hold) => n + hold.slots.length, 0)
     return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, released })
   })
+}
+
+/** Only what waited for an operator asks what that operator said. */
+async function quarantinesAmong(tx: Queryable, holds: readonly DueHold[]): ReturnType<typeof quarantinesOf> {
+  const waited = holds.filter(hold => hold.reason === 'quarantine')
+  if (waited.length === 0) return new Map()
+  return quarantinesOf(tx, [...new Set(waited.flatMap(hold => hold.intents.map(intent => intent.id)))])
 }
 
 /** The channels of one (intent, recipient) that waited together are decided together; what was taken back is marked. Without types that are not known. */

@@ -2,6 +2,7 @@ import { analyticsApi } from '#analytics/api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
+import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
@@ -20,6 +21,8 @@ export type ApiOptions = {
   host: string
   port: number
   metrics: Metrics
+  /** For more people than this a second operator must agree. Default: 10,000. */
+  approvalAbove?: number
   /** Addresses are hashed with it. */
   publisherLog?: (line: PublisherLogLine) => void
 }
@@ -32,7 +35,7 @@ export async function serveApi(
   options: ApiOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const { db, clock, log, catalogue, addresses, prefix } = installation
-  const { metrics, host, port, publisherLog } = options
+  const { metrics, host, port, publisherLog, approvalAbove = 10_000 } = options
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, {
@@ -59,6 +62,10 @@ export async function serveApi(
   })
   operatorsApi(app, {
     ...{ db, catalogue },
+    operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
+  })
+  quarantineApi(app, {
+    ...{ db, clock, approvalAbove },
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
   })
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })

@@ -50,8 +50,9 @@ export async function startEverything(options: {
   const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
   opened.use(await startRoles(pipelineRoles, installation, role))
   const { host, port } = config.http
+  const { approvalAbove } = config
   const api = opened.use(
-    await serveApi(installation, { host, port, metrics, ...(publisherLog && { publisherLog }) }).catch(
+    await serveApi(installation, { host, port, metrics, approvalAbove, ...(publisherLog && { publisherLog }) }).catch(
       stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),
     ),
   )

@@ -10,6 +10,7 @@ import { effectiveCommand } from './commands/effective.ts'
 import { explainCommand } from './commands/explain.ts'
 import { funnelCommand } from './commands/funnel.ts'
 import { previewCommand } from './commands/preview.ts'
+import { quarantineCommand } from './commands/quarantine.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { tokenCommand } from './commands/token.ts'
 import { stopCommands } from './commands/stops.ts'
@@ -36,6 +37,7 @@ const commands: readonly Command[] = [
   ],
   ...stopCommands,
   ...backlogCommands,
+  quarantineCommand,
 ]
 
 const [name, ...args] = process.argv.slice(2)

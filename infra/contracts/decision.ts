@@ -12,6 +12,7 @@ export const holdReasons = [
   'stopped',
   'stopped_late',
   'spread',
+  'quarantine',
 ] as const
 export type HoldReason = (typeof holdReasons)[number]
 
@@ -59,6 +60,8 @@ export const rules = [
   'spread',
   'dry_run',
   'not_allowed_here',
+  'quarantined',
+  'discarded',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -75,6 +78,8 @@ export const ruleOfHold = (reason: HoldReason): Rule => {
       return 'active'
     case 'stopped_late':
       return 'stopped'
+    case 'quarantine':
+      return 'quarantined'
     default:
       return reason
   }
@@ -119,6 +124,8 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   retracted: () => 'Not sent: the product took it back.',
   spread: value => `Held: people are told one after the other, and it is this one’s turn at ${value}.`,
   superseded: value => `Not sent: intent ${value} took its place.`,
+  quarantined: value => `Held: it is for more than ${value} people, and waits for an operator.`,
+  discarded: () => 'Not sent: it was for too many people, and an operator discarded it.',
   dry_run: value => `Not sent: a dry run; else it would have been ${dryRunWords(value)}.`,
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }

@@ -178,6 +178,8 @@ create table expansions (
   members integer not null default 0,
   due_at timestamp with time zone not null,
   done_at timestamp with time zone,
+  quarantined_at timestamp with time zone,
+  sample_left integer not null default 0,
   constraint expansions_pkey PRIMARY KEY (intent_id)
 ) with (fillfactor=70);
 CREATE INDEX expansions_open ON public.expansions USING btree (due_at) WHERE (done_at IS NULL);
@@ -265,6 +267,23 @@ create table producer_tokens (
   created_at timestamp with time zone not null default now(),
   constraint producer_tokens_pkey PRIMARY KEY (token_hash)
 );
+
+create table quarantines (
+  intent_id uuid not null,
+  type text not null,
+  producer text not null,
+  recipients integer not null,
+  more boolean not null,
+  most integer not null,
+  since timestamp with time zone not null default now(),
+  sample text[] collate "C" not null default '{}'::text[],
+  approved_by text,
+  ended_at timestamp with time zone,
+  ended_by text,
+  ended_how text,
+  constraint quarantines_pkey PRIMARY KEY (intent_id)
+);
+CREATE INDEX quarantines_open ON public.quarantines USING btree (since) WHERE (ended_at IS NULL);
 
 create table recipients (
   id text collate "C" not null,

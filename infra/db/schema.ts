@@ -16,6 +16,7 @@ export const owners = {
   outbox: 'infra/ledger',
   stops: 'infra/ledger',
   operator_log: 'infra/ledger',
+  quarantines: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
   addresses: 'preferences',
@@ -173,6 +174,24 @@ export type Schema = {
     members: Generated<number>
     due_at: Date
     done_at: Date | null
+    /** Not read since, but for so many members of a sample. */
+    quarantined_at: Date | null
+    sample_left: Generated<number>
+  }
+  /** Intents for too many people; one without `ended_at` waits for an operator. */
+  quarantines: {
+    intent_id: string
+    type: string
+    producer: string
+    recipients: number
+    more: boolean
+    most: number
+    since: Generated<Date>
+    sample: Generated<string[]>
+    approved_by: string | null
+    ended_at: Date | null
+    ended_by: string | null
+    ended_how: string | null
   }
   /** View: one row for each slot of a batch. */
   deliveries: {

@@ -170,6 +170,17 @@ export const auditChecks: readonly AuditCheck[] = [
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although it was ${row.detail}, visible to its claim`,
   },
   {
+    // What waits for an operator, or was discarded, is told to nobody but a sample, which is in the operator log.
+    check: 'quarantine',
+    sql: `select d.intent_id, d.recipient, d.channel from quarantines q join admitted a on a.id = q.intent_id
+      join deliveries d on d.intent_id = q.intent_id and d.provider <> ''
+        and d.set_id in (select a.set_id union select i.set_id from intent_sets i where i.intent_id = q.intent_id)
+      where q.ended_how is distinct from 'released' and not exists (
+        select from operator_log l where l.what = 'quarantine sample' and l.about::json ->> 'intent' = q.intent_id::text)`,
+    sentence: row =>
+      `intent ${row.intent_id} goes to ${row.recipient} by ${channelNameOf(row)} although no operator let it out of quarantine`,
+  },
+  {
     // Law 4 for what people chose, by the rules of `mayWe`: the nearest wish counts, and one that was taken back is none.
     // What is granted after the claim and before the record may be sent; so may what was taken back in that time, since
     // that may have been granting.

@@ -15,6 +15,8 @@ export type Expansion = {
   /** Decided with the intent's own set; not again as members. */
   except: string[]
   after: string
+  /** In quarantine: so many members are a sample. */
+  sampleLeft?: number
   /** What operators had stopped when it was read. */
   stops: readonly Stop[]
   tombstones: Tombstones
@@ -22,12 +24,16 @@ export type Expansion = {
 
 export async function openExpansion(
   tx: Queryable,
-  open: Omit<Expansion, 'after' | 'stops' | 'tombstones'> & { set: SetId; now: EpochMs },
+  open: Omit<Expansion, 'after' | 'stops' | 'tombstones'> & { set: SetId; now: EpochMs; quarantined?: boolean },
 ): Promise<void> {
-  const { lane, intent, audiences, except, set, now } = open
-  await tx.query(`insert into expansions (intent_id, lane, set_id, payload, due_at) values ($1, $2, $3, $4, $5)`, [
-    ...[intent.id, laneCode(lane), set, JSON.stringify({ intent, audiences, except }), new Date(now)],
-  ])
+  const { lane, intent, audiences, except, set, now, quarantined = false } = open
+  await tx.query(
+    `insert into expansions (intent_id, lane, set_id, payload, due_at, quarantined_at) values ($1, $2, $3, $4, $5, $6)`,
+    [
+      ...[intent.id, laneCode(lane), set, JSON.stringify({ intent, audiences, except }), new Date(now)],
+      quarantined ? new Date(now) : null,
+    ],
+  )
 }
 
 /** Locks one open expansion of these lanes for the page that the caller's transaction works on; others skip it. */
@@ -39,19 +45,21 @@ export async function nextExpansion(
     lane: number
     payload: string
     after_recipient: string
+    sample_left: number | null
     stops: string | null
     tombstones: TombstonesColumn
   }>(
-    `select lane, payload, after_recipient, ${openStopsSql} as stops, ${tombstonesAmong('array[intent_id]')} from expansions
-     where done_at is null and due_at <= to_timestamp($1 / 1000.0) and lane = any($2::smallint[])
+    `select lane, payload, after_recipient, case when quarantined_at is not null then sample_left end as sample_left, ${openStopsSql} as stops, ${tombstonesAmong('array[intent_id]')} from expansions
+     where done_at is null and (quarantined_at is null or sample_left > 0) and due_at <= to_timestamp($1 / 1000.0) and lane = any($2::smallint[])
      order by lane, due_at limit 1 for update skip locked`,
     [now, plainArray(wanted.map(laneCode))],
   )
   if (!row) return undefined
   return {
-    ...(JSON.parse(row.payload) as Omit<Expansion, 'lane' | 'after' | 'stops' | 'tombstones'>),
+    ...(JSON.parse(row.payload) as Omit<Expansion, 'lane' | 'after' | 'sampleLeft' | 'stops' | 'tombstones'>),
     lane: lanes[row.lane]!,
     after: row.after_recipient,
+    ...(row.sample_left !== null && { sampleLeft: row.sample_left }),
     stops: parseStops(row.stops),
     tombstones: tombstonesIn(row.tombstones),
   }
@@ -74,7 +82,7 @@ export async function checkpoint(
   page: { intent: IntentId; after: string; members: number; done: boolean; now: EpochMs },
 ): Promise<void> {
   await tx.query(
-    `update expansions set after_recipient = $2, pages = pages + 1, members = members + $3, due_at = to_timestamp($5 / 1000.0),
+    `update expansions set after_recipient = $2, pages = pages + 1, members = members + $3, sample_left = greatest(0, sample_left - $3), due_at = to_timestamp($5 / 1000.0),
        done_at = case when $4 then to_timestamp($5 / 1000.0) end, payload = case when $4 then '{}' else payload end
      where intent_id = $1`,
     [page.intent, page.after, page.members, page.done, page.now],

@@ -65,6 +65,12 @@ export async function purgeDone(
     ),
     await step(
       db,
+      `delete from quarantines where intent_id in (
+      select intent_id from quarantines where ended_at < to_timestamp($1 / 1000.0) limit $2)`,
+      [before, stepRows],
+    ),
+    await step(
+      db,
       `delete from intent_sets where (intent_id, set_id) in (select intent_id, set_id from intent_sets where set_id < $1 limit $2)`,
       [first, stepRows],
     ),

@@ -15,7 +15,7 @@ export type OperatorsApiOptions = {
   db: Database
   catalogue: Catalogue
   /** Whose token may look or act. Throws 401 or 403; asked before the body is read. */
-  operatorOf: (request: Asking, scope: 'observe' | 'operate') => Promise<{ name: string }>
+  operatorOf: (request: Asking, scope: 'observe' | 'operate' | 'approve') => Promise<{ name: string }>
 }
 
 const stopBody = {

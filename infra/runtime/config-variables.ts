@@ -132,6 +132,12 @@ export const variables = {
     meaning:
       'Only these people are told: recipient ids, or beginnings that end in `*`, with commas between. For what is not production. Unset: everybody.',
   },
+  approvalAbove: {
+    name: 'CARILLON_APPROVAL_ABOVE',
+    parse: number(0, 999_999_999),
+    preset: '10000',
+    meaning: 'A quarantined intent for more people than this is released only when a second person approves.',
+  },
   dataDir: {
     name: 'CARILLON_DATA_DIR',
     parse: (value: string) => path.resolve(value),

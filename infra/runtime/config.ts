@@ -99,6 +99,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     prefix: values.prefix,
     catalogue: values.catalogue,
     allow: values.allow,
+    approvalAbove: values.approvalAbove,
     dataDir: values.dataDir ?? dataDirOf(env),
     http: {
       host: values.httpHost,

@@ -5,9 +5,10 @@ import type { Database } from '#runtime/postgres.ts'
 /**
  * What a token opens. `intents`: state intents, and ask what became of the producer's own. `people`: read and change
  * everybody's recipients, preferences and audiences. `analytics`: funnel and trace, of every producer. `observe`: look at
- * what operators have stopped and did. `operate`: act as an operator, under the name of the token's owner.
+ * what operators have stopped and did. `operate`: act as an operator, under the name of the token's owner. `approve`: be
+ * the second person where one is needed.
  */
-export const scopes = ['intents', 'people', 'analytics', 'observe', 'operate'] as const
+export const scopes = ['intents', 'people', 'analytics', 'observe', 'operate', 'approve'] as const
 export type Scope = (typeof scopes)[number]
 
 /** Who a token stands for, and which types it may say. */

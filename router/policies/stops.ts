@@ -40,9 +40,9 @@ export function stoppedChannel(question: Question, channel: Channel): Held | und
   return stop && held(question, { stop, reason: 'stopped_late' })
 }
 
-/** A schedule, a spread and a stop of the whole intent are the only holds that begin before anything else was asked. */
+/** A schedule, a spread, a stop of the whole intent and a quarantine are the only holds that begin before anything else was asked. */
 export const passedOnce = (released: Released | undefined): boolean =>
-  released !== undefined && !['scheduled', 'spread', 'stopped'].includes(released.reason)
+  released !== undefined && !['scheduled', 'spread', 'stopped', 'quarantine'].includes(released.reason)
 
 type Held = Pick<ChannelDecision, 'verdict' | 'countedAt'>
 

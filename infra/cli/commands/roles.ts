@@ -101,7 +101,7 @@ function runApi(): Promise<number> {
   return runInstalled('api', async ({ config, installation, log, opened }) => {
     const { host, port } = config.http
     const api = opened.use(
-      await serveApi(installation, { host, port, metrics: createMetrics() }).catch(
+      await serveApi(installation, { host, port, metrics: createMetrics(), approvalAbove: config.approvalAbove }).catch(
         stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),
       ),
     )

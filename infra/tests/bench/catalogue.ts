@@ -35,6 +35,7 @@ export const familyNames = [...(Object.keys(families) as (keyof typeof families)
 
 const typeFor = (channel: (typeof channels)[number], family: Family): AnyNotificationType => ({
   ...{ type: `bench.${family}_${channel}`, category: 'comments', lane: 'default', owner: 'bench', value: 3, schema },
+  maxRecipients: 10_000_000,
   ...(family === 'all' ? everyRule : families[family]),
   deliver: [{ channel }],
   templates: { en: { [channel]: content[channel] as never } },

@@ -9,6 +9,7 @@ import { onlyFor } from '#contracts/allow-list.ts'
 import { type Budget, catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
 import { type Outcome, outcomes } from '#contracts/outcome.ts'
+import { act } from '#operators/quarantine-acts.ts'
 import { stop } from '#operators/stop-acts.ts'
 import { look, type Looked } from '#preferences/engagement.ts'
 import { writePresence } from '#preferences/presence-store.ts'
@@ -16,8 +17,6 @@ import { defineNotification } from '#producers/sdk/define-notification.ts'
 import { startProgram, until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
-/** Outcomes that nothing makes yet. What makes one takes its name from here, and the compiler asks for its story. */
-type Later = Extract<Outcome, 'discarded'>
 type Story = {
   /** What a person is told of it. */
   sentence: RegExp
@@ -28,7 +27,7 @@ type Story = {
 }
 
 /** One story for every outcome: what somebody does, and what the trace then says. */
-const stories: Record<Exclude<Outcome, Later>, Story> = {
+const stories: Record<Outcome, Story> = {
   sent: { sentence: /The provider accepted it/, tell: stage => stage.toPhone('sent') },
   delivered: { sentence: /It is in the inbox/, tell: stage => stage.notify(news, 'delivered') },
   rejected: {
@@ -92,6 +91,21 @@ const stories: Record<Exclude<Outcome, Later>, Story> = {
       world.installation.db.query(
         `update holds set due_at = now() where released_at is null and recipients = array['of-escalation_stopped']`,
       ),
+  },
+  discarded: {
+    sentence: /for too many people, and an operator discarded it/,
+    tell: async stage => {
+      const { db } = stage.world.installation
+      await db.query(
+        `insert into audience_members (audience, recipient) select 'two', 'of-' || n from generate_series(1, 2) n`,
+      )
+      const to = ['of-discarded', { audience: 'two' }]
+      await stage.world.notifier.notify(select, { to, data: {}, key: 'discarded' })
+      const intent = intentId({ producer: 'test', key: 'discarded' })
+      const discard = { intent, act: { kind: 'discard' }, now: Date.now(), approvalAbove: 10_000 } as const
+      await until(async () => (await act(db, { who: 'eve', why: 'a test' }, discard)) === undefined)
+      return 'discarded'
+    },
   },
   dry_run: {
     sentence: /a dry run; else it would have been sent/,
@@ -182,6 +196,7 @@ const news = defineNotification({ ...about, ...toInbox, type: 'news' })
 const rumour = defineNotification({ ...about, ...toInbox, type: 'rumour' })
 const once = defineNotification({ ...about, ...toInbox, type: 'once', dedupe: { key: () => 'k', within: '10m' } })
 const few = defineNotification({ ...about, ...toInbox, type: 'few', throttle: { limit: 1, per: '1h' } })
+const select = defineNotification({ ...about, ...toInbox, type: 'select', maxRecipients: 2 })
 const nobody = defineNotification({ ...about, ...toInbox, type: 'held.out', holdout: 0.999_999 })
 const urgent = defineNotification({ ...about, ...toPush, type: 'urgent', lane: 'critical', doubt: 'never' })
 const together = defineNotification({ ...about, ...toPush, type: 'together', digest: { every: '1h', maxItems: 2 } })
@@ -206,7 +221,7 @@ const broken = defineNotification({
     },
   },
 })
-const types = [news, rumour, once, few, nobody, urgent, together, call, aside, unseen, broken]
+const types = [select, news, rumour, once, few, nobody, urgent, together, call, aside, unseen, broken]
 const budgets: Budget[] = [
   { name: 'calls', channel: 'push', categories: ['calls'], limit: 1, per: '1h', wait: '1s', afterwards: 'expire' },
 ]

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
 import { serveApi } from '#cli/api.ts'
+import type { IntentId } from '#contracts/ids.ts'
 import { openInstallation } from '#cli/installation.ts'
+import { openQuarantines } from '#ledger/quarantine.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { createProducerToken, type Scope } from '#producers/http/producer-tokens.ts'
@@ -34,6 +36,19 @@ async function setup() {
       const types = scopes.includes('intents') ? ['comment.created'] : []
       return createProducerToken(installation.db, { producer: 'docs', types, scopes })
     },
+    tokenAs: (producer: string, ...scopes: Scope[]) =>
+      createProducerToken(installation.db, { producer, types: [], scopes }),
+    quarantine: (id: string) =>
+      openQuarantines(installation.db, [
+        {
+          intent: id as IntentId,
+          type: 'comment.created',
+          producer: 'docs',
+          recipients: 10_000,
+          more: true,
+          most: 1_000,
+        },
+      ]),
     async ask(token: string, route: string, body?: object) {
       const [method, path] = route.split(' ') as [string, string]
       const response = await fetch(url + path, {
@@ -74,8 +89,15 @@ const routes: Record<Scope, Record<string, number>> = {
     'GET /v1/operators/backlog': 200,
     'GET /v1/operators/doubts': 200,
     'GET /v1/operators/refused': 200,
+    'GET /v1/operators/quarantine': 200,
   },
-  operate: { 'POST /v1/operators/stops': 400, 'POST /v1/operators/requeue': 400, 'DELETE /v1/operators/stops/1': 404 },
+  operate: {
+    ...{ 'POST /v1/operators/stops': 400, 'POST /v1/operators/requeue': 400, 'DELETE /v1/operators/stops/1': 404 },
+    [`POST /v1/operators/quarantine/${intent}/release`]: 400,
+    [`POST /v1/operators/quarantine/${intent}/sample`]: 400,
+    [`POST /v1/operators/quarantine/${intent}/discard`]: 400,
+  },
+  approve: { [`POST /v1/operators/quarantine/${intent}/approve`]: 400 },
   analytics: { 'GET /v1/analytics/funnel': 200, [`GET /v1/trace/${intent}`]: 404 },
 }
 
@@ -107,6 +129,31 @@ test('an operator stops and resumes over HTTP, under the name of the token, and 
     acts.map((act: { who: string; what: string }) => `${act.who} ${act.what}`),
     ['docs resume', 'docs stop'],
   )
+})
+
+test('an intent in quarantine is released over HTTP, above so many people when a second name has approved it', async () => {
+  await using world = await setup()
+  const ada = await world.tokenOf('observe', 'operate')
+  await world.quarantine(intent)
+  const { quarantines } = JSON.parse((await world.ask(ada, 'GET /v1/operators/quarantine')).text)
+  assert.deepEqual(
+    quarantines.map((one: { intent: string; recipients: number; more: boolean }) => [
+      one.intent,
+      one.recipients,
+      one.more,
+    ]),
+    [[intent, 10_000, true]],
+  )
+  const post = (token: string, act: string, body = {}) =>
+    world.ask(token, `POST /v1/operators/quarantine/${intent}/${act}`, { why: 'a test', ...body })
+  assert.equal((await post(ada, 'release')).status, 409)
+  assert.equal((await post(await world.tokenOf('approve'), 'approve')).status, 204)
+  assert.equal((await post(ada, 'release')).status, 409, 'the same name')
+  assert.equal((await post(await world.tokenAs('eve', 'approve'), 'approve')).status, 204)
+  assert.equal((await post(ada, 'sample', { n: 0 })).status, 400)
+  assert.equal((await post(ada, 'sample', { n: 1 })).status, 204)
+  assert.equal((await post(ada, 'discard')).status, 204)
+  assert.equal((await post(ada, 'discard')).status, 404)
 })
 
 test('a token opens what its scopes name and nothing else; the refusal names the scope', async () => {

@@ -1,0 +1,78 @@
+import type { IntentId } from '#contracts/ids.ts'
+import { listQuarantines } from '#ledger/quarantine.ts'
+import { type FastifyInstance, problem } from '#runtime/http.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { OperatorsApiOptions } from './operators-api.ts'
+import { act, approve, type NotDone, type QuarantineAct } from './quarantine-acts.ts'
+
+const why = { type: 'string', minLength: 1, maxLength: 500, pattern: '\\S' }
+const params = {
+  type: 'object',
+  properties: { intent: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } },
+}
+const bodyOf = (more: Record<string, object> = {}) => ({
+  type: 'object',
+  additionalProperties: false,
+  required: ['why', ...Object.keys(more)],
+  properties: { why, ...more },
+})
+type Request = { Params: { intent: IntentId }; Body: { why: string; n: number } }
+
+export type QuarantineApiOptions = Pick<OperatorsApiOptions, 'db' | 'operatorOf'> & {
+  clock: Clock
+  /** For more people than this a second person must agree. */
+  approvalAbove: number
+}
+
+/**
+ * `GET /v1/operators/quarantine`, and `POST /v1/operators/quarantine/INTENT/release`, `sample`, `discard` and `approve`.
+ * 409 where a second person must agree first.
+ */
+export function quarantineApi(app: FastifyInstance, options: QuarantineApiOptions): void {
+  const { db, operatorOf } = options
+  app.get('/v1/operators/quarantine', async request => {
+    await operatorOf(request, 'observe')
+    return { quarantines: await listQuarantines(db) }
+  })
+  app.post<Request>(
+    '/v1/operators/quarantine/:intent/approve',
+    {
+      onRequest: async request => void (await operatorOf(request, 'approve')),
+      schema: { params, body: bodyOf() },
+    },
+    async (request, reply) => {
+      const { name: who } = await operatorOf(request, 'approve')
+      if (!(await approve(db, { who, why: request.body.why }, request.params.intent)))
+        throw notDone('not in quarantine')
+      return reply.code(204).send()
+    },
+  )
+  for (const kind of ['release', 'discard', 'sample'] as const)
+    app.post<Request>(
+      `/v1/operators/quarantine/:intent/${kind}`,
+      {
+        onRequest: async request => void (await operatorOf(request, 'operate')),
+        schema: {
+          params,
+          body: bodyOf(kind === 'sample' ? { n: { type: 'integer', minimum: 1, maximum: 1_000_000 } } : {}),
+        },
+      },
+      async (request, reply) => {
+        const { name: who } = await operatorOf(request, 'operate')
+        const { n } = request.body
+        const doing: QuarantineAct = kind === 'sample' ? { kind, n } : { kind }
+        const failed = await act(
+          db,
+          { who, why: request.body.why },
+          { intent: request.params.intent, act: doing, now: options.clock.now(), approvalAbove: options.approvalAbove },
+        )
+        if (failed) throw notDone(failed)
+        return reply.code(204).send()
+      },
+    )
+}
+
+const notDone = (why: NotDone): Error =>
+  why === 'not in quarantine'
+    ? problem(404, { detail: 'this intent is not in quarantine' })
+    : problem(409, { detail: 'it is for so many people that somebody of another name must approve it first' })

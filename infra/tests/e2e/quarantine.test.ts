@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { traceIntent } from '#analytics/trace-store.ts'
+import { catalogueOf } from '#contracts/catalogue.ts'
+import { intentId } from '#contracts/ids.ts'
+import { readActs } from '#ledger/operator-log.ts'
+import { listQuarantines } from '#ledger/quarantine.ts'
+import { act, approve, type QuarantineAct } from '#operators/quarantine-acts.ts'
+import { defineNotification } from '#producers/sdk/define-notification.ts'
+import { until } from '../program.ts'
+import { startWorld, type World } from '../world.ts'
+
+const news = defineNotification({
+  ...{ type: 'news', category: 'social', lane: 'default', owner: 'docs', value: 3, maxRecipients: 4 },
+  ...{ schema: z.object({}), deliver: [{ channel: 'in_app' }] },
+  templates: { en: { in_app: () => ({ title: 'Hello', body: '' }) } },
+})
+const catalogue = catalogueOf('1', [news])
+const by = (who: string) => ({ who, why: 'a test' })
+const idOf = (key: string) => intentId({ producer: 'test', key })
+
+async function startWithAudience(): Promise<World> {
+  const world = await startWorld({ catalogue })
+  await world.installation.db.query(
+    `insert into audience_members (audience, recipient) select 'all', 'm' || n from generate_series(1, 5) n`,
+  )
+  return world
+}
+
+async function tell({ notifier, installation: { db } }: World, key: string): Promise<void> {
+  const held = (await listQuarantines(db)).length
+  await notifier.notify(news, { to: ['anna', 'ben', { audience: 'all' }], data: {}, key })
+  await until(async () => (await listQuarantines(db)).length > held)
+}
+
+const acting = ({ installation: { db } }: World, what: QuarantineAct, approvalAbove = 10_000) =>
+  act(db, by('ada'), { intent: idOf('k'), act: what, now: Date.now(), approvalAbove })
+
+const ends = async ({ installation: { db } }: World, key: string): Promise<Record<string, string>> => {
+  const { lines } = await traceIntent(db, { producer: 'test', key })
+  const last = lines.filter(line => line.what !== 'deliver').map(line => [line.recipient, line.what])
+  return Object.fromEntries(last)
+}
+const all = (...told: string[]) => ({
+  told: (what: string) => Object.fromEntries(told.map(one => [one, what])),
+})
+const everybody = all('anna', 'ben', 'm1', 'm2', 'm3', 'm4', 'm5')
+
+test('an intent for more than its type allows tells nobody until an operator releases it', async () => {
+  await using world = await startWithAudience()
+  const { db } = world.installation
+  await tell(world, 'k')
+  const [found] = await listQuarantines(db)
+  assert.deepEqual([found!.intent, found!.recipients, found!.more, found!.most], [idOf('k'), 7, false, 4])
+  await until(async () => (await traceIntent(db, { producer: 'test', key: 'k' })).lines.length === 2)
+  const { lines } = await traceIntent(db, { producer: 'test', key: 'k' })
+  assert.match(lines[0]!.sentence, /more than 4 people, and waits for an operator/)
+  const pages = await db.query('select pages from expansions where quarantined_at is not null')
+  assert.deepEqual(pages, [{ pages: 0 }], 'nobody reads its audience')
+
+  assert.equal(await acting(world, { kind: 'release' }), undefined)
+  await world.settle({ holds: true })
+  await until(async () => Object.keys(await ends(world, 'k')).length === 7)
+  assert.deepEqual(await ends(world, 'k'), everybody.told('delivered'))
+  assert.deepEqual(await listQuarantines(db), [])
+  assert.equal(await acting(world, { kind: 'release' }), 'not in quarantine')
+  assert.deepEqual((await world.audit()).problems, [])
+})
+
+test('what is discarded tells nobody: who is named ends as discarded, its audience is not read', async () => {
+  await using world = await startWithAudience()
+  await tell(world, 'k')
+  assert.equal(await acting(world, { kind: 'discard' }), undefined)
+  await world.settle({ holds: true })
+  await until(async () => (await ends(world, 'k')).ben === 'discarded')
+  assert.deepEqual(await ends(world, 'k'), { anna: 'discarded', ben: 'discarded' })
+  const { problems, inFlight } = await world.audit()
+  assert.deepEqual([problems, inFlight.expansions, inFlight.held], [[], 0, 0])
+})
+
+test('a sample passes, those who are named first, and the rest waits on', async () => {
+  await using world = await startWithAudience()
+  const { db } = world.installation
+  await tell(world, 'k')
+  const delivered = async () => Object.entries(await ends(world, 'k')).filter(([, what]) => what === 'delivered')
+  assert.equal(await acting(world, { kind: 'sample', n: 1 }), undefined)
+  await until(async () => (await delivered()).length === 1)
+  assert.equal(await acting(world, { kind: 'sample', n: 3 }), undefined)
+  await until(async () => (await delivered()).length === 4)
+  assert.deepEqual((await delivered()).map(([who]) => who).sort(), ['anna', 'ben', 'm1', 'm2'])
+  assert.equal((await listQuarantines(db)).length, 1)
+  assert.equal(await acting(world, { kind: 'release' }), undefined)
+  await until(async () => (await delivered()).length === 7)
+  await world.settle({ holds: true })
+  assert.deepEqual((await world.audit()).problems, [])
+})
+
+test('above so many people a second person must agree, each time', async () => {
+  await using world = await startWithAudience()
+  const { db } = world.installation
+  await tell(world, 'k')
+  assert.equal(await acting(world, { kind: 'sample', n: 1 }, 6), 'needs approval')
+  assert.equal(await approve(db, by('ada'), idOf('k')), true)
+  assert.equal(await acting(world, { kind: 'sample', n: 1 }, 6), 'needs approval', 'one person is not two')
+  assert.equal(await approve(db, by('eve'), idOf('k')), true)
+  assert.equal(await acting(world, { kind: 'sample', n: 1 }, 6), undefined)
+  assert.equal(await acting(world, { kind: 'release' }, 6), 'needs approval', 'an approval counts once')
+  assert.equal(await acting(world, { kind: 'discard' }, 6), undefined)
+  assert.equal(await approve(db, by('eve'), idOf('k')), false)
+  const acts = (await readActs(db, { limit: 9 })).map(({ who, what }) => `${who} ${what}`)
+  assert.deepEqual(acts, [
+    'ada quarantine discard',
+    'ada quarantine sample',
+    'eve quarantine approve',
+    'ada quarantine approve',
+  ])
+})

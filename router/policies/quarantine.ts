@@ -1,0 +1,63 @@
+import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import type { Verdict } from '#contracts/decision.ts'
+import type { IntentId } from '#contracts/ids.ts'
+import type { Intent } from '#contracts/intent.ts'
+import { type Quarantine, recipientsMaxPreset } from '#contracts/quarantine.ts'
+import type { CarriedIntent } from '#ledger/batch.ts'
+import type { NewQuarantine } from '#ledger/quarantine.ts'
+import type { Question } from '../decide.ts'
+
+/** What waits for an operator is looked at again after this time, and waits on. */
+const lookedAtMs = 30 * 86_400_000
+
+/** What an operator has discarded ends; what is in quarantine waits, but for the sample. */
+export function quarantined({ quarantine, person, at }: Question): Verdict | undefined {
+  switch (quarantine?.state) {
+    case undefined:
+      return undefined
+    case 'discarded':
+      return { kind: 'refused', outcome: 'discarded', why: { rule: 'discarded' } }
+    case 'open':
+      if (quarantine.sample.includes(person.id)) return undefined
+      return {
+        ...{ kind: 'held', reason: 'quarantine', until: at + lookedAtMs },
+        why: { rule: 'quarantined', value: String(quarantine.most) },
+      }
+    default:
+      return quarantine satisfies never
+  }
+}
+
+/** An operator who decides alone may want to know that there are no more than this. */
+const countedAtLeast = 10_000
+
+/** How far the recipients of an intent are counted: one further tells that there are more. */
+export const countedTo = (entry: AnyNotificationType): number => Math.max(mostOf(entry), countedAtLeast) + 1
+
+const mostOf = ({ maxRecipients = recipientsMaxPreset }: AnyNotificationType): number => maxRecipients
+
+/** The quarantine of an intent that is for more people than its type allows; undefined for others, and for a dry run. */
+export function tooMany(
+  { intent, entry }: { intent: Intent; entry: AnyNotificationType },
+  { named, members }: { named: number; members: number },
+): NewQuarantine | undefined {
+  const most = mostOf(entry)
+  if (named + members <= most || intent.dryRun) return undefined
+  const upTo = countedTo(entry) - 1
+  return {
+    ...{ intent: intent.id, type: intent.type, producer: intent.producer, most },
+    ...{ recipients: Math.min(named + members, upTo), more: named + members > upTo },
+  }
+}
+
+/** Cases to be decided with what is known of the quarantines of their intents. */
+export const underQuarantine = <C extends { intent: CarriedIntent }>(
+  cases: readonly C[],
+  quarantines: ReadonlyMap<IntentId, Quarantine>,
+): readonly (C & { quarantine?: Quarantine })[] => {
+  if (quarantines.size === 0) return cases
+  return cases.map(one => {
+    const quarantine = quarantines.get(one.intent.id)
+    return quarantine ? { ...one, quarantine } : one
+  })
+}
