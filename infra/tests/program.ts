@@ -24,9 +24,9 @@ const pollMs = 20
 
 /** Starts it with nothing configured but `env`, whatever the environment of the tests says. */
 export function startProgram(args: readonly string[], env: Record<string, string>): Program {
-  const { PATH, HOME } = process.env
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
   const child = spawn(process.execPath, [main, ...args], {
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'close').then(([code]) => code as number | null)
