@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { traceIntent } from '#analytics/trace-store.ts'
+import { printTrace } from '#analytics/trace.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
 import { readActs } from '#ledger/operator-log.ts'
@@ -70,11 +71,14 @@ test('an intent for more than its type allows tells nobody until an operator rel
 
 test('what is discarded tells nobody: who is named ends as discarded, its audience is not read', async () => {
   await using world = await startWithAudience()
+  const { db } = world.installation
   await tell(world, 'k')
   assert.equal(await acting(world, { kind: 'discard' }), undefined)
   await world.settle({ holds: true })
   await until(async () => (await ends(world, 'k')).ben === 'discarded')
   assert.deepEqual(await ends(world, 'k'), { anna: 'discarded', ben: 'discarded' })
+  const trace = printTrace(await traceIntent(db, { producer: 'test', key: 'k' }), { width: 200, colour: false })
+  assert.match(trace, /In quarantine: for 7 people, and its type allows 4. It was discarded by ada./)
   const { problems, inFlight } = await world.audit()
   assert.deepEqual([problems, inFlight.expansions, inFlight.held], [[], 0, 0])
 })
