@@ -57,3 +57,14 @@ test('what is older than the ledger is forgotten, the rest stays', async () => {
   assert.deepEqual(await readWatermarks(db, asked), [undefined, noon])
   assert.deepEqual([...(await readPresence(db, ['old', 'new']))], [['new', noon]])
 })
+
+test('how far somebody has read is not kept of who was erased', async () => {
+  await using stores = await createStores()
+  const { db } = stores
+  await stores.upsert(noon, { id: 'gone' })
+  await stores.erase(noon, 'gone')
+  await advanceWatermark(db, { recipient: 'gone', thread: 't1', upTo: noon })
+  await advanceWatermark(db, { recipient: 'here', thread: 't1', upTo: noon })
+  const asked = ['gone', 'here'].map(recipient => ({ recipient, thread: 't1' }))
+  assert.deepEqual(await readWatermarks(db, asked), [undefined, noon])
+})

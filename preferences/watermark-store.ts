@@ -46,7 +46,8 @@ const advance = (tx: Queryable, values: readonly [recipient: string, thread: str
        insert into recipients as r (id, read_xid) values ($1, pg_current_xact_id())
        on conflict (id) do update set read_xid = excluded.read_xid where r.read_xid is null and r.erased_at is null),
      moved as (
-       insert into watermarks as w (recipient, thread, up_to) values ($1, $2, to_timestamp($3 / 1000.0))
+       insert into watermarks as w (recipient, thread, up_to) select $1, $2, to_timestamp($3 / 1000.0)
+       where not exists (select from recipients where id = $1 and erased_at is not null)
        on conflict (recipient, thread) do update set up_to = excluded.up_to, xid = excluded.xid where w.up_to < excluded.up_to)
      select (select up_to from known) as before`,
     values,

@@ -121,6 +121,7 @@ function intentOf(event: Record<string, unknown>): ParsedIntent {
     if (data[field] !== undefined && !isName(data[field])) problems.push(`${field} is not a name`)
   for (const field of optionalTimes)
     if (data[field] !== undefined && !isMs(data[field])) problems.push(`${field} is not a time in milliseconds`)
+  if (data.supersedes !== undefined && data.supersedes === data.key) problems.push('supersedes is its own key')
   if (data.dryRun !== undefined && typeof data.dryRun !== 'boolean') problems.push('dryRun is not true or false')
   if (data.spreadOverMs !== undefined && !isSpread(data.spreadOverMs, data.lane)) problems.push(spreadProblem)
   if (problems.length === 0 && intentId({ producer: producer!, key: data.key as string }) !== event.id)
