@@ -1,5 +1,5 @@
 import { isName } from '#contracts/ids.ts'
-import { problem } from '#runtime/http.ts'
+import { problem } from '#runtime/http-problem.ts'
 import { isObject, notAName, pointerTo, type Problem } from './profile.ts'
 
 /** A body that cannot be used. */

@@ -1,6 +1,5 @@
 import { analyticsApi } from '#analytics/api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
-import type { Catalogue } from '#contracts/catalogue.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
@@ -13,6 +12,7 @@ import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { createHttp, listen, serveOperations } from '#runtime/http.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { simulate } from '#router/simulate.ts'
+import { successesOf } from './catalogue-from.ts'
 import type { Installation } from './installation.ts'
 import { retract } from './retract.ts'
 import { unreadiness } from './roles.ts'
@@ -78,7 +78,3 @@ export async function serveApi(
     },
   }
 }
-
-/** The events that types of a catalogue name as their success. */
-export const successesOf = ({ types }: Catalogue): Set<string> =>
-  new Set([...types.values()].flatMap(({ acted }) => acted ?? []))

@@ -1,5 +1,12 @@
-/** One command of the `carillon` program. `run` gives the exit code. */
-export type Command = { name: string; usage: string; summary: string; run(args: string[]): Promise<number> }
+/** One command of the `carillon` program. What it works with is loaded when it runs: `run` gives the exit code. */
+export type Command = {
+  name: string
+  usage: string
+  summary: string
+  /** Arguments that show it at work. */
+  example: string
+  run(args: string[]): Promise<number>
+}
 
 /** What a person did wrong, or what cannot be done: one clear line, no stack. Exit code 2 is misuse. */
 export class CommandError extends Error {

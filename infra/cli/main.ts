@@ -1,61 +1,26 @@
 import { parseArgs } from 'node:util'
 import { ConfigError } from '#runtime/config.ts'
 import { type Command, CommandError, reasonOf } from './command.ts'
-import { auditCommand } from './commands/audit.ts'
-import { compareCommand } from './commands/compare.ts'
-import { backlogCommands } from './commands/backlog.ts'
-import { configCommand } from './commands/config.ts'
-import { presenceCommand, readCommand, trackCommand } from './commands/engagement.ts'
-import { effectiveCommand } from './commands/effective.ts'
-import { explainCommand } from './commands/explain.ts'
-import { funnelCommand } from './commands/funnel.ts'
-import { previewCommand } from './commands/preview.ts'
-import { quarantineCommand } from './commands/quarantine.ts'
-import { simulateCommand } from './commands/simulate.ts'
-import { tokenCommand } from './commands/token.ts'
-import { stopCommands } from './commands/stops.ts'
-import { traceCommand } from './commands/trace.ts'
-import { replayCommand } from './commands/replay.ts'
-import { retractCommand } from './commands/retract.ts'
-import { roleCommands } from './commands/roles.ts'
-import { startCommand } from './commands/start.ts'
-
-const commands: readonly Command[] = [
-  ...[startCommand, ...roleCommands, replayCommand],
-  ...[readCommand, trackCommand, presenceCommand, retractCommand],
-  ...[
-    funnelCommand,
-    traceCommand,
-    effectiveCommand,
-    explainCommand,
-    simulateCommand,
-    compareCommand,
-    auditCommand,
-    previewCommand,
-    tokenCommand,
-    configCommand,
-  ],
-  ...stopCommands,
-  ...backlogCommands,
-  quarantineCommand,
-]
+import { commands } from './commands.ts'
 
 const [name, ...args] = process.argv.slice(2)
 process.exitCode = await run(name, args)
 
 /** Exit codes: 0 done, 1 the answer is no or the work failed, 2 the command was misused. */
 async function run(name: string | undefined, args: string[]): Promise<number> {
-  if (name === undefined || name === 'help' || name === '--help') {
-    console.log(usage())
+  const isHelp = name === 'help' || name === '--help'
+  if (name === undefined || (isHelp && args.length === 0)) {
+    console.log(overview())
     return name === undefined ? 2 : 0
   }
-  const command = commands.find(one => one.name === name)
+  const wanted = isHelp ? args[0] : name
+  const command = commands.find(one => one.name === wanted)
   if (!command) {
-    console.error(`carillon: there is no command "${name}"; there are ${commands.map(one => one.name).join(', ')}`)
+    console.error(`carillon: there is no command "${wanted}"; there are ${commands.map(one => one.name).join(', ')}`)
     return 2
   }
-  if (args.includes('--help')) {
-    console.log(`usage: npm run carillon -- ${command.usage}\n\n${command.summary}`)
+  if (isHelp || args.includes('--help')) {
+    console.log(help(command))
     return 0
   }
   try {
@@ -63,9 +28,7 @@ async function run(name: string | undefined, args: string[]): Promise<number> {
     return await command.run(args)
   } catch (error) {
     const { message, exitCode } = failure(error)
-    console.error(
-      `carillon ${name}: ${message}${isMisuse(error) ? `\nusage: npm run carillon -- ${command.usage}` : ''}`,
-    )
+    console.error(`carillon ${name}: ${message}${isMisuse(error) ? `\n${usageOf(command)}` : ''}`)
     // What failed half-way may have left a connection open, which would keep the process for ever.
     return process.exit(exitCode)
   }
@@ -85,8 +48,18 @@ function isMisuse(error: unknown): error is Error {
   return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
 }
 
-function usage(): string {
+function overview(): string {
   const width = Math.max(...commands.map(command => command.name.length))
   const lines = commands.map(command => `  ${command.name.padEnd(width)}  ${command.summary}`)
-  return ['usage: npm run carillon -- <command> [options]    (each command has --help)', '', ...lines].join('\n')
+  return ['usage: npm run carillon -- <command> [options]    (`help <command>` tells more of one)', '', ...lines].join(
+    '\n',
+  )
+}
+
+function help(command: Command): string {
+  return [usageOf(command), command.summary, `example: npm run carillon -- ${command.example}`].join('\n\n')
+}
+
+function usageOf({ usage }: Command): string {
+  return `usage: npm run carillon -- ${usage}`
 }

@@ -5,7 +5,7 @@ import { freePort } from '#local/free-port.ts'
 import { readConfig } from '#runtime/config.ts'
 import { startProgram, until } from '#tests/program.ts'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
-import { simulatedBeside, simulatorsFile } from './stack.ts'
+import { simulatedBeside, simulatorsFile } from './simulators-beside.ts'
 
 test('simulators beside are found while they run, and only then', { timeout: 60_000 }, async () => {
   await using folder = await temporaryFolder()

@@ -2,7 +2,7 @@ import type { Lane } from '#contracts/channel.ts'
 import type { EventPack, EventSlot, IntentFacts } from '#contracts/event.ts'
 import { dayOf, type EpochMs } from '#contracts/ids.ts'
 import { type Database, plainArray, type Queryable } from '#runtime/postgres.ts'
-import { PublishError } from '#runtime/pubsub.ts'
+import { PublishError } from '#runtime/pubsub-publisher.ts'
 import { type CarriedIntent, type ClaimedBatch, pack, type SlotResult } from './batch.ts'
 
 /** Packs that one relay turn takes; most hold up to 2,000 slots. */

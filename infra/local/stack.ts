@@ -1,9 +1,10 @@
 import path from 'node:path'
 import { type LocalCredentials, localCredentials } from './credentials.ts'
-import { createDatabase, type EmbeddedPostgres, startPostgres } from './postgres.ts'
+import { type EmbeddedPostgres, startPostgres } from './postgres.ts'
 import { startPubSubServer } from './pubsub/server.ts'
 import { redirectGoogleApis } from './redirect.ts'
 import { type Simulators, startSimulators } from './simulators/server.ts'
+import { makeStackDatabase } from './stack-database.ts'
 
 /** Which parts of one machine's stack are wanted; a part that is configured to a real service is not started. */
 export type StackOptions = {
@@ -23,9 +24,6 @@ export type Stack = AsyncDisposable & {
   credentials?: LocalCredentials
 }
 
-const databaseName = 'carillon'
-const duplicateDatabase = '42P04'
-
 /** Starts everything on one machine from npm alone: PostgreSQL, Pub/Sub, and simulators of the providers. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { dataDir, onPart } = options
@@ -33,7 +31,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const stack: Partial<Stack> = {}
   if (options.postgres) {
     stack.postgres = opened.use(await startPostgres({ dataDir: path.join(dataDir, 'postgres') }))
-    stack.databaseUrl = await databaseOf(stack.postgres.url)
+    stack.databaseUrl = await makeStackDatabase(stack.postgres.url)
     onPart({ name: `PostgreSQL ${stack.postgres.version}`, address: new URL(stack.databaseUrl).host })
   }
   if (options.pubsub) {
@@ -53,21 +51,4 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
   const running = opened.move()
   return { ...stack, [Symbol.asyncDispose]: () => running.disposeAsync() }
-}
-
-/** The database of this stack, made at the first start. */
-async function databaseOf(serverUrl: string): Promise<string> {
-  try {
-    return await createDatabase(serverUrl, databaseName)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === duplicateDatabase)) throw error
-    return databaseUrlOn(serverUrl)
-  }
-}
-
-/** The stack's database on a server. */
-export function databaseUrlOn(serverUrl: string): string {
-  const url = new URL(serverUrl)
-  url.pathname = `/${databaseName}`
-  return url.href
 }

@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
 import { isEmail, isPhone } from '#contracts/intent.ts'
-import { logLevels } from './log.ts'
+import { logLevels } from './log-levels.ts'
 
 /** Makes the value of a text, or throws an error that says what the text must be. */
 type Parse<T> = (text: string) => T

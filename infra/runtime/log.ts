@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import type { LogLevel } from './log-levels.ts'
 import { errorFields, hidden, looksPrivate, redacted } from './redact.ts'
 
 /** JSON lines for machines and operators. Fields that are not listed here do not pass; sentences name no one. */
@@ -29,8 +30,6 @@ type Value = string | number | boolean | undefined | null
 export type LogFields = { [K in Key]?: Value | readonly Value[] | { readonly [name: string]: number } } & {
   error?: unknown
 }
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const
-export type LogLevel = (typeof logLevels)[number]
 
 const known: ReadonlySet<string> = new Set(Object.values(keys).flatMap(group => group.split(' ')))
 const itemsMax = 50

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { problem } from '#runtime/http.ts'
+import { problem } from '#runtime/http-problem.ts'
 import type { Database } from '#runtime/postgres.ts'
 
 /**

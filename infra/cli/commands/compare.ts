@@ -4,36 +4,32 @@ import { parseArgs } from 'node:util'
 import { compare, type Comparison } from '#router/compare.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
-import { type Command, CommandError, stated } from '../command.ts'
-import { catalogueFrom } from '../stack.ts'
+import { CommandError, stated } from '../command.ts'
+import { catalogueFrom } from '../catalogue-from.ts'
 import { sinceOf, visitDatabase } from '../visit.ts'
 
-export const compareCommand: Command = {
-  name: 'compare',
-  usage: 'compare --with CANDIDATE.ts [--since 7d] [--json]',
-  summary: 'Decides what happened in a period under another catalogue too, and tells the difference. Changes nothing.',
-  async run(args) {
-    const { values } = parseArgs({
-      args,
-      options: {
-        ...{ with: { type: 'string' }, since: { type: 'string', default: '7d' } },
-        json: { type: 'boolean', default: false },
-      },
-    })
-    if (values.with === undefined) throw new CommandError('--with names the module of the other catalogue')
-    const file = path.resolve(values.with)
-    if (!existsSync(file)) throw new CommandError(`there is no file ${values.with}`)
-    const until = systemClock.now()
-    const since = sinceOf(values.since, until)!
-    const { catalogue: current } = await catalogueFrom(readConfig())
-    const { catalogue: candidate } = await catalogueFrom({ ...readConfig(), catalogue: file }).catch(
-      stated(`cannot use ${values.with}`),
-    )
-    await using db = await visitDatabase()
-    const comparison = await compare(db, { since, until, current, candidate })
-    console.log(values.json ? JSON.stringify(comparison) : printComparison(comparison))
-    return 0
-  },
+/** `carillon compare`. */
+export async function runCompare(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      ...{ with: { type: 'string' }, since: { type: 'string', default: '7d' } },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  if (values.with === undefined) throw new CommandError('--with names the module of the other catalogue')
+  const file = path.resolve(values.with)
+  if (!existsSync(file)) throw new CommandError(`there is no file ${values.with}`)
+  const until = systemClock.now()
+  const since = sinceOf(values.since, until)!
+  const { catalogue: current } = await catalogueFrom(readConfig())
+  const { catalogue: candidate } = await catalogueFrom({ ...readConfig(), catalogue: file }).catch(
+    stated(`cannot use ${values.with}`),
+  )
+  await using db = await visitDatabase()
+  const comparison = await compare(db, { since, until, current, candidate })
+  console.log(values.json ? JSON.stringify(comparison) : printComparison(comparison))
+  return 0
 }
 
 const n = (value: number): string => value.toLocaleString('en')

@@ -1,12 +1,7 @@
 import { describeConfig } from '#runtime/config.ts'
-import type { Command } from '../command.ts'
 
-export const configCommand: Command = {
-  name: 'config',
-  usage: 'config',
-  summary: 'Lists every setting, its default and its meaning.',
-  async run() {
-    console.log(describeConfig())
-    return 0
-  },
+/** `carillon config`. */
+export async function runConfig(): Promise<number> {
+  console.log(describeConfig())
+  return 0
 }

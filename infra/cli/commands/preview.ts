@@ -2,47 +2,43 @@ import { parseArgs } from 'node:util'
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { readConfig } from '#runtime/config.ts'
-import { type Command, CommandError } from '../command.ts'
+import { CommandError } from '../command.ts'
 import { dataOf, entryOf } from '../catalogue-entry.ts'
-import { catalogueFrom } from '../stack.ts'
+import { catalogueFrom } from '../catalogue-from.ts'
 
-export const previewCommand: Command = {
-  name: 'preview',
-  usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--arm A] [--data '{…}']",
-  summary: 'Renders the templates of a type, as a person would get them.',
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      ...{ args, allowPositionals: true },
-      options: {
-        ...{
-          locale: { type: 'string' },
-          channel: { type: 'string' },
-          data: { type: 'string' },
-          arm: { type: 'string' },
-        },
+/** `carillon preview`. */
+export async function runPreview(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    ...{ args, allowPositionals: true },
+    options: {
+      ...{
+        locale: { type: 'string' },
+        channel: { type: 'string' },
+        data: { type: 'string' },
+        arm: { type: 'string' },
       },
-    })
-    const { catalogue } = await catalogueFrom(readConfig())
-    const entry = entryOf(catalogue, positionals[0])
-    const locales = Object.keys(entry.templates)
-    const locale = values.locale ?? locales[0]!
-    if (!locales.includes(locale)) throw new CommandError(`${entry.type} is written in ${locales.join(', ')}`)
-    const arms = Object.keys(entry.arms?.split ?? {})
-    const arm = values.arm ?? arms[0]
-    if (values.arm !== undefined && !arms.includes(values.arm))
-      throw new CommandError(arms.length > 0 ? `the arms of ${entry.type} are ${arms.join(', ')}` : 'it has no arms')
-    const wanted = entry.deliver
-      .filter(step => step.arm === undefined || step.arm === arm)
-      .map(step => step.channel)
-      .filter(channel => values.channel === undefined || channel === values.channel)
-    if (wanted.length === 0)
-      throw new CommandError(
-        `${entry.type} is delivered by ${entry.deliver.map(step => step.channel).join(', ')}; channels are ${channels.join(', ')}`,
-      )
-    const data = values.data === undefined ? fieldNames : await dataOf(entry, values.data)
-    for (const channel of wanted) console.log(shown({ entry, channel, locale, data, arm }))
-    return 0
-  },
+    },
+  })
+  const { catalogue } = await catalogueFrom(readConfig())
+  const entry = entryOf(catalogue, positionals[0])
+  const locales = Object.keys(entry.templates)
+  const locale = values.locale ?? locales[0]!
+  if (!locales.includes(locale)) throw new CommandError(`${entry.type} is written in ${locales.join(', ')}`)
+  const arms = Object.keys(entry.arms?.split ?? {})
+  const arm = values.arm ?? arms[0]
+  if (values.arm !== undefined && !arms.includes(values.arm))
+    throw new CommandError(arms.length > 0 ? `the arms of ${entry.type} are ${arms.join(', ')}` : 'it has no arms')
+  const wanted = entry.deliver
+    .filter(step => step.arm === undefined || step.arm === arm)
+    .map(step => step.channel)
+    .filter(channel => values.channel === undefined || channel === values.channel)
+  if (wanted.length === 0)
+    throw new CommandError(
+      `${entry.type} is delivered by ${entry.deliver.map(step => step.channel).join(', ')}; channels are ${channels.join(', ')}`,
+    )
+  const data = values.data === undefined ? fieldNames : await dataOf(entry, values.data)
+  for (const channel of wanted) console.log(shown({ entry, channel, locale, data, arm }))
+  return 0
 }
 
 /** Without data each field shows its own name. */

@@ -4,43 +4,36 @@ import { listQuarantines, type QuarantineRecord } from '#ledger/quarantine.ts'
 import { act, approve, type NotDone, type QuarantineAct } from '#operators/quarantine-acts.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
-import { type Command, CommandError } from '../command.ts'
+import { CommandError } from '../command.ts'
 import { actOptions, actorOf, table, whyOf } from '../operator.ts'
 import { visitDatabase } from '../visit.ts'
 
-const usage =
-  'quarantine list [--json] | release INTENT | sample INTENT N | discard INTENT | approve INTENT, all with --why TEXT [--as NAME]'
+const wrongUse = 'say `list`, or what is to happen with which intent: release, sample, discard or approve'
 
-/** What is held because it is for too many people, and what operators do with it. */
-export const quarantineCommand: Command = {
-  name: 'quarantine',
-  usage,
-  summary:
-    'Lists intents that wait because they are for more people than their type allows. release lets one go on, sample lets N of its people pass, discard ends it; approve is the second name that a great one needs.',
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      ...{ args, allowPositionals: true },
-      options: { ...actOptions, json: { type: 'boolean', default: false } },
-    })
-    const [what, subject, ...rest] = positionals
-    if (what === 'list' && subject === undefined) return list(values.json)
-    if (subject === undefined) throw new CommandError(`usage: ${usage}`)
-    const intent = intentOf(subject)
-    const by = { who: actorOf(values), why: whyOf(values) }
-    if (what === 'approve' && rest.length === 0) {
-      await using db = await visitDatabase()
-      if (!(await approve(db, by, intent))) throw notDone('not in quarantine', subject)
-      console.log(`${by.who} approves what somebody else does next with ${subject}`)
-      return 0
-    }
-    const doing = actOf(what, rest)
-    const { approvalAbove } = readConfig()
+/** `carillon quarantine`: what is held because it is for too many people, and what operators do with it. */
+export async function runQuarantine(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    ...{ args, allowPositionals: true },
+    options: { ...actOptions, json: { type: 'boolean', default: false } },
+  })
+  const [what, subject, ...rest] = positionals
+  if (what === 'list' && subject === undefined) return list(values.json)
+  if (subject === undefined) throw new CommandError(wrongUse)
+  const intent = intentOf(subject)
+  const by = { who: actorOf(values), why: whyOf(values) }
+  if (what === 'approve' && rest.length === 0) {
     await using db = await visitDatabase()
-    const failed = await act(db, by, { intent, act: doing, now: systemClock.now(), approvalAbove })
-    if (failed) throw notDone(failed, subject)
-    console.log(told(doing, subject))
+    if (!(await approve(db, by, intent))) throw notDone('not in quarantine', subject)
+    console.log(`${by.who} approves what somebody else does next with ${subject}`)
     return 0
-  },
+  }
+  const doing = actOf(what, rest)
+  const { approvalAbove } = readConfig()
+  await using db = await visitDatabase()
+  const failed = await act(db, by, { intent, act: doing, now: systemClock.now(), approvalAbove })
+  if (failed) throw notDone(failed, subject)
+  console.log(told(doing, subject))
+  return 0
 }
 
 function intentOf(subject: string): IntentId {
@@ -56,7 +49,7 @@ function actOf(what: string | undefined, rest: readonly string[]): QuarantineAct
   if (what === 'release' || what === 'discard')
     if (rest.length === 0) return { kind: what }
     else throw new CommandError(`${what} takes one intent`)
-  if (what !== 'sample') throw new CommandError(`usage: ${usage}`)
+  if (what !== 'sample') throw new CommandError(wrongUse)
   const [n = '', ...more] = rest
   if (!/^\d{1,7}$/.test(n) || Number(n) < 1 || Number(n) > samplesMax || more.length > 0)
     throw new CommandError(`sample takes one intent and a number from 1 to ${samplesMax}`)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { isDuration } from '#contracts/catalogue.ts'
 import { TraceError } from '#producers/examples/traces.ts'
-import { CommandError, type Command } from '../command.ts'
+import { CommandError } from '../command.ts'
 import { readConfig } from '#runtime/config.ts'
 import { untilSignal } from '#runtime/lifecycle.ts'
 import { replay, type ReplayPolicies } from '../replay.ts'
@@ -12,56 +12,52 @@ import { statusLine } from '../status-line.ts'
 /** As shells tell it of a program that ctrl-C stopped before it had done its work. */
 const interruptedCode = 130
 
-export const replayCommand: Command = {
-  name: 'replay',
-  usage: 'replay FILE.ndjson[.gz] [--only-reason REASON] [--dedupe 60s] [--throttle 10/1h] [--quiet 22:00-08:00]',
-  summary: 'Sends a recorded trace through the real pipeline, by the trace’s own clock, and counts every verdict.',
-  async run(args) {
-    const { values, positionals } = parseArgs({
-      ...{ args, allowPositionals: true },
-      options: {
-        'only-reason': { type: 'string' },
-        dedupe: { type: 'string' },
-        throttle: { type: 'string' },
-        quiet: { type: 'string' },
-      },
-    })
-    const [file, ...rest] = positionals
-    if (file === undefined || rest.length > 0) throw new CommandError(`one file is needed: ${this.usage}`)
-    if (!existsSync(file)) throw new CommandError(`there is no file ${file}`)
-    const policies = policiesOf({
-      onlyReason: values['only-reason'],
-      dedupe: values.dedupe,
-      throttle: values.throttle,
-      quiet: values.quiet,
-    })
-    const line = statusLine()
-    const stop = new AbortController()
-    void untilSignal().then(() => stop.abort())
-    const config = readConfig()
-    const result = await replay({
-      file,
-      policies,
-      config,
-      signal: stop.signal,
-      onProgress: text => line.show(`  ${text}`),
-    }).catch((error: unknown) => {
-      line.clear()
-      if (error === stop.signal.reason) return undefined
-      throw error instanceof TraceError ? new CommandError(error.message) : error
-    })
+/** `carillon replay`. */
+export async function runReplay(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    ...{ args, allowPositionals: true },
+    options: {
+      'only-reason': { type: 'string' },
+      dedupe: { type: 'string' },
+      throttle: { type: 'string' },
+      quiet: { type: 'string' },
+    },
+  })
+  const [file, ...rest] = positionals
+  if (file === undefined || rest.length > 0) throw new CommandError('name one file, a trace as .ndjson or .ndjson.gz')
+  if (!existsSync(file)) throw new CommandError(`there is no file ${file}`)
+  const policies = policiesOf({
+    onlyReason: values['only-reason'],
+    dedupe: values.dedupe,
+    throttle: values.throttle,
+    quiet: values.quiet,
+  })
+  const line = statusLine()
+  const stop = new AbortController()
+  void untilSignal().then(() => stop.abort())
+  const config = readConfig()
+  const result = await replay({
+    file,
+    policies,
+    config,
+    signal: stop.signal,
+    onProgress: text => line.show(`  ${text}`),
+  }).catch((error: unknown) => {
     line.clear()
-    if (!result) {
-      line.say('Stopped before the end: nothing is counted.')
-      return interruptedCode
-    }
-    if (result.audit.problems.length > 0) console.error(printAudit(result.audit))
-    const { intents, recipients, decided, outcomes, audit } = result
-    console.log(
-      JSON.stringify({ intents, recipients, decided, outcomes, audit: audit.balanced ? 'balanced' : 'unbalanced' }),
-    )
-    return audit.balanced ? 0 : 1
-  },
+    if (error === stop.signal.reason) return undefined
+    throw error instanceof TraceError ? new CommandError(error.message) : error
+  })
+  line.clear()
+  if (!result) {
+    line.say('Stopped before the end: nothing is counted.')
+    return interruptedCode
+  }
+  if (result.audit.problems.length > 0) console.error(printAudit(result.audit))
+  const { intents, recipients, decided, outcomes, audit } = result
+  console.log(
+    JSON.stringify({ intents, recipients, decided, outcomes, audit: audit.balanced ? 'balanced' : 'unbalanced' }),
+  )
+  return audit.balanced ? 0 : 1
 }
 
 type Given = {

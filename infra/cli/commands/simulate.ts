@@ -6,9 +6,9 @@ import { makeIntent, type Said } from '#producers/sdk/make-intent.ts'
 import { simulate, type Simulation } from '#router/simulate.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
-import { type Command, CommandError, reasonOf } from '../command.ts'
-import { secretOf } from '../everything.ts'
-import { catalogueFrom } from '../stack.ts'
+import { CommandError, reasonOf } from '../command.ts'
+import { secretOf } from '../secret.ts'
+import { catalogueFrom } from '../catalogue-from.ts'
 import { visitDatabase } from '../visit.ts'
 
 const text = { type: 'string' } as const
@@ -17,28 +17,24 @@ const options = {
   json: { type: 'boolean', default: false },
 } as const
 
-export const simulateCommand: Command = {
-  name: 'simulate',
-  usage: "simulate FILE.json | --type T --to u1,u2 --data '{…}' [--thread T] [--at 2026-11-21T23:00:00Z] [--json]",
-  summary: 'Tells what would be decided about an intent for each of its people. Tells nobody and changes nothing.',
-  async run(args) {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options })
-    const now = values.at === undefined ? systemClock.now() : Date.parse(values.at)
-    if (Number.isNaN(now)) throw new CommandError(`--at "${values.at}" must be a time like 2026-11-21T23:00:00Z`)
-    const said = await saidBy(values, positionals)
-    const config = readConfig()
-    const { catalogue, sources } = await catalogueFrom(config)
-    const made = await makeIntent(said, { producer: 'simulate', catalogue, now })
-    if (!made.ok) throw new CommandError(`the intent would be refused: ${made.problems.join('; ')}`)
-    const { intent } = made
-    const entry = catalogue.types.get(intent.type)!
-    // Of use only to know a contact again.
-    const addressKey = intent.to.some(to => to.kind === 'contact') ? await secretOf(config) : ''
-    await using db = await visitDatabase()
-    const simulation = await simulate({ db, addressKey, sources }, { intent, entry, now })
-    console.log(values.json ? JSON.stringify(simulation) : printSimulation(simulation, { intent, entry, now }))
-    return 0
-  },
+/** `carillon simulate`. */
+export async function runSimulate(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options })
+  const now = values.at === undefined ? systemClock.now() : Date.parse(values.at)
+  if (Number.isNaN(now)) throw new CommandError(`--at "${values.at}" must be a time like 2026-11-21T23:00:00Z`)
+  const said = await saidBy(values, positionals)
+  const config = readConfig()
+  const { catalogue, sources } = await catalogueFrom(config)
+  const made = await makeIntent(said, { producer: 'simulate', catalogue, now })
+  if (!made.ok) throw new CommandError(`the intent would be refused: ${made.problems.join('; ')}`)
+  const { intent } = made
+  const entry = catalogue.types.get(intent.type)!
+  // Of use only to know a contact again.
+  const addressKey = intent.to.some(to => to.kind === 'contact') ? await secretOf(config) : ''
+  await using db = await visitDatabase()
+  const simulation = await simulate({ db, addressKey, sources }, { intent, entry, now })
+  console.log(values.json ? JSON.stringify(simulation) : printSimulation(simulation, { intent, entry, now }))
+  return 0
 }
 
 type Values = { type?: string; to?: string; data?: string; thread?: string }

@@ -9,20 +9,12 @@ import { simulateEngagement } from '#local/engagement.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
 import { exitOnCrash, untilSignal } from '#runtime/lifecycle.ts'
 import { createLog } from '#runtime/log.ts'
-import type { Command } from '../command.ts'
 import { type Everything, startEverything } from '../everything.ts'
 import { type Example, openExample } from '../example.ts'
 import { isUnderWay, journeyOf, progressOf } from '../journey.ts'
 import { printAudit } from '../print.ts'
 import { type StatusLine, statusLine } from '../status-line.ts'
 import { terminal } from '../visit.ts'
-
-export const startCommand: Command = {
-  name: 'start',
-  usage: 'start [--once]',
-  summary: 'Starts everything on this machine, plays real input and shows where it went. Stays up unless --once.',
-  run: start,
-}
 
 /** Retries with a long back-off are waited for; what waits for its hour is not. */
 const settleLimitMs = 5 * 60_000
@@ -34,7 +26,8 @@ const interruptedCode = 130
 
 type Run = { config: Config; line: StatusLine; signal: AbortSignal }
 
-async function start(args: string[]): Promise<number> {
+/** `carillon start`. */
+export async function runStart(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { once: { type: 'boolean', default: false } } })
   const config = readConfig()
   const stop = new AbortController()

@@ -3,9 +3,7 @@ import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
-import { readConfig } from '#runtime/config.ts'
-import { keptSecret } from './everything.ts'
-import { openProviders } from './providers.ts'
+import { keptSecret } from './secret.ts'
 
 test('first starts on a fresh machine agree on one secret, for good', async () => {
   await using folder = await temporaryFolder()
@@ -27,12 +25,4 @@ test('a secret that is none is refused, and one that cannot be kept is told', as
   await fs.writeFile(file, 'short')
   await assert.rejects(keptSecret(folder.path), { exitCode: 1, message: /must hold at least 32 characters/ })
   await assert.rejects(keptSecret(path.join(file, 'none')), { exitCode: 1, message: /CARILLON_DATA_DIR/ })
-})
-
-test('a worker that has neither keys nor simulators says which, and what to do', () => {
-  const none = { config: readConfig({}), db: undefined as never, secret: '', simulated: undefined }
-  assert.throws(() => openProviders(none), {
-    exitCode: 1,
-    message: /not configured: fcm, apns, sendgrid, twilio\. Set/,
-  })
 })

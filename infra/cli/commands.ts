@@ -1,0 +1,257 @@
+import { dimensions } from '#analytics/funnel.ts'
+import { lanes } from '#contracts/channel.ts'
+import { resumePolicies, stopScopes } from '#contracts/stop.ts'
+import { scopes } from '#producers/http/producer-tokens.ts'
+import type { Command } from './command.ts'
+
+/** The product by itself, and each of its parts as a process. Settings come from the environment (`config` lists them). */
+const processes: readonly Command[] = [
+  {
+    name: 'start',
+    usage: 'start [--once]',
+    summary: 'Starts everything on this machine, plays real input and shows where it went. Stays up unless --once.',
+    example: 'start --once',
+    run: async args => (await import('./commands/start.ts')).runStart(args),
+  },
+  {
+    name: 'router',
+    usage: 'router',
+    summary: 'Routes intents and does what happens by time: holds, audiences, retries, events.',
+    example: 'router',
+    run: async () => (await import('./commands/pipeline.ts')).runPipeline('router'),
+  },
+  {
+    name: 'worker',
+    usage: 'worker',
+    summary: 'Delivers batches to providers and the inbox.',
+    example: 'worker',
+    run: async () => (await import('./commands/pipeline.ts')).runPipeline('worker'),
+  },
+  {
+    name: 'sink',
+    usage: 'sink',
+    summary: 'Stores delivery events.',
+    example: 'sink',
+    run: async () => (await import('./commands/pipeline.ts')).runPipeline('sink'),
+  },
+  {
+    name: 'api',
+    usage: 'api',
+    summary: 'Serves the HTTP APIs.',
+    example: 'api',
+    run: async () => (await import('./commands/api.ts')).runApi(),
+  },
+  {
+    name: 'pubsub',
+    usage: 'pubsub [--port N]',
+    summary: 'Runs the local Pub/Sub server, a stand-in for one machine, and prints where.',
+    example: 'pubsub --port 8085',
+    run: async args => (await import('./commands/pubsub.ts')).runPubSub(args),
+  },
+  {
+    name: 'simulators',
+    usage: 'simulators',
+    summary: 'Runs simulators of FCM, APNs, SendGrid and Twilio.',
+    example: 'simulators',
+    run: async () => (await import('./commands/simulators.ts')).runSimulators(),
+  },
+  {
+    name: 'all',
+    usage: 'all',
+    summary: 'Runs every role in this process, and what is not configured beside it.',
+    example: 'all',
+    run: async () => (await import('./commands/all.ts')).runAll(),
+  },
+  {
+    name: 'replay',
+    usage: 'replay FILE.ndjson[.gz] [--only-reason REASON] [--dedupe 60s] [--throttle 10/1h] [--quiet 22:00-08:00]',
+    summary: 'Sends a recorded trace through the real pipeline, by the trace’s own clock, and counts every verdict.',
+    example: 'replay github-2h.ndjson.gz --dedupe 60s --throttle 10/1h',
+    run: async args => (await import('./commands/replay.ts')).runReplay(args),
+  },
+]
+
+/** What people did, as a product would say it. */
+const statements: readonly Command[] = [
+  {
+    name: 'read',
+    usage: 'read USER [--thread T] [--up-to 2026-11-21T23:00:00Z]',
+    summary:
+      'Says that a person has read a thread, or everything, up to a time (now). What waits of it is not told any more.',
+    example: 'read felix-7 --thread docs/42',
+    run: async args => (await import('./commands/engagement.ts')).runRead(args),
+  },
+  {
+    name: 'track',
+    usage: 'track USER EVENT [--key PRODUCER/KEY]',
+    summary:
+      'Says that a person did what types wait for, for one intent or for all that occurred: no later step follows.',
+    example: 'track felix-7 invite.accepted --key docs/invite-42',
+    run: async args => (await import('./commands/engagement.ts')).runTrack(args),
+  },
+  {
+    name: 'presence',
+    usage: 'presence USER --until 2026-11-21T23:00:00Z|now',
+    summary:
+      'Says until when a person is active (now: no more): steps that ask for it wait meanwhile, at most an hour.',
+    example: 'presence felix-7 --until now',
+    run: async args => (await import('./commands/engagement.ts')).runPresence(args),
+  },
+  {
+    name: 'retract',
+    usage: 'retract PRODUCER KEY',
+    summary: 'Takes an intent back, also before it has come: what was not sent yet will not be. Says what was found.',
+    example: 'retract docs comment-991',
+    run: async args => (await import('./commands/retract.ts')).runRetract(args),
+  },
+]
+
+const questions: readonly Command[] = [
+  {
+    name: 'funnel',
+    usage: `funnel [--type T] [--channel C] [--since 24h] [--by ${dimensions.join('|')}] [--with-simulated]`,
+    summary: 'Shows how far notifications came, and where the rest went.',
+    example: 'funnel --since 24h --by channel',
+    run: async args => (await import('./commands/funnel.ts')).runFunnel(args),
+  },
+  {
+    name: 'trace',
+    usage: 'trace INTENT|PRODUCER/KEY|USER [--since 24h]',
+    summary: 'Tells everything that was decided and done for an intent or a person, each with its reason.',
+    example: 'trace felix-7 --since 2h',
+    run: async args => (await import('./commands/trace.ts')).runTrace(args),
+  },
+  {
+    name: 'effective',
+    usage: 'effective USER [--category C] [--channel CH] [--tenant T] [--room R] [--thread TH] [--reason mention]',
+    summary: 'Tells what a person hears by each category and channel, and which rule decides. Changes nothing.',
+    example: 'effective felix-7 --category social',
+    run: async args => (await import('./commands/effective.ts')).runEffective(args),
+  },
+  {
+    name: 'explain',
+    usage:
+      "explain USER TYPE [--at 2026-11-21T23:00:00Z] [--tenant T] [--room R] [--thread TH] [--reason mention] [--data '{…}']",
+    summary: 'Tells what would be decided for a person now, or at a time, and why. Tells nobody and changes nothing.',
+    example: 'explain felix-7 comment.created --at 2026-11-21T23:00:00Z',
+    run: async args => (await import('./commands/explain.ts')).runExplain(args),
+  },
+  {
+    name: 'simulate',
+    usage: "simulate FILE.json | --type T --to u1,u2 --data '{…}' [--thread T] [--at 2026-11-21T23:00:00Z] [--json]",
+    summary: 'Tells what would be decided about an intent for each of its people. Tells nobody and changes nothing.',
+    example: 'simulate intent.json --at 2026-11-21T23:00:00Z',
+    run: async args => (await import('./commands/simulate.ts')).runSimulate(args),
+  },
+  {
+    name: 'compare',
+    usage: 'compare --with CANDIDATE.ts [--since 7d] [--json]',
+    summary:
+      'Decides what happened in a period under another catalogue too, and tells the difference. Changes nothing.',
+    example: 'compare --with candidate.ts --since 7d',
+    run: async args => (await import('./commands/compare.ts')).runCompare(args),
+  },
+  {
+    name: 'audit',
+    usage: 'audit [--published FILE.ndjson] [--json]',
+    summary:
+      'Proves that everything is accounted for, or names what is not. Exit code 1 when the books do not balance.',
+    example: 'audit --published published.ndjson',
+    run: async args => (await import('./commands/audit.ts')).runAudit(args),
+  },
+  {
+    name: 'preview',
+    usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--arm A] [--data '{…}']",
+    summary: 'Renders the templates of a type, as a person would get them.',
+    example: 'preview comment.created --channel push --locale de',
+    run: async args => (await import('./commands/preview.ts')).runPreview(args),
+  },
+  {
+    name: 'token',
+    usage: `token PRODUCER [--scopes ${scopes.join(',')}] [--types comment.created,…]`,
+    summary:
+      'Makes a token for a producer of the HTTP API and prints it once. Without --scopes it may state intents only, without --types of every type.',
+    example: 'token docs --scopes intents,people',
+    run: async args => (await import('./commands/token.ts')).runToken(args),
+  },
+  {
+    name: 'config',
+    usage: 'config',
+    summary: 'Lists every setting, its default and its meaning.',
+    example: 'config',
+    run: async () => (await import('./commands/config.ts')).runConfig(),
+  },
+]
+
+const operations: readonly Command[] = [
+  {
+    name: 'stop',
+    usage: `stop ${stopScopes.join('|')} NAME [--resume ${resumePolicies.join('|')}] --why TEXT [--as NAME]`,
+    summary:
+      'Stops everything of a type, category, channel, provider, producer or tenant at once; mandatory types too. What is stopped waits (send, the default) or ends as killed (drop).',
+    example: 'stop type comment.created --why "wrong link in the push"',
+    run: async args => (await import('./commands/stops.ts')).runStop(args),
+  },
+  {
+    name: 'stops',
+    usage: 'stops [--all] [--json]',
+    summary: 'Lists what operators have stopped; with --all also what was ended since.',
+    example: 'stops --all',
+    run: async args => (await import('./commands/stops.ts')).runStops(args),
+  },
+  {
+    name: 'resume',
+    usage: 'resume ID [--as NAME]',
+    summary: 'Ends a stop. What it held is decided again and leaves at a pace of 5,000 a second.',
+    example: 'resume 3',
+    run: async args => (await import('./commands/stops.ts')).runResume(args),
+  },
+  {
+    name: 'operator-log',
+    usage: 'operator-log [--json]',
+    summary: 'Lists the last 100 acts of operators: who did what, when and why.',
+    example: 'operator-log --json',
+    run: async args => (await import('./commands/stops.ts')).runOperatorLog(args),
+  },
+  {
+    name: 'backlog',
+    usage: 'backlog [--json]',
+    summary: 'Tells what is on its way: deliveries by lane and channel, what is held and why, audiences being read.',
+    example: 'backlog --json',
+    run: async args => (await import('./commands/backlog.ts')).runBacklog(args),
+  },
+  {
+    name: 'doubts',
+    usage: 'doubts [--json]',
+    summary: 'Lists batches of which nobody knows whether they were sent: they wait for receipts, then are sent again.',
+    example: 'doubts --json',
+    run: async args => (await import('./commands/backlog.ts')).runDoubts(args),
+  },
+  {
+    name: 'refused',
+    usage: 'refused [--json]',
+    summary:
+      'Lists the latest messages that could not become intents, with what was wrong. Parked ones go back by themselves.',
+    example: 'refused --json',
+    run: async args => (await import('./commands/backlog.ts')).runRefused(args),
+  },
+  {
+    name: 'requeue',
+    usage: `requeue BATCH|--lane ${lanes.join('|')} --why TEXT [--as NAME]`,
+    summary: 'Makes a batch, or everything that waits in a lane, due now and has it enqueued again; doubts stay.',
+    example: 'requeue --lane bulk --why "the provider is back"',
+    run: async args => (await import('./commands/backlog.ts')).runRequeue(args),
+  },
+  {
+    name: 'quarantine',
+    usage:
+      'quarantine list [--json] | release INTENT | sample INTENT N | discard INTENT | approve INTENT, all with --why TEXT [--as NAME]',
+    summary:
+      'Lists intents that wait because they are for more people than their type allows. release lets one go on, sample lets N of its people pass, discard ends it; approve is the second name that a great one needs.',
+    example: 'quarantine sample docs/release-42 50 --why "tell fifty first"',
+    run: async args => (await import('./commands/quarantine.ts')).runQuarantine(args),
+  },
+]
+
+/** Every command, in the order of `help`. */
+export const commands: readonly Command[] = [...processes, ...statements, ...questions, ...operations]
