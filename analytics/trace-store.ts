@@ -128,7 +128,7 @@ const eventColumns = [
 type EventRow = Pick<Selectable<Schema['delivery_events']>, (typeof eventColumns)[number]>
 
 /** What bears the same instant happened in this order. */
-const kindOrder = sql`array_position(array['decided', 'settled', 'engaged'], kind)`
+const kindOrder = sql`array_position(array['decided', 'settled', 'standing', 'engaged'], kind)`
 
 const selectEvents = (db: Database['kysely'], day: string | undefined) =>
   db
@@ -166,7 +166,7 @@ function lineOf(row: EventRow): TraceLine {
     kind: row.kind as EventKind,
     what,
     ...why,
-    sentence: eventSentence({ what, ...why }),
+    sentence: eventSentence({ kind: row.kind as EventKind, what, ...why }),
     ...(row.endpoint !== null && { endpoint: row.endpoint }),
     ...(row.provider !== null && { provider: row.provider }),
     ...(row.batch_id !== null && { batch: row.batch_id }),

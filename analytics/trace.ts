@@ -57,10 +57,12 @@ export const isUnknown = ({ refused, lines, open, expanding, retraction }: Trace
   refused.length + lines.length + open.length === 0 && expanding === undefined && retraction === undefined
 
 /** The sentence of an event: its rule's, else what its outcome or deed means. */
-export function eventSentence({ what, rule, value }: Pick<TraceLine, 'what' | 'rule' | 'value'>): string {
+export function eventSentence(event: Pick<TraceLine, 'what' | 'rule' | 'value'> & { kind?: EventKind }): string {
+  const { kind, what, rule, value } = event
   // A younger ledger may know more rules and outcomes than this build.
   if (rule !== undefined)
     return isRule(rule) ? sentence(value === undefined ? { rule } : { rule, value }) : `${rule} ${value ?? ''}`.trim()
+  if (kind === 'standing' && Object.hasOwn(standings, what)) return standings[what]!
   if (isOutcome(what)) return outcomeSentences[what]
   return Object.hasOwn(deeds, what) ? deeds[what]! : what
 }
@@ -187,7 +189,11 @@ const deeds: Record<string, string> = {
   opened: 'Opened.',
   read: 'Read.',
   acted: 'Acted on.',
+  dismissed: 'Dismissed without being opened.',
+  machine_opened: 'Its link was followed by a machine, as scanners of mail do.',
 }
+
+const standings: Record<string, string> = { delivered: 'It arrived: the device, or who opened it, said so.' }
 
 const outcomeSentences: Record<OutcomeOrMoved, string> = {
   moved: 'Not done yet: it is tried again.',

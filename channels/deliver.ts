@@ -24,7 +24,7 @@ import { maybeSent, notCalled, settle } from './settle.ts'
 export type Failpoint = 'after claim' | 'after send before record'
 export type DeliverDeps = {
   db: Database
-  /** Of the hashes by which suppressed addresses are known. */
+  /** The installation's secret: of the hashes by which suppressed addresses are known, and of what pushes carry. */
   addressKey: string
   catalogue: Catalogue
   providers: ReadonlyMap<string, Provider>
@@ -81,7 +81,7 @@ type Prepared = { sending: Sending; results: (SlotResult | undefined)[] }
 /** Everything before the first call. Undefined: it cannot be sent here now and was given back. */
 async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | undefined> {
   const { batch } = claimed
-  const { catalogue, clock, log } = deps
+  const { catalogue, clock } = deps
   const provider = providerOf(batch, deps)
   if ('waitMs' in provider) {
     await giveBack(claimed, provider.waitMs, deps)
@@ -94,7 +94,7 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   const people = await readReachable(deps, { ids, intents: batch.intents, channel: batch.channel })
   const engaged = await readEngaged(deps, batch, people)
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now: clock.now() })
-  const { messages, failed } = render(batch, targets, { catalogue, log })
+  const { messages, failed } = render(batch, targets, deps)
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
   return { sending: { ...claimed, provider, messages }, results }
 }

@@ -15,6 +15,8 @@ export type OutMessage<C extends Channel = Channel> = {
   content: ContentOf[C]
   deliveryId: DeliveryId
   attemptId: string
+  /** Of a push: what its device reports with, to be put into the payload as `receipt`. */
+  receipt?: string
 }
 
 /** `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. */

@@ -4,10 +4,12 @@ import type { Channel } from '#contracts/channel.ts'
 import { attemptId, deliveryId } from '#contracts/ids.ts'
 import type { CarriedIntent, ClaimedBatch } from '#ledger/batch.ts'
 import type { Log } from '#runtime/log.ts'
+import { receiptToken } from './attempt-token.ts'
 import type { OutMessage } from './provider.ts'
 import type { Target } from './recheck.ts'
 
-type RenderDeps = { catalogue: Catalogue; log: Log }
+/** `addressKey`: the installation's secret, by which devices are known. */
+type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string }
 
 /**
  * Makes the messages of a batch: each (intent, language, arm) is rendered once and shared. A template that throws costs its
@@ -33,14 +35,11 @@ export function render(
       failed.push(place)
       continue
     }
+    const attempt = attemptId({ batch: batch.id, slot: place })
     messages.push({
-      place,
-      recipient,
-      endpoint,
-      intent,
-      content,
+      ...{ place, recipient, endpoint, intent, content, attemptId: attempt },
       deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
-      attemptId: attemptId({ batch: batch.id, slot: place }),
+      ...(batch.channel === 'push' && { receipt: receiptToken(attempt, deps.addressKey) }),
     })
   }
   return { messages, failed }

@@ -24,19 +24,25 @@ const lateMs = { intent: 35 * 86_400_000, item: 3_600_000 }
  * A person has seen or read something, on whatever surface: the inbox shows it so, and what is read is not told any more.
  * Safe to repeat; what was read stays read.
  */
-export async function look({ db, now, markInbox }: EngagementStore, looked: Looked): Promise<void> {
+export const look = ({ db, ...store }: EngagementStore, looked: Looked): Promise<void> =>
+  db.transaction(tx => lookIn(tx, store, looked))
+
+/** The same in a transaction of the caller's. */
+export async function lookIn(
+  tx: Queryable,
+  { now, markInbox }: Omit<EngagementStore, 'db'>,
+  looked: Looked,
+): Promise<void> {
   const { recipient, what } = looked
-  await db.transaction(async tx => {
-    if ('intent' in looked) {
-      const items = await markInbox(tx, { ...looked, now })
-      if (items === 0) await writeEngagement(tx, { recipient, what, intent: looked.intent, at: now })
-      return
-    }
-    const { upTo } = looked
-    const before = what === 'read' ? await advanceWatermark(tx, looked) : undefined
-    const after = Math.max(upTo - lateMs.intent, (before ?? 0) - lateMs.item)
-    await markInbox(tx, { ...looked, after, now })
-  })
+  if ('intent' in looked) {
+    const items = await markInbox(tx, { ...looked, now })
+    if (items === 0) await writeEngagement(tx, { recipient, what, intent: looked.intent, at: now })
+    return
+  }
+  const { upTo } = looked
+  const before = what === 'read' ? await advanceWatermark(tx, looked) : undefined
+  const after = Math.max(upTo - lateMs.intent, (before ?? 0) - lateMs.item)
+  await markInbox(tx, { ...looked, after, now })
 }
 
 /**

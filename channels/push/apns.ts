@@ -1,5 +1,5 @@
 import apn from 'apn'
-import type { BatchId } from '#contracts/ids.ts'
+import { attemptOf } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
@@ -69,7 +69,7 @@ async function answered(client: apn.Provider, message: OutMessage<'push'>, optio
 }
 
 function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsSendOptions) {
-  const { deliveryId, attemptId, intent, content } = message
+  const { deliveryId, attemptId, intent, content, receipt } = message
   const { title, body, url } = fitPush(content)
   const note = new apn.Notification()
   note.topic = topic
@@ -84,12 +84,17 @@ function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsS
     sound: 'default',
     ...(intent.thread !== undefined && { 'thread-id': intent.thread }),
   }
-  note.payload = { nid: deliveryId, type: intent.type, ...(url !== undefined && { url }) }
+  note.payload = {
+    nid: deliveryId,
+    type: intent.type,
+    ...(receipt !== undefined && { receipt }),
+    ...(url !== undefined && { url }),
+  }
   return note
 }
 
 /** The attempt as a UUID, which APNs wants: the batch's with the slot in place of its last four digits. */
 export function apnsIdOf(attemptId: string): string {
-  const [batch, slot] = attemptId.split('.') as [BatchId, string]
-  return batch.slice(0, -4) + Number(slot).toString(16).padStart(4, '0')
+  const { batch, slot } = attemptOf(attemptId)
+  return batch.slice(0, -4) + slot.toString(16).padStart(4, '0')
 }

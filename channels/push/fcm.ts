@@ -61,14 +61,20 @@ function credentialIn(serviceAccountFile: string): Credential {
   return credential
 }
 
-function messageOf({ endpoint, deliveryId, intent, content }: OutMessage<'push'>, options: SendOptions): Message {
+function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
+  const { endpoint, deliveryId, intent, content, receipt } = message
   const { title, body, url, image } = fitPush(content)
   const { lane, now } = options
   return {
     token: endpoint.address,
     notification: { title, body, ...(image !== undefined && { imageUrl: image }) },
     // No collapse key: FCM keeps four of them for a device and would drop others. The tag replaces on the screen.
-    data: { nid: deliveryId, type: intent.type, ...(url !== undefined && { url }) },
+    data: {
+      nid: deliveryId,
+      type: intent.type,
+      ...(receipt !== undefined && { receipt }),
+      ...(url !== undefined && { url }),
+    },
     android: {
       priority: lane === 'bulk' ? 'normal' : 'high',
       notification: { tag: deliveryId },

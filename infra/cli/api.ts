@@ -1,5 +1,6 @@
 import { analyticsApi } from '#analytics/api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
@@ -60,6 +61,7 @@ export async function serveApi(
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'intents'),
   })
+  deviceReceiptsApi(app, { db, catalogue, clock, metrics, secret: installation.addressKey })
   operatorsApi(app, {
     ...{ db, catalogue },
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),

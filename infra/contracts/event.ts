@@ -16,8 +16,11 @@ export type IntentFacts = {
 }
 
 /** `decided`: the router's verdict. `settled`: an outcome, or `moved` (a retry follows; by the rule `not_called` where no
- * provider was called). `engaged`: seen, opened, acted. */
-export type EventKind = 'decided' | 'settled' | 'engaged'
+ * provider was called). `standing`: what a receipt says became of it. `engaged`: seen, opened, acted. */
+export type EventKind = 'decided' | 'settled' | 'standing' | 'engaged'
+
+/** What is done with a notification, by its person or (`machine_opened`) by what opens every link of a mail. */
+export type Deed = 'seen' | 'opened' | 'read' | 'acted' | 'dismissed' | 'machine_opened'
 
 /** One line of a pack: one (intent, recipient, channel) or one delivery, and what became of it. */
 export type EventSlot = {
@@ -26,8 +29,8 @@ export type EventSlot = {
   recipient: string
   channel: Channel
   endpoint?: string
-  /** decided: `deliver`, `held`, or the outcome of a refusal; settled: the outcome; engaged: seen, opened, read, acted. */
-  what: 'deliver' | 'held' | OutcomeOrMoved | 'seen' | 'opened' | 'read' | 'acted'
+  /** decided: `deliver`, `held`, or the outcome of a refusal; settled: the outcome; standing: `delivered`. */
+  what: 'deliver' | 'held' | OutcomeOrMoved | Deed
   /** Position in `whys`. */
   w?: number
   /** Of a type with arms the one that the person is in, after the experiment's name: `subject-line/b`. */

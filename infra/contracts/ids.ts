@@ -32,7 +32,14 @@ export function deliveryId(of: { intent: IntentId; recipient: RecipientId; endpo
 }
 
 /** One provider call for a delivery: the batch and the slot in it. A retry is a new batch, so it gets a new id. */
-export const attemptId = (of: { batch: BatchId; slot: number }): string => `${of.batch}.${of.slot}`
+export const attemptId = (of: Attempt): string => `${of.batch}.${of.slot}`
+export type Attempt = { batch: BatchId; slot: number }
+
+/** The batch and slot of an attempt id that we made. */
+export function attemptOf(id: string): Attempt {
+  const [batch, slot] = id.split('.') as [BatchId, string]
+  return { batch, slot: Number(slot) }
+}
 
 /** A new id that sorts by time of making (UUIDv7, RFC 9562): sets, batches, holds, digests. */
 export const newSetId = (): SetId => randomUUIDv7() as SetId
@@ -41,10 +48,10 @@ export const newHoldId = (): HoldId => randomUUIDv7() as HoldId
 export const newDigestId = (): DigestId => randomUUIDv7() as DigestId
 
 /** The UTC day (`2026-11-21`) that a UUIDv7 was made on: the partition of a batch or set, never stored apart. */
-export function dayOf(uuidV7: string): string {
-  const ms = Number.parseInt(uuidV7.slice(0, 8) + uuidV7.slice(9, 13), 16)
-  return new Date(ms).toISOString().slice(0, 10)
-}
+export const dayOf = (uuidV7: string): string => new Date(madeAt(uuidV7)).toISOString().slice(0, 10)
+
+/** When a UUIDv7 was made. */
+export const madeAt = (uuidV7: string): EpochMs => Number.parseInt(uuidV7.slice(0, 8) + uuidV7.slice(9, 13), 16)
 
 /** A uuid in its canonical lower-case text form. */
 export const isUuid = (text: unknown): text is string =>

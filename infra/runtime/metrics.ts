@@ -27,6 +27,10 @@ const counters = {
   },
   outcomes_total: { labels: ['channel', 'outcome'], help: 'Deliveries closed, by outcome' },
   answers_total: { labels: ['provider', 'answer'], help: 'Answers of providers' },
+  receipts_total: {
+    labels: ['event', 'result'],
+    help: 'What devices and links of mails told us: of known deliveries, of too old ones, of none',
+  },
   fenced_total: { labels: ['channel'], help: 'Batches whose record came after another claim' },
   errors_total: { labels: ['part'], help: 'Errors that were survived, by part' },
 } as const

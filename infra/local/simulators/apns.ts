@@ -23,6 +23,7 @@ export function serveApns(deps: { credentials: LocalCredentials; script: Script;
       address: device ?? '',
       deliveryId: text(headers['apns-collapse-id']),
       attemptId: text(headers['apns-id']),
+      receipt: receiptIn(exchange.body),
     }
     const reason = tokenFault(headers.authorization) ?? faultOf(exchange, { device, topic: credentials.apns.topic })
     const outcome =
@@ -175,10 +176,19 @@ function faultOf({ method, headers, body, tooLarge }: Exchange, { device, topic 
 }
 
 function hasAps(body: Buffer): boolean {
+  const { aps } = payloadOf(body)
+  return typeof aps === 'object' && aps !== null
+}
+
+function receiptIn(body: Buffer): string | undefined {
+  const { receipt } = payloadOf(body)
+  return typeof receipt === 'string' ? receipt : undefined
+}
+
+function payloadOf(body: Buffer): { aps?: unknown; receipt?: unknown } {
   try {
-    const payload = JSON.parse(body.toString()) as { aps?: unknown } | null
-    return typeof payload?.aps === 'object' && payload.aps !== null
+    return (JSON.parse(body.toString()) as object | null) ?? {}
   } catch {
-    return false
+    return {}
   }
 }

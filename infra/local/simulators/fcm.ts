@@ -157,11 +157,13 @@ const oauthLine = (log: RequestLog) => ({ lines: [{ provider: 'oauth' as const, 
 
 function lineOf(message: Json | undefined) {
   const target = message?.token ?? message?.fid ?? message?.topic ?? message?.condition
+  const data = asRecord(message?.data)
   const tag = asText(asRecord(asRecord(message?.android)?.notification)?.tag)
   return {
     provider: 'fcm' as const,
     address: asText(target) ?? '',
-    deliveryId: tag ?? asText(asRecord(message?.data)?.nid),
+    deliveryId: tag ?? asText(data?.nid),
+    receipt: asText(data?.receipt),
   }
 }
 

@@ -6,7 +6,14 @@ import type { ProviderName } from './answers.ts'
 export type LoggedProvider = ProviderName | 'oauth'
 
 /** The message that a line is about, as the request names it. */
-export type MessageLine = { provider: LoggedProvider; address: string; deliveryId?: string; attemptId?: string }
+export type MessageLine = {
+  provider: LoggedProvider
+  address: string
+  deliveryId?: string
+  attemptId?: string
+  /** Of a push: what its device would report with. */
+  receipt?: string
+}
 
 /**
  * One message that reached a simulator, in order of arrival. `accepted`: the provider took it, so it counts as sent

@@ -1,0 +1,97 @@
+import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Deed, EventPack } from '#contracts/event.ts'
+import { type Attempt, deliveryId, type EpochMs, madeAt } from '#contracts/ids.ts'
+import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
+import { factsOf, writeOutbox } from '#ledger/outbox.ts'
+import { lookIn, writeEngagement } from '#preferences/preferences.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { Metrics } from '#runtime/metrics.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { markInboxItems } from '../in-app/inbox-store.ts'
+
+export type ReceiptDeps = { db: Database; catalogue: Catalogue; clock: Clock; metrics: Metrics }
+export type Receipt = { attempt: Attempt; deed: Deed; at: EpochMs }
+
+/** The sink takes no events of older days, and of these the ledger has everything. */
+const daysMax = 30
+const dayMs = 86_400_000
+
+/**
+ * Believes receipts, whose signature somebody has checked: the person has seen, read or done it on every surface, and the
+ * events tell. Gives how many were of attempts that the ledger knows; of the others nothing changes. Late, out of
+ * order or again they change nothing: what was read stays read, and a pack is named by delivery and deed. One transaction.
+ */
+export async function applyReceipts(deps: ReceiptDeps, receipts: readonly Receipt[]): Promise<number> {
+  const { db, clock, metrics } = deps
+  const now = clock.now()
+  const recent = receipts.filter(({ attempt, deed }) => {
+    const late = now - madeAt(attempt.batch) > daysMax * dayMs
+    if (late) metrics.count('receipts_total', { event: deed, result: 'late' })
+    return !late
+  })
+  const found = await readAttempts(
+    db,
+    recent.map(one => one.attempt),
+  )
+  const known = recent.flatMap(({ deed, at }, place): Known[] => {
+    const attempt = found[place]
+    metrics.count('receipts_total', { event: deed, result: attempt ? 'known' : 'unknown' })
+    return attempt ? [{ attempt, deed, at: clamped(at, { from: madeAt(attempt.batch), now }) }] : []
+  })
+  if (known.length > 0)
+    await db.transaction(async tx => {
+      for (const one of known.toSorted(byPerson)) await engage(tx, one, deps)
+      await writeOutbox(tx, packsOf(known))
+    })
+  return known.length
+}
+
+/** A device's clock may say anything. */
+const clamped = (at: EpochMs, { from, now }: { from: EpochMs; now: EpochMs }): EpochMs =>
+  Number.isNaN(at) ? now : Math.min(now, Math.max(from, at))
+
+type Known = { attempt: KnownAttempt; deed: Deed; at: EpochMs }
+
+/** Two requests that name the same people must not lock them in different orders. */
+const keyOf = ({ attempt }: Known): string => `${attempt.recipient} ${attempt.intent.id}`
+const byPerson = (a: Known, b: Known): number => (keyOf(a) < keyOf(b) ? -1 : 1)
+
+/** As the same deed in the inbox, or one that the product tells of. */
+async function engage(tx: Queryable, { attempt, deed, at }: Known, { catalogue }: ReceiptDeps): Promise<void> {
+  const { recipient, intent } = attempt
+  const store = { now: at, markInbox: markInboxItems }
+  switch (deed) {
+    case 'seen':
+      return lookIn(tx, store, { recipient, what: 'seen', intent: intent.id })
+    case 'opened':
+    case 'read':
+      return lookIn(tx, store, { recipient, what: 'read', intent: intent.id })
+    case 'acted': {
+      const event = catalogue.types.get(intent.type)?.acted
+      if (event !== undefined) await writeEngagement(tx, { recipient, what: 'acted', event, intent: intent.id, at })
+      return
+    }
+    case 'dismissed':
+    case 'machine_opened':
+      return
+    default:
+      deed satisfies never
+  }
+}
+
+/** Whatever a device says of a delivery, it has it. */
+function packsOf(known: readonly Known[]): EventPack[] {
+  const packs = known.flatMap(one => [packOf(one, 'standing'), packOf(one, 'engaged')])
+  return [...new Map(packs.map(pack => [pack.pack, pack])).values()]
+}
+
+function packOf({ attempt, deed, at }: Known, kind: 'standing' | 'engaged'): EventPack {
+  const { batch, lane, channel, provider, recipient, endpoint, intent, day } = attempt
+  const what = kind === 'standing' ? 'delivered' : deed
+  return {
+    ...{ v: 1, day, at, kind, batch, provider, whys: [] },
+    pack: `${deliveryId({ intent: intent.id, recipient, endpoint })}/${what}`,
+    intents: [factsOf(intent, lane)],
+    slots: [{ i: 0, recipient, channel, endpoint, what }],
+  }
+}

@@ -1,0 +1,66 @@
+import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
+import { type Attempt, type BatchId, dayOf, type RecipientId } from '#contracts/ids.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import { plainArray } from '#runtime/postgres.ts'
+import { batchKey, type CarriedIntent } from './batch.ts'
+
+/** What the ledger knows of a provider call. `intent` has no data any more where its type is sensitive. */
+export type KnownAttempt = {
+  batch: BatchId
+  lane: Lane
+  channel: Channel
+  provider: string
+  recipient: RecipientId
+  endpoint: string
+  intent: CarriedIntent
+  /** The day of the delivery's first batch: the same for all its attempts. */
+  day: string
+}
+
+/** Attempts in the order in which they are asked for; undefined for what was none, or of a day that is no longer kept. */
+export async function readAttempts(db: Queryable, attempts: readonly Attempt[]): Promise<(KnownAttempt | undefined)[]> {
+  const found = Array<KnownAttempt | undefined>(attempts.length).fill(undefined)
+  const asked = attempts.map((attempt, place) => ({ ...attempt, place }))
+  // One day at a time: a join over several would have every partition planned.
+  for (const [day, ofDay] of Map.groupBy(asked, ({ batch }) => dayOf(batch))) {
+    const rows = await db.query<Row>(select, [
+      day,
+      plainArray(ofDay.map(({ batch }) => batch)),
+      plainArray(ofDay.map(({ slot }) => slot)),
+      plainArray(ofDay.map(({ place }) => place)),
+    ])
+    for (const { place, lane, channel, intent, from_batch, ...row } of rows)
+      found[place] = {
+        ...row,
+        lane: lanes[lane]!,
+        channel: channels[channel]!,
+        intent: JSON.parse(intent) as CarriedIntent,
+        day: from_batch === null ? day : await firstDay(db, from_batch),
+      }
+  }
+  return found
+}
+
+type Row = Pick<KnownAttempt, 'batch' | 'provider' | 'recipient' | 'endpoint'> & {
+  place: number
+  lane: number
+  channel: number
+  intent: string
+  from_batch: BatchId | null
+}
+
+const select = `
+  select u.place, u.id as batch, b.lane, b.channel, b.provider, b.from_batch,
+    b.recipients[u.slot + 1] as recipient, b.endpoints[u.slot + 1] as endpoint,
+    split_part(b.payload, E'\\x1f', coalesce(b.picks[u.slot + 1], 0) + 1) as intent
+  from unnest($2::uuid[], $3::int[], $4::int[]) as u(id, slot, place) join batches b on b.day = $1 and b.id = u.id
+  where u.slot < b.n and b.provider <> '' and b.payload is not null`
+
+/** Back along the retries of a delivery, as far as they are kept. */
+async function firstDay(db: Queryable, id: BatchId): Promise<string> {
+  const [row] = await db.query<{ from_batch: BatchId | null }>(
+    `select from_batch from batches where day = $1 and id = $2`,
+    batchKey(id),
+  )
+  return row?.from_batch ? firstDay(db, row.from_batch) : dayOf(id)
+}
