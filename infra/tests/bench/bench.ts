@@ -3,6 +3,7 @@ import { peakMaxMb, routeAudience } from './audience.ts'
 import { compare } from './compare.ts'
 import { NoRedis } from './machine.ts'
 import { costOfRules, everyRuleMax } from './rules.ts'
+import { latency, slowdownMax } from './latency.ts'
 import { scale } from './scale.ts'
 import { resultOf, tableOf } from './report.ts'
 import { writeFigures } from './write-figures.ts'
@@ -11,6 +12,7 @@ const usage = `npm run bench                       the pipeline beside a baselin
 npm run bench -- audience           one intent to 1,000,000 people, and the router's memory
 npm run bench -- scale [--full]     cost per notification from 1,000 to 200,000, with --full to 1,000,000
 npm run bench -- rules              what each rule of the router costs, and all of them together
+npm run bench -- latency [--backlog N]  the critical lane alone, and beside a backlog of 1,000,000 bulk deliveries
 options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
 
 const { values, positionals } = parseArgs({
@@ -18,6 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     size: { type: 'string', default: '50000' },
+    backlog: { type: 'string', default: '1000000' },
     full: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
@@ -26,6 +29,7 @@ const { values, positionals } = parseArgs({
 const baselineMaxUs = 1_000
 const audienceMembers = 1_000_000
 const sizes = [1_000, 10_000, 50_000, 200_000]
+const latencySeconds = 60
 const sizeFull = 1_000_000
 const begunMs = performance.now()
 const progress = (line: string) => console.error(`bench ${Math.round((performance.now() - begunMs) / 1000)} s: ${line}`)
@@ -40,7 +44,7 @@ try {
 
 async function run(what: string | undefined): Promise<number> {
   const [rounds, size] = [Number(values.rounds), Number(values.size)]
-  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', 'rules', undefined].includes(what))) {
+  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', 'rules', 'latency', undefined].includes(what))) {
     console.error(usage)
     return 2
   }
@@ -67,6 +71,15 @@ async function run(what: string | undefined): Promise<number> {
     console.log(JSON.stringify(result))
     if (values.write) await writeFigures({ rules: result })
     return Math.max(times('single'), times('fanout')) <= everyRuleMax ? 0 : 1
+  }
+  if (what === 'latency') {
+    const result = await latency({ backlog: Number(values.backlog), seconds: latencySeconds }, progress)
+    const { idle, draining } = result
+    console.log(`alone: p50 ${idle.p50_ms} ms, p99 ${idle.p99_ms} ms`)
+    console.log(`beside the backlog: p50 ${draining.p50_ms} ms, p99 ${draining.p99_ms} ms`)
+    console.log(JSON.stringify(result))
+    if (values.write) await writeFigures({ latency: result })
+    return draining.p99_ms <= slowdownMax * idle.p99_ms ? 0 : 1
   }
   const compared = await compare({ rounds, size }, progress)
   console.log(tableOf(compared))

@@ -29,14 +29,22 @@ const families = {
 
 const everyRule: Partial<AnyNotificationType> = Object.assign({}, ...Object.values(families))
 
-/** A family's rules, or all of them together. */
-export type Family = keyof typeof families | 'all'
+/** Families without a rule, of another lane. */
+const laneFamilies = { critical: { lane: 'critical' }, bulk: { lane: 'bulk' } } satisfies Record<
+  string,
+  Partial<AnyNotificationType>
+>
+const declared = { ...families, ...laneFamilies, all: everyRule }
+
+/** A family's rules, or all of them together; or none of them, on another lane. */
+export type Family = keyof typeof declared
+/** Those that differ by their rules. */
 export const familyNames = [...(Object.keys(families) as (keyof typeof families)[]), 'all'] as const
 
 const typeFor = (channel: (typeof channels)[number], family: Family): AnyNotificationType => ({
   ...{ type: `bench.${family}_${channel}`, category: 'comments', lane: 'default', owner: 'bench', value: 3, schema },
   maxRecipients: 10_000_000,
-  ...(family === 'all' ? everyRule : families[family]),
+  ...declared[family],
   deliver: [{ channel }],
   templates: { en: { [channel]: content[channel] as never } },
 })
@@ -46,7 +54,7 @@ export const typeOf = (channel: Channel, family: Family): string =>
 
 export const catalogue = catalogueOf(
   '1',
-  channels.flatMap(channel => familyNames.map(family => typeFor(channel, family))),
+  channels.flatMap(channel => (Object.keys(declared) as Family[]).map(family => typeFor(channel, family))),
   {
     budgets: channels.map(channel => ({
       ...{ name: channel, channel, categories: ['budgeted'], limit: 1000, per: '1h', wait: '1h' },

@@ -49,7 +49,11 @@ async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'read
     }
     case 'simulators': {
       const { startSimulators } = await import('#local/simulators/server.ts')
-      return { ports: (await startSimulators({ credentials: await credentialsIn(setup), keepRequests: 0 })).ports }
+      return {
+        ports: (
+          await startSimulators({ credentials: await credentialsIn(setup), keepRequests: setup.keepRequests ?? 0 })
+        ).ports,
+      }
     }
     case 'baseline-router': {
       const { startBaselineRouter } = await import('./baseline/router.ts')
@@ -82,7 +86,7 @@ async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
   const installation = await openInstallation({ addresses, addressKey: 'of the benchmark', catalogue, log })
   const providers = role === 'worker' ? await providersAt(setup, installation.db) : []
   await startRoles([role], installation, {
-    ...{ lanes: ['default'], channels, concurrency, providers, metrics: createMetrics() },
+    ...{ lanes: setup.lanes ?? ['default'], channels, concurrency, providers, metrics: createMetrics() },
   })
 }
 

@@ -1,3 +1,4 @@
+import type { Lane } from '#contracts/channel.ts'
 import type { Shares } from './profile.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 
@@ -13,6 +14,10 @@ export type Setup = {
   projectId: string
   pubsub: string
   ports: SimulatorPorts
+  /** Those that a pipeline role serves; the default one when not said. */
+  lanes?: readonly Lane[]
+  /** How many requests the simulators remember; none when not said. */
+  keepRequests?: number
 }
 
 export const prefix = 'bench'

@@ -124,7 +124,7 @@ async function publishSingles(notifier: Notifier, count: number, manner: Manner)
   sent += count
 }
 
-async function publishFanouts(notifier: Notifier, count: number, manner: Manner): Promise<void> {
+export async function publishFanouts(notifier: Notifier, count: number, manner: Manner): Promise<void> {
   await inLots(Math.ceil(count / fanout), 20, async (from, size) => {
     await notifier.notifyMany(
       Array.from({ length: size }, (_, i) => {

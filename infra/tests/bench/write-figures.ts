@@ -2,12 +2,19 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type AudienceResult, heapFlags } from './audience.ts'
+import type { LatencyResult } from './latency.ts'
 import type { Result } from './report.ts'
 import type { RulesResult } from './rules.ts'
 import type { ScaleResult } from './scale.ts'
 
 /** What was measured last, each part by its own run. */
-export type Figures = { compare?: Result; audience?: AudienceResult; scale?: ScaleResult; rules?: RulesResult }
+export type Figures = {
+  compare?: Result
+  audience?: AudienceResult
+  scale?: ScaleResult
+  rules?: RulesResult
+  latency?: LatencyResult
+}
 
 const root = path.join(import.meta.dirname, '..', '..', '..')
 export const figuresFile = path.join(root, 'infra', 'docs', 'bench.json')
@@ -31,7 +38,7 @@ export async function writeFigures(measured: Figures): Promise<void> {
 export const benchSection = (readme: string): string | undefined =>
   section.exec(readme)?.[0].slice('<!-- bench -->\n'.length, -'<!-- /bench -->'.length)
 
-export function readmeText({ compare, audience, scale, rules }: Figures): string {
+export function readmeText({ compare, audience, scale, rules, latency }: Figures): string {
   const lines: string[] = []
   if (compare) lines.push(...comparison(compare), '')
   else
@@ -54,16 +61,28 @@ export function readmeText({ compare, audience, scale, rules }: Figures): string
     )
   if (rules)
     lines.push(
-      `With a rule that looks at every notification and lets it pass, fan-out in brackets: ${Object.entries(rules)
-        .map(([name, { single, fanout }]) => `${ruleLabels[name] ?? name} ${single} (${fanout})`)
-        .join(', ')}.`,
+      'A rule that looks at every notification and lets it pass makes it cost so many times as much, fan-out in ' +
+        `brackets: ${Object.entries(rules)
+          .filter(([name]) => name !== 'plain')
+          .map(([name, cost]) => `${ruleLabels[name] ?? name} ${timesPlain(cost, rules)}`)
+          .join(', ')}.`,
+      '',
+    )
+  if (latency)
+    lines.push(
+      `From \`notify\` to the provider the critical lane takes ${latency.idle.p50_ms} ms (p99 ${latency.idle.p99_ms} ms), and ` +
+        `${latency.draining.p50_ms} ms (p99 ${latency.draining.p99_ms} ms) while ${number(latency.backlog)} bulk deliveries ` +
+        `drain at ${number(latency.drained_per_s)}/s on the same two cores.`,
       '',
     )
   return lines.join('\n')
 }
 
+function timesPlain({ single, fanout }: RulesResult[string], { plain }: RulesResult): string {
+  return `${(single / plain!.single).toFixed(2)} (${(fanout / plain!.fanout).toFixed(2)})`
+}
+
 const ruleLabels: Record<string, string> = {
-  plain: 'none',
   windows: 'throttle + dedupe',
   budget: 'budget',
   digest: 'digest (each opens one)',
