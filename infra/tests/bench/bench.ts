@@ -3,6 +3,7 @@ import { peakMaxMb, routeAudience } from './audience.ts'
 import { compare } from './compare.ts'
 import { NoRedis } from './machine.ts'
 import { costOfRules, everyRuleMax } from './rules.ts'
+import { costOfClients } from './clients.ts'
 import { latency, slowdownMax } from './latency.ts'
 import { scale } from './scale.ts'
 import { resultOf, tableOf } from './report.ts'
@@ -12,6 +13,7 @@ const usage = `npm run bench                       the pipeline beside a baselin
 npm run bench -- audience           one intent to 1,000,000 people, and the router's memory
 npm run bench -- scale [--full]     cost per notification from 1,000 to 200,000, with --full to 1,000,000
 npm run bench -- rules              what each rule of the router costs, and all of them together
+npm run bench -- clients            what calling each provider costs, by its official library and at the least
 npm run bench -- latency [--backlog N]  the critical lane alone, and beside a backlog of 1,000,000 bulk deliveries
 options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
 
@@ -44,7 +46,7 @@ try {
 
 async function run(what: string | undefined): Promise<number> {
   const [rounds, size] = [Number(values.rounds), Number(values.size)]
-  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', 'rules', 'latency', undefined].includes(what))) {
+  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', 'rules', 'latency', 'clients', undefined].includes(what))) {
     console.error(usage)
     return 2
   }
@@ -71,6 +73,12 @@ async function run(what: string | undefined): Promise<number> {
     console.log(JSON.stringify(result))
     if (values.write) await writeFigures({ rules: result })
     return Math.max(times('single'), times('fanout')) <= everyRuleMax ? 0 : 1
+  }
+  if (what === 'clients') {
+    const result = await costOfClients(rounds, progress)
+    console.log(JSON.stringify(result))
+    if (values.write) await writeFigures({ clients: result })
+    return 0
   }
   if (what === 'latency') {
     const result = await latency({ backlog: Number(values.backlog), seconds: latencySeconds }, progress)

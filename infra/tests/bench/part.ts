@@ -35,6 +35,8 @@ async function obey(order: Order): Promise<void> {
       return beginProfile()
     case 'profiled':
       return reply({ kind: 'profile', shares: await endProfile(part) })
+    case 'send':
+      return reply({ kind: 'sent', cpuUs: await sendAs(order) })
     default:
       return order satisfies never
   }
@@ -67,6 +69,9 @@ async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'read
       await startBaselineWorker({ ...setup, credentials })
       return {}
     }
+    case 'client':
+      sendAs = await startClient(setup)
+      return {}
     case 'router':
     case 'worker':
     case 'sink':
@@ -90,10 +95,23 @@ async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
   })
 }
 
-async function providersAt(setup: Setup, db: Database): Promise<Provider[]> {
+type SendOrder = Extract<Order, { kind: 'send' }>
+let sendAs: (order: SendOrder) => Promise<number> = () => Promise.reject(new Error(`${part} sends nothing`))
+
+async function startClient(setup: Setup): Promise<typeof sendAs> {
+  const { sendBy } = await import('./client-ways.ts')
+  const target = {
+    providers: await providersAt(setup),
+    ...{ credentials: await credentialsIn(setup), ports: setup.ports },
+  }
+  return order => sendBy(order, target)
+}
+
+/** Without a database there is no inbox. */
+async function providersAt(setup: Setup, db?: Database): Promise<Provider[]> {
   const { openProviders } = await import('#cli/providers.ts')
   const { ports } = setup
   const credentials = await credentialsIn(setup)
   redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-  return openProviders({ config: readConfig({}), db, secret: '', simulated: { credentials, ports } })
+  return openProviders({ config: readConfig({}), db: db as Database, secret: '', simulated: { credentials, ports } })
 }

@@ -1,9 +1,13 @@
 import type { Lane } from '#contracts/channel.ts'
+import type { ClientName, Way } from './client-ways.ts'
 import type { Shares } from './profile.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 
 /** Processes of the benchmark besides the servers; each has its own, so that its CPU is its own. */
-export const parts = ['pubsub', 'simulators', 'baseline-router', 'baseline-worker', 'router', 'worker', 'sink'] as const
+export const parts = [
+  ...(['pubsub', 'simulators', 'baseline-router', 'baseline-worker'] as const),
+  ...(['router', 'worker', 'sink', 'client'] as const),
+] as const
 export type Part = (typeof parts)[number]
 
 /** Where everything is. What a part does not need may be missing. */
@@ -24,9 +28,14 @@ export const prefix = 'bench'
 export const baselineNames = { topic: 'baseline', subscription: 'baseline-router' }
 
 /** Sent by the benchmark to a part. */
-export type Order = { kind: 'start'; setup: Partial<Setup> } | { kind: 'profile' } | { kind: 'profiled' }
+export type Order =
+  | { kind: 'start'; setup: Partial<Setup> }
+  | { kind: 'profile' }
+  | { kind: 'profiled' }
+  | { kind: 'send'; client: ClientName; way: Way; count: number }
 /** What a part answers: where it listens when it is ready, what its profile says when one is asked for. */
 export type Reply =
   | { kind: 'ready'; pubsub?: string; ports?: SimulatorPorts }
   | { kind: 'profile'; shares: Shares }
+  | { kind: 'sent'; cpuUs: number }
   | { kind: 'failed'; problem: string }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type AudienceResult, heapFlags } from './audience.ts'
+import type { ClientsResult } from './clients.ts'
 import type { LatencyResult } from './latency.ts'
 import type { Result } from './report.ts'
 import type { RulesResult } from './rules.ts'
@@ -14,6 +15,7 @@ export type Figures = {
   scale?: ScaleResult
   rules?: RulesResult
   latency?: LatencyResult
+  clients?: ClientsResult
 }
 
 const root = path.join(import.meta.dirname, '..', '..', '..')
@@ -38,7 +40,7 @@ export async function writeFigures(measured: Figures): Promise<void> {
 export const benchSection = (readme: string): string | undefined =>
   section.exec(readme)?.[0].slice('<!-- bench -->\n'.length, -'<!-- /bench -->'.length)
 
-export function readmeText({ compare, audience, scale, rules, latency }: Figures): string {
+export function readmeText({ compare, audience, scale, rules, latency, clients }: Figures): string {
   const lines: string[] = []
   if (compare) lines.push(...comparison(compare), '')
   else
@@ -73,6 +75,14 @@ export function readmeText({ compare, audience, scale, rules, latency }: Figures
       `From \`notify\` to the provider the critical lane takes ${latency.idle.p50_ms} ms (p99 ${latency.idle.p99_ms} ms), and ` +
         `${latency.draining.p50_ms} ms (p99 ${latency.draining.p99_ms} ms) while ${number(latency.backlog)} bulk deliveries ` +
         `drain at ${number(latency.drained_per_s)}/s on the same two cores.`,
+      '',
+    )
+  if (clients)
+    lines.push(
+      'CPU-µs of one message in the process that calls the provider, by its official library (by nothing but `node:http2` and ' +
+        `\`node:http\`): ${Object.entries(clients)
+          .map(([name, { official, floor }]) => `${name} ${official} (${floor})`)
+          .join(', ')}.`,
       '',
     )
   return lines.join('\n')
