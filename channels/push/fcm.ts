@@ -76,7 +76,8 @@ function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
       ...(url !== undefined && { url }),
     },
     android: {
-      priority: lane === 'bulk' ? 'normal' : 'high',
+      // The names that FCM's description has; the library's types know only those of the old API and pass on either.
+      priority: (lane === 'bulk' ? 'NORMAL' : 'HIGH') as 'normal' | 'high',
       notification: { tag: deliveryId },
       ...(intent.expiresAt !== undefined && { ttl: Math.min(ttlMaxMs, Math.max(0, intent.expiresAt - now)) }),
     },

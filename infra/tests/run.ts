@@ -9,7 +9,7 @@ import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '#local/postgres.ts'
 import { startRedis } from '#local/redis.ts'
-import { tracesFolder, variables } from './servers.ts'
+import { specsFolder, tracesFolder, variables } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 type Counts = { passed: number; failed: number; skipped: number }
@@ -36,7 +36,7 @@ async function runTests(files: readonly string[]): Promise<number> {
   await using redis = await startRedis({ dir: path.join(folder.path, 'redis') })
   process.env[variables.postgres] = postgres.url
   if (redis) process.env[variables.redis] = redis.url
-  const missing = whatIsMissing({ redis: redis !== undefined, traces: tracesFolder() !== undefined })
+  const missing = whatIsMissing(redis !== undefined)
   for (const line of missing) console.error(line)
   const counts = await runFiles(files, interrupted)
   for (const line of missing) console.log(line)
@@ -81,14 +81,18 @@ async function runFiles(files: readonly string[], signal: AbortSignal): Promise<
   return { ...counts, passed: counts.passed - empty.length, failed: counts.failed + empty.length }
 }
 
-function whatIsMissing(found: { redis: boolean; traces: boolean }): string[] {
+function whatIsMissing(redis: boolean): string[] {
   const left: string[] = []
-  if (!found.redis)
+  if (!redis)
     left.push(
       '!!! THE REDIS SUITE DID NOT RUN: no redis-server on the PATH. Install it (Debian: apt-get install redis-server).',
     )
-  if (!found.traces)
+  if (!tracesFolder())
     left.push(`!!! THE TRACE TESTS DID NOT RUN: set ${variables.traces} to the folder with the recorded traces.`)
+  if (!specsFolder())
+    left.push(
+      `!!! NOBODY READ OUR REQUESTS: set ${variables.specs} to the folder with the providers’ OpenAPI descriptions.`,
+    )
   return left
 }
 

@@ -12,6 +12,7 @@ export const variables = {
   postgres: 'CARILLON_TEST_POSTGRES_URL',
   redis: 'CARILLON_TEST_REDIS_URL',
   traces: 'CARILLON_TEST_TRACES',
+  specs: 'CARILLON_TEST_SPECS',
 } as const
 
 /** An empty database of the test's own, with a name that nobody else has. Disposing drops it, connections and all. */
@@ -35,8 +36,13 @@ export function testRedisUrl(): Promise<string | undefined> {
 }
 
 /** The folder with the recorded traces: the one that is configured, else `../shared/data` beside the repository, if it is there. */
-export function tracesFolder(): string | undefined {
-  const folder = process.env[variables.traces] ?? path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data')
+export const tracesFolder = (): string | undefined => sharedFolder(variables.traces, 'data')
+
+/** The folder with the providers' OpenAPI descriptions: the one that is configured, else `../shared/openapi`. */
+export const specsFolder = (): string | undefined => sharedFolder(variables.specs, 'openapi')
+
+function sharedFolder(variable: string, name: string): string | undefined {
+  const folder = process.env[variable] ?? path.join(import.meta.dirname, '..', '..', '..', 'shared', name)
   return existsSync(folder) ? path.resolve(folder) : undefined
 }
 
