@@ -97,10 +97,10 @@ async function retractionOf(db: Database, id: IntentId): Promise<Trace['retracti
 async function quarantineOf(db: Database, id: IntentId): Promise<Trace['quarantine']> {
   const row = await db.kysely
     .selectFrom('quarantines')
-    .select(['since', 'recipients', 'more', 'most', 'ended_how', 'ended_by'])
+    .select(['since', 'recipients', 'more', 'guard', 'most', 'volume', 'ended_how', 'ended_by'])
     .where('intent_id', '=', id)
     .executeTakeFirst()
-  return row && { at: row.since.getTime(), sentence: quarantineSentence(row) }
+  return row && { at: row.since.getTime(), sentence: quarantineSentence({ ...row, volume: Number(row.volume) }) }
 }
 
 async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {

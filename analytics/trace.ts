@@ -43,7 +43,7 @@ export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: 
 export type Trace = {
   /** The product took it back, whether anything had come by then or not. */
   retraction?: { at: EpochMs; sentence: string }
-  /** It was for too many people. */
+  /** A blast guard held it. */
   quarantine?: { at: EpochMs; sentence: string }
   refused: RefusedLine[]
   lines: TraceLine[]
@@ -83,12 +83,18 @@ export const retractionSentence = ({ successor }: { successor: string | null }):
 export function quarantineSentence(found: {
   recipients: number
   more: boolean
+  guard: string
   most: number
+  volume: number
   ended_how: string | null
   ended_by: string | null
 }): string {
   const people = `${found.more ? 'more than ' : ''}${found.recipients.toLocaleString('en-US')}`
-  const why = `In quarantine: for ${people} people, and its type allows ${found.most.toLocaleString('en-US')}.`
+  const most = found.most.toLocaleString('en-US')
+  const why =
+    found.guard === 'volume'
+      ? `In quarantine: with it there were ${found.volume.toLocaleString('en-US')} of its kind in ten minutes, and ${most} may be.`
+      : `In quarantine: for ${people} people, and its type allows ${most}.`
   return found.ended_how === null
     ? `${why} It waits for an operator.`
     : `${why} It was ${found.ended_how} by ${found.ended_by}.`
@@ -112,6 +118,7 @@ export function openSentence(
     case 'held':
       if (open.reason === 'stopped' || open.reason === 'stopped_late')
         return 'Held: an operator stopped it, until the stop is ended.'
+      if (open.reason === 'quarantine') return 'Held: it waits for an operator to release or discard it.'
       return sentence({ rule: ruleOfHold(open.reason!), value: until })
     default:
       return open.state satisfies never

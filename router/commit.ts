@@ -5,7 +5,7 @@ import { type EpochMs, type IntentId, newSetId, type SetId } from '#contracts/id
 import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { openExpansion } from '#ledger/expansions.ts'
-import { openQuarantines } from '#ledger/quarantine.ts'
+import { type NewQuarantine, openQuarantines } from '#ledger/quarantine.ts'
 import { supersede } from '#ledger/retractions.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { inTenant } from '#preferences/preferences.ts'
@@ -14,7 +14,8 @@ import { type Admitted, type AdmittedIntent, refusedBy } from './admit.ts'
 import { addEngagement } from './engaged.ts'
 import { audiencesOf, type Facts, instantOf, recipientsOf } from './gather.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
-import { tooMany, underQuarantine } from './policies/quarantine.ts'
+import { tooMany, tooMuch, underQuarantine } from './policies/quarantine.ts'
+import type { Volumes, Weighing } from './volumes.ts'
 import { markTakenBack, supersededBy, withSuperseded } from './policies/retraction.ts'
 
 export type CommitDeps = {
@@ -22,6 +23,8 @@ export type CommitDeps = {
   lane: Lane
   now: EpochMs
   trustEventTime: boolean
+  /** Absent: nothing is held for its volume. */
+  volumes?: Volumes | undefined
   failpoint?: (name: 'after insert before commit') => Promise<void>
 }
 
@@ -35,7 +38,7 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
   const { intents } = admitted
   const cases = new Map(intents.map(one => [one, casesOf(one, facts, deps)]))
   await addEngagement(deps.db, [...cases.values()].flat())
-  return withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
+  const committed = await withWindows(deps.db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const set = newSetId()
     const candidates = intents.map(one => ({ id: one.intent.id, bodyHash: one.bodyHash }))
     const { admissions, stops, tombstones } = await admitIntents(tx, set, candidates)
@@ -45,12 +48,14 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
     await refuseMessages(tx, refused, deps.now)
     const superseding = supersededBy(fresh.map(one => one.intent))
     if (superseding.length > 0) await supersede(tx, superseding)
-    const quarantines = fresh.flatMap(one => {
-      const members = facts.members?.get(one.intent.id) ?? 0
-      return tooMany(one, { named: cases.get(one)!.length, members }) ?? []
-    })
+    const weighing = deps.volumes?.weighing()
+    const quarantines = fresh.flatMap(
+      one => guarded(one, { cases: cases.get(one)!, facts, weighing, at: deps.now }) ?? [],
+    )
     await openQuarantines(tx, quarantines)
-    const kept = new Map(quarantines.map(one => [one.intent, { state: 'open' as const, most: one.most, sample: [] }]))
+    const kept = new Map(
+      quarantines.map(({ intent, guard, most }) => [intent, { state: 'open' as const, guard, most, sample: [] }]),
+    )
     const freshCases = underQuarantine(
       fresh.flatMap(one => cases.get(one)!),
       kept,
@@ -71,8 +76,23 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
       released: 0,
     })
     await deps.failpoint?.('after insert before commit')
-    return { ready, intake }
+    return { ready, intake, weighing }
   })
+  committed.weighing?.keep()
+  return committed
+}
+
+/** What holds an intent before anybody is told: for too many people, or one too many of its kind. */
+function guarded(
+  one: AdmittedIntent,
+  on: { cases: readonly Case[]; facts: Facts; weighing: Weighing | undefined; at: EpochMs },
+): NewQuarantine | undefined {
+  const counted = { named: on.cases.length, members: on.facts.members?.get(one.intent.id) ?? 0 }
+  const held = tooMany(one, counted)
+  if (held || one.intent.dryRun) return held
+  const { entry } = one
+  const blast = on.weighing?.weigh(one.intent, { n: counted.named + counted.members, entry, at: on.at })
+  return tooMuch(one, { ...counted, blast })
 }
 
 const conflictOf = (one: AdmittedIntent, lane: Lane): RefusedMessage => ({

@@ -5,7 +5,7 @@ import { entry, everybody, intent, noon, stopped } from './decide.fixture.ts'
 import { tooMany } from './policies/quarantine.ts'
 import { intentOf, typeOf } from './routing.fixture.ts'
 
-const open = { state: 'open', most: 1_000, sample: [] } as const
+const open = { state: 'open', guard: 'recipients', most: 1_000, sample: [] } as const
 const released = { channels: ['push'], reason: 'quarantine' } as const
 const rows: { name: string; ask: Partial<Question>; expect: string }[] = [
   {

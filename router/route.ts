@@ -6,6 +6,7 @@ import type { Database } from '#runtime/postgres.ts'
 import { admit, type IntentMessage } from './admit.ts'
 import { commit, type Committed } from './commit.ts'
 import { gather } from './gather.ts'
+import type { Volumes } from './volumes.ts'
 
 export type RouteDeps = {
   db: Database
@@ -15,6 +16,7 @@ export type RouteDeps = {
   clock: Clock
   /** A replay decides by the time of the events; the running system by its clock. */
   trustEventTime: boolean
+  volumes?: Volumes | undefined
   enqueue(ready: readonly ReadyBatch[]): Promise<void>
   /** Tests stop a process here. */
   failpoint?: (name: Failpoint) => Promise<void>
@@ -30,6 +32,7 @@ export type RoutedMessage = IntentMessage & { ack(): void }
 export async function route(messages: readonly RoutedMessage[], deps: RouteDeps): Promise<Committed> {
   const now = deps.clock.now()
   const admitted = admit(messages, { ...deps, now })
+  await deps.volumes?.known()
   const facts = await gather({ ...deps, now }, admitted.intents)
   const committed = await commit(admitted, facts, { ...deps, now })
   await deps.failpoint?.('after commit before ack')

@@ -14,6 +14,7 @@ import type { PubSubPort, PulledMessage, Subscription } from '#runtime/pubsub.ts
 import type { Queues } from '#runtime/queues.ts'
 import { collect, type Collector, type Worked } from './collect.ts'
 import { type Failpoint, route, type RouteDeps } from './route.ts'
+import { startVolumes, type Volumes } from './volumes.ts'
 
 export type RouterDeps = {
   db: Database
@@ -29,6 +30,8 @@ export type RouterDeps = {
   /** A replay: decisions are taken at the time of the events, in their order. */
   trustEventTime?: boolean
   /** After each set: what it took in, and how long that took. */
+  /** So many recipients of a type and producer in ten minutes are never held. */
+  volumeFloor?: number | undefined
   onRouted?: (lane: Lane, intake: Partial<Record<Intake, number>>, seconds: number) => void
   failpoint?: (name: Failpoint) => Promise<void>
 }
@@ -52,21 +55,28 @@ const limits = {
 
 /** Pulls intents of the given lanes and routes them in sets. Disposing drains: what was pulled is routed and acked. */
 export async function startRouter(deps: RouterDeps): Promise<Router> {
-  const started = await Promise.all(deps.lanes.map(async lane => [lane, await startLane(lane, deps)] as const))
+  // A replay goes as fast as it can: how much there is in ten minutes says nothing.
+  const volumes = deps.trustEventTime ? undefined : startVolumes(deps)
+  const started = await Promise.all(deps.lanes.map(async lane => [lane, await startLane(lane, deps, volumes)] as const))
   const lanes = new Map(started)
   return {
     oldestUnacked: lane => lanes.get(lane)?.oldest(),
     async [Symbol.asyncDispose]() {
       await Promise.all([...lanes.values()].map(lane => lane[Symbol.asyncDispose]()))
+      await volumes?.[Symbol.asyncDispose]()
     },
   }
 }
 
-async function startLane(lane: Lane, deps: RouterDeps): Promise<Collector<PulledMessage>> {
+async function startLane(
+  lane: Lane,
+  deps: RouterDeps,
+  volumes: Volumes | undefined,
+): Promise<Collector<PulledMessage>> {
   const { db, addressKey, catalogue, clock, log, failpoint } = deps
   const trustEventTime = deps.trustEventTime ?? false
   const routeDeps: RouteDeps = {
-    ...{ db, addressKey, lane, catalogue, clock, trustEventTime },
+    ...{ db, addressKey, lane, catalogue, clock, trustEventTime, volumes },
     enqueue: ready => enqueue(ready, deps),
     ...(failpoint && { failpoint }),
   }

@@ -245,9 +245,9 @@ const operations: readonly Command[] = [
   {
     name: 'quarantine',
     usage:
-      'quarantine list [--json] | release INTENT | sample INTENT N | discard INTENT | approve INTENT, all with --why TEXT [--as NAME]',
+      'quarantine list [--json] | release INTENT | sample INTENT N | discard INTENT | approve INTENT, all with --why TEXT [--as NAME]; --type T --producer P instead of INTENT: all that is held for its volume',
     summary:
-      'Lists intents that wait because they are for more people than their type allows. release lets one go on, sample lets N of its people pass, discard ends it; approve is the second name that a great one needs.',
+      'Lists intents that wait because they are for more people than their type allows, or there are more of their kind than ever. release lets one go on, sample lets N of its people pass, discard ends it; approve is the second name that a great one needs.',
     example: 'quarantine sample docs/release-42 50 --why "tell fifty first"',
     run: async args => (await import('./commands/quarantine.ts')).runQuarantine(args),
   },

@@ -38,7 +38,8 @@ export async function startEverything(options: {
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config)
   const secret = await secretOf(config)
-  const reached = { addresses: addressesOf(config, stack), addressKey: secret }
+  const { approvalAbove, volumeFloor } = config
+  const reached = { addresses: addressesOf(config, stack), addressKey: secret, volumeFloor }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   const metrics = createMetrics()
   const providers = openProviders({ config, secret, db: installation.db, simulated: simulatedOf(stack) })
@@ -46,7 +47,6 @@ export async function startEverything(options: {
   const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
   opened.use(await startRoles(pipelineRoles, installation, role))
   const { host, port } = config.http
-  const { approvalAbove } = config
   const api = opened.use(
     await serveApi(installation, { host, port, metrics, approvalAbove, ...(publisherLog && { publisherLog }) }).catch(
       stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),

@@ -30,6 +30,8 @@ export type Installation = AsyncDisposable & {
   queues: Queues
   catalogue: Catalogue
   sources: readonly MembershipSource[]
+  /** So many recipients of a type and producer in ten minutes are never held. */
+  volumeFloor?: number | undefined
   clock: Clock
   log: Log
   prefix: string
@@ -47,10 +49,11 @@ export async function openInstallation(options: {
   catalogue: Catalogue
   /** Audiences whose members a product team keeps itself. */
   sources?: readonly MembershipSource[]
+  volumeFloor?: number
   log: Log
   clock?: Clock
 }): Promise<Installation> {
-  const { addresses, addressKey, catalogue, sources = [], log, clock = systemClock } = options
+  const { addresses, addressKey, catalogue, sources = [], volumeFloor, log, clock = systemClock } = options
   const { databaseUrl, databaseDirectUrl, redisUrl, prefix } = addresses
   await using opened = new AsyncDisposableStack()
   await prepareDatabase(databaseDirectUrl).catch(stated(`cannot use the database at ${placeOf(databaseDirectUrl)}`))
@@ -79,6 +82,7 @@ export async function openInstallation(options: {
     queues,
     catalogue,
     sources,
+    volumeFloor,
     clock,
     log,
     prefix,

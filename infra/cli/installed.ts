@@ -20,7 +20,8 @@ export async function runInstalled(
   exitOnCrash(log)
   await using opened = new AsyncDisposableStack()
   const products = await catalogueFrom(config)
-  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config) }
+  const { volumeFloor } = config
+  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config), volumeFloor }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })
   log.info({ catalogue: products.catalogue.version }, `${role} works`)

@@ -3,8 +3,9 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Provider } from '#channels/provider.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
-import { keptDays, purgeAdmitted, purgeDone, purgeRetractions } from '#ledger/purge.ts'
+import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeVolumes } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
+import { volumeDays } from '#ledger/volumes.ts'
 import { purgeContacts, purgeEngagement } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
@@ -58,7 +59,7 @@ async function startRole(
 const hourMs = 3_600_000
 const dayMs = 86_400_000
 /** What people look at is kept for longer than what the pipeline works with. */
-const retentionDays = { ...keptDays, events: 90, refused: 90, contacts: 90 }
+const retentionDays = { ...keptDays, volumes: volumeDays + 1, events: 90, refused: 90, contacts: 90 }
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
   const { db, clock, log } = installation
@@ -79,6 +80,7 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           }),
           await purgeAdmitted(db, { before: before(retentionDays.keys) }),
           await purgeEngagement(db, { before: before(retentionDays.keys) }),
+          await purgeVolumes(db, { before: before(retentionDays.volumes) }),
           await purgeRetractions(db, { before: before(retentionDays.keys) }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
         ]
@@ -129,6 +131,7 @@ async function ledgerReadings({ db }: Installation) {
     doubts_open: state.doubtsOpen,
     leases_lapsed: state.leasesLapsed,
     expansions_open: state.expansionsOpen,
+    quarantined_intents: state.quarantined.map(({ guard, intents }) => ({ labels: { guard }, value: intents })),
     outbox_packs: state.outbox,
     outbox_refused: state.outboxRefused,
   }

@@ -62,6 +62,7 @@ export const rules = [
   'not_allowed_here',
   'quarantined',
   'discarded',
+  'volume',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -125,7 +126,8 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   spread: value => `Held: people are told one after the other, and it is this one’s turn at ${value}.`,
   superseded: value => `Not sent: intent ${value} took its place.`,
   quarantined: value => `Held: it is for more than ${value} people, and waits for an operator.`,
-  discarded: () => 'Not sent: it was for too many people, and an operator discarded it.',
+  volume: value => `Held: there are more than ${value} of its kind in ten minutes, and it waits for an operator.`,
+  discarded: () => 'Not sent: it was held as too many, and an operator discarded it.',
   dry_run: value => `Not sent: a dry run; else it would have been ${dryRunWords(value)}.`,
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }

@@ -281,8 +281,11 @@ create table quarantines (
   ended_at timestamp with time zone,
   ended_by text,
   ended_how text,
+  guard text not null default 'recipients'::text,
+  volume bigint not null default 0,
   constraint quarantines_pkey PRIMARY KEY (intent_id)
 );
+CREATE INDEX quarantines_of_volume ON public.quarantines USING btree (type, producer) WHERE ((ended_at IS NULL) AND (guard = 'volume'::text));
 CREATE INDEX quarantines_open ON public.quarantines USING btree (since) WHERE (ended_at IS NULL);
 
 create table recipients (
@@ -385,6 +388,23 @@ create table tenants (
   updated_at timestamp with time zone not null default now(),
   constraint tenants_pkey PRIMARY KEY (id)
 ) with (fillfactor=85);
+
+create table volume_passes (
+  type text not null,
+  producer text not null,
+  until timestamp with time zone not null,
+  constraint volume_passes_pkey PRIMARY KEY (type, producer)
+);
+
+create table volumes (
+  period timestamp with time zone not null,
+  type text collate "C" not null,
+  producer text collate "C" not null,
+  process uuid not null,
+  passed bigint not null,
+  held bigint not null,
+  constraint volumes_pkey PRIMARY KEY (period, type, producer, process)
+);
 
 create table watermarks (
   recipient text collate "C" not null,

@@ -17,6 +17,8 @@ export const owners = {
   stops: 'infra/ledger',
   operator_log: 'infra/ledger',
   quarantines: 'infra/ledger',
+  volumes: 'infra/ledger',
+  volume_passes: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
   addresses: 'preferences',
@@ -178,14 +180,21 @@ export type Schema = {
     quarantined_at: Date | null
     sample_left: Generated<number>
   }
-  /** Intents for too many people; one without `ended_at` waits for an operator. */
+  /** Recipients of a type and producer in ten minutes, a row for each process that counted. */
+  volumes: { period: Date; type: string; producer: string; process: string; passed: string; held: string }
+  /** Types and producers whose volume an operator lets pass for a time. */
+  volume_passes: { type: string; producer: string; until: Date }
+  /** Intents that a blast guard holds; one without `ended_at` waits for an operator. */
   quarantines: {
     intent_id: string
     type: string
     producer: string
     recipients: number
     more: boolean
+    /** `recipients` or `volume`. */
+    guard: Generated<string>
     most: number
+    volume: Generated<string>
     since: Generated<Date>
     sample: Generated<string[]>
     approved_by: string | null

@@ -87,6 +87,15 @@ export async function purgeDone(
 const step = async (db: Queryable, text: string, values: readonly unknown[]): Promise<boolean> =>
   (await db.query(`${text} returning 1`, values)).length === stepRows
 
+/** Forgets how much there was in periods that nobody compares with any more. True when there is more to do. */
+export function purgeVolumes(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  return step(
+    db,
+    `delete from volumes where ctid in (select ctid from volumes where period < to_timestamp($1 / 1000.0) limit $2)`,
+    [before, stepRows],
+  )
+}
+
 /** The least UUIDv7 of a time: its first 48 bits are the milliseconds. */
 const firstIdOf = (at: EpochMs): string =>
   `${at

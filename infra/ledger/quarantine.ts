@@ -1,6 +1,6 @@
 import type { EpochMs, IntentId } from '#contracts/ids.ts'
-import type { Quarantine } from '#contracts/quarantine.ts'
-import { plainArray, type Queryable } from '#runtime/postgres.ts'
+import type { Guard, Quarantine } from '#contracts/quarantine.ts'
+import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 
 /** `recipients`: people that it names and members of its audiences, as far as they were counted (`more`: there are more). */
 export type NewQuarantine = {
@@ -9,8 +9,11 @@ export type NewQuarantine = {
   producer: string
   recipients: number
   more: boolean
-  /** How many its type allows. */
+  guard: Guard
+  /** How many its type allows, or how many of its kind there may be in ten minutes. */
   most: number
+  /** How many there would have been with it in those ten minutes. 0 for `recipients`. */
+  volume: number
 }
 
 export type QuarantineRecord = NewQuarantine & {
@@ -22,11 +25,21 @@ export type QuarantineRecord = NewQuarantine & {
 
 /** Puts intents in quarantine, in the transaction that admits them. Nothing of them leaves but by the functions below. */
 export async function openQuarantines(tx: Queryable, quarantines: readonly NewQuarantine[]): Promise<void> {
-  for (const one of quarantines)
-    await tx.query(
-      `insert into quarantines (intent_id, type, producer, recipients, more, most) values ($1, $2, $3, $4, $5, $6)`,
-      [one.intent, one.type, one.producer, one.recipients, one.more, one.most],
-    )
+  if (quarantines.length === 0) return
+  await tx.query(
+    `insert into quarantines (intent_id, type, producer, recipients, more, guard, most, volume)
+     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::boolean[], $6::text[], $7::int[], $8::bigint[])`,
+    [
+      plainArray(quarantines.map(one => one.intent)),
+      textArray(quarantines.map(one => one.type)),
+      textArray(quarantines.map(one => one.producer)),
+      plainArray(quarantines.map(one => one.recipients)),
+      plainArray(quarantines.map(one => String(one.more))),
+      plainArray(quarantines.map(one => one.guard)),
+      plainArray(quarantines.map(one => one.most)),
+      plainArray(quarantines.map(one => one.volume)),
+    ],
+  )
 }
 
 /**
@@ -37,14 +50,20 @@ export async function quarantinesOf(
   tx: Queryable,
   intents: readonly IntentId[],
 ): Promise<ReadonlyMap<IntentId, Quarantine>> {
-  const rows = await tx.query<{ intent_id: IntentId; most: number; sample: string[]; ended_how: string | null }>(
-    `select intent_id, most, sample, ended_how from quarantines where intent_id = any($1::uuid[]) order by intent_id for share`,
+  const rows = await tx.query<{
+    intent_id: IntentId
+    guard: Guard
+    most: number
+    sample: string[]
+    ended_how: string | null
+  }>(
+    `select intent_id, guard, most, sample, ended_how from quarantines where intent_id = any($1::uuid[]) order by intent_id for share`,
     [plainArray(intents)],
   )
   return new Map(
-    rows.flatMap(({ intent_id: id, most, sample, ended_how: how }): [IntentId, Quarantine][] => {
+    rows.flatMap(({ intent_id: id, guard, most, sample, ended_how: how }): [IntentId, Quarantine][] => {
       if (how === 'released') return []
-      return [[id, how === null ? { state: 'open', most, sample } : { state: 'discarded' }]]
+      return [[id, how === null ? { state: 'open', guard, most, sample } : { state: 'discarded' }]]
     }),
   )
 }
@@ -66,7 +85,32 @@ export async function lockQuarantine(tx: Queryable, intent: IntentId): Promise<Q
   return row && recordOf(row)
 }
 
-const columns = 'intent_id, type, producer, recipients, more, most, since, approved_by, cardinality(sample) as sampled'
+/** Intents of a type and producer that the guard by volume holds. */
+export type Blasted = Pick<NewQuarantine, 'type' | 'producer'>
+
+/** Those of one type and producer, for an operator who is about to act on them all: others wait. */
+export async function lockBlasted(tx: Queryable, { type, producer }: Blasted): Promise<QuarantineRecord[]> {
+  const rows = await tx.query<QuarantineRow>(
+    `select ${columns} from quarantines where ended_at is null and guard = 'volume' and type = $1 and producer = $2
+     order by intent_id for update`,
+    [type, producer],
+  )
+  return rows.map(recordOf)
+}
+
+/** How much the guard by volume holds, by type and producer. */
+export type BlastRecord = Blasted &
+  Pick<NewQuarantine, 'recipients' | 'most' | 'volume'> & { intents: number; since: Date }
+
+export const listBlasts = (db: Queryable): Promise<BlastRecord[]> =>
+  db.query<BlastRecord>(
+    `select type, producer, count(*)::int as intents, sum(recipients)::float8 as recipients, max(volume)::float8 as volume,
+       max(most) as most, min(since) as since
+     from quarantines where ended_at is null and guard = 'volume' group by 1, 2 order by since`,
+  )
+
+const columns =
+  'intent_id, type, producer, recipients, more, guard, most, volume::float8 as volume, since, approved_by, cardinality(sample) as sampled'
 type QuarantineRow = Omit<QuarantineRecord, 'intent' | 'approvedBy'> & {
   intent_id: IntentId
   approved_by: string | null
@@ -76,40 +120,40 @@ const recordOf = ({ intent_id: intent, approved_by: by, ...rest }: QuarantineRow
   ...(by !== null && { approvedBy: by }),
 })
 
-/** Remembers who has approved what is done next. */
+/** Remembers who has approved what is done next with these. */
 export async function approveQuarantine(
   tx: Queryable,
-  { intent, by }: { intent: IntentId; by: string },
+  { intents, by }: { intents: readonly IntentId[]; by: string },
 ): Promise<void> {
-  await tx.query(`update quarantines set approved_by = $2 where intent_id = $1`, [intent, by])
+  await tx.query(`update quarantines set approved_by = $2 where intent_id = any($1::uuid[])`, [plainArray(intents), by])
 }
 
-type Ending = { intent: IntentId; who: string; now: EpochMs }
+type Ending = { intents: readonly IntentId[]; who: string; now: EpochMs }
 
-/** It goes on as if it had just come: what is held is decided again now, its audience is read. */
+/** They go on as if they had just come: what is held is decided again now, their audiences are read. */
 export async function releaseQuarantine(tx: Queryable, ending: Ending): Promise<void> {
   await end(tx, ending, 'released')
   await tx.query(
-    `update expansions set quarantined_at = null, sample_left = 0, due_at = to_timestamp($2 / 1000.0) where intent_id = $1 and done_at is null`,
-    [ending.intent, ending.now],
+    `update expansions set quarantined_at = null, sample_left = 0, due_at = to_timestamp($2 / 1000.0) where intent_id = any($1::uuid[]) and done_at is null`,
+    [plainArray(ending.intents), ending.now],
   )
 }
 
-/** Nobody is told any more: what is held ends at once, its audience is never read. */
+/** Nobody is told any more: what is held ends at once, their audiences are never read. */
 export async function discardQuarantine(tx: Queryable, ending: Ending): Promise<void> {
   await end(tx, ending, 'discarded')
   await tx.query(
-    `update expansions set done_at = to_timestamp($2 / 1000.0), payload = '{}' where intent_id = $1 and done_at is null`,
-    [ending.intent, ending.now],
+    `update expansions set done_at = to_timestamp($2 / 1000.0), payload = '{}' where intent_id = any($1::uuid[]) and done_at is null`,
+    [plainArray(ending.intents), ending.now],
   )
 }
 
-async function end(tx: Queryable, { intent, who, now }: Ending, how: 'released' | 'discarded'): Promise<void> {
+async function end(tx: Queryable, { intents, who, now }: Ending, how: 'released' | 'discarded'): Promise<void> {
   await tx.query(
-    `update quarantines set ended_at = to_timestamp($2 / 1000.0), ended_by = $3, ended_how = $4 where intent_id = $1`,
-    [intent, now, who, how],
+    `update quarantines set ended_at = to_timestamp($2 / 1000.0), ended_by = $3, ended_how = $4 where intent_id = any($1::uuid[])`,
+    [plainArray(intents), now, who, how],
   )
-  await bringForward(tx, { intent, now })
+  await bringForward(tx, { intents, now })
 }
 
 /**
@@ -132,7 +176,7 @@ export async function sampleQuarantine(
     intent,
     sample,
   ])
-  await bringForward(tx, { intent, now })
+  await bringForward(tx, { intents: [intent], now })
   await tx.query(
     `update expansions set sample_left = sample_left + $2, due_at = to_timestamp($3 / 1000.0) where intent_id = $1 and done_at is null`,
     [intent, n - sample.length, now],
@@ -140,14 +184,17 @@ export async function sampleQuarantine(
   return sample.length
 }
 
-async function bringForward(tx: Queryable, { intent, now }: { intent: IntentId; now: EpochMs }): Promise<void> {
+async function bringForward(
+  tx: Queryable,
+  { intents, now }: { intents: readonly IntentId[]; now: EpochMs },
+): Promise<void> {
   await tx.query(
     // One that is being decided waits for this transaction before it asks for the quarantine: it needs nothing.
     `update holds h set due_at = to_timestamp($2 / 1000.0) from (
-       select id from holds where released_at is null and reason = 'quarantine' and $1::uuid = any(intents)
-         and set_id in (select set_id from admitted where id = $1 union select set_id from intent_sets where intent_id = $1)
+       select id from holds where released_at is null and reason = 'quarantine' and intents && $1::uuid[]
+         and set_id in (select set_id from admitted where id = any($1::uuid[]) union select set_id from intent_sets where intent_id = any($1::uuid[]))
        for update skip locked) waiting
      where h.id = waiting.id`,
-    [intent, now],
+    [plainArray(intents), now],
   )
 }

@@ -1,5 +1,6 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type BatchId, dayOf } from '#contracts/ids.ts'
+import { type Guard, guards } from '#contracts/quarantine.ts'
 import { plainArray, type Queryable } from '#runtime/postgres.ts'
 import { laneCode } from './batch.ts'
 import type { ReadyBatch } from './set.ts'
@@ -72,6 +73,8 @@ export type LedgerState = {
   holdsOpen: number
   holdsOverdue: number
   expansionsOpen: number
+  /** Intents in quarantine, by the guard that holds them: every guard has a number. */
+  quarantined: { guard: Guard; intents: number }[]
   outbox: number
   /** Event packs that Pub/Sub refuses, kept in the outbox. */
   outboxRefused: number
@@ -86,7 +89,10 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
      group by 1, 2 having count(*) filter (where not leased) > 0`,
   )
   const [rest] = await db.query<
-    Record<'open' | 'lapsed' | 'doubts' | 'holds' | 'overdue' | 'expansions' | 'outbox' | 'packs_refused', string>
+    Record<
+      'open' | 'lapsed' | 'doubts' | 'holds' | 'overdue' | 'expansions' | 'outbox' | 'packs_refused' | Guard,
+      string
+    >
   >(
     `select (select count(*) from batches where closed_at is null) as open,
        (select count(*) from batches where closed_at is null and lease_until < now()) as lapsed,
@@ -95,6 +101,8 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
        (select coalesce(sum(h.n), 0) from holds h left join digests d on d.id = h.digest_id
          where h.released_at is null and coalesce(d.due_at, h.due_at) < now() - interval '1 minute') as overdue,
        (select count(*) from expansions where done_at is null) as expansions,
+       (select count(*) from quarantines where ended_at is null and guard = 'recipients') as recipients,
+       (select count(*) from quarantines where ended_at is null and guard = 'volume') as volume,
        (select count(*) from outbox where refused is null) as outbox,
        (select count(*) from outbox where refused is not null) as packs_refused`,
   )
@@ -109,6 +117,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     holdsOpen: Number(rest!.holds),
     holdsOverdue: Number(rest!.overdue),
     expansionsOpen: Number(rest!.expansions),
+    quarantined: guards.map(guard => ({ guard, intents: Number(rest![guard]) })),
     outbox: Number(rest!.outbox),
     outboxRefused: Number(rest!.packs_refused),
   }

@@ -42,7 +42,7 @@ export function approve(db: Database, { who, why }: By, intent: IntentId): Promi
   return db.transaction(async tx => {
     const found = await lockQuarantine(tx, intent)
     if (!found) return false
-    await approveQuarantine(tx, { intent, by: who })
+    await approveQuarantine(tx, { intents: [intent], by: who })
     await logAct(tx, { who, what: 'quarantine approve', why, about: { intent, type: found.type } })
     return true
   })
@@ -61,9 +61,9 @@ async function perform(
 ): Promise<void> {
   switch (act.kind) {
     case 'release':
-      return releaseQuarantine(tx, on)
+      return releaseQuarantine(tx, { ...on, intents: [on.intent] })
     case 'discard':
-      return discardQuarantine(tx, on)
+      return discardQuarantine(tx, { ...on, intents: [on.intent] })
     case 'sample':
       await sampleQuarantine(tx, { ...on, n: act.n })
       return

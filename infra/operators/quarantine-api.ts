@@ -1,7 +1,8 @@
 import type { IntentId } from '#contracts/ids.ts'
-import { listQuarantines } from '#ledger/quarantine.ts'
+import { listBlasts, listQuarantines } from '#ledger/quarantine.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Clock } from '#runtime/clock.ts'
+import { actOnBlast, approveBlast } from './blast-acts.ts'
 import type { OperatorsApiOptions } from './operators-api.ts'
 import { act, approve, type NotDone, type QuarantineAct } from './quarantine-acts.ts'
 
@@ -25,14 +26,16 @@ export type QuarantineApiOptions = Pick<OperatorsApiOptions, 'db' | 'operatorOf'
 }
 
 /**
- * `GET /v1/operators/quarantine`, and `POST /v1/operators/quarantine/INTENT/release`, `sample`, `discard` and `approve`.
+ * `GET /v1/operators/quarantine`, and `POST /v1/operators/quarantine/INTENT/release`, `sample`, `discard` and `approve`;
+ * without `INTENT` all that is held for its volume of the type and producer in the body, by release, discard and approve.
  * 409 where a second person must agree first.
  */
 export function quarantineApi(app: FastifyInstance, options: QuarantineApiOptions): void {
   const { db, operatorOf } = options
+  blastsApi(app, options)
   app.get('/v1/operators/quarantine', async request => {
     await operatorOf(request, 'observe')
-    return { quarantines: await listQuarantines(db) }
+    return { quarantines: await listQuarantines(db), blasts: await listBlasts(db) }
   })
   app.post<Request>(
     '/v1/operators/quarantine/:intent/approve',
@@ -72,7 +75,34 @@ export function quarantineApi(app: FastifyInstance, options: QuarantineApiOption
     )
 }
 
+type BlastRequest = { Body: { type: string; producer: string; why: string } }
+
+function blastsApi(app: FastifyInstance, { db, operatorOf, clock, approvalAbove }: QuarantineApiOptions): void {
+  const name = { type: 'string', minLength: 1, maxLength: 200 }
+  for (const kind of ['release', 'discard', 'approve'] as const) {
+    const scope = kind === 'approve' ? 'approve' : 'operate'
+    app.post<BlastRequest>(
+      `/v1/operators/quarantine/${kind}`,
+      {
+        onRequest: async request => void (await operatorOf(request, scope)),
+        schema: { body: bodyOf({ type: name, producer: name }) },
+      },
+      async request => {
+        const { name: who } = await operatorOf(request, scope)
+        const { why, ...of } = request.body
+        const by = { who, why }
+        const done =
+          kind === 'approve'
+            ? (await approveBlast(db, by, of)) || ('not in quarantine' as const)
+            : await actOnBlast(db, by, { of, act: kind, now: clock.now(), approvalAbove })
+        if (typeof done === 'string') throw notDone(done)
+        return { intents: done }
+      },
+    )
+  }
+}
+
 const notDone = (why: NotDone): Error =>
   why === 'not in quarantine'
-    ? problem(404, { detail: 'this intent is not in quarantine' })
+    ? problem(404, { detail: 'nothing of this is in quarantine' })
     : problem(409, { detail: 'it is for so many people that somebody of another name must approve it first' })

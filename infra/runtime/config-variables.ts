@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
+import { volumeFloorPreset } from '#contracts/quarantine.ts'
 import { isEmail, isPhone } from '#contracts/intent.ts'
 import { logLevels } from './log-levels.ts'
 
@@ -137,6 +138,12 @@ export const variables = {
     parse: number(0, 999_999_999),
     preset: '10000',
     meaning: 'A quarantined intent for more people than this is released only when a second person approves.',
+  },
+  volumeFloor: {
+    name: 'CARILLON_VOLUME_FLOOR',
+    parse: number(1, 999_999_999),
+    preset: String(volumeFloorPreset),
+    meaning: 'So many recipients of a type and producer in ten minutes are never held as a blast.',
   },
   dataDir: {
     name: 'CARILLON_DATA_DIR',

@@ -100,6 +100,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     catalogue: values.catalogue,
     allow: values.allow,
     approvalAbove: values.approvalAbove,
+    volumeFloor: values.volumeFloor,
     dataDir: values.dataDir ?? dataDirOf(env),
     http: {
       host: values.httpHost,

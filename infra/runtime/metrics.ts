@@ -15,6 +15,7 @@ const gauges = {
   doubts_open: { labels: [], help: 'Deliveries that may have been sent and wait for their receipt' },
   leases_lapsed: { labels: [], help: 'Open batches whose worker did not come back' },
   expansions_open: { labels: [], help: 'Audiences that are being expanded' },
+  quarantined_intents: { labels: ['guard'], help: 'Intents that a blast guard holds until an operator decides' },
   outbox_packs: { labels: [], help: 'Event packs that wait to be published' },
   outbox_refused: { labels: [], help: 'Event packs that Pub/Sub refuses, kept in the outbox' },
   sink_lag: { labels: [], help: 'Seconds since the publish of the oldest event pack that is pulled and not stored' },

@@ -56,6 +56,7 @@ export type WorldOptions = {
   redisUrl?: string
   /** How many of each work beside each other on the same database. */
   routers?: number
+  volumeFloor?: number
   workers?: number
   /** Every intent message comes again this often after it was routed, as if the ack were lost. */
   redeliveries?: number
@@ -81,6 +82,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const installation = opened.use(
     await openInstallation({
       ...{ addresses, addressKey: 'a key for tests', catalogue, sources, log },
+      ...(options.volumeFloor !== undefined && { volumeFloor: options.volumeFloor }),
       ...(options.clock && { clock: options.clock }),
     }),
   )

@@ -1,6 +1,13 @@
 import { parseArgs } from 'node:util'
 import { intentId, type IntentId, isUuid } from '#contracts/ids.ts'
-import { listQuarantines, type QuarantineRecord } from '#ledger/quarantine.ts'
+import {
+  type Blasted,
+  type BlastRecord,
+  listBlasts,
+  listQuarantines,
+  type QuarantineRecord,
+} from '#ledger/quarantine.ts'
+import { actOnBlast, approveBlast } from '#operators/blast-acts.ts'
 import { act, approve, type NotDone, type QuarantineAct } from '#operators/quarantine-acts.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
@@ -8,16 +15,21 @@ import { CommandError } from '../command.ts'
 import { actOptions, actorOf, table, whyOf } from '../operator.ts'
 import { visitDatabase } from '../visit.ts'
 
-const wrongUse = 'say `list`, or what is to happen with which intent: release, sample, discard or approve'
+const text = { type: 'string' } as const
+const wrongUse =
+  'say `list`, or what is to happen with which intent, or with --type and --producer: release, sample, discard or approve'
 
-/** `carillon quarantine`: what is held because it is for too many people, and what operators do with it. */
+/** `carillon quarantine`: what is held because it is for too many people or one too many of its kind, and what operators do with it. */
 export async function runQuarantine(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     ...{ args, allowPositionals: true },
-    options: { ...actOptions, json: { type: 'boolean', default: false } },
+    options: { ...actOptions, type: text, producer: text, json: { type: 'boolean', default: false } },
   })
   const [what, subject, ...rest] = positionals
   if (what === 'list' && subject === undefined) return list(values.json)
+  const { type, producer } = values
+  if (type !== undefined && producer !== undefined && subject === undefined)
+    return onBlast(what, { type, producer }, { who: actorOf(values), why: whyOf(values) })
   if (subject === undefined) throw new CommandError(wrongUse)
   const intent = intentOf(subject)
   const by = { who: actorOf(values), why: whyOf(values) }
@@ -34,6 +46,38 @@ export async function runQuarantine(args: string[]): Promise<number> {
   if (failed) throw notDone(failed, subject)
   console.log(told(doing, subject))
   return 0
+}
+
+async function onBlast(what: string | undefined, of: Blasted, by: { who: string; why: string }): Promise<number> {
+  const { approvalAbove } = readConfig()
+  const all = `${of.type} of ${of.producer}`
+  await using db = await visitDatabase()
+  switch (what) {
+    case 'approve': {
+      const intents = await approveBlast(db, by, of)
+      if (intents === 0) throw new CommandError(`nothing of ${all} is held for its volume`, 1)
+      console.log(`${by.who} approves what somebody else does next with ${intents} intents of ${all}`)
+      return 0
+    }
+    case 'release':
+    case 'discard': {
+      const done = await actOnBlast(db, by, { of, act: what, now: systemClock.now(), approvalAbove })
+      if (done === 'not in quarantine') throw new CommandError(`nothing of ${all} is held for its volume`, 1)
+      if (done === 'needs approval')
+        throw new CommandError(
+          `it is for so many people that somebody else must agree: quarantine approve, with --as OTHER`,
+          1,
+        )
+      console.log(
+        what === 'release'
+          ? `${done} intents of ${all} go on, and what comes in the next hour passes`
+          : `${done} intents of ${all} are discarded: nobody more is told`,
+      )
+      return 0
+    }
+    default:
+      throw new CommandError(wrongUse)
+  }
 }
 
 function intentOf(subject: string): IntentId {
@@ -80,14 +124,25 @@ function told(doing: QuarantineAct, subject: string): string {
 async function list(json: boolean): Promise<number> {
   await using db = await visitDatabase()
   const found = await listQuarantines(db)
+  const blasts = await listBlasts(db)
   if (json) console.log(JSON.stringify(found))
   else if (found.length === 0) console.log('nothing is in quarantine')
   else
     console.log(table([['intent', 'type', 'producer', 'people', 'why', 'since', 'approved by'], ...found.map(rowOf)]))
+  if (!json && blasts.length > 0)
+    console.log(
+      '\n' + table([['held for its volume', 'producer', 'intents', 'people', 'why', 'since'], ...blasts.map(blastRow)]),
+    )
   return 0
 }
 
+const blastRow = (one: BlastRecord): string[] => [
+  ...[one.type, one.producer, String(one.intents), String(one.recipients)],
+  ...[`${one.volume} in ten minutes, ${one.most} may be`, one.since.toISOString()],
+]
+
 const rowOf = (one: QuarantineRecord): string[] => [
   ...[one.intent, one.type, one.producer, `${one.more ? 'more than ' : ''}${one.recipients}`],
-  ...[`the type allows ${one.most}`, one.since.toISOString(), one.approvedBy ?? ''],
+  ...[one.guard === 'volume' ? `${one.volume} in ten minutes, ${one.most} may be` : `the type allows ${one.most}`],
+  ...[one.since.toISOString(), one.approvedBy ?? ''],
 ]

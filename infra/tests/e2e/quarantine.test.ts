@@ -6,11 +6,12 @@ import { printTrace } from '#analytics/trace.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
 import { readActs } from '#ledger/operator-log.ts'
-import { listQuarantines } from '#ledger/quarantine.ts'
+import { listBlasts, listQuarantines } from '#ledger/quarantine.ts'
+import { actOnBlast, approveBlast } from '#operators/blast-acts.ts'
 import { act, approve, type QuarantineAct } from '#operators/quarantine-acts.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
 import { until } from '../program.ts'
-import { startWorld, type World } from '../world.ts'
+import { startWorld, type World, type WorldOptions } from '../world.ts'
 
 const news = defineNotification({
   ...{ type: 'news', category: 'social', lane: 'default', owner: 'docs', value: 3, maxRecipients: 4 },
@@ -21,8 +22,8 @@ const catalogue = catalogueOf('1', [news])
 const by = (who: string) => ({ who, why: 'a test' })
 const idOf = (key: string) => intentId({ producer: 'test', key })
 
-async function startWithAudience(): Promise<World> {
-  const world = await startWorld({ catalogue })
+async function startWithAudience(options: Pick<WorldOptions, 'volumeFloor' | 'clock'> = {}): Promise<World> {
+  const world = await startWorld({ catalogue, ...options })
   await world.installation.db.query(
     `insert into audience_members (audience, recipient) select 'all', 'm' || n from generate_series(1, 5) n`,
   )
@@ -119,4 +120,55 @@ test('above so many people a second person must agree, each time', async () => {
     'eve quarantine approve',
     'ada quarantine approve',
   ])
+})
+
+test('more of a type and producer in ten minutes than ever waits, and what follows it, until an operator lets it pass', async () => {
+  // Ten minutes begin when the test does.
+  const shift = 600_000 - (Date.now() % 600_000)
+  const clock = { now: () => Date.now() + shift }
+  await using world = await startWithAudience({ volumeFloor: 6, clock })
+  const { db } = world.installation
+  const of = { type: 'news', producer: 'test' }
+  const state = async (key: string) => {
+    await world.notifier.notify(news, { to: ['anna', 'ben', 'carl'], data: {}, key })
+    await until(async () => (await traceIntent(db, { producer: 'test', key })).lines.length > 0)
+  }
+  for (const key of ['a', 'b', 'c', 'd']) await state(key)
+  const held = await listQuarantines(db)
+  assert.deepEqual(
+    held.map(one => [one.intent, one.guard, one.volume, one.most, one.recipients]),
+    [
+      [idOf('c'), 'volume', 9, 6, 3],
+      [idOf('d'), 'volume', 12, 6, 3],
+    ],
+  )
+  assert.deepEqual(
+    (await listBlasts(db)).map(one => [one.type, one.producer, one.intents, one.recipients, one.volume]),
+    [['news', 'test', 2, 6, 12]],
+  )
+  const trace = await traceIntent(db, { producer: 'test', key: 'c' })
+  assert.match(trace.lines[0]!.sentence, /more than 6 of its kind in ten minutes/)
+  assert.match(trace.quarantine!.sentence, /with it there were 9 of its kind in ten minutes, and 6 may be/)
+  assert.match(trace.open[0]!.sentence, /waits for an operator/)
+
+  const letGo = (who: string, approvalAbove: number) =>
+    actOnBlast(db, by(who), { of, act: 'release', now: clock.now(), approvalAbove })
+  assert.equal(await letGo('ada', 5), 'needs approval')
+  assert.equal(await approveBlast(db, by('ada'), of), 2)
+  assert.equal(await letGo('ada', 5), 'needs approval', 'one person is not two')
+  assert.equal(await letGo('eve', 5), 2)
+  assert.equal(await letGo('eve', 5), 'not in quarantine')
+  await until(async () => Object.values(await ends(world, 'd')).every(what => what === 'delivered'))
+  let n = 0
+  await until(async () => {
+    await state(`after ${++n}`)
+    return (await ends(world, `after ${n}`)).anna === 'delivered'
+  })
+  assert.equal((await listQuarantines(db)).length, n - 1, 'at most those of the second in which it was released')
+  assert.equal(
+    await actOnBlast(db, by('ada'), { of, act: 'discard', now: clock.now(), approvalAbove: 0 }),
+    n > 1 ? n - 1 : 'not in quarantine',
+  )
+  await world.settle({ holds: true })
+  assert.deepEqual((await world.audit()).problems, [])
 })

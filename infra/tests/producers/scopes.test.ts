@@ -46,6 +46,8 @@ async function setup() {
           producer: 'docs',
           recipients: 10_000,
           more: true,
+          guard: 'recipients',
+          volume: 0,
           most: 1_000,
         },
       ]),
