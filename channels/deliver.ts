@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { armLabel } from '#contracts/arms.ts'
 import { type Catalogue, doubtPolicyOf } from '#contracts/catalogue.ts'
 import { type Channel, type Lane, providers as channelOf } from '#contracts/channel.ts'
-import type { BatchId } from '#contracts/ids.ts'
+import type { BatchId, EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import type { ClaimedBatch, SlotResult } from '#ledger/batch.ts'
 import { claimBatch, postponeBatch, recordBatch, returnBatch } from '#ledger/claim.ts'
@@ -20,6 +20,7 @@ import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
 import { maybeSent, notCalled, settle } from './settle.ts'
+import { toldBy } from './told-as-one.ts'
 
 export type Failpoint = 'after claim' | 'after send before record'
 export type DeliverDeps = {
@@ -216,10 +217,14 @@ function settled(
     holdMs: Math.min(configHold.maxMs, Math.max(configHold.minMs, waitedMs)),
     unsentDueInMs: pauseMs(batch.provider, deps) ?? 0,
   }
-  return messages.map(({ place, intent }, at) => {
+  return messages.flatMap(({ place, intent, others = [] }, at) => {
     const doubt = doubtPolicyOf(catalogue.types.get(intent.type)!, batch.channel)
-    const slot = { doubt, ...(intent.expiresAt !== undefined && { expiresAt: intent.expiresAt }) }
-    return { place, result: settle(answers[at], slot, terms) }
+    const answer = answers[at]
+    const settledFor = ({ expiresAt }: { expiresAt?: EpochMs }) =>
+      settle(answer, { doubt, ...(expiresAt !== undefined && { expiresAt }) }, terms)
+    const own = { place, result: settledFor(intent) }
+    if (others.length === 0) return own
+    return [own, ...others.map(one => ({ ...one, result: toldBy(intent.id, answer, settledFor(one.intent)) }))]
   })
 }
 

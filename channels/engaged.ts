@@ -1,7 +1,7 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import { deliveryId } from '#contracts/ids.ts'
-import { type ClaimedBatch, isOfThread, tellsSeveral } from '#ledger/batch.ts'
+import type { ClaimedBatch } from '#ledger/batch.ts'
 import { type Person, readEngagements, readWatermarks } from '#preferences/preferences.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 
@@ -22,9 +22,9 @@ export async function readEngaged(
   }))
   const threads = slots.filter(
     ({ recipient, intent }) =>
-      intent.thread !== undefined && people.get(recipient)!.readsThreads && !intent.ignoresReads && isOfThread(intent),
+      intent.thread !== undefined && people.get(recipient)!.readsThreads && !intent.ignoresReads,
   )
-  const later = slots.filter(({ intent }) => isLater(batch, catalogue, intent.type) && !tellsSeveral(intent))
+  const later = slots.filter(({ intent }) => isLater(batch, catalogue, intent.type))
   const [upTo, found] = await Promise.all([
     readWatermarks(
       db,

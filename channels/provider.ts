@@ -4,6 +4,7 @@ import type { DeliveryId, EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { Endpoint } from '#preferences/preferences.ts'
+import type { Target } from './recheck.ts'
 
 /** One rendered delivery, on its way to its provider. Messages of one intent and language share one `content` object. */
 export type OutMessage<C extends Channel = Channel> = {
@@ -13,6 +14,8 @@ export type OutMessage<C extends Channel = Channel> = {
   endpoint: Endpoint
   intent: CarriedIntent
   content: ContentOf[C]
+  /** What is told with it. */
+  others?: readonly Target[]
   deliveryId: DeliveryId
   attemptId: string
   /** Of a push: what its device reports with, to be put into the payload as `receipt`. */

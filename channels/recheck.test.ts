@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { onlyFor } from '#contracts/allow-list.ts'
-import { type AnyNotificationType, catalogueOf } from '#contracts/catalogue.ts'
-import type { ClaimedBatch } from '#ledger/batch.ts'
-import type { Person } from '#preferences/preferences.ts'
 import { inboxProvider } from './in-app/inbox.ts'
-import { recheck } from './recheck.ts'
-import { createWorld, device, greeting, inboxes, phones, worldWithFcm } from './world.fixture.ts'
+import { createWorld, device, inboxes, phones, worldWithFcm } from './world.fixture.ts'
 
 test('a level that was set after the decision asks why each person is told', async () => {
   await using world = await worldWithFcm()
@@ -55,33 +51,4 @@ test('whom the installation does not tell is not told at claim either, whoever d
   for (const id of ['ada', 'ben']) await world.addPerson(id, { endpoints: [device(`token-${id}`)] })
   await world.deliver(await world.write(phones('ada', 'ben')))
   assert.deepEqual(await world.ends(), { ada: 'sent', ben: 'not_allowed_here' })
-})
-
-test('what tells of several leaves out what was switched off or muted after it was decided', () => {
-  const type = (name: string, category: string) =>
-    ({ ...greeting, type: name, category }) as unknown as AnyNotificationType
-  const catalogue = catalogueOf('1', [type('a', 'social'), type('b', 'work')])
-  const items = [
-    { type: 'a', data: {}, occurredAt: 1 },
-    { type: 'b', data: {}, occurredAt: 2, thread: 'muted' },
-    { type: 'b', data: {}, occurredAt: 3, thread: 'heard' },
-  ]
-  const told = (choices: object, into?: string) => {
-    const intent = {
-      ...{ id: 'i', type: 'b', category: 'work', occurredAt: 3, thread: 'heard', data: {} },
-      digest: { id: 'd', count: 9, items: items.slice(into ? 0 : 1), ...(into && { into }) },
-    }
-    const batch = {
-      ...{ channel: 'push', stops: [], tombstones: new Map(), intents: [intent] },
-      slots: [{ recipient: 'u1', endpoint: 'p', intent: 0 }],
-    } as unknown as ClaimedBatch
-    const endpoint = { id: 'p', channel: 'push', provider: 'fcm', address: 'x', state: 'active', since: 0 }
-    const person = { id: 'u1', choices, endpoints: [endpoint], erased: false } as unknown as Person
-    const { targets } = recheck(batch, { people: new Map([['u1', person]]), engaged: [], catalogue, now: 4 })
-    return targets[0]!.intent.digest
-  }
-  assert.deepEqual(told({}, 'summary')?.items, items)
-  const wishes = { categories: { social: { push: false } }, threads: { muted: true } }
-  assert.deepEqual(told(wishes, 'summary'), { id: 'd', count: 7, items: items.slice(2), into: 'summary' })
-  assert.deepEqual(told(wishes), { id: 'd', count: 8, items: items.slice(2) })
 })

@@ -1,12 +1,14 @@
 import { stepFor } from '#contracts/arms.ts'
-import type { Catalogue } from '#contracts/catalogue.ts'
+import type { Catalogue, Digested } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { type Engaged, stopOf } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
+import type { JsonObject } from '#contracts/intent.ts'
 import { takenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
 import { type Endpoint, hasRead, inTenant, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
 import { stopLabel, stopOn } from '#contracts/stop.ts'
+import { toldAsOne } from './told-as-one.ts'
 import { notOursMs, stoppedMs } from './limits.ts'
 import { notCalled } from './settle.ts'
 
@@ -17,13 +19,19 @@ export type Target = {
   intent: CarriedIntent
   endpoint: Endpoint
   locale?: string
+  /** What its message tells, where it speaks for others; and who they are. */
+  digest?: Digested<JsonObject>
+  others?: readonly Target[]
 }
 
 /**
  * Asks again what may have changed since the decision: who is told here, expiry, retraction, what was read or done meanwhile, erasure, preferences,
- * the endpoint. `people` and `engaged` (by slot) must have been read after the claim (law 4). Gives the slots that may go, and for the others their end by place.
+ * the endpoint. `people` and `engaged` (by slot) must have been read after the claim (law 4). Gives the slots that may go, and for the others their end by place; of what is told as one, one that speaks for all that are left.
  */
-export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[]; results: (SlotResult | undefined)[] } {
+export function recheck(
+  batch: ClaimedBatch,
+  facts: Facts,
+): { targets: readonly Target[]; results: (SlotResult | undefined)[] } {
   const targets: Target[] = []
   const results = batch.slots.map((slot, place): SlotResult | undefined => {
     const intent = batch.intents[slot.intent]!
@@ -31,31 +39,10 @@ export function recheck(batch: ClaimedBatch, facts: Facts): { targets: Target[];
     const refused = refusal({ slot, intent, person, batch, engaged: facts.engaged[place] }, facts)
     if ('kind' in refused) return refused
     const { recipient } = slot
-    const told = stillWished(intent, { person, batch, facts })
-    targets.push({ place, recipient, intent: told, endpoint: refused, ...(person.locale && { locale: person.locale }) })
+    targets.push({ place, recipient, intent, endpoint: refused, ...(person.locale && { locale: person.locale }) })
     return undefined
   })
-  return { targets, results }
-}
-
-/** What tells of several leaves out what the person has switched off or muted since it was decided. */
-function stillWished(
-  intent: CarriedIntent,
-  { person, batch: { channel }, facts: { catalogue, now } }: { person: Person; batch: ClaimedBatch; facts: Facts },
-): CarriedIntent {
-  const { digest } = intent
-  if (!digest) return intent
-  const items = digest.items.filter(({ type, thread }) => {
-    const category = catalogue.types.get(type)?.category ?? ''
-    const place = thread === undefined ? {} : { thread }
-    // Why the person was told of it is not known any more: as if it was addressed to them.
-    return mayWe(person, { category, channel, mandatory: false, at: now, place, reason: 'mention' }).allowed
-  })
-  if (items.length === digest.items.length) return intent
-  const count = digest.count - (digest.items.length - items.length)
-  if (count > 1 || digest.into !== undefined) return { ...intent, digest: { ...digest, items, count } }
-  const { digest: _, ...alone } = intent
-  return alone
+  return { targets: toldAsOne(targets), results }
 }
 
 type Facts = {

@@ -2,11 +2,12 @@ import { armOf } from '#contracts/arms.ts'
 import type { Catalogue, ContentOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { attemptId, deliveryId } from '#contracts/ids.ts'
-import type { CarriedIntent, ClaimedBatch } from '#ledger/batch.ts'
+import type { ClaimedBatch } from '#ledger/batch.ts'
 import type { Log } from '#runtime/log.ts'
 import { receiptToken } from './attempt-token.ts'
 import type { OutMessage } from './provider.ts'
 import type { Target } from './recheck.ts'
+import { placesOf } from './told-as-one.ts'
 
 /** `addressKey`: the installation's secret, by which devices are known. */
 type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string }
@@ -20,24 +21,26 @@ export function render(
   targets: readonly Target[],
   deps: RenderDeps,
 ): { messages: OutMessage[]; failed: number[] } {
-  const contents = new Map<CarriedIntent, Map<string, Rendered>>()
+  const contents = new Map<object, Map<string, Rendered>>()
   const armed = batch.intents.some(intent => deps.catalogue.types.get(intent.type)?.arms)
   const messages: OutMessage[] = []
   const failed: number[] = []
-  for (const { place, recipient, intent, endpoint, locale = '' } of targets) {
-    let byLocale = contents.get(intent)
-    if (!byLocale) contents.set(intent, (byLocale = new Map()))
+  for (const target of targets) {
+    const { place, recipient, intent, endpoint, locale = '', digest, others } = target
+    let byLocale = contents.get(digest ?? intent)
+    if (!byLocale) contents.set(digest ?? intent, (byLocale = new Map()))
     const arm = armed ? armOf(deps.catalogue.types.get(intent.type)!, recipient) : undefined
     const wish = arm === undefined ? locale : `${locale} ${arm}`
     let content = byLocale.get(wish)
-    if (content === undefined) byLocale.set(wish, (content = rendered({ intent, locale, arm, batch, byLocale }, deps)))
+    if (content === undefined) byLocale.set(wish, (content = rendered({ target, arm, batch, byLocale }, deps)))
     if (content === 'failed') {
-      failed.push(place)
+      failed.push(...placesOf(target))
       continue
     }
     const attempt = attemptId({ batch: batch.id, slot: place })
     messages.push({
       ...{ place, recipient, endpoint, intent, content, attemptId: attempt },
+      ...(others && { others }),
       deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
       ...(batch.channel === 'push' && { receipt: receiptToken(attempt, deps.addressKey) }),
     })
@@ -47,21 +50,21 @@ export function render(
 
 type Rendered = ContentOf[Channel] | 'failed'
 type Wanted = {
-  intent: CarriedIntent
-  locale: string
+  target: Target
   arm: string | undefined
   batch: ClaimedBatch
   byLocale: Map<string, Rendered>
 }
 
-function rendered({ intent, locale: wish, arm, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
+function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
+  const { intent, locale: wish = '', digest } = target
   const shared = intent.digest?.into === undefined ? undefined : catalogue.digests.get(intent.digest.into)
   const { templates } = shared ?? catalogue.types.get(intent.type)!
   const locale = localeFor(wish, Object.keys(templates))
   const key = arm === undefined ? locale : `${locale} ${arm}`
   const known = byLocale.get(key)
   if (known !== undefined) return known
-  const { actor, thread, tenant, digest } = intent
+  const { actor, thread, tenant } = intent
   try {
     const input = {
       // The schema has proved the data at the producer.

@@ -49,6 +49,8 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
       return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
     case 'doubt':
       return doubtful(slot, batch)
+    case 'takenBack':
+      return { kind: 'closed', ...answer.end }
     default:
       return answer satisfies never
   }
@@ -66,7 +68,7 @@ export function maybeSent(result: SlotResult): SlotResult {
 /** What is moved on without a call does not count as attempted. */
 export const notCalled: Why = { rule: 'not_called' }
 
-const toldAsIs: readonly Outcome[] = ['sent', 'delivered', 'in_doubt']
+const toldAsIs: readonly Outcome[] = ['sent', 'delivered', 'digested', 'in_doubt']
 
 const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 

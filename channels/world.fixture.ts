@@ -121,6 +121,7 @@ export type Written = {
     type?: string
     reason?: string
     expiresAt?: EpochMs
+    intent?: Partial<CarriedIntent>
   }[]
   lane?: Lane
   intent?: Partial<CarriedIntent>
@@ -131,12 +132,13 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
   const now = clock.now()
   return db.transaction(async tx => {
     const set = newSetId()
-    const decided = to.map(({ recipient, endpoint, key = 'k', type, reason, expiresAt }) => ({
+    const decided = to.map(({ recipient, endpoint, key = 'k', type, reason, expiresAt, intent }) => ({
       intent: {
         ...intentOf(key, now),
         ...(expiresAt && { expiresAt }),
         ...(type !== undefined && { type }),
         ...written.intent,
+        ...intent,
       },
       sensitive: false,
       recipient: recipient as RecipientId,
@@ -146,12 +148,14 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
       endpoints: [{ id: endpoint, provider }],
     }))
     const ids = [...new Set(decided.map(one => one.intent.id))]
-    await admitIntents(
+    const { admissions } = await admitIntents(
       tx,
       set,
       ids.map(id => ({ id, bodyHash: 1n })),
     )
-    return writeSet(tx, { id: set, lane, origin: 'messages', now, intake: {}, decided, released: 0 })
+    const admitted = admissions.filter(one => one === 'admitted').length
+    const intake = { admitted, duplicate: ids.length - admitted }
+    return writeSet(tx, { id: set, lane, origin: 'messages', now, intake, decided, released: 0 })
   })
 }
 

@@ -4,11 +4,10 @@ import { type AnyNotificationType, catalogueOf, type DigestRule, type DigestType
 import { type EpochMs, intentId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
 import { readBacklog } from '#ledger/backlog.ts'
-import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
 import { createLog } from '#runtime/log.ts'
 import { releaseDue } from './release.ts'
 import { releaseDigests } from './release-digests.ts'
-import { decisionsIn, emptyLedger, intentOf, routeAt, typeOf } from './routing.fixture.ts'
+import { decisionsIn, emptyLedger, intentOf, messagesIn, routeAt, typeOf } from './routing.fixture.ts'
 
 const minute = 60_000
 const log = createLog({ role: 'test', write: () => {} })
@@ -62,15 +61,12 @@ async function world(
         options,
       ),
     decided: () => decisionsIn(db),
-    /** What open batches tell, as the worker will read it. */
-    told: async () => {
-      const rows = await db.query<{ payload: string }>(
-        `select payload from batches where closed_at is null and outcomes is null order by id`,
-      )
-      return rows.flatMap(row => splitJson<CarriedIntent>(row.payload))
-    },
+    told: () => messagesIn(db),
   }
 }
+
+/** How many intents each message tells. */
+const sizes = (messages: readonly unknown[][]): number[] => messages.map(told => told.length)
 
 test('what comes within the time is told as one, by its last, with what the others said', async () => {
   const { tell, release, decided, told } = await world({ every: '10m' })
@@ -78,12 +74,11 @@ test('what comes within the time is told as one, by its last, with what the othe
   await release(noon + 10 * minute)
   assert.deepEqual(await decided(), ['u1 held', 'u1 held', 'u1 held'])
   await release(noon + 11 * minute)
-  assert.deepEqual((await decided()).slice(3), ['u1 digested', 'u1 digested', 'u1 deliver'])
+  assert.deepEqual((await decided()).slice(3), ['u1 deliver', 'u1 deliver', 'u1 deliver'])
   const [one, ...others] = await told()
   assert.deepEqual(others, [])
-  assert.equal(one!.digest?.count, 3)
   assert.deepEqual(
-    one!.digest?.items.map(item => item.data),
+    one!.map(intent => intent.data),
     [{ n: 1 }, { n: 2 }, { n: 3 }],
   )
   await tell(noon + 12 * minute)
@@ -91,15 +86,15 @@ test('what comes within the time is told as one, by its last, with what the othe
   assert.equal((await decided()).length, 7, 'the next one opens a digest of its own time')
   await release(noon + 22 * minute)
   assert.equal((await decided()).at(-1), 'u1 deliver')
-  assert.equal((await told()).at(-1)!.digest, undefined, 'one alone speaks for itself')
+  assert.equal((await told()).at(-1)![0]!.digest, undefined, 'one alone speaks for itself')
 })
 
 test('the first is told at once where the type says so; what follows within the time is told together', async () => {
-  const { tell, release, decided } = await world({ every: '10m', sendFirst: true })
+  const { tell, release, decided, told } = await world({ every: '10m', sendFirst: true })
   for (const n of [0, 1, 2]) await tell(noon + n * minute)
   assert.deepEqual(await decided(), ['u1 deliver', 'u1 held', 'u1 held'])
   await release(noon + 10 * minute)
-  assert.deepEqual((await decided()).slice(3), ['u1 digested', 'u1 deliver'])
+  assert.deepEqual(sizes(await told()), [1, 2])
   await tell(noon + 11 * minute)
   await release(noon + 21 * minute)
   assert.deepEqual((await decided()).slice(5), ['u1 deliver'])
@@ -108,18 +103,14 @@ test('the first is told at once where the type says so; what follows within the 
 })
 
 test('a first one that has to wait for the end of quiet hours has opened the digest all the same', async () => {
-  const { tell, release, releaseHolds, decided, told } = await world(
+  const { tell, release, releaseHolds, told } = await world(
     { every: '10m', sendFirst: true },
     { person: { quiet: '11:00-13:00' } },
   )
   for (const n of [0, 1, 2]) await tell(noon + n * minute)
   await releaseHolds(noon + 61 * minute)
   await release(noon + 61 * minute)
-  assert.deepEqual((await decided()).slice(3).toSorted(), ['u1 deliver', 'u1 deliver', 'u1 digested'])
-  assert.deepEqual(
-    (await told()).map(intent => intent.digest?.count),
-    [undefined, 2],
-  )
+  assert.deepEqual(sizes(await told()), [1, 2])
 })
 
 test('a first one that is held out has opened the digest, as if it had been told', async () => {
@@ -132,33 +123,30 @@ test('a first one that is held out has opened the digest, as if it had been told
 })
 
 test('each one puts the end off, up to the ceiling', async () => {
-  const { tell, release, decided } = await world({ every: '10m', atMost: '25m' })
-  const delivered = async () => (await decided()).filter(one => one === 'u1 deliver').length
+  const { tell, release, told } = await world({ every: '10m', atMost: '25m' })
   await tell(noon)
   await tell(noon + 8 * minute)
   await release(noon + 17 * minute)
-  assert.equal(await delivered(), 0)
+  assert.deepEqual(await told(), [])
   await tell(noon + 17 * minute)
   await tell(noon + 24 * minute)
   await release(noon + 25 * minute - 1)
-  assert.equal(await delivered(), 0)
+  assert.deepEqual(await told(), [])
   await release(noon + 25 * minute)
-  assert.equal(await delivered(), 1)
+  assert.deepEqual(sizes(await told()), [4])
 })
 
 test('so many are enough: the digest is told at once, and the next opens another, also in one set', async () => {
-  const { db, tell, release, decided } = await world({ every: '10m', maxItems: 2 })
+  const { db, tell, release, told } = await world({ every: '10m', maxItems: 2 })
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
   const types = [typeOf('comment.created', { deliver: [{ channel: 'push' }], digest: { every: '10m', maxItems: 2 } })]
   const five = Array.from({ length: 5 }, () => intentOf({ type: 'comment.created', to, occurredAt: noon }))
   await routeAt(noon, five, { db, types })
   await release(noon)
-  assert.deepEqual((await decided()).slice(5).toSorted(), [
-    ...['u1 deliver', 'u1 deliver', 'u1 digested', 'u1 digested'],
-  ])
+  assert.deepEqual(sizes(await told()), [2, 2])
   await tell(noon + minute)
   await release(noon + minute)
-  assert.deepEqual((await decided()).slice(-2), ['u1 digested', 'u1 deliver'])
+  assert.deepEqual(sizes(await told()), [2, 2, 2])
 })
 
 test('what never ends joins a digest that ends: one takes no more than a process can tell', async () => {
@@ -215,16 +203,17 @@ test('daily and weekly digests leave at the hour on the wall', async () => {
 })
 
 test('types that name one digest are told together, by its templates', async () => {
-  const { tell, release, decided, told } = await world({ every: '10m', into: 'summary' })
+  const { tell, release, told } = await world({ every: '10m', into: 'summary' })
   await tell(noon)
   await tell(noon + 1, { type: 'comment.liked' })
   await release(noon + 10 * minute)
-  assert.deepEqual((await decided()).slice(2), ['u1 digested', 'u1 deliver'])
   const [one] = await told()
-  assert.equal(one!.digest?.into, 'summary')
   assert.deepEqual(
-    one!.digest.items.map(item => item.type),
-    ['comment.created', 'comment.liked'],
+    one!.map(({ type, digest }) => [type, digest?.into]),
+    [
+      ['comment.created', 'summary'],
+      ['comment.liked', 'summary'],
+    ],
   )
 })
 
@@ -248,10 +237,10 @@ test('what is of a type that is not known keeps nobody waiting, and is told when
 
 test('what belongs together is by thread, by key, and always by person', async () => {
   const by = async (rule: DigestRule['by'], abouts: (Partial<Intent> & { who?: string })[]) => {
-    const { tell, release, decided } = await world({ every: '10m', ...(rule && { by: rule }) })
+    const { tell, release, told } = await world({ every: '10m', ...(rule && { by: rule }) })
     for (const about of abouts) await tell(noon, about)
     await release(noon + 10 * minute)
-    return (await decided()).filter(one => one.endsWith('deliver')).length
+    return (await told()).length
   }
   const threads = [{ thread: 't1' }, { thread: 't2' }, { thread: 't1' }]
   assert.equal(await by('thread', threads), 2)
@@ -268,7 +257,7 @@ test('each item is decided again when the digest is due, and drops out by itself
   await db.query(`update recipients set choices = '{"threads":{"muted":true}}' where id = 'u1'`)
   await release(noon + 10 * minute)
   assert.deepEqual((await decided()).slice(3).toSorted(), ['u1 deliver', 'u1 expired', 'u1 suppressed_mute'])
-  assert.equal((await told())[0]!.digest, undefined)
+  assert.equal((await told())[0]![0]!.digest, undefined)
 })
 
 test('a digest that is due in quiet hours waits for their end, whole, and goes on being joined', async () => {
@@ -281,8 +270,7 @@ test('a digest that is due in quiet hours waits for their end, whole, and goes o
   await release(noon + 59 * minute)
   assert.deepEqual(await decided(), ['u1 held', 'u1 held'])
   await release(noon + 61 * minute)
-  assert.deepEqual((await decided()).slice(2), ['u1 digested', 'u1 deliver'])
-  assert.equal((await told())[0]!.digest?.count, 2)
+  assert.deepEqual(sizes(await told()), [2])
 })
 
 test('what quiet hours hold of a thread wakes its person once; other threads and the inbox do not wait for each other', async () => {
@@ -299,33 +287,33 @@ test('what quiet hours hold of a thread wakes its person once; other threads and
   await release(noon + 59 * minute)
   assert.equal((await decided()).length, 7)
   await release(noon + 61 * minute)
-  assert.deepEqual((await decided()).slice(7).toSorted(), ['u1 deliver', 'u1 deliver', 'u1 digested', 'u1 digested'])
-  const pushed = (await told()).filter(intent => intent.thread === 't1' && intent.digest)
+  assert.deepEqual((await decided()).slice(7), Array(4).fill('u1 deliver'))
+  const pushed = (await told()).filter(([one]) => one!.thread === 't1' && one!.digest)
   assert.deepEqual(
-    pushed.map(intent => [intent.type, intent.digest!.count, intent.digest!.items.length]),
-    [['comment.plain', 3, 1]],
-    'words of a type see data of no other',
+    pushed.map(told => told.map(intent => intent.type)),
+    [['comment.both', 'comment.both', 'comment.plain']],
   )
 })
 
-test('what is told of several waits for who is active, and reading one of them leaves the others to be told', async () => {
+test('what is told of several waits for who is active, as one, and what is read meanwhile drops out of it', async () => {
   const deliver = [{ channel: 'push', unless: 'active', after: '30s' }] as const
   const types = [typeOf('comment.aside', { deliver, digest: { every: '10m' } })]
   const { db, tell, release, releaseHolds, decided, told } = await world({ every: '10m' }, { types })
   await db.query('truncate presence, watermarks, engagements')
   const last = intentId({ producer: 'test', key: 'last' })
-  await tell(noon, { type: 'comment.aside', thread: 't1' })
+  for (const n of [0, 1]) await tell(noon + n, { type: 'comment.aside', thread: 't1' })
   await tell(noon + 1, { type: 'comment.aside', thread: 't2', key: 'last', id: last })
   const at = (ms: EpochMs) => new Date(ms).toISOString()
   await db.query(`insert into presence values ('u1', $1)`, [at(noon + 12 * minute)])
   await release(noon + 10 * minute)
-  assert.deepEqual((await decided()).slice(2), ['u1 digested', 'u1 held'])
+  assert.deepEqual((await decided()).slice(3), ['u1 held', 'u1 held', 'u1 held'])
   await db.query(`update recipients set read_xid = pg_current_xact_id() where id = 'u1'`)
   await db.query(`insert into watermarks (recipient, thread, up_to) values ('u1', 't2', $1)`, [at(noon + minute)])
   await db.query(`insert into engagements values ('u1', $1, 'read', '', $2)`, [last, at(noon + minute)])
   await releaseHolds(noon + 13 * minute)
-  assert.equal((await decided()).at(-1), 'u1 deliver')
-  assert.equal((await told())[0]!.digest!.count, 2)
+  await release(noon + 13 * minute)
+  assert.deepEqual((await decided()).slice(6).toSorted(), ['u1 deliver', 'u1 deliver', 'u1 suppressed_read'])
+  assert.deepEqual(sizes(await told()), [2])
 })
 
 test('throttle and windows count what is told, not what it is made of', async () => {
@@ -344,7 +332,7 @@ test('throttle and windows count what is told, not what it is made of', async ()
 })
 
 test('how often a person wants to hear of a category comes before what the type says', async () => {
-  const { db, tell, release, decided } = await world({ every: '10m', sendFirst: true, maxItems: 2 })
+  const { db, tell, release, decided, told } = await world({ every: '10m', sendFirst: true, maxItems: 2 })
   const wants = (cadence: string) =>
     db.query(`update recipients set choices = $1`, [JSON.stringify({ cadence: { social: cadence } })])
   await wants('instant')
@@ -355,7 +343,7 @@ test('how often a person wants to hear of a category comes before what the type 
   await release(noon + 59 * minute)
   assert.deepEqual((await decided()).slice(3), ['u1 held', 'u1 held', 'u1 held'])
   await release(noon + 60 * minute)
-  assert.deepEqual((await decided()).slice(6), ['u1 digested', 'u1 digested', 'u1 deliver'])
+  assert.deepEqual(sizes(await told()), [1, 1, 1, 3])
   await wants('daily')
   await tell(noon + 70 * minute)
   const [open] = await db.query<{ due_at: Date }>('select due_at from digests where closed_at is null')

@@ -1,6 +1,5 @@
 import { deliveryId } from '#contracts/ids.ts'
 import { type EngagementAsk, readEngagements, readPresence, readWatermarks } from '#preferences/preferences.ts'
-import { isOfThread, tellsSeveral } from '#ledger/batch.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import type { Case } from './judge.ts'
 
@@ -9,10 +8,8 @@ import type { Case } from './judge.ts'
  * about; and who is active elsewhere. Each is asked only for cases that a rule looks at it for: for others nothing is.
  */
 export async function addEngagement(db: Queryable, cases: readonly Case[]): Promise<void> {
-  const threads = cases.filter(
-    one => one.intent.thread !== undefined && one.person.readsThreads && cares(one) && isOfThread(one.intent),
-  )
-  const waited = cases.filter(one => one.released && !tellsSeveral(one.intent))
+  const threads = cases.filter(one => one.intent.thread !== undefined && one.person.readsThreads && cares(one))
+  const waited = cases.filter(one => one.released)
   const aside = cases.filter(one => one.entry.deliver.some(step => step.unless === 'active'))
   // One after the other: in a transaction there is one connection.
   const engaged = await readEngagements(db, waited.map(askOf))

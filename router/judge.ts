@@ -11,7 +11,7 @@ import { joinableDigests, type OpenDigest } from '#ledger/digests.ts'
 import type { Person } from '#preferences/preferences.ts'
 import { type Database, type Queryable } from '#runtime/postgres.ts'
 import { decideTogether } from './decide-together.ts'
-import { type ChannelDecision, decide, quietEnd, type Released } from './decide.ts'
+import { type ChannelDecision, decide, type Question, quietEnd, type Released } from './decide.ts'
 import type { OwnDigests } from './policies/digest.ts'
 import { formatWindows, parseWindows, type Windows } from './policies/windows.ts'
 import { ensureWindows, lockWindows, writeWindows } from './windows-store.ts'
@@ -103,9 +103,15 @@ export function judgeTogether(
   }))
   const result = decideTogether(digest, questions)
   if ('waits' in result) return result
+  const caseOf = new Map<Question, Case>(questions.map((question, at) => [question, inOrder[at]!]))
+  // What is told as one is one message: what any of it must not keep, none of it does.
+  const sensitive = cases.some(one => one.entry.sensitive)
   return {
-    decided: result.decided.flatMap(({ intent, decisions }, at) =>
-      decisions.map(decision => decidedOf({ ...inOrder[at]!, intent }, decision)),
+    decided: result.decided.flatMap(({ question, intent, decisions }) =>
+      decisions.map(decision => ({
+        ...decidedOf({ ...caseOf.get(question)!, intent }, decision),
+        ...(intent.digest && { sensitive }),
+      })),
     ),
   }
 }

@@ -3,6 +3,7 @@ import { type EpochMs, intentId } from '#contracts/ids.ts'
 import { encodeIntent, type Intent } from '#contracts/intent.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { route } from './route.ts'
 
@@ -68,5 +69,20 @@ export async function decisionsIn(db: Database): Promise<string[]> {
   return rows.flatMap(({ payload }) => {
     const pack = JSON.parse(payload) as { kind: string; slots: { recipient: string; what: string }[] }
     return pack.kind === 'decided' ? pack.slots.map(slot => `${slot.recipient} ${slot.what}`) : []
+  })
+}
+
+/** The messages in open batches, in the order in which they were decided: each as the intents that it tells, its speaker last. */
+export async function messagesIn(db: Database): Promise<CarriedIntent[][]> {
+  const rows = await db.query<{ payload: string; endpoints: string[]; picks: number[] | null }>(
+    'select payload, endpoints, picks from batches where closed_at is null order by id',
+  )
+  return rows.flatMap(({ payload, endpoints, picks }, batch) => {
+    const intents = splitJson<CarriedIntent>(payload)
+    const slots = endpoints.map((endpoint, at) => ({ endpoint, intent: intents[picks?.[at] ?? 0]! }))
+    const together = Map.groupBy(slots, ({ endpoint, intent }) =>
+      intent.digest ? `${batch} ${intent.digest.id} ${endpoint}` : intent,
+    )
+    return [...together.values()].map(told => told.map(slot => slot.intent))
   })
 }

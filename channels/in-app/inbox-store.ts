@@ -1,19 +1,21 @@
 import type { InboxMark } from '#contracts/engagement.ts'
 import { type DeliveryId, deliveryId, type EpochMs, type RecipientId } from '#contracts/ids.ts'
+import type { Tombstones } from '#contracts/retraction.ts'
 import { joinJson } from '#ledger/batch.ts'
+import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from '#ledger/retractions.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import type { OutMessage } from '../provider.ts'
 
 /**
  * Adds items that are not there yet, in one statement; what messages share travels once. The same delivery of another
  * time is another one: its intent's key was forgotten and used anew. Then the new item takes the place of the former.
- * What was retracted since its claim is left out.
+ * What was retracted or superseded since its claim is left out: gives the tombstones of these intents, as the insert saw them.
  */
 export async function putInboxItems(
   db: Queryable,
   messages: readonly OutMessage<'in_app'>[],
   now: EpochMs,
-): Promise<void> {
+): Promise<Tombstones> {
   const kinds = new Map<object, number>()
   const shared: OutMessage<'in_app'>[] = []
   const picks = messages.map(message => {
@@ -22,8 +24,8 @@ export async function putInboxItems(
     kinds.set(message.content, shared.push(message))
     return shared.length
   })
-  await db.query(
-    `insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content)
+  const [row] = await db.query<{ tombstones: TombstonesColumn }>(
+    `with put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content)
      select u.delivery, u.recipient, s.intent, s.type, to_timestamp(s.at / 1000.0), to_timestamp($9 / 1000.0), nullif(s.thread, ''), s.content
      from unnest($1::text[], $2::text[], $3::int[]) as u(delivery, recipient, pick)
      join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f')) with ordinality
@@ -33,7 +35,8 @@ export async function putInboxItems(
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
        thread = excluded.thread, content = excluded.content, seen_at = null, read_at = null
-     where inbox_items.occurred_at <> excluded.occurred_at`,
+     where inbox_items.occurred_at <> excluded.occurred_at)
+     select ${tombstonesAmong('$4::uuid[]')}`,
     [
       textArray(messages.map(message => message.deliveryId)),
       textArray(messages.map(message => message.recipient)),
@@ -46,6 +49,7 @@ export async function putInboxItems(
       now,
     ],
   )
+  return tombstonesIn(row!.tombstones)
 }
 
 /** Marks items as seen, or as read and so seen, each once. Gives how many were found. */

@@ -1,8 +1,10 @@
+import type { Answer } from '#contracts/outcome.ts'
+import { takenBack } from '#contracts/retraction.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Provider } from '../provider.ts'
 import { putInboxItems } from './inbox-store.ts'
 
-/** Our own inbox. An item is there exactly once, however often it is sent. Rejects when the database is away. */
+/** Our own inbox. An item is there exactly once, however often it is sent; one that was taken back meanwhile is not. Rejects when the database is away. */
 export const inboxProvider = (db: Database): Provider<'in_app'> => ({
   name: 'inbox',
   channel: 'in_app',
@@ -10,8 +12,11 @@ export const inboxProvider = (db: Database): Provider<'in_app'> => ({
   callsAtOnce: 1,
   mixes: () => true,
   async send(messages, { now }) {
-    await putInboxItems(db, messages, now)
-    return messages.map(({ deliveryId }) => ({ kind: 'accepted', providerId: deliveryId }))
+    const tombstones = await putInboxItems(db, messages, now)
+    return messages.map(({ intent, deliveryId }): Answer => {
+      const end = takenBack(intent, tombstones)
+      return end ? { kind: 'takenBack', end } : { kind: 'accepted', providerId: deliveryId }
+    })
   },
   async [Symbol.asyncDispose]() {},
 })

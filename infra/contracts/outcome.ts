@@ -1,3 +1,5 @@
+import type { TakenBack } from './retraction.ts'
+
 /**
  * What we did with a delivery. A closed list, each written once; the position is the stored code (append only).
  * Code 0 is no outcome: the slot moved on into a later batch (a retry, or a doubt that waits for its receipt).
@@ -54,6 +56,8 @@ export type Answer =
   | { kind: 'suppress'; reason: string }
   | { kind: 'config'; reason: string }
   | { kind: 'doubt'; reason: string }
+  /** Our own inbox only: it was retracted or superseded after its claim, and is not there. */
+  | { kind: 'takenBack'; end: TakenBack }
 export type AnswerKind = Answer['kind']
 
 /** What doubt (sent or not, nobody knows) means for a type: see law 5. */

@@ -1,11 +1,14 @@
 import { channels } from '#contracts/channel.ts'
-import { outcomeCode, outcomes } from '#contracts/outcome.ts'
+import { type Outcome, outcomeCode, outcomes } from '#contracts/outcome.ts'
 import { type AuditRow, channelNameOf } from './audit.ts'
 import { keptDays } from './purge.ts'
 
 type AuditCheck = { check: string; sql: string; sentence: (row: AuditRow) => string }
 
-const sent = `(${outcomeCode('sent')}, ${outcomeCode('delivered')})`
+const outcomesOf = (...names: Outcome[]): string => `(${names.map(outcomeCode).join(', ')})`
+const sent = outcomesOf('sent', 'delivered')
+/** What was told to a person, by itself or in the message of another, after a claim: only that has a snapshot. */
+const told = outcomesOf('sent', 'delivered', 'digested')
 
 const sqlNames = (names: readonly string[]): string => `array['${names.join("','")}']`
 /**
@@ -30,7 +33,7 @@ const sendsTo = (kinds: string): string => `sends as materialized (
           from batches b
           cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts, b.reasons::json as reasons offset 0) p
           cross join lateral unnest(b.recipients, b.picks, b.outcomes) with ordinality as x(recipient, pick, outcome, place)
-          where x.outcome in ${sent}
+          where x.outcome in ${told}
             and x.recipient in (select recipient from consent_log where kind in (${kinds}) and not wish)) d
         where d.facts ->> 'mandatory' is null)`
 
@@ -131,6 +134,19 @@ export const auditChecks: readonly AuditCheck[] = [
       `intent ${row.intent_id} for ${row.recipient} by ${channelNameOf(row)} has more than one delivery to the same endpoint`,
   },
   {
+    // What was told by another is told where that one is.
+    check: 'told',
+    sql: `select x.intent_id, x.recipient, b.channel, b.id::text as detail
+      from batches b cross join lateral (
+        select s.recipient, (array_agg(b.intents[coalesce(s.pick, 0) + 1]) filter (where s.outcome = ${outcomeCode('digested')}))[1] as intent_id
+        from unnest(b.recipients, b.endpoints, b.picks, b.outcomes) as s(recipient, endpoint, pick, outcome)
+        group by s.recipient, s.endpoint
+        having bool_or(s.outcome = ${outcomeCode('digested')}) and not bool_or(s.outcome in ${sent})) x
+      where b.provider <> '' and ${outcomeCode('digested')} = any(b.outcomes) and b.set_id >= ${compared}`,
+    sentence: row =>
+      `intent ${row.intent_id} for ${row.recipient} by ${channelNameOf(row)} was told by another in batch ${row.detail}, and nothing was sent`,
+  },
+  {
     check: 'released',
     sql: `with took as (select released_by, sum(n) as n from holds where released_by is not null group by 1)
       select coalesce(s.id, t.released_by)::text as detail from sets s full join took t on t.released_by = s.id
@@ -151,7 +167,7 @@ export const auditChecks: readonly AuditCheck[] = [
             and l.kind in (c.kind, case c.kind when 'suppression' then 'endpoint' end) and l.channel is not distinct from c.channel and l.endpoint is not distinct from c.endpoint
             and (pg_visible_in_snapshot(l.xid, d.claim_snapshot) or l.at <= d.closed_at))
         limit 1) w on true
-      where d.outcome in ${sent}`,
+      where d.outcome in ${told}`,
     sentence: row =>
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although a withdrawal (${row.detail}) was visible to its claim`,
   },
@@ -162,7 +178,7 @@ export const auditChecks: readonly AuditCheck[] = [
       from (
         select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot, b.payload, coalesce(x.pick, 0) + 1 as place
         from batches b cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
-        where x.outcome in ${sent}) s
+        where x.outcome in ${told}) s
       join retractions r on r.id = s.intent_id
       where pg_visible_in_snapshot(r.xid, s.claim_snapshot) and (r.occurred_until is null
         or ((string_to_array(s.payload, E'\\x1f'))[s.place]::json ->> 'occurredAt')::float8 <= extract(epoch from r.occurred_until) * 1000)`,
@@ -238,17 +254,17 @@ export const auditChecks: readonly AuditCheck[] = [
         select distinct recipient from watermarks union select id from recipients where read_up_to is not null),
       sends as materialized (
         select d.intent_id, d.recipient, d.channel, d.claim_snapshot, d.facts ->> 'thread' as thread,
-          d.facts -> 'digest' is not null as for_several, to_timestamp((d.facts ->> 'occurredAt')::float8 / 1000.0) as occurred_at
+          to_timestamp((d.facts ->> 'occurredAt')::float8 / 1000.0) as occurred_at
         from (
           select b.intents[coalesce(x.pick, 0) + 1] as intent_id, x.recipient, b.channel, b.claim_snapshot,
             p.parts[coalesce(x.pick, 0) + 1]::json as facts
           from batches b
           cross join lateral (select string_to_array(b.payload, E'\\x1f') as parts offset 0) p
           cross join lateral unnest(b.recipients, b.picks, b.outcomes) as x(recipient, pick, outcome)
-          where x.outcome in ${sent} and x.recipient in (select recipient from readers)) d
+          where x.outcome in ${told} and x.recipient in (select recipient from readers)) d
         where d.facts ->> 'ignoresReads' is null)
       select s.intent_id, s.recipient, s.channel, w.thread as detail from sends s
-      join watermarks w on w.recipient = s.recipient and w.thread = s.thread and not s.for_several and s.occurred_at <= w.up_to
+      join watermarks w on w.recipient = s.recipient and w.thread = s.thread and s.occurred_at <= w.up_to
         and pg_visible_in_snapshot(w.xid, s.claim_snapshot)
       union all
       select s.intent_id, s.recipient, s.channel, 'everything' from sends s

@@ -1,4 +1,3 @@
-import type { DigestItem } from '#contracts/catalogue.ts'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { Why } from '#contracts/decision.ts'
 import {
@@ -38,24 +37,20 @@ export type CarriedIntent = {
   /** Nothing of it is sent, held or used up. */
   dryRun?: boolean
   data: JsonObject
-  /** What is told with it, where it stands for several. */
+  /** With what it is told as one. */
   digest?: CarriedDigest
 }
 
-/** What a digest tells: how many, and the latest of them, oldest first; by the templates of `into`, or of the type. */
-export type CarriedDigest = { id: DigestId; count: number; items: DigestItem[]; into?: string }
-
-/** What was seen of one of several, or done with it, leaves the others to be told. */
-export const tellsSeveral = ({ digest }: CarriedIntent): boolean => digest !== undefined && digest.count > 1
-
-/** Whether reading its thread leaves nothing to tell: of several all must be of that thread, and known whole. */
-export const isOfThread = ({ thread, digest }: CarriedIntent): boolean =>
-  !digest || (digest.items.length === digest.count && digest.items.every(item => item.thread === thread))
+/**
+ * What of one person names the same `id` is told as one message, of what is left of it at its claim; by the templates of
+ * `into`, or of the type of the last.
+ */
+export type CarriedDigest = { id: DigestId; into?: string }
 
 /** One delivery in a batch: one intent (its position in `intents`) to one endpoint of one recipient, who may have a reason. */
 export type Slot = { recipient: RecipientId; endpoint: string; intent: number; reason?: string }
 
-/** The ledger's row before it is stored: up to 500 deliveries of one lane, channel and provider route. */
+/** The ledger's row before it is stored: up to 500 deliveries of one lane, channel and provider route; more where all of them are told as one. */
 export type NewBatch = {
   id: BatchId
   set: SetId
@@ -119,7 +114,9 @@ export type SlotResult =
 
 /** Deliveries that one batch may hold: what `sendEach` takes, and little where a lost worker's doubt would hurt. */
 export const batchSizeMax = (lane: Lane, channel: Channel): number =>
-  lane === 'critical' || channel === 'sms' ? 50 : 500
+  lane === 'critical' || channel === 'sms' ? 50 : batchMax
+/** Only deliveries that are told as one are more. */
+export const batchMax = 500
 
 /** A list with few distinct values: the values once, and for each place which one it is (absent: always the first). */
 export type Packed<T> = { values: T[]; picks?: number[] }

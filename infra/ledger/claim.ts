@@ -5,6 +5,7 @@ import type { Database, Queryable } from '#runtime/postgres.ts'
 import { plainArray } from '#runtime/postgres.ts'
 import {
   batchKey,
+  batchMax,
   type CarriedIntent,
   type ClaimedBatch,
   joinFacts,
@@ -117,7 +118,7 @@ export async function recordBatch(db: Database, record: BatchRecord): Promise<'r
   ]
   const settled = settledPack(record)
   const moved = movedBatches(record)
-  if (moved.length === 0) {
+  if (moved.length === 0 && results.length <= batchMax) {
     const rows = await db.query(
       `with closed as (${closeStatement} returning 1)
        insert into outbox (pack, n, payload) select $8, $9, $10 from closed returning 1`,
@@ -160,7 +161,8 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
   const groups = new Map<string, { result: Moved; places: number[] }>()
   results.forEach((result, place) => {
     if (result.kind === 'closed') return
-    const key = JSON.stringify(result)
+    // Why one moves is told by its event: it keeps nothing apart.
+    const key = JSON.stringify({ ...result, why: undefined })
     const group = groups.get(key)
     if (group) group.places.push(place)
     else groups.set(key, { result, places: [place] })

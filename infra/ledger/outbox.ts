@@ -7,7 +7,7 @@ import { type CarriedIntent, type ClaimedBatch, pack, type SlotResult } from './
 
 /** Packs that one relay turn takes; most hold up to 2,000 slots. */
 const relayPacksMax = 50
-/** Pub/Sub takes 10 MB. A closed batch stays below this by itself: 500 slots of the longest names. */
+/** Pub/Sub takes 10 MB. A closed batch of 500 slots stays below this by itself, with the longest names. */
 const packBytesMax = 5_000_000
 
 /** What became of a claimed batch, one result for each slot. `arms`: those of the slots, where one has any. */

@@ -91,12 +91,14 @@ function grouped(decided: readonly Decided[], keyOf: (one: Decided) => string): 
   return [...groups.values()]
 }
 
-/** Parts of at most `size`. None ends between two items that belong `together`. */
+/** Parts of at most `size`. None ends between two items that belong `together`: where more than `size` do, it is larger. */
 function inChunks<T>(items: readonly T[], size: number, together: (one: T, next: T) => boolean = () => false): T[][] {
   const chunks: T[][] = []
+  const inside = (at: number) => at < items.length && together(items[at - 1]!, items[at]!)
   for (let at = 0; at < items.length; at += chunks.at(-1)!.length) {
     let end = Math.min(at + size, items.length)
-    while (end < items.length && end > at + 1 && together(items[end - 1]!, items[end]!)) end--
+    while (end > at && inside(end)) end--
+    if (end <= at) for (end = at + size; inside(end);) end++
     chunks.push(items.slice(at, end))
   }
   return chunks
@@ -107,9 +109,22 @@ function deliveries(set: NewSet): NewBatch[] {
   const wanted = set.decided.filter(one => one.verdict.kind === 'deliver')
   const single = wanted.flatMap(one => one.endpoints.map(endpoint => ({ ...one, endpoints: [endpoint] })))
   return grouped(single, one => `${one.channel} ${one.endpoints[0]!.provider} ${one.sensitive}`).flatMap(group =>
-    inChunks(group, batchSizeMax(set.lane, group[0]!.channel)).map(part => batchOf(set, part)),
+    inChunks(sideBySide(group), batchSizeMax(set.lane, group[0]!.channel), toldAsOne).map(part => batchOf(set, part)),
   )
 }
+
+/** What is told as one to an endpoint, next to each other in the order in which it happened. */
+function sideBySide(decided: Decided[]): Decided[] {
+  if (!decided.some(one => one.intent.digest)) return decided
+  return grouped(decided, ({ intent: { digest }, recipient, endpoints }) =>
+    digest ? `${digest.id} ${recipient} ${endpoints[0]!.id}` : '',
+  ).flat()
+}
+
+const toldAsOne = (one: Decided, next: Decided): boolean =>
+  one.intent.digest !== undefined &&
+  one.intent.digest.id === next.intent.digest?.id &&
+  one.endpoints[0]!.id === next.endpoints[0]!.id
 
 function refusals(set: NewSet): NewBatch[] {
   const wanted = set.decided.filter(one => one.verdict.kind === 'refused')

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto'
 import {
   type AnyNotificationType,
   digestChannels,
-  type DigestItem,
   type DigestRule,
   durationMs,
   weekdays,
 } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
-import { type CarriedDigest, type CarriedIntent } from '#ledger/batch.ts'
+import type { CarriedIntent } from '#ledger/batch.ts'
 import { digestMax, newDigest, type OpenDigest } from '#ledger/digests.ts'
 import { type Cadence, cadenceOf, type Person } from '#preferences/preferences.ts'
 import type { ChannelDecision } from '../decide.ts'
@@ -131,31 +130,4 @@ export function collapseByThread(
     digests.delete(key)
   }
   return decisions.map(one => (waits(one) ? { ...one, digest } : one))
-}
-
-/** So many items go with what is told; the count is of all. */
-const itemsMax = 50
-
-/**
- * What the last of several intents tells for all of them: `into` a digest of its own name, or in the words of its type,
- * which know no data but their own. Undefined for one that needs nobody to speak for it.
- */
-export function carriedDigest(
-  id: CarriedDigest['id'],
-  intents: readonly CarriedIntent[],
-  into: string | undefined,
-): CarriedDigest | undefined {
-  if (intents.length < 2 && into === undefined) return undefined
-  const last = intents.at(-1)!
-  const told = into === undefined ? intents.filter(one => one.type === last.type) : intents
-  const items = told.slice(-itemsMax).flatMap(itemsOf).slice(-itemsMax)
-  const count = intents.reduce((sum, one) => sum + (one.digest?.count ?? 1), 0)
-  return { id, count, items, ...(into !== undefined && { into }) }
-}
-
-function itemsOf({ type, data, occurredAt, actor, thread, digest }: CarriedIntent): DigestItem[] {
-  // It stood for several already.
-  if (digest) return digest.items
-  const item = { ...{ type, data, occurredAt }, ...(actor !== undefined && { actor }) }
-  return [{ ...item, ...(thread !== undefined && { thread }) }]
 }

@@ -379,3 +379,21 @@ test('what is sent although it was retracted or superseded is found, unless it i
   const expected = [taken, replaced].map(({ id }) => `retraction ${id} u1`)
   assert.deepEqual((await problemsOf(db)).sort(), expected.sort())
 })
+
+test('what is told by another is told, and only where that one is', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const [alone, gone, speaker] = [told({ to: to('u2') }), told(), told()]
+  await routeAt(now, [alone, gone, speaker], { db, types })
+  await placeTombstone(db, gone.id)
+  const [{ id }] = (await db.query<{ id: BatchId }>('select id from batches')) as [{ id: BatchId }]
+  const batch = (await claimBatch(db, { id, now: Date.now(), leaseMs: 30_000 }))!
+  const results = batch.slots.map(slot => {
+    const outcome = batch.intents[slot.intent]!.id === speaker.id ? ('delivered' as const) : ('digested' as const)
+    return { kind: 'closed' as const, outcome }
+  })
+  await recordBatch(db, { batch, results, now: Date.now() })
+  await storeEvents(db)
+  const found = [`retraction ${gone.id} u1`, `told ${alone.id} u2`]
+  assert.deepEqual((await problemsOf(db)).sort(), found.sort())
+})
