@@ -21,6 +21,7 @@ const types: AnyNotificationType[] = [
   typeOf('may.tell', { deliver, budget: 'exempt' }),
   typeOf('in.both', { deliver: [{ channel: 'in_app' }, { channel: 'push' }] }),
   typeOf('other.category', { deliver, category: 'work' }),
+  typeOf('in.digest', { deliver, value: 2, digest: { every: '10m' } }),
 ]
 
 let ledger: Awaited<ReturnType<typeof emptyLedger>>
@@ -101,6 +102,22 @@ test('after the wait the rest is told as one, by what is worth most, within the 
     (await messagesIn(db)).at(-1)!.map(intent => intent.type),
     ['worth.one', 'worth.three', 'worth.five'],
   )
+})
+
+test('a digest that finds no place waits as one, and takes one', async () => {
+  const { db, tell, release, decided } = await world({ limit: 1 })
+  await tell(noon, 'worth.one')
+  await tell(noon + 1, 'in.digest', 'in.digest', 'in.digest')
+  await tell(noon + 2, 'worth.one')
+  await release(noon + 10 * minute + 1)
+  assert.deepEqual((await decided()).slice(-3), ['held', 'held', 'held'])
+  await release(noon + 60 * minute)
+  const sizes = async () => (await messagesIn(db)).map(told => told.length)
+  assert.deepEqual(await sizes(), [1, 3])
+  await release(noon + 119 * minute)
+  assert.deepEqual(await sizes(), [1, 3])
+  await release(noon + 120 * minute)
+  assert.deepEqual(await sizes(), [1, 3, 1])
 })
 
 test('after the wait the rest is not told at all, where the budget says so', async () => {

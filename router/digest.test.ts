@@ -331,6 +331,35 @@ test('throttle and windows count what is told, not what it is made of', async ()
   assert.equal((await decided()).at(-1), 'u1 throttled')
 })
 
+test('a digest takes one place in a throttle, whatever its members took before, by however many channels and holds it leaves', async () => {
+  const deliver = [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }, { channel: 'sms' }] as const
+  const digest = { every: '10m' } as const
+  const types = [typeOf('comment.few', { deliver, digest, throttle: { limit: 3, per: '1h' } })]
+  const { db, tell, release, decided, told } = await world({ every: '10m' }, { types })
+  const endpoints = [
+    { id: 'p', channel: 'push', provider: 'fcm', address: 'x', state: 'active', since: 0 },
+    { id: 'm', channel: 'sms', provider: 'twilio', address: 'x', state: 'active', since: 0 },
+  ]
+  await db.query(`update recipients set endpoints = $1 where id = 'u1'`, [JSON.stringify(endpoints)])
+  await db.query('truncate presence')
+  await db.query(`insert into presence values ('u1', $1)`, [new Date(noon + 12 * minute).toISOString()])
+  const instants = async () => {
+    const [row] = await db.query<{ state: string }>(`select state from windows where recipient = 'u1'`)
+    return (JSON.parse(row!.state) as { t: Record<string, [EpochMs, EpochMs[]]> }).t['comment.few']![1]
+  }
+  // The inbox is told of each at once.
+  for (const n of [0, 1]) await tell(noon + n, { type: 'comment.few' })
+  await release(noon + 11 * minute)
+  assert.deepEqual(sizes(await told()), [1, 1, 2])
+  assert.deepEqual(await instants(), [noon, noon + 1, noon + 11 * minute])
+  await release(noon + 13 * minute)
+  assert.deepEqual(sizes(await told()), [1, 1, 2, 2])
+  assert.deepEqual(await instants(), [noon, noon + 1, noon + 11 * minute])
+  for (const n of [0, 1]) await tell(noon + 14 * minute + n, { type: 'comment.few' })
+  await release(noon + 25 * minute)
+  assert.deepEqual((await decided()).slice(-4), Array(4).fill('u1 throttled'))
+})
+
 test('how often a person wants to hear of a category comes before what the type says', async () => {
   const { db, tell, release, decided, told } = await world({ every: '10m', sendFirst: true, maxItems: 2 })
   const wants = (cadence: string) =>
