@@ -62,6 +62,9 @@ type Answer = {
   categories?: object
   threads?: object
   levels?: object
+  paused?: string
+  quiet?: unknown
+  quietHours?: { rule: string; windows: unknown }
   effective?: {
     category: string
     cadence?: string
@@ -233,6 +236,39 @@ test('what follows from choices is asked for one category, channel, place and re
     wrong.body.errors?.map(error => error.pointer),
     ['#/category', '#/channel', '#/colour', '#/room'],
   )
+})
+
+test('a pause until tomorrow ends in the morning of the zone: their own, that given with it, or their tenant’s', async () => {
+  await using api = await createApi()
+  await api.call('PUT /v1/tenants/acme', { zone: 'Asia/Kolkata' })
+  await api.call('PUT /v1/recipients/ann', { tenant: 'acme' })
+  const path = '/v1/recipients/ann/preferences'
+  const paused = async (patch: object) =>
+    (await api.call(`PATCH ${path}`, { paused: 'tomorrow', ...patch })).body.paused
+  assert.equal(await paused({}), '2026-11-22T02:30:00.000Z')
+  assert.equal(await paused({ zone: 'Europe/Berlin' }), '2026-11-22T07:00:00.000Z')
+  assert.equal(await paused({}), '2026-11-22T07:00:00.000Z')
+  assert.equal(await paused({ zone: null }), '2026-11-22T02:30:00.000Z')
+})
+
+test('no quiet hours at all is a word of its own, put or patched, and null takes it back', async () => {
+  await using api = await createApi()
+  const night = { start: '22:00', end: '08:00' }
+  await api.call('PUT /v1/tenants/acme', { quiet: night })
+  await api.call('PUT /v1/recipients/ann', { tenant: 'acme', quiet: 'none' })
+  const path = '/v1/recipients/ann/preferences'
+  const shown = ({ quiet, quietHours }: Answer) => [quiet, quietHours?.rule, quietHours?.windows]
+  assert.deepEqual(shown((await api.call(`GET ${path}`)).body), ['none', 'own', []])
+  assert.equal((await api.call('GET /v1/recipients/ann')).body.quiet, 'none')
+  assert.deepEqual(shown((await api.call(`PATCH ${path}`, { quiet: null })).body), [
+    undefined,
+    'tenant_default',
+    [night],
+  ])
+  assert.deepEqual(shown((await api.call(`PATCH ${path}`, { quiet: 'none' })).body), ['none', 'own', []])
+  await api.call('PUT /v1/recipients/ann', { quiet: null })
+  assert.equal((await api.call('GET /v1/recipients/ann')).body.quiet, undefined)
+  assert.deepEqual(await api.consent('ann'), [])
 })
 
 test('how often to hear of a category is kept and shown, and taken back', async () => {

@@ -10,6 +10,7 @@ import { effectiveOf } from './effective.ts'
 import { parseEffective } from './effective-query.ts'
 import { type Endpoint, type Person, readPeople } from './preferences.ts'
 import { parseProfile, type Profile } from './profile.ts'
+import { shownQuiet } from './quiet-windows.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
 import { tenantRoutes } from './tenant-api.ts'
 
@@ -54,7 +55,7 @@ function recipientRoutes(app: FastifyInstance, { db, clock, addressKey }: Prefer
   })
   app.get<ById>('/v1/recipients/:id', async request => {
     const { id, tenant, locale, zone, quiet, endpoints } = await knownPerson(db, request.params.id)
-    return { id, tenant, locale, zone, quiet, endpoints: endpoints.map(shown) }
+    return { id, tenant, locale, zone, quiet: quiet && shownQuiet(quiet), endpoints: endpoints.map(shown) }
   })
   app.delete<ById>('/v1/recipients/:id', async (request, reply) => {
     await deleteRecipient({ db, now: clock.now() }, nameOf(request.params.id))

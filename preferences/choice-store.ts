@@ -1,14 +1,16 @@
 import type { EpochMs } from '#contracts/ids.ts'
+import type { TenantSettings } from '#contracts/preferences.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { type ChoicesPatch, patched } from './choices.ts'
 import { logConsent } from './consent-log.ts'
 import type { Choices } from './preferences.ts'
 import type { Problem } from './profile.ts'
+import { noQuiet, storedQuiet } from './quiet-windows.ts'
 
 /** `gone`: the person was erased, and wishes nothing. */
 export type Chosen = { kind: 'chosen' } | { kind: 'refused'; problems: Problem[] } | { kind: 'gone' }
 
-/** Changes what a person has chosen, each change with its line in the consent log, in one transaction. */
+/** Changes what a person prefers, each change of a choice with its line in the consent log, in one transaction. */
 export async function changeChoices(
   { db, now }: { db: Database; now: EpochMs },
   recipient: string,
@@ -16,25 +18,36 @@ export async function changeChoices(
 ): Promise<Chosen> {
   return db.transaction(async (tx): Promise<Chosen> => {
     await tx.query(`insert into recipients (id) values ($1) on conflict do nothing`, [recipient])
-    const [row] = await tx.query<{ choices: string | null; zone: string | null; erased: boolean }>(
-      `select choices, zone, erased_at is not null as erased from recipients where id = $1 for update`,
+    const [row] = await tx.query<Row>(
+      `select choices, zone, locale, quiet, erased_at is not null as erased,
+         (select settings from tenants where id = recipients.tenant) as settings
+       from recipients where id = $1 for update`,
       [recipient],
     )
-    const { choices: before, zone, erased } = row!
+    const { choices: before, settings, erased } = row!
     if (erased) return { kind: 'gone' }
-    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, {
-      recipient,
-      now,
-      zone: zone ?? undefined,
-    })
+    const own = ownAfter(row!, patch)
+    const zone = own.zone ?? (settings ? (JSON.parse(settings) as TenantSettings).zone : undefined)
+    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, { recipient, now, zone })
     if (!result.ok) return { kind: 'refused', problems: result.problems }
     const { choices, lines } = result.value
-    await tx.query(`update recipients set choices = $2, updated_at = to_timestamp($3 / 1000.0) where id = $1`, [
-      recipient,
-      Object.keys(choices).length > 0 ? JSON.stringify(choices) : null,
-      now,
-    ])
+    await tx.query(
+      `update recipients set choices = $2, zone = $3, locale = $4, quiet = $5, updated_at = to_timestamp($6 / 1000.0) where id = $1`,
+      [
+        recipient,
+        Object.keys(choices).length > 0 ? JSON.stringify(choices) : null,
+        ...[own.zone, own.locale, own.quiet, now],
+      ],
+    )
     await logConsent(tx, lines, now)
     return { kind: 'chosen' }
   })
+}
+
+type Own = { zone: string | null; locale: string | null; quiet: string | null }
+type Row = Own & { choices: string | null; settings: string | null; erased: boolean }
+
+function ownAfter(before: Own, { zone = before.zone, locale = before.locale, quiet }: ChoicesPatch): Own {
+  if (quiet === undefined) return { zone, locale, quiet: before.quiet }
+  return { zone, locale, quiet: quiet === null ? null : storedQuiet(quiet === 'none' ? noQuiet : quiet) }
 }

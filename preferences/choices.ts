@@ -1,35 +1,29 @@
-import { type Duration, durationMs, isDuration } from '#contracts/catalogue.ts'
-import { type Channel, channels } from '#contracts/channel.ts'
+import { durationMs, isDuration } from '#contracts/catalogue.ts'
+import { channels } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
-import { type Cadence, cadences, isCadence } from './cadence.ts'
+import { cadences, type Pause, type PreferencesPatch, type Wishes } from '#contracts/preferences.ts'
+import { isCadence } from './cadence.ts'
 import type { ConsentLine } from './consent-log.ts'
-import { type LevelsPatch, parseLevels, patchedLevels } from './level-choices.ts'
+import { parseLevels, patchedLevels } from './level-choices.ts'
 import { instantOf, membersOf, type No, patchedMap } from './merge-patch.ts'
-import type { Choices, Wishes } from './preferences.ts'
-import { isChannel, isObject, type Parsed, pointerTo, type Problem } from './profile.ts'
+import type { Choices } from './preferences.ts'
+import { fieldRules, isChannel, isObject, type Parsed, pointerTo, type Problem } from './profile.ts'
+import { checkQuiet } from './quiet-windows.ts'
 
-/** A change of choices as a merge patch (RFC 7396): null takes a choice back. */
-export type ChoicesPatch = {
-  categories?: Record<string, { [C in Channel]?: boolean | null } | null> | null
-  threads?: Record<string, EpochMs | true | null> | null
-  paused?: Pause | null
-  levels?: LevelsPatch | null
-  cadence?: Record<string, Cadence | null> | null
-}
-/** For good, until an instant, for a time, or until eight in the morning of the person's next day. */
-export type Pause = true | EpochMs | Duration | 'tomorrow'
+/** A change of what a person prefers, its times as instants. */
+export type ChoicesPatch = PreferencesPatch<EpochMs>
 
 /** A person's row is read for every notification, so it is kept small. */
 const threadsMax = 500
+
+const fields = ['categories', 'threads', 'paused', 'levels', 'cadence', 'quiet', 'zone', 'locale']
 
 /** Reads a merge patch from a request's body, all problems at once. A thread is muted for good (true) or until a time. */
 export function parseChoicesPatch(body: unknown, categories: readonly string[]): Parsed<ChoicesPatch> {
   const problems: Problem[] = []
   const no: No = (path, detail) => void problems.push({ pointer: pointerTo(...path), detail })
   if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
-  for (const field of Object.keys(body))
-    if (!['categories', 'threads', 'paused', 'levels', 'cadence'].includes(field))
-      no([field], 'is not a field of the preferences')
+  for (const field of Object.keys(body)) if (!fields.includes(field)) no([field], `is none of ${fields.join(', ')}`)
   checkWishes(body.categories, { field: 'categories', categories, no })
   const threads: [string, EpochMs | true | null][] = []
   for (const [thread, value] of membersOf(body.threads, ['threads'], no)) {
@@ -45,6 +39,11 @@ export function parseChoicesPatch(body: unknown, categories: readonly string[]):
   for (const [category, cadence] of membersOf(body.cadence, ['cadence'], no))
     if (!categories.includes(category) || !(cadence === null || isCadence(cadence)))
       no(['cadence', category], `must be one of ${categories.join(', ')} with one of ${cadences.join(', ')}, or null`)
+  for (const field of ['zone', 'locale'] as const)
+    if (body[field] !== undefined && body[field] !== null && !fieldRules[field].holds(body[field]))
+      no([field], fieldRules[field].detail)
+  if (body.quiet !== undefined && body.quiet !== null && body.quiet !== 'none')
+    checkQuiet(body.quiet, (pointer, detail) => void problems.push({ pointer: `#/quiet${pointer}`, detail }))
   if (problems.length > 0) return { ok: false, problems }
   const given = isObject(body.threads) && { threads: Object.fromEntries(threads) }
   return {
@@ -75,7 +74,7 @@ export function checkWishes(
   }
 }
 
-function pauseOf(value: unknown): Pause | undefined {
+function pauseOf(value: unknown): Pause<EpochMs> | undefined {
   if (value === true || value === 'tomorrow') return value
   if (typeof value !== 'string') return undefined
   return isDuration(value) ? value : instantOf(value)
@@ -118,7 +117,10 @@ const tooMany = (scope: string): Problem => ({ pointer: pointerTo('levels', scop
 /** In the morning, not at midnight, whoever pauses until tomorrow wants to hear again. */
 const morning = '08:00'
 
-function pausedUntil(pause: Pause | null, { now, zone }: { now: EpochMs; zone: string }): EpochMs | true | undefined {
+function pausedUntil(
+  pause: Pause<EpochMs> | null,
+  { now, zone }: { now: EpochMs; zone: string },
+): EpochMs | true | undefined {
   if (pause === null) return undefined
   if (pause === true || typeof pause === 'number') return pause
   if (pause !== 'tomorrow') return now + durationMs(pause)

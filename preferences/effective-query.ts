@@ -1,7 +1,7 @@
 import { channels } from '#contracts/channel.ts'
 import { isName } from '#contracts/ids.ts'
+import type { Place } from '#contracts/preferences.ts'
 import type { Effective } from './effective.ts'
-import type { Place } from './levels.ts'
 import { isChannel, type Parsed, pointerTo, type Problem } from './profile.ts'
 
 const names = ['tenant', 'room', 'thread', 'reason'] as const

@@ -1,10 +1,13 @@
 import { type Channel, channels } from '#contracts/channel.ts'
 import { sentence } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
-import { type Hearing, levelAt, type Levels, type Place } from './levels.ts'
+import type { Place, Preferences, QuietRule } from '#contracts/preferences.ts'
+import { type Hearing, levelAt, type Levels } from './levels.ts'
 import { mayWe } from './may-we.ts'
 import { cadenceOf, type Person } from './preferences.ts'
-import { inTenant } from './tenants.ts'
+import { quietUntil, windowsOf } from './quiet-hours.ts'
+import { shownQuiet } from './quiet-windows.ts'
+import { inTenant, quietIn } from './tenants.ts'
 import { whereTo } from './where-to.ts'
 
 /** What is asked: for which categories and channels (default: all), where something would happen, why the person is told. */
@@ -17,19 +20,14 @@ export type Effective = {
 }
 
 /**
- * What a person has chosen and, for each category and channel, what follows from it and by which rule, in the tenant of
- * the place, else their own. Mandatory types are told whatever `on` says. Pure.
+ * What a person has said and, for each category and channel and for quiet hours, what follows from it and by which rule, in
+ * the tenant of the place, else their own. Mandatory types are told whatever `on` says. Pure.
  */
-export function effectiveOf(known: Person, asked: Effective) {
+export function effectiveOf(known: Person, asked: Effective): Preferences {
   const { categories, at, place = {}, reason } = asked
   const person = inTenant(known, place.tenant)
-  const threads = Object.entries(person.choices.threads ?? {}).filter(([, until]) => until === true || until > at)
-  const { paused } = person.choices
   return {
-    ...(paused !== undefined && (paused === true || paused > at) && { paused: instantOrTrue(paused) }),
-    categories: person.choices.categories ?? {},
-    threads: Object.fromEntries(threads.map(([thread, until]) => [thread, instantOrTrue(until)])),
-    levels: shownLevels(person.choices.levels ?? {}, at),
+    ...chosen(known, at),
     effective: categories.map(category => ({
       category,
       cadence: cadenceOf(person, category),
@@ -37,12 +35,29 @@ export function effectiveOf(known: Person, asked: Effective) {
         effectOf(person, { category, channel, mandatory: false, at, place, reason }),
       ),
     })),
+    quietHours: quietHoursOf(known, { person, at }),
   }
 }
 
-const instantOrTrue = (until: EpochMs | true) => (until === true ? true : new Date(until).toISOString())
+function chosen({ choices, quiet, zone, locale }: Person, at: EpochMs) {
+  const threads = Object.entries(choices.threads ?? {}).filter(([, until]) => until === true || until > at)
+  const { paused } = choices
+  return {
+    ...((paused === true || (paused !== undefined && paused > at)) && { paused: instantOrTrue(paused) }),
+    categories: choices.categories ?? {},
+    threads: Object.fromEntries(threads.map(([thread, until]) => [thread, instantOrTrue(until)])),
+    levels: shownLevels(choices.levels ?? {}, at),
+    cadence: choices.cadence ?? {},
+    ...(quiet && { quiet: shownQuiet(quiet) }),
+    ...(zone !== undefined && { zone }),
+    ...(locale !== undefined && { locale }),
+  }
+}
 
-const shownLevels = (levels: Levels, at: EpochMs) =>
+const isoOf = (at: EpochMs): string => new Date(at).toISOString()
+const instantOrTrue = (until: EpochMs | true): string | true => (until === true ? true : isoOf(until))
+
+const shownLevels = (levels: Levels, at: EpochMs): Preferences['levels'] =>
   Object.fromEntries(
     Object.entries(levels).map(([scope, names]) => [
       scope,
@@ -56,7 +71,7 @@ function shownHearing(hearing: Hearing, at: EpochMs) {
   const open = until !== undefined && at < until
   return {
     ...(level && { level }),
-    ...(open && { until: new Date(until).toISOString(), ...(after && { after }) }),
+    ...(open && { until: isoOf(until), ...(after && { after }) }),
     ...rest,
   }
 }
@@ -72,4 +87,21 @@ function effectOf(person: Person, ask: Parameters<typeof mayWe>[1]) {
     rule: why.rule,
     sentence: sentence(why),
   }
+}
+
+function quietHoursOf(known: Person, { person, at }: { person: Person; at: EpochMs }): Preferences['quietHours'] {
+  const { quiet, rule } = quietIn(known, person.within)
+  const { zone = 'UTC' } = person
+  const until = quiet && quietUntil({ quiet, zone, at })
+  return {
+    ...{ windows: quiet ? [...windowsOf(quiet)] : [], zone, rule, sentence: quietSentences[rule] },
+    ...(until !== undefined && { until: isoOf(until) }),
+  }
+}
+
+const quietSentences: Record<QuietRule, string> = {
+  own: 'As the person set them.',
+  tenant_locked: 'As the tenant set them for everybody; what the person set counts beside them.',
+  tenant_default: 'As the tenant set them: the person said nothing.',
+  default: 'None: nobody said anything.',
 }

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { channels } from '#contracts/channel.ts'
+import { levels, type Place, scopes, type TenantSettings } from '#contracts/preferences.ts'
+import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { type ChoicesPatch, patched } from './choices.ts'
-import { type Hearing, levelAt, levels, type Place, scopes } from './levels.ts'
+import { type Hearing, levelAt } from './levels.ts'
 import { type Ask, mayWe } from './may-we.ts'
-import type { Choices, Person } from './preferences.ts'
-import type { Tenant } from './tenants.ts'
+import { type Choices, inTenant, type Person, quietUntil } from './preferences.ts'
+import { windowsOf } from './quiet-hours.ts'
+import { noQuiet } from './quiet-windows.ts'
 import { whereTo } from './where-to.ts'
 
 const latest = 2000
@@ -36,7 +39,7 @@ const choices: fc.Arbitrary<Choices> = fc.record(
   {
     categories: fc.dictionary(category, fc.dictionary(channel, fc.boolean(), plain), plain),
     threads: fc.dictionary(name, until, plain),
-    paused: instant,
+    paused: until,
     levels: said,
   },
   { requiredKeys: [], ...plain },
@@ -55,7 +58,17 @@ const asked: fc.Arbitrary<Ask> = fc.record({
 })
 
 const wishes = fc.dictionary(category, fc.dictionary(channel, fc.boolean(), plain), plain)
-const tenant: fc.Arbitrary<Tenant> = fc.record({ defaults: wishes, locks: wishes }, { requiredKeys: [], ...plain })
+const tenant: fc.Arbitrary<TenantSettings> = fc.record(
+  { defaults: wishes, locks: wishes },
+  { requiredKeys: [], ...plain },
+)
+
+const wall = fc.constantFrom('00:00', '06:00', '12:00', '18:00')
+const window = fc
+  .tuple(wall, wall)
+  .filter(([start, end]) => start !== end)
+  .map(([start, end]) => ({ start, end }))
+const quietHours: fc.Arbitrary<QuietHours> = fc.array(window, { maxLength: 2 }).map(windows => ({ windows }))
 
 const scope = fc.constantFrom(...scopes)
 /** Whatever a person can say of a place that asks for less. */
@@ -70,8 +83,8 @@ const lessHeard: fc.Arbitrary<ChoicesPatch> = fc.oneof(
 const optOut: fc.Arbitrary<ChoicesPatch> = fc.oneof(
   lessHeard,
   fc.tuple(category, channel).map(([category, channel]) => ({ categories: { [category]: { [channel]: false } } })),
-  name.map(thread => ({ threads: { [thread]: true as const } })),
-  fc.constant({ paused: true as const }),
+  fc.tuple(name, until).map(([thread, until]) => ({ threads: { [thread]: until } })),
+  until.map(paused => ({ paused })),
 )
 
 const after = (before: Choices, patch: ChoicesPatch, now: number): Person => {
@@ -101,12 +114,63 @@ for (const [what, { choices, patch }] of Object.entries(cases))
     assert.ok(honoured > 100, `only ${honoured} had an effect`)
   })
 
-const replacesLonger = (before: Choices, { levels }: ChoicesPatch): boolean =>
+const endOf = (until: unknown): number => (typeof until === 'number' ? until : until === true ? Infinity : 0)
+
+const replacesLonger = (before: Choices, { levels, threads, paused }: ChoicesPatch): boolean =>
+  endOf(before.paused) > (paused === undefined ? Infinity : endOf(paused)) ||
+  Object.entries(threads ?? {}).some(([thread, until]) => endOf(before.threads?.[thread]) > endOf(until)) ||
   scopes.some(scope =>
     Object.entries(levels?.[scope] ?? {}).some(
       ([name, said]) => said?.until !== undefined && before.levels?.[scope]?.[name]?.until !== undefined,
     ),
   )
+
+/** Whether a person is told at this hour of the day: allowed, and it is not quiet. */
+function toldNow({ who, within }: Calm, ask: Ask): boolean {
+  const known = { ...person(who.choices), quiet: who.quiet, tenant: 'home', tenants: new Map([['home', within]]) }
+  const asked = inTenant(known)
+  const { quiet, zone = 'UTC' } = asked
+  return mayWe(asked, ask).allowed && !(quiet && quietUntil({ quiet, zone, at: ask.at }) !== undefined)
+}
+
+const maybe = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: undefined })
+const home = fc
+  .record({ settings: tenant, quiet: maybe(quietHours), quietLocked: fc.boolean() })
+  .map(({ settings, quiet, quietLocked }) => ({ ...settings, ...(quiet && { quiet, quietLocked }) }))
+const hourly = fc.tuple(asked, fc.integer({ min: 0, max: 47 })).map(([ask, hour]) => ({ ...ask, at: hour * 3_600_000 }))
+const own = fc.record({ choices, quiet: maybe(quietHours) })
+
+type Calm = { who: { choices: Choices; quiet: QuietHours | undefined }; within: TenantSettings }
+const withQuiet = (calm: Calm, quiet: QuietHours | undefined): Calm => ({ ...calm, who: { ...calm.who, quiet } })
+const locked = ({ who, within }: Calm, quietLocked: boolean): Calm => ({ who, within: { ...within, quietLocked } })
+
+/** What a person or their tenant can do to be told of less at some hour: before it, and after. */
+const calmer: Record<string, (any: Calm, more: QuietHours) => [before: Calm, after: Calm]> = {
+  'more quiet hours of one’s own': (any, more) => {
+    const { quiet = noQuiet } = any.who
+    return [withQuiet(any, quiet), withQuiet(any, { windows: [quiet, more].flatMap(windowsOf) })]
+  },
+  'whatever one says of quiet hours that are locked': (any, said) => [
+    withQuiet(locked(any, true), undefined),
+    withQuiet(locked(any, true), said),
+  ],
+  'a tenant that locks its quiet hours': any => [locked(any, false), locked(any, true)],
+  'a pause': any => [any, { ...any, who: { ...any.who, choices: { ...any.who.choices, paused: true } } }],
+}
+for (const [what, made] of Object.entries(calmer))
+  test(`${what} never adds a send at any hour, whatever is locked or set by default`, () => {
+    let honoured = 0
+    fc.assert(
+      fc.property(own, home, fc.tuple(hourly, quietHours), (who, within, [ask, more]) => {
+        const [before, after] = made({ who, within }, more)
+        const [was, is] = [toldNow(before, ask), toldNow(after, ask)]
+        assert.ok(!is || was)
+        if (was && !is) honoured++
+      }),
+      { numRuns: 1_000 },
+    )
+    assert.ok(honoured > 5, `only ${honoured} had an effect`)
+  })
 
 test('to hear only mentions where everything counted never adds a send', () => {
   fc.assert(
@@ -133,6 +197,7 @@ test('what a tenant locks off never adds a send, whatever was locked before', ()
         const was = mayWe({ ...person(chosen), within: before }, question)
         const is = mayWe({ ...person(chosen), within: { ...before, locks } }, question)
         assert.ok(!is.allowed || was.allowed)
+        if (category === question.category && channel === question.channel) assert.equal(is.allowed, question.mandatory)
         if (was.allowed && !is.allowed) honoured++
       },
     ),

@@ -1,12 +1,19 @@
 import { type EpochMs, isName } from '#contracts/ids.ts'
+import {
+  type HearingPatch,
+  type Level,
+  levels,
+  type PreferencesPatch,
+  type Scope,
+  scopes,
+  switches,
+} from '#contracts/preferences.ts'
 import type { ConsentLine } from './consent-log.ts'
-import { type Hearing, type Level, type Levels, levels, type Scope, scopes, switches } from './levels.ts'
+import type { Hearing, Levels } from './levels.ts'
 import { instantOf, membersOf, type No } from './merge-patch.ts'
 import { isObject } from './profile.ts'
 
-/** A change of what was said of one server, room or thread; null takes back. A level is for good, or until a time. */
-export type HearingPatch = { level?: Level | null; until?: EpochMs; everyone?: boolean | null; role?: boolean | null }
-export type LevelsPatch = { [S in Scope]?: Record<string, HearingPatch | null> | null }
+type LevelsPatch = NonNullable<PreferencesPatch<EpochMs>['levels']>
 
 /** A person's row is read for every notification, so it is kept small. */
 const namesMax = 500
@@ -28,7 +35,7 @@ export function parseLevels(value: unknown, no: No): LevelsPatch | null | undefi
 
 const isScope = (text: string): text is Scope => scopes.includes(text as Scope)
 
-function parseHearing([scope, name]: [Scope, string], said: unknown, no: No): HearingPatch | null {
+function parseHearing([scope, name]: [Scope, string], said: unknown, no: No): HearingPatch<EpochMs> | null {
   const wrong = (field: string, detail: string) => no(['levels', scope, name, ...(field ? [field] : [])], detail)
   if (!isName(name)) wrong('', 'must be a name')
   if (said === null) return null
@@ -48,7 +55,7 @@ function parseHearing([scope, name]: [Scope, string], said: unknown, no: No): He
     if (said[field] !== undefined && said[field] !== null && typeof said[field] !== 'boolean')
       wrong(field, 'must be true, false or null')
   const { until: _, ...rest } = said
-  return { ...(rest as HearingPatch), ...(end !== undefined && { until: end }) }
+  return { ...rest, ...(end !== undefined && { until: end }) } as HearingPatch<EpochMs>
 }
 
 /** The levels after a patch, and a line for everything that changed by it. What is over goes without one. Pure. */
@@ -84,7 +91,7 @@ function current(hearing: Hearing, now: EpochMs): Hearing {
   return { ...rest, ...(after && { level: after }) }
 }
 
-function patchedHearing(before: Hearing, patch: HearingPatch): Hearing {
+function patchedHearing(before: Hearing, patch: HearingPatch<EpochMs>): Hearing {
   const { level, until, after, ...rest } = before
   const said: Hearing = { ...rest }
   const lasting = until === undefined ? level : after

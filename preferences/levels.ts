@@ -1,18 +1,5 @@
 import type { EpochMs } from '#contracts/ids.ts'
-
-/** How much a person wants to hear: everything, what is addressed to them, nothing. */
-export const levels = ['all', 'mentions', 'none'] as const
-export type Level = (typeof levels)[number]
-
-/** Where a level counts, the nearest first. A `tenant` is a chat's server, a `room` one of its channels. */
-export const scopes = ['thread', 'room', 'tenant'] as const
-export type Scope = (typeof scopes)[number]
-/** Where something happened. */
-export type Place = { [S in Scope]?: string }
-
-/** Reasons that a person can switch off apart. */
-export const switches = ['everyone', 'role'] as const
-export type Switch = (typeof switches)[number]
+import { type Level, type Place, type Scope, scopes, type Switch, switches } from '#contracts/preferences.ts'
 
 /**
  * What a person has said of one server, room or thread. A level that ends by itself (`until`) keeps in `after` the one

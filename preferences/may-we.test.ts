@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TenantSettings } from '#contracts/preferences.ts'
 import type { Levels } from './levels.ts'
 import { type Ask, mayWe } from './may-we.ts'
 import type { Choices, Person } from './preferences.ts'
-import type { Tenant } from './tenants.ts'
 
 const person = (choices: Choices, erased = false): Person => ({ id: 'u1', choices, endpoints: [], erased })
 const off: Choices = { categories: { '*': { push: false } } }
@@ -19,9 +19,9 @@ const ask = (about: Partial<Ask> = {}): Ask => ({
 })
 
 type Row = [name: string, person: Person, about: Partial<Ask>, expected: string]
-const within = (tenant: Tenant, choices: Choices = {}): Person => ({ ...person(choices), within: tenant })
-const lock = (push: boolean): Tenant => ({ locks: { social: { push } } })
-const set = (push: boolean): Tenant => ({ defaults: { '*': { push } } })
+const within = (tenant: TenantSettings, choices: Choices = {}): Person => ({ ...person(choices), within: tenant })
+const lock = (push: boolean): TenantSettings => ({ locks: { social: { push } } })
+const set = (push: boolean): TenantSettings => ({ defaults: { '*': { push } } })
 /** What the tenant sets, and what the person says of it. */
 const tenantRows: Row[] = [
   ['locked off', within(lock(false)), {}, 'suppressed_preference tenant_locked off for social by push'],

@@ -1,7 +1,8 @@
 import type { Channel } from '#contracts/channel.ts'
 import type { Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
-import { isMention, isSwitch, levelIn, type Place, switchIn } from './levels.ts'
+import type { Place } from '#contracts/preferences.ts'
+import { isMention, isSwitch, levelIn, switchIn } from './levels.ts'
 import type { Person } from './preferences.ts'
 import { wishIn } from './tenants.ts'
 

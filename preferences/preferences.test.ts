@@ -321,7 +321,7 @@ test('people come with what their tenants and those of the intents have set; wha
   }
   assert.deepEqual(seen('ann'), ['Asia/Tokyo', 'en', false])
   assert.deepEqual(seen('ann', 'work'), ['Europe/Berlin', 'en', undefined])
-  assert.deepEqual(seen('ann', 'unknown'), [undefined, 'en', undefined])
+  assert.deepEqual(seen('ann', 'unknown'), ['Asia/Tokyo', 'en', undefined], 'it sets no zone, and their own does')
   assert.deepEqual(seen('bob'), [undefined, undefined, undefined])
   for (const id of ['bob', 'nobody']) assert.deepEqual(seen(id, 'work'), ['Europe/Berlin', undefined, undefined])
   assert.deepEqual([...people.get('ann')!.tenants!.keys()].sort(), ['home', 'work'], 'no others are read')

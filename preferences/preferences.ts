@@ -1,13 +1,12 @@
 import type { Channel, Provider } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
+import type { Cadence, TenantSettings, Wishes } from '#contracts/preferences.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { type Queryable, textArray } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
-import type { Cadence } from './cadence.ts'
 import type { Levels } from './levels.ts'
 import { quietOf } from './quiet-windows.ts'
 import { type Suppressions, suppressedOf } from './suppression-store.ts'
-import type { Tenant, Tenants } from './tenants.ts'
 
 /*
  * The public face: what router and channels may import. Two questions about people that were read as a set.
@@ -16,7 +15,7 @@ import type { Tenant, Tenants } from './tenants.ts'
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
 export { audiencePage, countMembers, type MembershipSource } from './audience-page.ts'
-export { type Cadence, cadenceOf } from './cadence.ts'
+export { cadenceOf } from './cadence.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'
 export { lookIn } from './engagement.ts'
@@ -42,8 +41,6 @@ export type Endpoint = {
   changed?: EpochMs
   app?: string
 }
-/** By channel: false is off, what is absent says nothing. */
-export type Wishes = { [C in Channel]?: boolean }
 /**
  * Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. `paused`: everything
  * but the inbox, the same. `levels`: how much to hear of servers, rooms and threads.
@@ -72,8 +69,10 @@ export type Person = {
   /** What was read of tenants, theirs and those of the intents. Absent: nothing is set. */
   tenants?: Tenants
   /** The tenant that they are asked in, where it has set anything (`inTenant`). */
-  within?: Tenant
+  within?: TenantSettings
 }
+/** Tenants by id, as they were read with people. */
+export type Tenants = ReadonlyMap<string, TenantSettings>
 
 /** Everybody has an inbox. */
 const inbox: Endpoint = { id: 'inbox', channel: 'in_app', provider: 'inbox', address: '', state: 'active', since: 0 }
@@ -144,7 +143,7 @@ const tenantsOf = (packed: string): Tenants =>
   new Map(
     packed.split('\u001e').map(one => {
       const [id, settings] = one.split('\u001f') as [string, string]
-      return [id, JSON.parse(settings) as Tenant]
+      return [id, JSON.parse(settings) as TenantSettings]
     }),
   )
 

@@ -2,7 +2,7 @@ import { type Channel, channels, isProvider, type Provider, providers } from '#c
 import { isName } from '#contracts/ids.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { isAddress, providerOf } from './address.ts'
-import { checkQuiet } from './quiet-windows.ts'
+import { checkQuiet, noQuiet } from './quiet-windows.ts'
 
 /** What a product says of a person. A field that is not given stays as it is; `endpoints` are all of them. */
 export type Profile = {
@@ -12,7 +12,7 @@ export type Profile = {
   locale?: string
   /** IANA time zone. */
   zone?: string
-  /** Null: none. */
+  /** Null: nothing is said of them, and those of the tenant count. */
   quiet?: QuietHours | null
   endpoints?: readonly GivenEndpoint[]
 }
@@ -49,11 +49,12 @@ export function parseProfile(id: string, body: unknown): Parsed<Profile> {
     if (field !== 'quiet' && !Object.hasOwn(fieldRules, field)) no(pointerTo(field), 'is not a field of a recipient')
   for (const [field, { holds, detail }] of Object.entries(fieldRules))
     if (body[field] !== undefined && !holds(body[field])) no(pointerTo(field), detail)
-  if (body.quiet !== undefined && body.quiet !== null)
+  if (body.quiet !== undefined && body.quiet !== null && body.quiet !== 'none')
     checkQuiet(body.quiet, (pointer, detail) => no(`#/quiet${pointer}`, detail))
   const endpoints = Array.isArray(body.endpoints) ? parseEndpoints(body.endpoints, no) : undefined
   if (problems.length > 0) return { ok: false, problems }
-  return { ok: true, value: { ...body, id, ...(endpoints && { endpoints }) } }
+  const quiet = body.quiet === 'none' && { quiet: noQuiet }
+  return { ok: true, value: { ...body, id, ...quiet, ...(endpoints && { endpoints }) } }
 }
 
 export const notAName = 'a name has 1 to 200 characters, none of them a quote, a backslash or a control character'

@@ -12,7 +12,10 @@ export function checkQuiet(given: unknown, no: (pointer: string, detail: string)
     no(pointer, detail)
   }
   if (!isObject(given))
-    return note('', 'quiet must be null, a window {"start": "22:00", "end": "08:00"}, or {"windows": […]}')
+    return note(
+      '',
+      'quiet must be null, a window {"start": "22:00", "end": "08:00"}, {"windows": […]}, or for a person none',
+    )
   if (!Object.hasOwn(given, 'windows')) checkWindow(given, note)
   else {
     for (const field of Object.keys(given))
@@ -26,6 +29,12 @@ export function checkQuiet(given: unknown, no: (pointer: string, detail: string)
   if (sound && leavesNothing(windowsOf(given as QuietHours)))
     note('', 'quiet hours must leave some time of the week; pausing everything is a choice of its own')
 }
+
+/** The word of a person who wants no quiet hours, whatever their tenant has. */
+export const noQuiet: QuietHours = { windows: [] }
+
+/** As people say it. */
+export const shownQuiet = (quiet: QuietHours): QuietHours | 'none' => (windowsOf(quiet).length === 0 ? 'none' : quiet)
 
 /** As a column holds it: `22:00-08:00` for one window of every day, else JSON. */
 export function storedQuiet(quiet: QuietHours): string {

@@ -1,3 +1,4 @@
+import type { TenantSettings } from '#contracts/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -7,7 +8,6 @@ import type { No } from './merge-patch.ts'
 import { fieldRules, isObject, type Parsed, pointerTo, type Problem } from './profile.ts'
 import { checkQuiet } from './quiet-windows.ts'
 import { putTenant, readTenant } from './tenant-store.ts'
-import type { Tenant } from './tenants.ts'
 
 type TenantApi = { db: Database; clock: Clock; categories: readonly string[] }
 type ById = { Params: { id: string } }
@@ -29,11 +29,11 @@ const wishFields = ['defaults', 'locks'] as const
 const ownFields = ['zone', 'locale'] as const
 
 /** Reads what a tenant sets, all problems at once. */
-function parseTenant(body: unknown, categories: readonly string[]): Parsed<Tenant> {
+export function parseTenant(body: unknown, categories: readonly string[]): Parsed<TenantSettings> {
   if (!isObject(body)) return { ok: false, problems: [{ pointer: '#', detail: 'the body must be an object' }] }
   const problems: Problem[] = []
   const no: No = (path, detail) => void problems.push({ pointer: pointerTo(...path), detail })
-  const known: readonly string[] = [...wishFields, ...ownFields, 'quiet']
+  const known: readonly string[] = [...wishFields, ...ownFields, 'quiet', 'quietLocked']
   for (const field of Object.keys(body)) if (!known.includes(field)) no([field], `is none of ${known.join(', ')}`)
   for (const field of wishFields) checkWishes(body[field], { field, categories, no })
   const set: Record<string, unknown> = {}
@@ -47,9 +47,13 @@ function parseTenant(body: unknown, categories: readonly string[]): Parsed<Tenan
     checkQuiet(body.quiet, (pointer, detail) => void problems.push({ pointer: `#/quiet${pointer}`, detail }))
     set.quiet = body.quiet
   }
+  const locked = body.quietLocked ?? undefined
+  if (locked !== undefined && typeof locked !== 'boolean') no(['quietLocked'], 'must be true or false')
+  else if (locked && set.quiet === undefined) no(['quietLocked'], 'goes with quiet')
+  if (locked === true) set.quietLocked = true
   if (problems.length > 0) return { ok: false, problems }
   for (const field of wishFields) {
-    const wishes = patchedCategories(undefined, body[field] as Tenant['locks'])
+    const wishes = patchedCategories(undefined, body[field] as TenantSettings['locks'])
     if (wishes.size > 0) set[field] = Object.fromEntries(wishes)
   }
   return { ok: true, value: set }

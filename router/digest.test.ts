@@ -202,6 +202,26 @@ test('daily and weekly digests leave at the hour on the wall', async () => {
   assert.ok(due.epochMilliseconds > noon && due.epochMilliseconds <= noon + 7 * 86_400_000)
 })
 
+test('who has no zone lives in that of the tenant: for a daily digest, and for quiet hours', async () => {
+  const { db, tell } = await world({ at: '08:00' }, { person: { quiet: '17:00-19:00' } })
+  await db.query(
+    `insert into tenants (id, settings) values ('delhi', '{"zone":"Asia/Kolkata"}') on conflict do nothing`,
+  )
+  // Half past five in Kolkata.
+  await tell(noon, { tenant: 'delhi' })
+  await tell(noon, { tenant: 'delhi', type: 'comment.plain', who: 'u2' })
+  const wallOf = (at: Date) => Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO('Asia/Kolkata')
+  const digests = await db.query<{ due_at: Date }>('select due_at from digests')
+  assert.deepEqual(
+    digests.map(({ due_at }) => wallOf(due_at).toPlainTime().toString({ smallestUnit: 'minute' })),
+    ['08:00'],
+  )
+  const [held] = await db.query<{ reason: string; due_at: Date }>(
+    `select reason, due_at from holds where digest_id is null`,
+  )
+  assert.deepEqual([held!.reason, wallOf(held!.due_at).hour], ['quiet_hours', 19])
+})
+
 test('types that name one digest are told together, by its templates', async () => {
   const { tell, release, told } = await world({ every: '10m', into: 'summary' })
   await tell(noon)

@@ -71,7 +71,7 @@ const processes: readonly Command[] = [
   },
 ]
 
-/** What people did, as a product would say it. */
+/** What people did and prefer, as a product would say it. */
 const statements: readonly Command[] = [
   {
     name: 'read',
@@ -96,6 +96,22 @@ const statements: readonly Command[] = [
       'Says until when a person is active (now: no more): steps that ask for it wait meanwhile, at most an hour.',
     example: 'presence felix-7 --until now',
     run: async args => (await import('./commands/engagement.ts')).runPresence(args),
+  },
+  {
+    name: 'preferences',
+    usage: `preferences USER [--set '{"paused": "1h"}']`,
+    summary:
+      'Shows what a person prefers; --set changes what it names, and takes back what it says null of. What follows: effective.',
+    example: `preferences felix-7 --set '{"paused": "tomorrow", "quiet": "none"}'`,
+    run: async args => (await import('./commands/preferences.ts')).runPreferences(args),
+  },
+  {
+    name: 'tenant',
+    usage: `tenant ID [--set '{"zone": "Europe/Berlin"}']`,
+    summary:
+      'Shows what a tenant sets for its people; --set puts all of it anew, and what it does not name is not set.',
+    example: `tenant acme --set '{"zone": "Europe/Berlin", "locks": {"billing": {"email": true}}}'`,
+    run: async args => (await import('./commands/preferences.ts')).runTenant(args),
   },
   {
     name: 'retract',

@@ -6,5 +6,5 @@ export type Weekday = (typeof weekdays)[number]
  * start: an end that is not after the start is the next day's. `24:00` is the end of a day.
  */
 export type QuietWindow = { days?: readonly Weekday[]; start: string; end: string }
-/** When a person does not want to be disturbed: one window, or several, which may touch and overlap. */
+/** When a person does not want to be disturbed: one window, or several, which may touch and overlap. No window: never. */
 export type QuietHours = QuietWindow | { windows: readonly QuietWindow[] }

@@ -3,6 +3,7 @@ import type { When } from './ask.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import type { Retracted } from '#contracts/retraction.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
+import { type PreferencesApi, preferencesClient } from './preferences-client.ts'
 
 /** What a product says of a person. Fields that are not given stay as they are. */
 export type RecipientProfile = {
@@ -11,8 +12,8 @@ export type RecipientProfile = {
   locale?: string
   /** IANA time zone. */
   zone?: string
-  /** Null: none. */
-  quiet?: QuietHours | null
+  /** `none`: not even the tenant's. Null: nothing is said of them, and those of the tenant count. */
+  quiet?: QuietHours | 'none' | null
   endpoints?: readonly { id: string; channel: Channel; provider: Provider; address: string; app?: string }[]
 }
 
@@ -45,7 +46,7 @@ export type Looked = { user: string } & (
   | { intent: string; thread?: never; upTo?: never }
 )
 
-export type Api = {
+export type Api = PreferencesApi & {
   status(key: string): Promise<IntentStatus>
   /**
    * Takes an intent of this producer back, also before it has come: what was not sent yet will not be, and it leaves every
@@ -84,6 +85,7 @@ export function apiClient(options: ApiOptions | undefined): Api {
   const call = (method: string, path: string, body?: unknown): Promise<unknown> =>
     callApi(options, { method, path, body })
   return {
+    ...preferencesClient(call, segment),
     status: async key => (await call('GET', `/v1/intents/${segment(key)}/status`)) as IntentStatus,
     retract: async key => (await call('POST', '/v1/intents/retract', { key })) as Retracted,
     recipients: {
@@ -172,12 +174,18 @@ async function callApi(options: ApiOptions | undefined, { method, path, body }: 
 /** The problems of an RFC 9457 answer. */
 function problemsOf(text: string, otherwise: string): string[] {
   try {
-    const { detail, errors } = JSON.parse(text) as { detail?: string; errors?: { detail: string }[] }
-    return errors && errors.length > 0 ? errors.map(error => error.detail) : [detail ?? otherwise]
+    const { detail, errors } = JSON.parse(text) as { detail?: string; errors?: Problem[] }
+    return errors && errors.length > 0 ? errors.map(said) : [detail ?? otherwise]
   } catch {
     return [otherwise]
   }
 }
+
+type Problem = { pointer?: string; detail: string }
+
+/** A detail does not say where it is wrong; the pointer does. */
+const said = ({ pointer = '#', detail }: Problem): string =>
+  pointer === '#' ? detail : `${pointer.slice(2)}: ${detail}`
 
 const memberOf = (member: Member): { id: string; reason?: string } =>
   typeof member === 'string' ? { id: member } : member

@@ -15,7 +15,7 @@ export type NotifierOptions = {
   producer: string
   catalogue: Catalogue
   pubsub: PublisherOptions
-  /** Carillon's HTTP API, for `status`, `retract`, `recipients` and `audiences`. */
+  /** Carillon's HTTP API, for `status`, `retract`, `recipients`, `preferences`, `tenants`, `audiences` and the like. */
   api?: ApiOptions
   clock?: Clock
   /** Told of every stored intent: what an audit compares the pipeline with. Must not throw. */

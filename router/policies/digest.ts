@@ -7,9 +7,10 @@ import {
   weekdays,
 } from '#contracts/catalogue.ts'
 import type { EpochMs } from '#contracts/ids.ts'
+import type { Cadence } from '#contracts/preferences.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { digestMax, newDigest, type OpenDigest } from '#ledger/digests.ts'
-import { type Cadence, cadenceOf, type Person } from '#preferences/preferences.ts'
+import { cadenceOf, type Person } from '#preferences/preferences.ts'
 import type { ChannelDecision } from '../decide.ts'
 
 /** The digests that a person's decisions can join, by key. Read and written: who joins or opens one is remembered in it. */

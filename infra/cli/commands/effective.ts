@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { isName } from '#contracts/ids.ts'
+import type { Preferences } from '#contracts/preferences.ts'
 import { effectiveOf } from '#preferences/effective.ts'
 import { parseEffective } from '#preferences/effective-query.ts'
 import { readPeople } from '#preferences/preferences.ts'
@@ -27,12 +28,19 @@ export async function runEffective(args: string[]): Promise<number> {
   await using db = await visitDatabase()
   const { place } = asked.value
   const person = (await readPeople(db, [id], [place])).get(id)!
-  const { effective } = effectiveOf(person, { ...asked.value, at: systemClock.now() })
+  const { effective, quietHours } = effectiveOf(person, { ...asked.value, at: systemClock.now() })
   const width = Math.max(...effective.map(one => one.category.length))
   for (const { category, channels } of effective)
     for (const { channel, on, rule, sentence } of channels)
       console.log(
         `${category.padEnd(width)}  ${channel.padEnd(6)}  ${on ? 'on ' : 'off'}  ${rule.padEnd(14)}  ${sentence}`,
       )
+  if (values.category === undefined && values.channel === undefined)
+    console.log(`\nquiet hours  ${quietLine(quietHours)}`)
   return 0
+}
+
+function quietLine({ windows, zone, rule, sentence }: Preferences['quietHours']): string {
+  const times = windows.map(({ days, start, end }) => `${days ? `${days.join(' ')} ` : ''}${start}–${end}`)
+  return `${times.length > 0 ? `${times.join(', ')} ${zone}` : 'none'}  ${rule}  ${sentence}`
 }

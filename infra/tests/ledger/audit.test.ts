@@ -7,6 +7,7 @@ import { lanes } from '#contracts/channel.ts'
 import type { EventPack } from '#contracts/event.ts'
 import type { BatchId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
+import type { HearingPatch } from '#contracts/preferences.ts'
 import { audit, type Published } from '#ledger/audit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { purgeAdmitted, purgeDone } from '#ledger/purge.ts'
@@ -14,7 +15,6 @@ import { placeTombstone, supersede } from '#ledger/retractions.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import type { ChoicesPatch } from '#preferences/choices.ts'
-import type { HearingPatch } from '#preferences/level-choices.ts'
 import { markEndpoint } from '#preferences/preferences.ts'
 import { deleteRecipient, upsertRecipients } from '#preferences/recipient-store.ts'
 import { expandPage } from '#router/expand.ts'
@@ -270,9 +270,9 @@ test('what is sent against a choice or a mute is found, and nothing else', async
 test('what is sent against a level or a switch of mentions is found, and nothing else', async () => {
   await using ledger = await emptyLedger()
   const { db } = ledger
-  const room = (r1: HearingPatch | null): ChoicesPatch => ({ levels: { room: { r1 } } })
-  const server = (s1: HearingPatch): ChoicesPatch => ({ levels: { tenant: { s1 } } })
-  const thread = (t1: HearingPatch): ChoicesPatch => ({ levels: { thread: { t1 } } })
+  const room = (r1: HearingPatch<number> | null): ChoicesPatch => ({ levels: { room: { r1 } } })
+  const server = (s1: HearingPatch<number>): ChoicesPatch => ({ levels: { tenant: { s1 } } })
+  const thread = (t1: HearingPatch<number>): ChoicesPatch => ({ levels: { thread: { t1 } } })
   const hour = 3_600_000
   const over = { level: 'none', until: Date.now() - 1 } as const
   const withdrawals: Record<string, [reason: string | undefined, ...ChoicesPatch[]]> = {

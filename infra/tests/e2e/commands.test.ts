@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type IntentId, intentId } from '#contracts/ids.ts'
+import { readPresence, readWatermarks } from '#preferences/preferences.ts'
+import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { startProgram } from '../program.ts'
+import { testDatabase } from '../servers.ts'
+
+const limits = { timeout: 120_000 }
+
+/** The program, asked of a database that has nothing in it but the schema. */
+async function setup() {
+  await using opened = new AsyncDisposableStack()
+  const { url } = opened.use(await testDatabase())
+  const db: Database = opened.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
+  await migrate(db)
+  const running = opened.move()
+  return {
+    db,
+    /** Runs a command; gives its exit code and what it printed, on stderr if it failed. */
+    async run(...args: string[]) {
+      await using program = startProgram(args, { DATABASE_URL: url })
+      const code = await program.ended
+      return [code, code === 0 ? program.out : program.err] as const
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+test('what a person read, did and is doing is said from the command line', limits, async () => {
+  await using world = await setup()
+  const { db, run } = world
+  const at = new Date(Date.now() - 60_000).toISOString()
+  const soon = new Date(Date.now() + 3_600_000).toISOString()
+
+  assert.deepEqual(await run('read', 'ann', '--thread', 't1', '--up-to', at), [0, `ann has read t1 up to ${at}\n`])
+  assert.deepEqual(await readWatermarks(db, [{ recipient: 'ann', thread: 't1' }]), [Date.parse(at)])
+  assert.deepEqual(await run('presence', 'ann', '--until', soon), [0, `ann is active until ${soon}\n`])
+  assert.deepEqual(await readPresence(db, ['ann']), new Map([['ann', Date.parse(soon)]]))
+  assert.deepEqual(await run('track', 'ann', 'invite.accepted', '--key', 'docs/a/b'), [
+    0,
+    'ann: invite.accepted of docs/a/b\n',
+  ])
+  const engaged = await db.query<{ intent_id: IntentId; event: string }>('select intent_id, event from engagements')
+  assert.deepEqual(engaged, [{ intent_id: intentId({ producer: 'docs', key: 'a/b' }), event: 'invite.accepted' }])
+
+  for (const [wrong, said] of [
+    [['read', 'ann', '--up-to', 'soon'], /^carillon read: --up-to: .+\n$/],
+    [['presence', 'ann', '--until', 'never'], /^carillon presence: --until: .+ now\b.*\n$/],
+    [['track', 'ann', 'something.else'], /^carillon track: .*invite\.accepted.*\n$/],
+  ] as const) {
+    const [code, err] = await run(...wrong)
+    assert.equal(code, 2, err)
+    assert.match(err, said)
+  }
+})
+
+test('an intent is retracted from the command line before it has come', limits, async () => {
+  await using world = await setup()
+  const [code, out] = await world.run('retract', 'docs', 'comment-1')
+  assert.equal(code, 0, out)
+  assert.equal(out, 'docs/comment-1 is retracted: 0 cancelled, 0 removed unseen, 0 removed seen, 0 too late\n')
+  const rows = await world.db.query('select id from retractions')
+  assert.deepEqual(rows, [{ id: intentId({ producer: 'docs', key: 'comment-1' }) }])
+})
+
+test('what a person prefers and what a tenant sets are shown and changed from the command line', limits, async () => {
+  await using world = await setup()
+  const { run } = world
+  const patch = { levels: { room: { r1: { level: 'none' } } }, quiet: 'none', zone: 'Asia/Kolkata' }
+  const [code, out] = await run('preferences', 'ann', '--set', JSON.stringify(patch))
+  assert.equal(code, 0, out)
+  const { quietHours, ...own } = JSON.parse(out)
+  assert.deepEqual(own, { ...patch, categories: {}, threads: {}, cadence: {} })
+  assert.deepEqual([quietHours.rule, quietHours.windows], ['own', []])
+  assert.deepEqual(await run('preferences', 'ann', '--set', '{"zone": "Mars", "colour": 1}'), [
+    2,
+    'carillon preferences: --set colour: is none of categories, threads, paused, levels, cadence, quiet, zone, locale; --set zone: zone must be an IANA time zone, like Europe/Berlin\n',
+  ])
+  const tenant = { zone: 'Europe/Berlin', quiet: { start: '22:00', end: '08:00' }, quietLocked: true }
+  const [, shown] = await run('tenant', 'acme', '--set', JSON.stringify(tenant))
+  assert.deepEqual(JSON.parse(shown), tenant)
+  assert.deepEqual(await run('tenant', 'acme', '--set', '{zone'), [2, 'carillon tenant: --set must be JSON\n'])
+})
