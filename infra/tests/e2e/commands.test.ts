@@ -18,7 +18,7 @@ async function setup() {
   return {
     db,
     /** Runs a command; gives its exit code and what it printed, on stderr if it failed. */
-    async run(...args: string[]) {
+    run: async (...args: string[]) => {
       await using program = startProgram(args, { DATABASE_URL: url })
       const code = await program.ended
       return [code, code === 0 ? program.out : program.err] as const
@@ -45,7 +45,6 @@ test('what a person read, did and is doing is said from the command line', limit
   assert.deepEqual(engaged, [{ intent_id: intentId({ producer: 'docs', key: 'a/b' }), event: 'invite.accepted' }])
 
   for (const [wrong, said] of [
-    [['read', 'ann', '--up-to', 'soon'], /^carillon read: --up-to: .+\n$/],
     [['presence', 'ann', '--until', 'never'], /^carillon presence: --until: .+ now\b.*\n$/],
     [['track', 'ann', 'something.else'], /^carillon track: .*invite\.accepted.*\n$/],
   ] as const) {
