@@ -13,6 +13,10 @@ const notify = (to: string, data: string, type = 'commentCreated') =>
 const armed = (deliver: string, title: string, arms = `arms: { name: 'x', split: { a: 50, b: 50 } },`) =>
   `catalogueOf('1', [defineNotification({ type: 'a', category: 'c', lane: 'default', owner: 'o', value: 1, schema: commentCreated.schema, ${arms} deliver: ${deliver}, templates: { en: { push: (${title.includes('arm') ? '{ arm }' : ''}) => ({ title: ${title}, body: '' }) } } })])`
 
+/** One entry of a catalogue, with `more` said of it. */
+const entry = (more: string, value = '1') =>
+  `void defineNotification({ type: 'a', category: 'c', lane: 'default', owner: 'o', value: ${value}, schema: commentCreated.schema, ${more} templates: { en: {} } })`
+
 /** What must not compile, and the same said rightly. */
 const mistakes = [
   { mistake: 'a type by its name', wrong: notify(`['u1']`, good, `'comment.created'`), right: notify(`['u1']`, good) },
@@ -82,6 +86,82 @@ const mistakes = [
     mistake: 'a step at once that waits for what cannot be yet',
     wrong: `void ({ channel: 'email', unless: 'seen' } satisfies Step)`,
     right: `void ({ channel: 'email', unless: 'seen', after: '10m' } satisfies Step)`,
+  },
+  {
+    mistake: 'a room that is a number',
+    wrong: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', room: 7 })`,
+    right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', room: 'general' })`,
+  },
+  {
+    mistake: 'a spread as one says it',
+    wrong: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', spreadOver: 'ten minutes' })`,
+    right: `void ask(commentCreated, { to: ['u1'], data: ${good}, key: 'k', spreadOver: '10m' })`,
+  },
+  {
+    mistake: 'a step of a type that waits for what cannot be yet',
+    wrong: entry(`deliver: [{ channel: 'push', unless: 'seen' }],`),
+    right: entry(`deliver: [{ channel: 'push', unless: 'seen', after: '30s' }],`),
+  },
+  {
+    mistake: 'a step that waits without a unit',
+    wrong: entry(`deliver: [{ channel: 'push', after: 30 }],`),
+    right: entry(`deliver: [{ channel: 'push', after: '30s' }],`),
+  },
+  {
+    mistake: 'a step by a channel that there is not',
+    wrong: entry(`deliver: [{ channel: 'fax' }],`),
+    right: entry(`deliver: [{ channel: 'sms' }],`),
+  },
+  { mistake: 'a value that is not 1 to 5', wrong: entry(`deliver: [],`, '6'), right: entry(`deliver: [],`, '5') },
+  {
+    mistake: 'reads that cancel perhaps',
+    wrong: entry(`deliver: [], readCancels: 'no',`),
+    right: entry(`deliver: [], readCancels: false,`),
+  },
+  {
+    mistake: 'a digest that has no end',
+    wrong: entry(`deliver: [], digest: { by: 'thread' },`),
+    right: entry(`deliver: [], digest: { by: 'thread', every: '10m' },`),
+  },
+  {
+    mistake: 'a digest by what the schema does not have',
+    wrong: entry(`deliver: [], digest: { by: data => data.team, every: '10m' },`),
+    right: entry(`deliver: [], digest: { by: data => data.author, every: '10m', sendFirst: true },`),
+  },
+  {
+    mistake: 'a digest on a day that there is not',
+    wrong: entry(`deliver: [], digest: { at: '08:00', on: 'monday' },`),
+    right: entry(`deliver: [], digest: { at: '08:00', on: 'mon', into: 'summary' },`),
+  },
+  {
+    mistake: 'a pause as one says it',
+    wrong: `void notifier.preferences.set('u1', { paused: '1 hour' })`,
+    right: `void notifier.preferences.set('u1', { paused: '1h' })`,
+  },
+  {
+    mistake: 'a level that there is not',
+    wrong: `void notifier.preferences.set('u1', { levels: { room: { r1: { level: 'loud' } } } })`,
+    right: `void notifier.preferences.set('u1', { levels: { room: { r1: { level: 'mentions', until: new Date() } } } })`,
+  },
+  {
+    mistake: 'a time without its level',
+    wrong: `void notifier.preferences.set('u1', { levels: { room: { r1: { everyone: false, until: new Date() } } } })`,
+    right: `void notifier.preferences.set('u1', { levels: { room: { r1: { everyone: false, role: null } } } })`,
+  },
+  {
+    mistake: 'quiet hours on a day that there is not',
+    wrong: `void notifier.preferences.set('u1', { quiet: { days: ['saturday'], start: '22:00', end: '08:00' } })`,
+    right: `void notifier.preferences.set('u1', { quiet: { days: ['sat'], start: '22:00', end: '08:00' } })`,
+  },
+  {
+    mistake: 'a cadence that there is not',
+    wrong: `void notifier.preferences.set('u1', { cadence: { social: 'yearly' } })`,
+    right: `void notifier.preferences.set('u1', { cadence: { social: 'daily' }, quiet: 'none', zone: null })`,
+  },
+  {
+    mistake: 'a lock that is neither on nor off',
+    wrong: `void notifier.tenants.set('acme', { locks: { social: { push: 'off' } } })`,
+    right: `void notifier.tenants.set('acme', { locks: { social: { push: false } }, defaults: { '*': { sms: false } } })`,
   },
   {
     mistake: 'a fact that no step waits for',
