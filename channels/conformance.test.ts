@@ -28,7 +28,7 @@ type Subject = {
   logged: (message: OutMessage) => { deliveryId?: string; attemptId?: string }
   script: Readonly<Record<string, unknown>>
   /** What each of its answers means, written down once more from the providers' documentation. */
-  expected: Readonly<Record<string, AnswerKind>>
+  expected: Readonly<Record<string, AnswerKind | AnswerKind[]>>
 }
 
 const content: ContentOf = {
@@ -58,7 +58,7 @@ const subjects: readonly Subject[] = [
     expected: {
       ...all('addressDead', 'invalidToken senderMismatch unregistered'),
       ...all('config', 'thirdPartyAuth unauthenticated permissionDenied wrongProject'),
-      ...all('retry', 'deviceQuota internal unavailable acceptThen500'),
+      ...all('retry', 'deviceQuota internal unavailable acceptThen500 acceptThen503'),
       ...all('doubt', 'garbage'),
       invalidArgument: 'messageDead',
       quota: 'pause',
@@ -91,7 +91,9 @@ const subjects: readonly Subject[] = [
         'IdleTimeout ExpiredProviderToken TooManyRequests InternalServerError ServiceUnavailable Shutdown',
       ),
       TooManyProviderTokenUpdates: 'pause',
-      acceptThen500: 'retry',
+      ...all('retry', 'acceptThen500 acceptThen503'),
+      // The head says 200, and there is no body to lose; the client may see either first.
+      resetInBody: ['accepted', 'doubt'],
       garbage: 'doubt',
     },
   },
@@ -110,7 +112,7 @@ const subjects: readonly Subject[] = [
     expected: {
       ...all('messageDead', 'badPersonalization tooLarge'),
       ...all('config', 'badRequest unauthorized forbidden notFound methodNotAllowed unsupportedMediaType'),
-      ...all('doubt', 'internal unavailable acceptThen500'),
+      ...all('doubt', 'internal unavailable acceptThen500 acceptThen503'),
       // It says 202 and gives a message id: the body is of no interest.
       tooManyRequests: 'pause',
       garbage: 'accepted',
@@ -132,7 +134,7 @@ const subjects: readonly Subject[] = [
       ...all('addressDead', '21211 21214 21217 21614'),
       ...all('messageDead', '21408 21602 21604 21609 21612 21617'),
       ...all('config', '21212 21603 21606 21608 20003 20005 20404'),
-      ...all('doubt', 'internal unavailable acceptThen500 garbage'),
+      ...all('doubt', 'internal unavailable acceptThen500 acceptThen503 garbage'),
       21610: 'suppress',
       21611: 'pause',
       20429: 'pause',
@@ -141,8 +143,8 @@ const subjects: readonly Subject[] = [
 ]
 
 const anyway = {
-  ...all('accepted', 'accept slow'),
-  ...all('doubt', 'hang resetBefore resetAfter goaway html502'),
+  ...all('accepted', 'accept slow slowBody'),
+  ...all('doubt', 'hang resetBefore resetAfter resetInBody goaway goawayAfter html502'),
 } as Record<string, AnswerKind>
 
 const batch = newBatchId()
@@ -207,8 +209,8 @@ for (const subject of subjects)
     })
 
     test('gives every answer of its provider one meaning, and tells nobody whose it was', async () => {
-      const expected: Record<string, AnswerKind> = { ...anyway, ...subject.expected }
-      for (const name of [...commonAnswers, ...Object.keys(subject.script)])
+      const expected: Record<string, AnswerKind | AnswerKind[]> = { ...anyway, ...subject.expected }
+      for (const name of [...commonAnswers, ...Object.keys(subject.script)].filter(name => name !== 'reply'))
         assert.ok(name in expected, `${name} has a meaning`)
       for (const [answer, kind] of Object.entries(expected)) {
         await using simulators = await setup()
@@ -217,13 +219,19 @@ for (const subject of subjects)
         const address = target.endpoint.address
         // More than 60 s: firebase-admin does not wait for it.
         simulators.script.set(
-          parseRule({ provider: subject.name, address, answer, ms: answer === 'slow' ? 50 : 0, retryAfterSeconds: 61 }),
+          parseRule({
+            provider: subject.name,
+            address,
+            answer,
+            ms: /slow/.test(answer) ? 50 : 0,
+            retryAfterSeconds: 61,
+          }),
         )
         const beside = provider.callSizeMax > 1 ? [messageTo(subject, 1)] : []
         const messages = [target, ...beside]
         const answers = await send(provider, messages, answer === 'hang' ? 300 : 10_000)
         assert.equal(answers.length, messages.length)
-        assert.equal(answers[0]!.kind, kind, answer)
+        assert.ok([kind].flat().includes(answers[0]!.kind), `${answer}: ${answers[0]!.kind}`)
         if (kind === 'pause') assert.ok((answers[0] as { afterMs: number }).afterMs >= 2_000, answer)
         assertHarmless(answers, messages, simulators)
       }

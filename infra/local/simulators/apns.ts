@@ -28,7 +28,7 @@ export function serveApns(deps: { credentials: LocalCredentials; script: Script;
     const reason = tokenFault(headers.authorization) ?? faultOf(exchange, { device, topic: credentials.apns.topic })
     const outcome =
       reason === undefined
-        ? verdict(script.decide('apns', [device!]), { answers: apnsAnswers, ok, failure })
+        ? verdict(script.decide('apns', [device!]), { answers: apnsAnswers, ok, failures })
         : refusal(reason, apnsAnswers[reason]({ index: 0 }))
     const reply = outcome.reply && { ...outcome.reply, headers: { ...outcome.reply.headers, 'apns-id': apnsId } }
     settle(exchange, { ...outcome, reply }, { lines: [line], log })
@@ -100,7 +100,10 @@ function answerOf(status: number, reason: string): (details: Details) => Reply {
   return ({ retryAfterSeconds }) => because({ status, reason, retryAfterSeconds })
 }
 
-const failure = because({ status: 500, reason: 'InternalServerError' })
+const failures = {
+  500: because({ status: 500, reason: 'InternalServerError' }),
+  503: because({ status: 503, reason: 'ServiceUnavailable' }),
+}
 
 const text = (header: string | string[] | undefined): string | undefined =>
   typeof header === 'string' ? header : undefined

@@ -79,7 +79,7 @@ test('the log file holds every request once, in order, also over a restart that 
   const send = async (numbers: number[]) => {
     await using simulators = await setup({ logFile })
     await Promise.all(numbers.map(index => text(simulators, number(index))))
-    await simulators.log.flush()
+    await simulators.log.stored()
     return simulators.log.entries().map(line => JSON.stringify(line))
   }
   const first = await send([1, 2, 3, 4, 5])
@@ -126,4 +126,42 @@ test('the most specific order wins, and one with times ends', () => {
   script.set({ provider: 'fcm', address: 'tok-*', answer: 'accept' })
   assert.equal(said('tok-2'), 'accept')
   assert.equal(script.decide('apns', ['tok-2']).answer, 'accept')
+})
+
+test('an order for a time begins and ends by itself, and stands before one without', () => {
+  let now = 0
+  const script = createScript(() => now)
+  const said = () => script.decide('fcm', ['tok-1']).answer
+  script.set({ provider: 'fcm', answer: 'internal' })
+  script.set({ provider: 'fcm', answer: 'unavailable', fromMs: 100, forMs: 50 })
+  script.set({ provider: 'fcm', answer: 'quota', fromMs: 200, times: 1 })
+  script.set({ provider: 'fcm', address: 'tok-1', answer: 'hang', fromMs: 300 })
+  const heard = [0, 99, 100, 149, 150, 200, 200, 300].map(at => ((now = at), said()))
+  const usual = 'internal'
+  assert.deepEqual(heard, [usual, usual, 'unavailable', 'unavailable', usual, 'quota', usual, 'hang'])
+})
+
+test('nothing is answered that is not in the file', async () => {
+  await using dir = await temporaryFolder()
+  const logFile = join(dir.path, 'requests.ndjson')
+  await using simulators = await setup({ logFile })
+  for (const index of [1, 2, 3]) {
+    await text(simulators, number(index))
+    assert.ok((await readFile(logFile, 'utf8')).includes(number(index)))
+  }
+})
+
+test('an answer may be given word for word', async () => {
+  await using simulators = await setup()
+  const reply = { status: 418, headers: { 'content-type': 'text/plain' }, body: 'teapot' }
+  const order = { provider: 'twilio', answer: 'reply', reply }
+  for (const bad of [
+    { ...order, reply: undefined },
+    { ...order, answer: 'accept' },
+    { ...order, reply: { status: '200' } },
+  ])
+    assert.equal((await control(simulators, '/script', { method: 'POST', body: JSON.stringify(bad) })).status, 400)
+  assert.equal((await control(simulators, '/script', { method: 'POST', body: JSON.stringify(order) })).status, 204)
+  assert.equal(await text(simulators, number(1)), 418)
+  assert.equal(simulators.lines('twilio')[0]!.accepted, false)
 })

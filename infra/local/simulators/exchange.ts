@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import http2 from 'node:http2'
 import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 /** One request whose body has arrived, and the ways to end it; the same for HTTP/1.1 and HTTP/2. */
 export type Exchange = {
@@ -14,10 +14,12 @@ export type Exchange = {
   body: Buffer
   tooLarge: boolean
   reply(reply: Reply): void
+  /** Sends the head and half of the body; gives what sends the rest. */
+  begin(reply: Reply): () => void
   /** Ends the TCP connection with RST: on HTTP/2 all requests of the connection lose their answers, as on a real one. */
   reset(): void
-  /** HTTP/2: GOAWAY with an error, naming no stream as processed. HTTP/1.1 has only the reset. */
-  goAway(): void
+  /** HTTP/2: GOAWAY with an error, naming this stream as the last one processed, or none. HTTP/1.1 has only the reset. */
+  goAway(processed: boolean): void
 }
 export type Reply = { status: number; headers?: Record<string, string>; body: string }
 
@@ -51,9 +53,14 @@ export function readHttp2(
         stream.respond({ ':status': status, ...headers }, { endStream: body === '' })
         if (body !== '') stream.end(body)
       },
-      goAway: () => {
+      begin: ({ status, headers, body }) => {
+        if (stream.destroyed || stream.closed) return () => {}
+        stream.respond({ ':status': status, ...headers })
+        return halves(stream, body)
+      },
+      goAway: processed => {
         const session = stream.session
-        session?.goaway(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM, 0)
+        session?.goaway(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM, processed ? stream.id : 0)
         session?.close()
       },
     }),
@@ -87,9 +94,22 @@ export function readHttp1(
         })
         response.end(body)
       },
+      begin: ({ status, headers, body }) => {
+        if (response.destroyed) return () => {}
+        // Without a length the body comes in chunks, so that even an empty one has an end to wait for.
+        response.writeHead(status, headers)
+        response.flushHeaders()
+        return halves(response, body)
+      },
       goAway: reset,
     }),
   )
+}
+
+function halves(to: Writable, body: string): () => void {
+  const middle = Math.floor(body.length / 2)
+  if (middle > 0) to.write(body.slice(0, middle))
+  return () => void (to.destroyed || to.end(body.slice(middle)))
 }
 
 /**

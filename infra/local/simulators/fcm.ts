@@ -33,7 +33,7 @@ export function serveFcm(deps: { credentials: LocalCredentials; script: Script; 
     if (fault !== undefined) return no('invalidArgument', invalidArgument(fault))
     if (request?.validate_only === true) return no('validateOnly', ok())
     const decision = script.decide('fcm', [record.lines[0]!.address])
-    settle(exchange, verdict(decision, { answers: fcmAnswers, ok, failure }), record)
+    settle(exchange, verdict(decision, { answers: fcmAnswers, ok, failures }), record)
   }
 }
 
@@ -129,7 +129,7 @@ export const fcmAnswers = {
     ),
 } as const satisfies ProviderAnswers
 export type FcmAnswer = keyof typeof fcmAnswers
-const failure = fcmAnswers.internal()
+const failures = { 500: fcmAnswers.internal(), 503: fcmAnswers.unavailable({ index: 0 }) }
 
 const notFound: Reply = { status: 404, headers: { 'content-type': 'text/html' }, body: '<title>404</title>' }
 

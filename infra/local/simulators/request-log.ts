@@ -41,11 +41,11 @@ export type RequestLog = AsyncDisposable & {
   /** The lines in memory, or those after a sequence number: throws when some of them are no longer in memory. */
   entries(after?: number): LoggedRequest[]
   counts(): Counts
-  /** Resolves when all lines so far are in the file; rejects when the file could not be written. */
-  flush(): Promise<void>
+  /** Resolves when all lines so far are on the disk; rejects when the file could not be written. Undefined: no file. */
+  stored(): Promise<void> | undefined
 }
 
-/** Opens the log: the last `keep` lines stay in memory, all are appended to `file` (ndjson) in groups. */
+/** Opens the log: the last `keep` lines stay in memory, all are appended to `file` (ndjson) and synced, in groups. */
 export async function openRequestLog({ file, keep }: { file?: string; keep: number }): Promise<RequestLog> {
   const writer = file === undefined ? undefined : await appendTo(file)
   const counts: Counts = {}
@@ -68,7 +68,7 @@ export async function openRequestLog({ file, keep }: { file?: string; keep: numb
       return kept.slice(after + 1 - first)
     },
     counts: () => structuredClone(counts),
-    flush: async () => writer?.flush(),
+    stored: () => writer?.stored(),
     [Symbol.asyncDispose]: async () => writer?.close(),
   }
 }
@@ -81,35 +81,43 @@ function count(counts: Counts, line: NewLine): void {
   of.answers[line.answer] = (of.answers[line.answer] ?? 0) + 1
 }
 
+type Group = { text: string; stored: PromiseWithResolvers<void> }
+
 /** One write at a time; what comes meanwhile goes with the next. */
 async function appendTo(file: string) {
   const handle = await open(file, 'a+', 0o600)
   const lastSeq = await endCleanly(handle)
-  let waiting = ''
-  let writing: Promise<void> | undefined
+  let next: Group | undefined
+  let last: Promise<void> = Promise.resolve()
 
-  async function write() {
-    while (waiting !== '') {
-      const text = waiting
-      waiting = ''
-      await handle.appendFile(text)
+  /** A failed write ends it: nothing more is written, and whoever waits hears why. */
+  async function write(group: Group, before: Promise<void>) {
+    try {
+      await before
+      next = undefined
+      await handle.appendFile(group.text)
+      await handle.datasync()
+      group.stored.resolve()
+    } catch (error) {
+      next = undefined
+      group.stored.reject(error)
     }
-    writing = undefined
   }
-  const flush = async () => writing
   return {
     lastSeq,
     append(line: string) {
-      waiting += line
-      if (writing !== undefined) return
-      writing = write()
-      // A failed write leaves `writing` rejected: nothing more is written and flush and close say why.
-      writing.catch(() => {})
+      if (next === undefined) {
+        next = { text: '', stored: Promise.withResolvers() }
+        next.stored.promise.catch(() => {})
+        void write(next, last)
+        last = next.stored.promise
+      }
+      next.text += line
     },
-    flush,
+    stored: () => last,
     close: async () => {
       try {
-        await flush()
+        await last
       } finally {
         await handle.close()
       }

@@ -1,25 +1,32 @@
-import type { ApnsAnswer } from './apns.ts'
 import type { CommonAnswer, ProviderName } from './answers.ts'
+import type { ApnsAnswer } from './apns.ts'
+import type { Reply } from './exchange.ts'
 import type { FcmAnswer } from './fcm.ts'
 import type { SendgridAnswer } from './sendgrid.ts'
 import type { TwilioAnswer } from './twilio.ts'
 
 /**
  * An order to a simulator: how to answer requests to an address, to all addresses with a prefix (`tok-*`), or to all.
- * `times` limits it to the next n requests, without it the order stands. `ms` delays the answer.
- * `retryAfterSeconds` is what the answers that carry such a header say.
+ * `times` limits it to the next n requests, `fromMs` and `forMs` to a time: it begins so long after it was given and
+ * lasts so long; without any the order stands. `ms` delays the answer. `retryAfterSeconds` is what the answers that carry
+ * such a header say. `reply` is the answer of that name, word for word.
  */
-export type Rule = { address?: string; times?: number; ms?: number; retryAfterSeconds?: number } & (
-  | { provider: 'fcm'; answer: FcmAnswer | CommonAnswer }
-  | { provider: 'apns'; answer: ApnsAnswer | CommonAnswer }
-  | { provider: 'sendgrid'; answer: SendgridAnswer | CommonAnswer }
-  | { provider: 'twilio'; answer: TwilioAnswer | CommonAnswer }
-)
+export type Rule = Limits & { address?: string; ms?: number; retryAfterSeconds?: number; reply?: Reply } & (
+    | { provider: 'fcm'; answer: FcmAnswer | CommonAnswer }
+    | { provider: 'apns'; answer: ApnsAnswer | CommonAnswer }
+    | { provider: 'sendgrid'; answer: SendgridAnswer | CommonAnswer }
+    | { provider: 'twilio'; answer: TwilioAnswer | CommonAnswer }
+  )
 
-export type Decision = { answer: string; ms: number; retryAfterSeconds?: number; index: number }
+type Limits = { times?: number; fromMs?: number; forMs?: number }
+
+export type Decision = { answer: string; ms: number; retryAfterSeconds?: number; reply?: Reply; index: number }
 
 export type Script = {
-  /** Replaces what was ordered for the same provider and address. The most specific order wins: address, prefix, all. */
+  /**
+   * Replaces what was ordered for the same provider and address; an order for a time stands before those without one. The
+   * most specific order in force wins: address, prefix, all.
+   */
   set(rule: Rule): void
   /** Forgets every order, and which flaky addresses have failed already. */
   clear(): void
@@ -27,24 +34,23 @@ export type Script = {
   decide(provider: ProviderName, addresses: readonly string[]): Decision
 }
 
-export function createScript(): Script {
+/** `now` is a monotonic clock in milliseconds. */
+export function createScript(now: () => number = () => performance.now()): Script {
   let orders = noOrders()
   let failedOnce = new Set<string>()
 
   const ordered = (provider: ProviderName, address: string): Order | undefined => {
     const { exact, prefixes } = orders[provider]
-    if (exact.has(address)) return spend(exact, address)
-    const prefix = prefixes.size === 0 ? undefined : longestPrefix(prefixes, address)
-    return prefix === undefined ? undefined : spend(prefixes, prefix)
+    return spend(exact, address, now()) ?? spend(prefixes, longestPrefix({ prefixes, address, at: now() }), now())
   }
 
   return {
     set: rule => {
       const { exact, prefixes, all } = orders[rule.provider]
-      const order: Order = { ...rule, left: rule.times ?? Number.POSITIVE_INFINITY, ms: rule.ms ?? 0 }
-      if (rule.address === undefined) all.set('', order)
-      else if (rule.address.endsWith('*')) prefixes.set(rule.address.slice(0, -1), order)
-      else exact.set(rule.address, order)
+      const order = orderOf(rule, now())
+      if (rule.address === undefined) add(all, '', order)
+      else if (rule.address.endsWith('*')) add(prefixes, rule.address.slice(0, -1), order)
+      else add(exact, rule.address, order)
     },
     clear: () => {
       orders = noOrders()
@@ -55,9 +61,10 @@ export function createScript(): Script {
       if (exact.size > 0 || prefixes.size > 0)
         for (let index = 0; index < addresses.length; index++) {
           const order = ordered(provider, addresses[index]!)
-          if (order !== undefined) return decisionOf(order, index)
+          if (order !== undefined) return { ...order.said, index }
         }
-      if (all.has('')) return decisionOf(spend(all, ''), 0)
+      const forAll = all.size > 0 ? spend(all, '', now()) : undefined
+      if (forAll) return { ...forAll.said, index: 0 }
       for (let index = 0; index < addresses.length; index++) {
         const order = demoOrder({ provider, address: addresses[index]! }, failedOnce)
         if (order !== undefined) return { ...order, index }
@@ -67,8 +74,8 @@ export function createScript(): Script {
   }
 }
 
-type Order = { answer: string; left: number; ms: number; retryAfterSeconds?: number }
-type Orders = Map<string, Order>
+type Order = { said: Omit<Decision, 'index'>; timed: boolean; from: number; until: number; left: number }
+type Orders = Map<string, Order[]>
 type ProviderOrders = { exact: Orders; prefixes: Orders; all: Orders }
 
 const empty = (): ProviderOrders => ({ exact: new Map(), prefixes: new Map(), all: new Map() })
@@ -79,23 +86,40 @@ const noOrders = (): Record<ProviderName, ProviderOrders> => ({
   twilio: empty(),
 })
 
-const decisionOf = ({ answer, ms, retryAfterSeconds }: Order, index: number): Decision => ({
-  answer,
-  ms,
-  retryAfterSeconds,
-  index,
-})
+const never = Number.POSITIVE_INFINITY
 
-function spend(orders: Orders, key: string): Order {
-  const order = orders.get(key)!
-  if (--order.left <= 0) orders.delete(key)
+function orderOf({ answer, ms = 0, retryAfterSeconds, reply, ...limits }: Rule, at: number): Order {
+  const { times = never, fromMs = 0, forMs = never } = limits
+  const timed = limits.fromMs !== undefined || limits.forMs !== undefined
+  const from = at + fromMs
+  return { said: { answer, ms, retryAfterSeconds, reply }, timed, from, until: from + forMs, left: times }
+}
+
+function add(orders: Orders, key: string, order: Order): void {
+  const others = (orders.get(key) ?? []).filter(({ timed }) => timed || order.timed)
+  orders.set(key, order.timed ? [order, ...others] : [...others, order])
+}
+
+const inForce = (at: number) => (order: Order) => order.from <= at && at < order.until
+
+function spend(orders: Orders, key: string | undefined, at: number): Order | undefined {
+  const found = key === undefined ? undefined : orders.get(key)
+  const order = found?.find(inForce(at))
+  if (order && --order.left <= 0) {
+    const rest = found!.filter(one => one !== order)
+    if (rest.length > 0) orders.set(key!, rest)
+    else orders.delete(key!)
+  }
   return order
 }
 
-function longestPrefix(prefixes: Orders, address: string): string | undefined {
+type Asked = { prefixes: Orders; address: string; at: number }
+
+function longestPrefix({ prefixes, address, at }: Asked): string | undefined {
   let longest: string | undefined
-  for (const prefix of prefixes.keys())
-    if (address.startsWith(prefix) && prefix.length >= (longest?.length ?? 0)) longest = prefix
+  for (const [prefix, found] of prefixes)
+    if (address.startsWith(prefix) && prefix.length >= (longest?.length ?? 0) && found.some(inForce(at)))
+      longest = prefix
   return longest
 }
 

@@ -3,12 +3,15 @@ import type { LocalCredentials } from '#local/credentials.ts'
 import { refusal, settle, verdict } from './answers.ts'
 import type { ProviderAnswers } from './answers.ts'
 import type { Exchange, Reply } from './exchange.ts'
+import type { Receipts } from './receipts.ts'
 import type { MessageLine, RequestLog } from './request-log.ts'
 import type { Script } from './script.ts'
+import type { MailReceipt } from './sendgrid-events.ts'
+
+type Deps = { credentials: LocalCredentials; script: Script; log: RequestLog; receipts: Receipts }
 
 /** SendGrid's mail send (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send). */
-export function serveSendgrid(deps: { credentials: LocalCredentials; script: Script; log: RequestLog }) {
-  const { credentials, script, log } = deps
+export function serveSendgrid({ credentials, script, log, receipts }: Deps) {
   const authorization = Buffer.from(`Bearer ${credentials.sendgrid.apiKey}`)
 
   return (exchange: Exchange): void => {
@@ -29,18 +32,21 @@ export function serveSendgrid(deps: { credentials: LocalCredentials; script: Scr
       'sendgrid',
       lines.map(line => line.address),
     )
-    settle(exchange, verdict(decision, { answers: sendgridAnswers, ok, failure }), {
-      lines,
-      log,
-    })
+    const messageId = randomBytes(16).toString('base64url')
+    const said = verdict(decision, { answers: sendgridAnswers, ok: () => taken(messageId), failures })
+    settle(exchange, said, { lines, log })
+    if (said.accepted) receipts.mailTaken(mailsOf(mail, messageId))
   }
 }
 
-const ok = (): Reply => ({
-  status: 202,
-  headers: { 'x-message-id': randomBytes(16).toString('base64url') },
-  body: '',
-})
+const taken = (messageId: string): Reply => ({ status: 202, headers: { 'x-message-id': messageId }, body: '' })
+
+const mailsOf = ({ personalizations = [], custom_args }: Mail, messageId: string): MailReceipt[] =>
+  personalizations.map((one, place) => ({
+    ...{ messageId, place },
+    email: asText(one.to?.[0]?.email) ?? '',
+    args: { ...custom_args, ...one.custom_args },
+  }))
 
 type Fault = { message: string; field: string | null }
 
@@ -83,7 +89,7 @@ export const sendgridAnswers = {
   unavailable: () => failed(503, { message: 'service unavailable', field: null }),
 } as const satisfies ProviderAnswers
 export type SendgridAnswer = keyof typeof sendgridAnswers
-const failure = sendgridAnswers.internal()
+const failures = { 500: sendgridAnswers.internal(), 503: sendgridAnswers.unavailable() }
 
 type Address = { email?: unknown }
 type Args = Record<string, unknown>

@@ -8,6 +8,7 @@ import { serveControl } from './control.ts'
 import { readHttp1, readHttp2 } from './exchange.ts'
 import type { Exchange, TcpSockets } from './exchange.ts'
 import { serveFcm } from './fcm.ts'
+import { createReceipts, type Receipts } from './receipts.ts'
 import { openRequestLog } from './request-log.ts'
 import type { RequestLog } from './request-log.ts'
 import { createScript } from './script.ts'
@@ -18,7 +19,13 @@ import { serveTwilio } from './twilio.ts'
 /** `google` speaks for FCM and the OAuth endpoint (TLS), `apns` TLS, the others plain HTTP/1.1. */
 export type SimulatorPorts = { google: number; apns: number; sendgrid: number; twilio: number; control: number }
 
-export type Simulators = AsyncDisposable & { ports: SimulatorPorts; script: Script; log: RequestLog }
+export type Simulators = AsyncDisposable & {
+  ports: SimulatorPorts
+  script: Script
+  log: RequestLog
+  /** What Twilio and SendGrid report of what they took; nothing until it is pointed to somewhere. */
+  receipts: Receipts
+}
 
 const loopback = '127.0.0.1'
 const keepRequestsDefault = 50_000
@@ -42,7 +49,8 @@ export async function startSimulators(options: {
   await using opened = new AsyncDisposableStack()
   const log = opened.use(await openRequestLog({ file: logFile, keep: keepRequests }))
   const script = createScript()
-  const deps = { credentials, script, log }
+  const receipts = opened.use(createReceipts(credentials))
+  const deps = { credentials, script, log, receipts }
   const listen = async ({ server, cut }: Listener, port = 0) => {
     server.listen(port, loopback)
     await once(server, 'listening')
@@ -62,7 +70,7 @@ export async function startSimulators(options: {
     control: await listen(http1Server(bodyBytesMax.control, serveControl(deps)), ports.control),
   }
   const running = opened.move()
-  return { ports: started, script, log, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return { ports: started, script, log, receipts, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 type Serve = (exchange: Exchange) => void

@@ -3,12 +3,15 @@ import type { LocalCredentials } from '#local/credentials.ts'
 import { refusal, settle, verdict } from './answers.ts'
 import type { Details, ProviderAnswers } from './answers.ts'
 import type { Exchange, Reply } from './exchange.ts'
+import type { Receipts } from './receipts.ts'
 import type { MessageLine, RequestLog } from './request-log.ts'
 import type { Script } from './script.ts'
+import type { SmsReceipt } from './twilio-callbacks.ts'
+
+type Deps = { credentials: LocalCredentials; script: Script; log: RequestLog; receipts: Receipts }
 
 /** Twilio's message creation (https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource). */
-export function serveTwilio(deps: { credentials: LocalCredentials; script: Script; log: RequestLog }) {
-  const { credentials, script, log } = deps
+export function serveTwilio({ credentials, script, log, receipts }: Deps) {
   const { accountSid, authToken } = credentials.twilio
   const path = `/2010-04-01/Accounts/${accountSid}/Messages.json`
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`
@@ -22,8 +25,11 @@ export function serveTwilio(deps: { credentials: LocalCredentials; script: Scrip
     const fault = faultOf(form)
     if (fault !== undefined) return no(fault)
     const decision = script.decide('twilio', [record.lines[0]!.address])
-    const ok = () => created(form, accountSid)
-    settle(exchange, verdict(decision, { answers: twilioAnswers, ok, failure }), record)
+    const sid = `SM${randomBytes(16).toString('hex')}`
+    const ok = () => created(form, { accountSid, sid })
+    const said = verdict(decision, { answers: twilioAnswers, ok, failures })
+    settle(exchange, said, record)
+    if (said.accepted) receipts.smsTaken(takenOf(form, sid))
   }
 }
 
@@ -71,7 +77,7 @@ function answerOf({ name, status, message }: { name: string; status: number; mes
   })
 }
 
-const failure = twilioAnswers.internal({ index: 0 })
+const failures = { 500: twilioAnswers.internal({ index: 0 }), 503: twilioAnswers.unavailable({ index: 0 }) }
 
 /** The callback's address carries our ids: `a` the attempt, `d` the delivery. */
 function lineOf(form: URLSearchParams): MessageLine {
@@ -104,8 +110,14 @@ function faultOf(form: URLSearchParams): TwilioAnswer | undefined {
   return callback !== null && !URL.canParse(callback) ? '21609' : undefined
 }
 
-function created(form: URLSearchParams, accountSid: string): Reply {
-  const sid = `SM${randomBytes(16).toString('hex')}`
+const takenOf = (form: URLSearchParams, sid: string): SmsReceipt => ({
+  sid,
+  to: form.get('To') ?? '',
+  from: form.get('MessagingServiceSid') ?? form.get('From') ?? '',
+  callback: form.get('StatusCallback') ?? undefined,
+})
+
+function created(form: URLSearchParams, { accountSid, sid }: { accountSid: string; sid: string }): Reply {
   const date = new Date().toUTCString()
   const message = {
     account_sid: accountSid,
