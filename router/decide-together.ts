@@ -19,11 +19,36 @@ export function decideTogether(
   digest: OpenDigest,
   questions: readonly Question[],
 ): { decided: Together[] } | { waits: EpochMs } {
-  const waits = questions.flatMap(question => waitsUntil(question) ?? [])
   const inBudget = questions[0]?.released?.reason === 'budget'
+  const stopped = inBudget ? [] : questions.filter(isStopped)
+  const going = stopped.length < questions.length ? questions.filter(one => !stopped.includes(one)) : questions
+  const waits = going.flatMap(question => waitsUntil(question) ?? [])
   // Of a budget nobody waits for others; what is told as one waits as one.
   if (waits.length > 0 && !(inBudget && questions.some(leaves))) return { waits: waits[0]! }
-  return inBudget ? byValue(digest, questions) : { decided: asOne(digest, questions) }
+  if (inBudget) return byValue(digest, questions)
+  const told = new Map(asOne(digest, going).map((one, at) => [going[at], one]))
+  const apart = stoppedApart(digest, stopped)
+  return { decided: questions.map(one => told.get(one) ?? apart(one)) }
+}
+
+const isStopped = (question: Question): boolean =>
+  allowed(question).some(({ verdict }) => verdict.kind === 'held' && verdict.why.rule === 'stopped')
+
+/** What is stopped keeps nobody else waiting: it waits in a digest of its own, which takes nothing more. */
+function stoppedApart(
+  { recipient, key, openedAt }: OpenDigest,
+  stopped: readonly Question[],
+): (question: Question) => Together {
+  const until = (stopped[0]?.at ?? 0) + stoppedDigestMs
+  const digest = { ...newDigest({ recipient, key, openedAt, dueAt: until }), full: true, n: stopped.length }
+  return question => ({
+    ...{ question, intent: question.intent },
+    decisions: allowed(question).map(({ verdict, ...one }) =>
+      verdict.kind === 'held'
+        ? { ...one, digest, verdict: { ...verdict, reason: question.released?.reason ?? verdict.reason, until } }
+        : { ...one, verdict },
+    ),
+  })
 }
 
 /** Until when something other than the budget holds it: the end of quiet hours, or a stop that is asked about again. */

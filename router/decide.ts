@@ -10,10 +10,11 @@ import type { Quarantine } from '#contracts/quarantine.ts'
 import type { TakenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
+import type { ToldTogether } from '#ledger/stops.ts'
 import { hasRead, mayWe, type Person, quietUntil, whereTo } from '#preferences/preferences.ts'
 import { dryRun, onCopies } from './policies/dry-run.ts'
 import { withinBudgets } from './policies/budget.ts'
-import { collapseByThread, type OwnDigests, joinDigest } from './policies/digest.ts'
+import { collapseByThread, joinResumed, type OwnDigests, joinDigest } from './policies/digest.ts'
 import { holdoutOf } from './policies/holdout.ts'
 import { turnOf } from './policies/spread.ts'
 import { quarantined } from './policies/quarantine.ts'
@@ -59,6 +60,8 @@ export type Released = {
   heldSince?: EpochMs
   /** It was not due: until then, unless it was retracted. */
   waits?: { reason: HoldReason; until: EpochMs; why: Why }
+  /** A stop held it that has ended: what that held is told together. */
+  together?: ToldTogether
 }
 
 export type ChannelDecision = {
@@ -76,7 +79,7 @@ export type ChannelDecision = {
 
 /**
  * The order of decision (design §7), for one person: stops, expiry, retraction, who is told here, quarantine, spread and schedule, what was done with it already,
- * preferences, endpoints, dedupe, digest, later steps, stops of a channel, quiet hours, presence, budgets, throttle,
+ * preferences, endpoints, dedupe, digest, later steps, stops of a channel and those that end in a digest, quiet hours, presence, budgets, throttle,
  * holdout; last, a dry run ends whatever they let pass or hold. Pure but for `windows` and `digests`. One decision for every channel that the type has for the person, each
  * with its reason.
  */
@@ -87,7 +90,7 @@ export const decide = (question: Question): ChannelDecision[] => {
 
 /** Looks at what the rules before it let pass. */
 type Rule = (question: Question, decisions: ChannelDecision[]) => ChannelDecision[]
-const beforeLeaving: readonly Rule[] = [deduplicated, digested, escalated, channelStopped]
+const beforeLeaving: readonly Rule[] = [deduplicated, digested, escalated, channelStopped, resumed]
 const rulesOfLeaving: readonly Rule[] = [quiet, collapsed, present, budgeted, throttled, heldOut]
 const order = [...beforeLeaving, ...rulesOfLeaving, dryRun]
 
@@ -209,6 +212,14 @@ function escalated(question: Question, decisions: ChannelDecision[]): ChannelDec
 
 function channelStopped(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
   return question.stops ? holding(decisions, channel => stoppedChannel(question, channel)) : decisions
+}
+
+/** What a stop held that ends in a digest waits for the others that it held. */
+function resumed(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {
+  const { digests, released } = question
+  return digests && released?.together
+    ? joinResumed({ ...question, digests, together: released.together }, decisions)
+    : decisions
 }
 
 export function quiet(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {

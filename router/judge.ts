@@ -39,9 +39,10 @@ const windowKey = (one: Pick<Case, 'entry' | 'recipient'>): string =>
 const hasWindow = ({ entry }: Case): boolean =>
   entry.dedupe !== undefined || entry.throttle !== undefined || entry.budgets !== undefined
 
-/** Whether it may wait with others: for its type's digest, a place in a budget, or with its thread for the end of quiet hours. */
+/** Whether it may wait with others: for its type's digest, with what a stop held, a place in a budget, or with its thread for the end of quiet hours. */
 const mayJoin = (one: Case): boolean =>
   one.entry.digest !== undefined ||
+  one.released?.together !== undefined ||
   one.entry.budgets !== undefined ||
   (one.intent.thread !== undefined && quietEnd(one) !== undefined)
 

@@ -1,9 +1,10 @@
-import type { Catalogue } from '#contracts/catalogue.ts'
+import type { AnyNotificationType, Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { quarantinesOf } from '#ledger/quarantine.ts'
+import { toldTogether } from '#ledger/stops.ts'
 import { type Decided, type ReadyBatch, writeSet } from '#ledger/set.ts'
 import { inTenant, type Person, readPeople } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
@@ -59,7 +60,8 @@ async function release(
   const recipients = ahead.flatMap(hold => hold.slots.map(slot => slot.recipient))
   const intents = ahead.flatMap(hold => hold.intents)
   const people = await readPeople(db, [...new Set(recipients)], intents)
-  const cases = new Map(ahead.map(hold => [hold.id, casesOf(hold, { catalogue, people, at: now })]))
+  const together = await togetherAmong(db, ahead)
+  const cases = new Map(ahead.map(hold => [hold.id, casesOf(hold, { catalogue, people, together, at: now })]))
   await addEngagement(db, [...cases.values()].flat())
   return withWindows(db, windowKeys([...cases.values()].flat()), async (tx, locked) => {
     const holds = (await dueHolds(tx, { lane, now, limit: ahead.length })).filter(hold => cases.has(hold.id))
@@ -82,10 +84,27 @@ async function quarantinesAmong(tx: Queryable, holds: readonly DueHold[]): Retur
   return quarantinesOf(tx, [...new Set(waited.flatMap(hold => hold.intents.map(intent => intent.id)))])
 }
 
+/** Of stops that have ended, by label, those that tell together what they held. Asked only where a stop held something. */
+async function togetherAmong(db: Queryable, holds: readonly DueHold[]): Promise<Together> {
+  const stopped = holds.filter(hold => hold.reason === 'stopped' || hold.reason === 'stopped_late')
+  const labels = stopped.flatMap(hold => hold.slots.flatMap(slot => slot.why.value ?? []))
+  return labels.length > 0 ? toldTogether(db, [...new Set(labels)]) : new Map()
+}
+type Together = Awaited<ReturnType<typeof toldTogether>>
+
+/** What is critical, must be told or is sensitive waits in no digest. */
+const mayBeTogether = ({ lane, mandatory, sensitive }: AnyNotificationType): boolean =>
+  lane !== 'critical' && !mandatory && !sensitive
+
 /** The channels of one (intent, recipient) that waited together are decided together; what was taken back is marked. Without types that are not known. */
 export function casesOf(
   hold: DueHold,
-  { catalogue, people, at }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; at: EpochMs },
+  {
+    catalogue,
+    people,
+    together,
+    at,
+  }: { catalogue: Catalogue; people: ReadonlyMap<string, Person>; together?: Together; at: EpochMs },
 ): readonly Case[] {
   const cases = new Map<string, Case & { released: { channels: Channel[] } }>()
   for (const { recipient, reason, countedAt, heldSince, ...slot } of hold.slots) {
@@ -94,6 +113,7 @@ export function casesOf(
     if (!entry) continue
     const key = `${intent.id} ${recipient}`
     const known = cases.get(key)
+    const told = mayBeTogether(entry) ? together?.get(slot.why.value ?? '') : undefined
     if (known) known.released.channels.push(slot.channel)
     else
       cases.set(key, {
@@ -104,6 +124,7 @@ export function casesOf(
           ...{ channels: [slot.channel], reason: hold.reason },
           ...(countedAt !== undefined && { countedAt }),
           ...(heldSince !== undefined && { heldSince }),
+          ...(told && { together: told }),
           ...(hold.until !== undefined && { waits: { reason: hold.reason, until: hold.until, why: slot.why } }),
         },
       })

@@ -103,7 +103,9 @@ function doings(db: Database, { random, pick }: ReturnType<typeof randomness>) {
       ...([['type', 'in.summary'] as const, ['type', 'steps.together']] as const),
       ...([['channel', 'push'] as const, ['channel', 'in_app'], ['category', 'social']] as const),
     ])
-    stops.push(await openStop(db, { scope, name, resume: pick(['send', 'send', 'drop']), who: 'ada', why: 'a test' }))
+    stops.push(
+      await openStop(db, { scope, name, resume: pick(['send', 'send', 'digest', 'drop']), who: 'ada', why: 'a test' }),
+    )
   }
   const goOn = async () => void (stops.length > 0 && (await endStop(db, { id: stops.shift()!, who: 'ada' })))
   const stayActive = async () =>

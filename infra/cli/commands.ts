@@ -204,7 +204,7 @@ const operations: readonly Command[] = [
     name: 'stop',
     usage: `stop ${stopScopes.join('|')} NAME [--resume ${resumePolicies.join('|')}] --why TEXT [--as NAME]`,
     summary:
-      'Stops everything of a type, category, channel, provider, producer or tenant at once; mandatory types too. What is stopped waits (send, the default) or ends as killed (drop).',
+      'Stops everything of a type, category, channel, provider, producer or tenant at once; mandatory types too. What is stopped waits (send, the default; digest, to be told together) or ends as killed (drop).',
     example: 'stop type comment.created --why "wrong link in the push"',
     run: async args => (await import('./commands/stops.ts')).runStop(args),
   },

@@ -4,8 +4,8 @@ import type { Channel } from './channel.ts'
 export const stopScopes = ['type', 'category', 'channel', 'provider', 'producer', 'tenant'] as const
 export type StopScope = (typeof stopScopes)[number]
 
-/** What becomes of what is stopped: `send` keeps it until the stop is ended, `drop` ends it as `killed`. */
-export const resumePolicies = ['send', 'drop'] as const
+/** What becomes of what is stopped: `send` keeps it until the stop is ended, `digest` too and tells it together, `drop` ends it as `killed`. */
+export const resumePolicies = ['send', 'digest', 'drop'] as const
 export type ResumePolicy = (typeof resumePolicies)[number]
 
 /** An open kill switch. */

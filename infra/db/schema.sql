@@ -369,6 +369,7 @@ create table stops (
   ended_at timestamp with time zone,
   ended_by text,
   freed boolean not null default false,
+  told_at timestamp with time zone,
   constraint stops_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX stops_open ON public.stops USING btree (scope, name) WHERE (ended_at IS NULL);

@@ -261,6 +261,8 @@ export type Schema = {
     ended_at: Date | null
     ended_by: string | null
     freed: Generated<boolean>
+    /** When what it held is told, where that is told together. */
+    told_at: Date | null
   }
   outbox: { id: Generated<string>; pack: string; n: number; payload: string; refused: string | null }
   windows: { recipient: string; state: string }

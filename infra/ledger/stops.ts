@@ -1,6 +1,6 @@
 import { type ResumePolicy, type Stop, stopLabel, type StopScope } from '#contracts/stop.ts'
 import type { EpochMs } from '#contracts/ids.ts'
-import type { Queryable } from '#runtime/postgres.ts'
+import { type Queryable, textArray } from '#runtime/postgres.ts'
 
 /** A stop as operators see it. */
 export type StopRecord = Stop & { who: string; why: string; since: Date; endedAt?: Date; endedBy?: string }
@@ -76,16 +76,16 @@ export async function freeStopped(db: Queryable, { now }: { now: EpochMs }): Pro
     // What is stopped again would be held again at once, and come forward at the next turn: its end will free it.
     `select id::text, scope, name, coalesce(ended_at, since) < now() - $1 * interval '1 s' as settled from stops s
      where (ended_at is not null or resume = 'drop') and not freed
-       and not exists (select from stops o where o.scope = s.scope and o.name = s.name and o.ended_at is null and o.resume = 'send')`,
+       and not exists (select from stops o where o.scope = s.scope and o.name = s.name and o.ended_at is null and o.resume <> 'drop')`,
     [settledAfterS],
   )
   if (over.length === 0) return 0
+  await setTold(db, { now })
   const freed = await db.query(
     `with mine as (
        select id, sum(n) over (partition by lane order by id) - n as ahead from holds
        where released_at is null and due_at > to_timestamp(($1::float8 + $3::float8) / 1000) and reason in ('stopped', 'stopped_late')
-         and exists (select from json_array_elements(whys::json -> 'values') w
-           where w ->> 'rule' = 'stopped' and w ->> 'value' = any($2::text[])))
+         and ${stoppedBy('any($2::text[])')})
      update holds h set due_at = to_timestamp($1::float8 / 1000 + mine.ahead / $4::float8) from mine
      where h.id = mine.id and h.released_at is null and h.due_at > to_timestamp(($1::float8 + $3::float8) / 1000) returning 1`,
     [now, over.map(stopLabel), farAheadMs, freedPerSecond],
@@ -93,4 +93,41 @@ export async function freeStopped(db: Queryable, { now }: { now: EpochMs }): Pro
   const settled = over.filter(stop => stop.settled).map(stop => stop.id)
   if (settled.length > 0) await db.query(`update stops set freed = true where id = any($1::bigint[])`, [settled])
   return freed.length
+}
+
+const stoppedBy = (labels: string): string =>
+  `exists (select from json_array_elements(whys::json -> 'values') w where w ->> 'rule' = 'stopped' and w ->> 'value' = ${labels})`
+
+/** Longer than holds need that are due to be decided again. */
+const joinMs = 60_000
+
+/** When everything has come forward that an ended stop held: then it is told, where that is told together. */
+async function setTold(db: Queryable, { now }: { now: EpochMs }): Promise<void> {
+  await db.query(
+    `update stops s set told_at = to_timestamp(($1::float8 + $2::float8) / 1000 + (
+       select coalesce(sum(n), 0) from holds where released_at is null and reason in ('stopped', 'stopped_late')
+         and ${stoppedBy(`s.scope || ' ' || s.name`)})::float8 / $3::float8)
+     where ended_at is not null and resume = 'digest' and told_at is null`,
+    [now, joinMs, freedPerSecond],
+  )
+}
+
+/** A stop that has ended, whose holds are told together: not before `toldAt`. */
+export type ToldTogether = { id: string; toldAt: EpochMs }
+
+/** Of stops by label, those whose latest end told what they held together. */
+export async function toldTogether(
+  db: Queryable,
+  labels: readonly string[],
+): Promise<ReadonlyMap<string, ToldTogether>> {
+  const rows = await db.query<{ label: string; id: string; resume: ResumePolicy; told_at: Date | null }>(
+    `select distinct on (scope, name) scope || ' ' || name as label, id::text, resume, told_at from stops
+     where ended_at is not null and scope || ' ' || name = any($1::text[]) order by scope, name, stops.id desc`,
+    [textArray(labels)],
+  )
+  return new Map(
+    rows
+      .filter(row => row.resume === 'digest')
+      .map(({ label, id, told_at: at }) => [label, { id, toldAt: at?.getTime() ?? 0 }]),
+  )
 }

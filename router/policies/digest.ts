@@ -10,6 +10,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Cadence } from '#contracts/preferences.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { digestMax, newDigest, type OpenDigest } from '#ledger/digests.ts'
+import type { ToldTogether } from '#ledger/stops.ts'
 import { cadenceOf, type Person } from '#preferences/preferences.ts'
 import type { ChannelDecision } from '../decide.ts'
 
@@ -123,12 +124,42 @@ export function collapseByThread(
   const verdict = decisions.find(waits)?.verdict
   if (intent.thread === undefined || verdict?.kind !== 'held') return decisions
   const key = hashOf(`quiet hours ${intent.thread}`)
-  const digest = digests.get(key) ?? newDigest({ recipient: person.id, key, openedAt: at, dueAt: verdict.until })
-  digests.set(key, digest)
+  const digest = joined(digests, { recipient: person.id, key, openedAt: at, dueAt: verdict.until })
+  return decisions.map(one => (waits(one) ? { ...one, digest } : one))
+}
+
+/** The digest of a key with one intent more, opened if it is not. */
+function joined(digests: OwnDigests, about: Parameters<typeof newDigest>[0]): OpenDigest {
+  const digest = digests.get(about.key) ?? newDigest(about)
+  digests.set(about.key, digest)
   digest.n++
   if (digest.n >= digestMax) {
     digest.full = true
-    digests.delete(key)
+    digests.delete(about.key)
   }
-  return decisions.map(one => (waits(one) ? { ...one, digest } : one))
+  return digest
+}
+
+/** What comes later than what a stop held was told is told together by itself, after so long. */
+const straggledMs = 60_000
+
+/** Interruptions that an ended stop held are told to a person as one, when all of them have come forward. */
+export function joinResumed(
+  { person, at, digests, together }: Omit<Asked, 'entry'> & { together: ToldTogether },
+  decisions: ChannelDecision[],
+): ChannelDecision[] {
+  const waits = ({ channel, verdict }: ChannelDecision) => verdict.kind === 'deliver' && channel !== 'in_app'
+  if (!decisions.some(waits)) return decisions
+  const key = hashOf(`stop ${together.id}`)
+  const dueAt = together.toldAt > at ? together.toldAt : at + straggledMs
+  const digest = joined(digests, { recipient: person.id, key, openedAt: at, dueAt })
+  const why = { rule: 'digest' as const, value: 'of what an operator had stopped' }
+  return decisions.map(one =>
+    waits(one)
+      ? {
+          ...{ channel: one.channel, endpoints: [], digest, ...(one.digest && { opens: one.digest }) },
+          verdict: { kind: 'held', reason: 'stopped_late', until: digest.dueAt, why },
+        }
+      : one,
+  )
 }

@@ -26,7 +26,7 @@ export async function runStop(args: string[]): Promise<number> {
   if (problem !== undefined) throw new CommandError(problem)
   await using db = await visitDatabase()
   const id = await stop(db, by, { scope, name, resume: policy })
-  const fate = policy === 'send' ? 'what comes waits' : 'what comes ends as killed'
+  const fate = policy === 'drop' ? 'what comes ends as killed' : 'what comes waits'
   console.log(`stop ${id}: ${scope} ${name} is stopped, ${fate}, until: npm run carillon -- resume ${id}`)
   return 0
 }
