@@ -36,6 +36,25 @@ test('what was retracted or superseded after the decision ends at its claim; wha
   )
 })
 
+test('what is taken back between its claim and its place in the inbox is not there, and ends as what it is', async () => {
+  await using world = await createWorld()
+  const { db, clock } = world
+  world.use(inboxProvider(db))
+  const batches = await world.write({
+    ...inboxes(),
+    to: ['kept', 'retracted', 'superseded'].map(key => ({ recipient: key, endpoint: 'inbox', key })),
+  })
+  world.deps.failpoint = async () => {
+    delete world.deps.failpoint
+    await placeTombstone(db, idOf('retracted'))
+    await supersede(db, [{ id: idOf('superseded'), by: idOf('later'), until: clock.now() }])
+  }
+  await world.deliver(batches)
+  assert.deepEqual(await world.ends(), { kept: 'delivered', retracted: 'retracted', superseded: 'superseded' })
+  const items = await db.query<{ recipient: string }>('select recipient from inbox_items')
+  assert.deepEqual(items, [{ recipient: 'kept' }])
+})
+
 test('an item that is written after its retraction is left out, though its claim did not know', async () => {
   await using world = await createWorld()
   const { db, clock } = world

@@ -20,6 +20,7 @@ const expired = { kind: 'closed', outcome: 'expired', why: { rule: 'expired', va
 const retry = (ms: number, spent = true) => ({ kind: 'retry', dueInMs: ms, spent })
 const again = (ms: number) => ({ ...retry(ms), maybeSent: true })
 const inDoubt = (value: string) => ({ ...closed('in_doubt'), why: { rule: 'maybe_sent', value } })
+const taken = { outcome: 'retracted', why: { rule: 'retracted' } } as const
 const soon: Partial<SlotTerms> = { expiresAt: now + 1 }
 const r: Answer = { kind: 'retry', afterMs: 0, reason: 'r' }
 const maybe: Answer = { ...r, maybeSent: true }
@@ -33,6 +34,7 @@ type Line = [what: string, answer: Answer | undefined, slot: Partial<SlotTerms>,
 const table: Line[] = [
   ['accepted', { kind: 'accepted', providerId: 'p' }, {}, {}, { ...closed('sent'), providerId: 'p' }],
   ['in the inbox', { kind: 'accepted', providerId: 'p' }, {}, { channel: 'in_app' }, closed('delivered')],
+  ['taken back', { kind: 'takenBack', end: taken }, {}, { channel: 'in_app' }, { kind: 'closed', ...taken }],
   ['dead address', { kind: 'addressDead', reason: 'r' }, {}, {}, closed('address_dead')],
   ['opted out there', { kind: 'suppress', reason: 'r' }, {}, {}, closed('suppressed_address')],
   ['bad message', { kind: 'messageDead', reason: 'r' }, {}, {}, closed('rejected')],

@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { limitsOf } from '#channels/limits.ts'
+import { retract } from '#cli/retract.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
+import { advanceWatermark } from '#preferences/watermark-store.ts'
 import { upsertRecipients } from '#preferences/recipient-store.ts'
 import { ask } from '#producers/sdk/ask.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
@@ -68,4 +70,65 @@ test('an opt-out storm during a blast: nothing goes out whose withdrawal its cla
       Date.parse(at) <= lastClaim.get(address)! + startWithinMs + callMs,
       `a message came to ${address} later than its last claim allows`,
     )
+})
+
+const posted = defineNotification({
+  ...{ type: 'thread.posted', category: 'threads', lane: 'default', owner: 'threads', value: 2 },
+  schema: z.object({ n: z.number() }),
+  deliver: [{ channel: 'in_app' }],
+  digest: { every: '1s', channels: ['in_app'] },
+  templates: { en: { in_app: ({ digest }) => ({ title: `${digest?.count ?? 1}`, body: '' }) } },
+})
+
+test('retractions, reads and opt-outs while digests are told: each counts what was left of it, and the books balance', async () => {
+  await using world = await startWorld({ catalogue: catalogueOf('1', [posted]), routers: 2, workers: 4 })
+  const { db, addressKey } = world.installation
+  const readers = people.slice(0, 20)
+  const posts = 40
+  const now = Date.now()
+  await upsertRecipients(
+    { db, addressKey, now },
+    readers.map(id => ({ id })),
+  )
+  const post = async () => {
+    for (let n = 0; n < posts; n++) {
+      await world.notifier.notify(posted, { to: readers, data: { n }, key: `p${n}`, thread: `t${n % 5}` })
+      await sleep(50)
+    }
+  }
+  const takeBack = async () => {
+    for (let n = 0; n < posts; n += 3) {
+      await sleep(150)
+      await retract(db, { producer: 'test', key: `p${n}`, now: Date.now() })
+    }
+  }
+  const storm = async () => {
+    for (const [n, recipient] of readers.entries()) {
+      await sleep(150)
+      if (n % 2 === 0)
+        await db.transaction(tx => advanceWatermark(tx, { recipient, thread: `t${n % 5}`, upTo: Date.now() }))
+      else await changeChoices({ db, now: Date.now() }, recipient, { categories: { threads: { in_app: n % 4 === 1 } } })
+    }
+  }
+  await Promise.all([post(), takeBack(), storm()])
+  await world.settle({ holds: true })
+
+  const { problems, outcomes } = await world.audit()
+  assert.deepEqual(problems, [])
+  const {
+    delivered = 0,
+    digested = 0,
+    retracted = 0,
+    suppressed_read: read = 0,
+    suppressed_preference: off = 0,
+  } = outcomes
+  assert.equal(delivered + digested + retracted + read + off, posts * readers.length)
+  assert.ok(delivered > 0 && digested > 0 && retracted > 0 && read > 0 && off > 0, JSON.stringify(outcomes))
+  // What a message says is how many ended as told by it.
+  const miscounted = await db.query(
+    `select i.intent_id from inbox_items i join deliveries d on d.intent_id = i.intent_id and d.recipient = i.recipient and d.outcome = 2
+     where (i.content::json ->> 'title')::int <> 1 + (select count(*) from delivery_events e
+       where e.kind = 'settled' and e.what = 'digested' and e.recipient = i.recipient and e.rule_value = i.intent_id::text)`,
+  )
+  assert.deepEqual(miscounted, [])
 })
