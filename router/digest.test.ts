@@ -354,7 +354,7 @@ test('throttle and windows count what is told, not what it is made of', async ()
 test('a digest takes one place in a throttle, whatever its members took before, by however many channels and holds it leaves', async () => {
   const deliver = [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }, { channel: 'sms' }] as const
   const digest = { every: '10m' } as const
-  const types = [typeOf('comment.few', { deliver, digest, throttle: { limit: 3, per: '1h' } })]
+  const types = [typeOf('comment.few', { deliver, digest, throttle: { limit: 4, per: '1h' } })]
   const { db, tell, release, decided, told } = await world({ every: '10m' }, { types })
   const endpoints = [
     { id: 'p', channel: 'push', provider: 'fcm', address: 'x', state: 'active', since: 0 },
@@ -367,14 +367,17 @@ test('a digest takes one place in a throttle, whatever its members took before, 
     const [row] = await db.query<{ state: string }>(`select state from windows where recipient = 'u1'`)
     return (JSON.parse(row!.state) as { t: Record<string, [EpochMs, EpochMs[]]> }).t['comment.few']![1]
   }
-  // The inbox is told of each at once.
+  // The inbox is told of each at once; the last is not for phones, so that another speaks there.
+  await db.query(`insert into tenants (id, settings) values ('acme', '{"locks":{"social":{"push":false}}}')`)
   for (const n of [0, 1]) await tell(noon + n, { type: 'comment.few' })
+  await tell(noon + 2, { type: 'comment.few', tenant: 'acme' })
+  const counted = [noon, noon + 1, noon + 2, noon + 11 * minute]
   await release(noon + 11 * minute)
-  assert.deepEqual(sizes(await told()), [1, 1, 2])
-  assert.deepEqual(await instants(), [noon, noon + 1, noon + 11 * minute])
+  assert.deepEqual(sizes(await told()), [1, 1, 1, 3])
+  assert.deepEqual(await instants(), counted)
   await release(noon + 13 * minute)
-  assert.deepEqual(sizes(await told()), [1, 1, 2, 2])
-  assert.deepEqual(await instants(), [noon, noon + 1, noon + 11 * minute])
+  assert.deepEqual(sizes(await told()), [1, 1, 1, 3, 2])
+  assert.deepEqual(await instants(), counted)
   for (const n of [0, 1]) await tell(noon + 14 * minute + n, { type: 'comment.few' })
   await release(noon + 25 * minute)
   assert.deepEqual((await decided()).slice(-4), Array(4).fill('u1 throttled'))
