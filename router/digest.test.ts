@@ -336,21 +336,6 @@ test('what is told of several waits for who is active, as one, and what is read 
   assert.deepEqual(sizes(await told()), [2])
 })
 
-test('throttle and windows count what is told, not what it is made of', async () => {
-  const types = [
-    typeOf('comment.few', {
-      ...{ deliver: [{ channel: 'push' }], digest: { every: '1m' }, throttle: { limit: 1, per: '1h' } },
-    }),
-  ]
-  const { tell, release, decided } = await world({ every: '10m' }, { types })
-  for (const n of [0, 1, 2]) await tell(noon + n, { type: 'comment.few' })
-  await release(noon + minute)
-  assert.equal((await decided()).at(-1), 'u1 deliver')
-  await tell(noon + 2 * minute, { type: 'comment.few' })
-  await release(noon + 4 * minute)
-  assert.equal((await decided()).at(-1), 'u1 throttled')
-})
-
 test('a digest takes one place in a throttle, whatever its members took before, by however many channels and holds it leaves', async () => {
   const deliver = [{ channel: 'in_app' }, { channel: 'push', unless: 'active' }, { channel: 'sms' }] as const
   const digest = { every: '10m' } as const
