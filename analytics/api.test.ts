@@ -4,7 +4,7 @@ import { ensurePartitions } from '#db/partitions.ts'
 import { createHttp, problem } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { at, day, decidedPack, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
@@ -18,7 +18,6 @@ async function setup() {
   await using started = new AsyncDisposableStack()
   const { url } = started.use(await testDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
-  await migrate(db)
   await ensurePartitions(db, { from: day, days: 2 })
   await storePacks(db, [decidedPack(people(3)), settledPack(people(2))])
   const app = createHttp({

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { isName } from '#contracts/ids.ts'
 import type { EventPack } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { day, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
@@ -14,7 +14,6 @@ async function setup() {
   await using started = new AsyncDisposableStack()
   const { url } = started.use(await testDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 10, name: 'test' }))
-  await migrate(db)
   await ensurePartitions(db, { from: day, days: 2 })
   const running = started.move()
   return { db, [Symbol.asyncDispose]: () => running.disposeAsync() }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventPack, EventSlot } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { at, day, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
@@ -15,7 +15,6 @@ async function setup(packs: readonly EventPack[]) {
   await using started = new AsyncDisposableStack()
   const { url } = started.use(await testDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
-  await migrate(db)
   await ensurePartitions(db, { from: day, days: 3 })
   await storePacks(db, packs)
   const running = started.move()

@@ -2,7 +2,6 @@ import { catalogueOf, type AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type BatchId, type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { outcomeName } from '#contracts/outcome.ts'
-import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
@@ -10,7 +9,7 @@ import type { Endpoint } from '#preferences/preferences.ts'
 import { manualClock } from '#runtime/clock.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { testDatabase } from '#tests/servers.ts'
@@ -27,9 +26,7 @@ export async function createWorld(
   await using opened = new AsyncDisposableStack()
   const database = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: via(database.url), connectionsMax: 4, name: 'test' }))
-  await migrate(db)
   const clock = manualClock(Date.now())
-  await ensurePartitions(db, { from: new Date(clock.now() - 86_400_000).toISOString().slice(0, 10), days: 3 })
   const lines: string[] = []
   const deps: DeliverDeps = {
     db,

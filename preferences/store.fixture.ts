@@ -1,5 +1,5 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import type { Mark } from './suppression-store.ts'
 import type { GivenEndpoint, Profile } from './profile.ts'
@@ -11,7 +11,6 @@ export async function createStores() {
   await using opened = new AsyncDisposableStack()
   const database = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' }))
-  await migrate(db)
   const running = opened.move()
   const addressKey = 'a key for tests'
   return {

@@ -1,9 +1,8 @@
 import { type AnyNotificationType, catalogueOf, type CatalogueOptions } from '#contracts/catalogue.ts'
 import { type EpochMs, intentId } from '#contracts/ids.ts'
 import { encodeIntent, type Intent } from '#contracts/intent.ts'
-import { ensurePartitions } from '#db/partitions.ts'
-import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { route } from './route.ts'
 
@@ -11,8 +10,6 @@ import { route } from './route.ts'
 export async function emptyLedger(): Promise<AsyncDisposable & { db: Database; url: string }> {
   const database = await testDatabase()
   const db = await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' })
-  await migrate(db)
-  await ensurePartitions(db, { from: new Date(Date.now() - 86_400_000).toISOString().slice(0, 10), days: 3 })
   return {
     db,
     url: database.url,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { migrate, openPostgres } from '#runtime/postgres.ts'
-import { testDatabase } from '#tests/servers.ts'
+import { bareDatabase } from '#tests/servers.ts'
 import { dropPartitions, ensurePartitions } from './partitions.ts'
 
 const insertBatch = `insert into batches
@@ -12,7 +12,7 @@ const before = (day: string) => ({ ledgerBefore: day, eventsBefore: day })
 
 async function setup() {
   await using started = new AsyncDisposableStack()
-  const { url } = started.use(await testDatabase())
+  const { url } = started.use(await bareDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 10, name: 'test' }))
   await migrate(db)
   const names = async () =>

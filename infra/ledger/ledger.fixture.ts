@@ -1,6 +1,5 @@
-import { ensurePartitions } from '#db/partitions.ts'
 import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
-import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { admitIntents } from './admit.ts'
 import type { CarriedIntent } from './batch.ts'
@@ -11,8 +10,6 @@ export const now: EpochMs = Date.now()
 export async function setup() {
   const database = await testDatabase()
   const db = await openPostgres({ url: database.url, connectionsMax: 8, name: 'test' })
-  await migrate(db)
-  await ensurePartitions(db, { from: new Date(now - 86_400_000).toISOString().slice(0, 10), days: 3 })
   return {
     db,
     async [Symbol.asyncDispose]() {

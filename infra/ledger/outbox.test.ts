@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { EventPack } from '#contracts/event.ts'
 import { intentId, newSetId } from '#contracts/ids.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
-import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { openPubSub } from '#runtime/pubsub.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
@@ -14,7 +14,6 @@ async function setup() {
   await using started = new AsyncDisposableStack()
   const { url } = started.use(await testDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 4, name: 'test' }))
-  await migrate(db)
   const folder = started.use(await temporaryFolder())
   const server = started.use(await startPubSubServer({ dataDir: folder.path }))
   const pubsub = started.use(openPubSub({ projectId: 'carillon-test', emulator: server.address }))

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { testDatabase } from '#tests/servers.ts'
+import { bareDatabase } from '#tests/servers.ts'
 import { openLink } from './link.fixture.ts'
 import { type Database, isOutage, migrate, openPostgres, plainArray, textArray } from './postgres.ts'
 
-const database = await testDatabase()
+const database = await bareDatabase()
 after(() => database[Symbol.asyncDispose]())
 const open = (url = database.url) => openPostgres({ url, connectionsMax: 4, name: 'test' })
 
@@ -61,7 +61,7 @@ test('a terminated connection is an outage and ends no process', async () => {
 })
 
 test('many processes migrate at once, each step is applied once', async () => {
-  await using fresh = await testDatabase()
+  await using fresh = await bareDatabase()
   await using one = await open(fresh.url)
   await using two = await open(fresh.url)
   const applied = await Promise.all([migrate(one), migrate(two), migrate(one)])
@@ -72,7 +72,7 @@ test('many processes migrate at once, each step is applied once', async () => {
 })
 
 test('a step that arrives after later ones is applied', async () => {
-  await using fresh = await testDatabase()
+  await using fresh = await bareDatabase()
   await using db = await open(fresh.url)
   await migrate(db)
   await db.query(`delete from kysely_migration where name = '0002-wishes'`)

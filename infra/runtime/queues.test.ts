@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
 import { channels, lanes } from '#contracts/channel.ts'
 import { newBatchId } from '#contracts/ids.ts'
-import { testDatabase, testRedisUrl } from '#tests/servers.ts'
+import { bareDatabase, testRedisUrl } from '#tests/servers.ts'
 import { openLink, until } from './link.fixture.ts'
 import { openQueues, type QueueName, type Queues } from './queues.ts'
 
@@ -11,7 +11,7 @@ const push: QueueName = { lane: 'critical', channel: 'push' }
 const redisUrl = await testRedisUrl()
 if (redisUrl === undefined) console.error('!!! THE REDIS HALF OF THE QUEUE TESTS DID NOT RUN: there is no Redis')
 
-const database = await testDatabase()
+const database = await bareDatabase()
 after(() => database[Symbol.asyncDispose]())
 
 type OnError = Parameters<typeof openQueues>[0]['onError']

@@ -27,8 +27,8 @@ test('counts, names the failures again, and ends with 1', limits, async () => {
 })
 
 test('gives every file the same servers, and takes parts of paths', limits, async () => {
-  const show = `import { test } from 'node:test'; import { testDatabase, testPostgresUrl } from '#tests/servers.ts'
-    test('shows', async () => { await using own = await testDatabase(); console.log('at', await testPostgresUrl(), own.url) })`
+  const show = `import { test } from 'node:test'; import { bareDatabase, testPostgresUrl } from '#tests/servers.ts'
+    test('shows', async () => { await using own = await bareDatabase(); console.log('at', await testPostgresUrl(), own.url) })`
   await using clone = await cloneWith({
     'router/a.test.ts': show,
     'router/b.test.ts': show,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { createDatabase, dropDatabase, startPostgres } from '#local/postgres.ts'
 import { startRedis } from '#local/redis.ts'
+import { leaveDatabase, takeDatabase } from './spare-databases.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 export type TestDatabase = AsyncDisposable & { readonly url: string }
@@ -15,8 +16,18 @@ export const variables = {
   specs: 'CARILLON_TEST_SPECS',
 } as const
 
-/** An empty database of the test's own, with a name that nobody else has. Disposing drops it, connections and all. */
+/**
+ * A database of the test's own with the whole schema, partitions from yesterday to a week ahead and the queues' tables, all
+ * empty. Disposing ends what is connected and takes the database away.
+ */
 export async function testDatabase(): Promise<TestDatabase> {
+  const server = await testPostgresUrl()
+  const taken = await takeDatabase(server)
+  return { url: taken.url, [Symbol.asyncDispose]: () => leaveDatabase(server, taken) }
+}
+
+/** A database of the test's own with nothing at all in it. Disposing drops it, connections and all. */
+export async function bareDatabase(): Promise<TestDatabase> {
   const server = await testPostgresUrl()
   const name = `test_${randomBytes(6).toString('hex')}`
   const url = await createDatabase(server, name)

@@ -12,7 +12,7 @@ import { admitIntents, refuseMessages } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { openExpansion } from '#ledger/expansions.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '../servers.ts'
 
 const key = { producer: 'docs', key: 'comment-1' }
@@ -23,7 +23,6 @@ async function setup() {
   await using started = new AsyncDisposableStack()
   const { url } = started.use(await testDatabase())
   const db = started.use(await openPostgres({ url, connectionsMax: 4, name: 'test' }))
-  await migrate(db)
   await ensurePartitions(db, { from: dayOf(newSetId()), days: 2 })
   const running = started.move()
   return {

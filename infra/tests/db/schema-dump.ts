@@ -4,7 +4,7 @@ import path from 'node:path'
 import { dumpSchema } from '#db/dump.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { migrate, openPostgres } from '#runtime/postgres.ts'
-import { testDatabase } from '../servers.ts'
+import { bareDatabase } from '../servers.ts'
 
 export const schemaFile = path.join(import.meta.dirname, '..', '..', 'db', 'schema.sql')
 /** An example of what every day looks like. */
@@ -12,7 +12,7 @@ const day = '2026-01-01'
 
 /** The schema that all migrations make on an empty database, with the partitions of one day, as `schema.sql` holds it. */
 export async function freshSchema(): Promise<string> {
-  await using database = await testDatabase()
+  await using database = await bareDatabase()
   await using db = await openPostgres({ url: database.url, connectionsMax: 2, name: 'dump' })
   await migrate(db)
   await ensurePartitions(db, { from: day, days: 1 })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { dumpSchema } from '#db/dump.ts'
 import { openPostgres } from '#runtime/postgres.ts'
-import { testDatabase } from '../servers.ts'
+import { bareDatabase } from '../servers.ts'
 import { command, freshSchema, schemaFile } from './schema-dump.ts'
 
 test('schema.sql is what the migrations make', async () => {
@@ -16,7 +16,7 @@ test('schema.sql is what the migrations make', async () => {
 })
 
 test('a dump that is run gives the same dump', async () => {
-  await using database = await testDatabase()
+  await using database = await bareDatabase()
   await using db = await openPostgres({ url: database.url, connectionsMax: 2, name: 'dump' })
   const kept = await readFile(schemaFile, 'utf8')
   await db.query(kept)
@@ -24,7 +24,7 @@ test('a dump that is run gives the same dump', async () => {
 })
 
 test('a dump tells every change', async () => {
-  await using database = await testDatabase()
+  await using database = await bareDatabase()
   await using db = await openPostgres({ url: database.url, connectionsMax: 2, name: 'dump' })
   await db.query(`create table t (id int primary key, name text)`)
   const changes = [

@@ -1,6 +1,6 @@
 // A router process of its own: on `start` four loops route their parts of the intents, set by set, and it says `done`.
 import { catalogueOf } from '#contracts/catalogue.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { intentOf, typeOf } from '#router/routing.fixture.ts'
 import { encodeIntent } from '#contracts/intent.ts'
 import { route } from '#router/route.ts'
@@ -16,7 +16,6 @@ process.on('disconnect', () => process.exit(0))
 
 async function work({ url, from, count, at }: Share): Promise<void> {
   await using db = await openPostgres({ url, connectionsMax: loops, name: 'test' })
-  await migrate(db)
   const catalogue = catalogueOf('1', [type])
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
   const loop = async (start: number) => {

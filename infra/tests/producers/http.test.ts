@@ -4,7 +4,6 @@ import { bodyHash } from '#contracts/body-hash.ts'
 import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { type Intent, intentBytesMax, parseIntent } from '#contracts/intent.ts'
 import { retract } from '#cli/retract.ts'
-import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents, type RefusedMessage, refuseMessages } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
@@ -19,7 +18,7 @@ import type { Message } from '#producers/sdk/lane-queue.ts'
 import { createHttp, listen } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '../servers.ts'
 import { startProxy } from './proxy.ts'
 
@@ -35,8 +34,6 @@ async function setup() {
   const proxy = opened.use(await startProxy(Number(direct.port)))
   direct.port = String(proxy.port)
   const db = opened.use(await openPostgres({ url: direct.href, connectionsMax: 4, name: 'test' }))
-  await migrate(db)
-  await ensurePartitions(db, { from: new Date(now - 86_400_000).toISOString().slice(0, 10), days: 3 })
   const log: string[] = []
   const app = createHttp({
     log: createLog({ role: 'test', write: line => log.push(line) }),

@@ -10,7 +10,7 @@ import { simulate, type Simulation } from '#router/simulate.ts'
 import { createHttp, listen } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { startProgram } from '../program.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
@@ -23,7 +23,6 @@ async function setup() {
   await using opened = new AsyncDisposableStack()
   const { url: databaseUrl } = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax: 4, name: 'test' }))
-  await migrate(db)
   const log = createLog({ role: 'test', level: 'error' })
   const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1024 * 1024 })
   opened.defer(() => app.close())
