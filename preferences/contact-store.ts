@@ -88,9 +88,9 @@ async function touched(
 const purgeRows = 1_000
 
 /**
- * Forgets contacts that nobody has named since `before`, in small steps, and their addresses with them. Who said
- * something (erased, or made a choice) stays, so does who is still to be told something, and what is suppressed. True
- * when there is more to do.
+ * Forgets contacts that nobody has named since `before`, in small steps, and their addresses with them. Of who made a choice
+ * that choice stays, under an id that is a keyed hash, and the address goes all the same; who was erased stays, so does who
+ * is still to be told something, and what is suppressed. True when there is more to do.
  */
 export async function purgeContacts(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
   const rows = await db.query(
@@ -98,11 +98,15 @@ export async function purgeContacts(db: Queryable, { before }: { before: EpochMs
        select unnest(recipients) as id from holds where released_at is null
        union select unnest(recipients) from batches where closed_at is null),
      old as materialized (
-       select id from recipients r where id >= '${contactPrefix}' and id < '${contactPrefix}~' and updated_at < to_timestamp($1 / 1000.0)
-         and erased_at is null and choices is null and not exists (select from awaited a where a.id = r.id)
+       select id, choices is not null or quiet is not null as chose
+       from recipients r where id >= '${contactPrefix}' and id < '${contactPrefix}~' and updated_at < to_timestamp($1 / 1000.0)
+         and erased_at is null and (endpoints is not null or locale is not null or (choices is null and quiet is null))
+         and not exists (select from awaited a where a.id = r.id)
        order by id limit ${purgeRows} for update of r skip locked),
-     released as (delete from addresses where recipient in (select id from old))
-     delete from recipients where id in (select id from old) returning 1`,
+     released as (delete from addresses where recipient in (select id from old)),
+     bare as (update recipients set endpoints = null, locale = null where id in (select id from old where chose)),
+     gone as (delete from recipients where id in (select id from old where not chose))
+     select 1 from old`,
     [before],
   )
   return rows.length === purgeRows

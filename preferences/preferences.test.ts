@@ -181,6 +181,16 @@ test('a contact that nobody names any more is forgotten, unless it has said some
   const left = await db.query<{ id: string }>(`select id from recipients`)
   assert.deepEqual(left.map(row => row.id).sort(), [named, chose, erased, 'user'].sort())
   assert.deepEqual(await stores.owned(old), [])
+  assert.deepEqual(
+    [await stores.owned(chose), await stores.endpoints(chose)],
+    [[], []],
+    'what was chosen needs no address',
+  )
+  assert.ok(!JSON.stringify(await db.query('select * from recipients')).includes('chose@'))
+  assert.equal(await purgeContacts(db, { before: 100_000_000 }), false)
+  await stores.keep(300_000_000, emails[2]!)
+  assert.deepEqual(await stores.endpoints(chose), ['email/contact active'])
+  assert.deepEqual((await stores.person(chose)).choices, { categories: { '*': { email: false } } }, 'and counts again')
   await stores.keep(300_000_000, emails[4]!)
   assert.deepEqual(await stores.endpoints(complained), ['email/contact suppressed'])
 })
