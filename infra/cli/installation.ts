@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
+import { withKeyedDedupe } from '#contracts/keyed-dedupe.ts'
 import { eventsTopicOf, routerSubscriptionOf, sinkSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { daysAhead, ensurePartitions } from '#db/partitions.ts'
 import { checkAddressKey, type MembershipSource } from '#preferences/preferences.ts'
@@ -80,7 +81,7 @@ export async function openInstallation(options: {
     db,
     pubsub,
     queues,
-    catalogue,
+    catalogue: withKeyedDedupe(catalogue, addressKey),
     sources,
     volumeFloor,
     clock,

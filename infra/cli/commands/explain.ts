@@ -6,6 +6,8 @@ import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { CommandError } from '../command.ts'
 import { dataOf, entryOf } from '../catalogue-entry.ts'
+import { keyed } from '#contracts/keyed-dedupe.ts'
+import { secretOf } from '../secret.ts'
 import { catalogueFrom } from '../catalogue-from.ts'
 import { visitDatabase } from '../visit.ts'
 
@@ -22,7 +24,9 @@ export async function runExplain(args: string[]): Promise<number> {
   if (!isName(recipient) || rest.length > 0) throw new CommandError('name one person and one type')
   const at = values.at === undefined ? systemClock.now() : Date.parse(values.at)
   if (Number.isNaN(at)) throw new CommandError(`--at "${values.at}" must be a time like 2026-11-21T23:00:00Z`)
-  const entry = entryOf((await catalogueFrom(readConfig())).catalogue, type)
+  const config = readConfig()
+  const known = entryOf((await catalogueFrom(config)).catalogue, type)
+  const entry = known.sensitive ? keyed(known, await secretOf(config)) : known
   const data = values.data === undefined ? undefined : ((await dataOf(entry, values.data)) as JsonObject)
   const { at: _, data: __, ...about } = values
   await using db = await visitDatabase()

@@ -8,6 +8,7 @@ import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { CommandError, reasonOf } from '../command.ts'
 import { secretOf } from '../secret.ts'
+import { keyed } from '#contracts/keyed-dedupe.ts'
 import { catalogueFrom } from '../catalogue-from.ts'
 import { visitDatabase } from '../visit.ts'
 
@@ -28,9 +29,11 @@ export async function runSimulate(args: string[]): Promise<number> {
   const made = await makeIntent(said, { producer: 'simulate', catalogue, now })
   if (!made.ok) throw new CommandError(`the intent would be refused: ${made.problems.join('; ')}`)
   const { intent } = made
-  const entry = catalogue.types.get(intent.type)!
-  // Of use only to know a contact again.
-  const addressKey = intent.to.some(to => to.kind === 'contact') ? await secretOf(config) : ''
+  const known = catalogue.types.get(intent.type)!
+  // Of use only to know a contact, or what was told of a sensitive type, again.
+  const secretNeeded = known.sensitive || intent.to.some(to => to.kind === 'contact')
+  const addressKey = secretNeeded ? await secretOf(config) : ''
+  const entry = keyed(known, addressKey)
   await using db = await visitDatabase()
   const simulation = await simulate({ db, addressKey, sources }, { intent, entry, now })
   console.log(values.json ? JSON.stringify(simulation) : printSimulation(simulation, { intent, entry, now }))
