@@ -81,7 +81,7 @@ function sideOf(catalogue: Catalogue): { counts: Counts; decide(stated: Stated, 
       for (const key of windowKeys([one])) if (!of.windows.has(key)) of.windows.set(key, '')
       dropDue(of.digests.get(recipient), one.at)
       const { decided, changed } = fold([one], of)
-      for (const [key, state] of changed) of.windows.set(key, state)
+      for (const [key, { state }] of changed) of.windows.set(key, state)
       for (const { channel, verdict } of decided)
         count({
           ...{ type, channel, verdict: verdict.kind === 'refused' ? verdict.outcome : verdict.kind },

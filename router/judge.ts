@@ -13,8 +13,8 @@ import { type Database, type Queryable } from '#runtime/postgres.ts'
 import { decideTogether } from './decide-together.ts'
 import { type ChannelDecision, decide, type Question, quietEnd, type Released } from './decide.ts'
 import type { OwnDigests } from './policies/digest.ts'
-import { formatWindows, parseWindows, type Windows } from './policies/windows.ts'
-import { ensureWindows, lockWindows, writeWindows } from './windows-store.ts'
+import { formatWindows, keptUntil, parseWindows, type Windows } from './policies/windows.ts'
+import { ensureWindows, type Kept, lockWindows, writeWindows } from './windows-store.ts'
 
 /** One intent for one person, waiting for its decisions. */
 export type Case = {
@@ -71,7 +71,7 @@ export type Digests = Map<string, Map<string, OpenDigest>>
 export function fold(
   cases: readonly Case[],
   state: { windows: ReadonlyMap<string, string>; digests: Digests },
-): { decided: Decided[]; changed: Map<string, string> } {
+): { decided: Decided[]; changed: Map<string, Kept> } {
   const windows = foldWindows(state.windows)
   const decided: Decided[] = []
   for (const one of [...cases].sort(byHappening)) {
@@ -134,7 +134,7 @@ function decidedOf({ intent, recipient, reason, entry }: Case, decision: Channel
 export type WindowsFold = {
   of(one: Case): Windows | undefined
   /** What is to be written. */
-  changed(): Map<string, string>
+  changed(): Map<string, Kept>
 }
 
 export function foldWindows(locked: ReadonlyMap<string, string>): WindowsFold {
@@ -152,10 +152,11 @@ export function foldWindows(locked: ReadonlyMap<string, string>): WindowsFold {
       return own
     },
     changed() {
-      const changed = new Map<string, string>()
+      const changed = new Map<string, Kept>()
       for (const [key, last] of latest) {
-        const state = formatWindows(windows.get(key)!, last)
-        if (state !== locked.get(key)) changed.set(key, state)
+        const own = windows.get(key)!
+        const state = formatWindows(own, last)
+        if (state !== locked.get(key)) changed.set(key, { state, until: keptUntil(own) })
       }
       return changed
     },

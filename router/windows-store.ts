@@ -29,10 +29,27 @@ export async function ensureWindows(db: Queryable, recipients: readonly string[]
   )
 }
 
-export async function writeWindows(tx: Queryable, states: ReadonlyMap<string, string>): Promise<void> {
-  if (states.size === 0) return
+/** A row's text, and the day until which it matters. */
+export type Kept = { state: string; until: string }
+
+export async function writeWindows(tx: Queryable, windows: ReadonlyMap<string, Kept>): Promise<void> {
+  if (windows.size === 0) return
+  const kept = [...windows.values()]
   await tx.query(
-    `update windows w set state = u.state from unnest($1::text[], $2::text[]) as u(recipient, state) where w.recipient = u.recipient`,
-    [[...states.keys()], [...states.values()]],
+    `update windows w set state = u.state, keep_until = u.until
+     from unnest($1::text[], $2::text[], $3::date[]) as u(recipient, state, until) where w.recipient = u.recipient`,
+    [[...windows.keys()], kept.map(one => one.state), kept.map(one => one.until)],
   )
+}
+
+const purgeRows = 10_000
+
+/** Forgets the windows of people in which nothing matters any more, in small steps. True when there is more to do. */
+export async function purgeWindows(db: Queryable, { now }: { now: number }): Promise<boolean> {
+  const rows = await db.query(
+    `delete from windows where recipient in (
+       select recipient from windows where keep_until < $1::date limit $2 for update skip locked) returning 1`,
+    [new Date(now).toISOString().slice(0, 10), purgeRows],
+  )
+  return rows.length === purgeRows
 }

@@ -98,3 +98,15 @@ export async function removeInboxItems(
   )
   return removed!.seen
 }
+
+const purgeRows = 10_000
+
+/** Forgets items that were put there before, read or not, in small steps. True when there is more to do. */
+export async function purgeInboxItems(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  const rows = await db.query(
+    `delete from inbox_items where delivery in (
+       select delivery from inbox_items where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1`,
+    [before, purgeRows],
+  )
+  return rows.length === purgeRows
+}

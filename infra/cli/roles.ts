@@ -1,5 +1,6 @@
 import { startSink } from '#analytics/collect.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
+import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
@@ -11,6 +12,7 @@ import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
+import { purgeWindows } from '#router/windows-store.ts'
 import { type Installation, preparePartitions } from './installation.ts'
 import { startFollowUps } from './retract.ts'
 
@@ -59,7 +61,7 @@ async function startRole(
 const hourMs = 3_600_000
 const dayMs = 86_400_000
 /** What people look at is kept for longer than what the pipeline works with. */
-const retentionDays = { ...keptDays, volumes: volumeDays + 1, events: 90, refused: 90, contacts: 90 }
+const retentionDays = { ...keptDays, volumes: volumeDays + 1, events: 90, refused: 90, contacts: 90, inbox: 90 }
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
   const { db, clock, log } = installation
@@ -83,6 +85,8 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           await purgeVolumes(db, { before: before(retentionDays.volumes) }),
           await purgeRetractions(db, { before: before(retentionDays.keys) }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
+          await purgeInboxItems(db, { before: before(retentionDays.inbox) }),
+          await purgeWindows(db, { now: clock.now() }),
         ]
         return more.includes(true)
       },

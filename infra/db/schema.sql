@@ -224,6 +224,7 @@ create table inbox_items (
   constraint inbox_items_pkey PRIMARY KEY (delivery)
 );
 CREATE INDEX inbox_items_by_recipient ON public.inbox_items USING btree (recipient, occurred_at DESC);
+CREATE INDEX inbox_items_by_time ON public.inbox_items USING brin (created_at);
 
 create table intent_sets (
   intent_id uuid not null,
@@ -419,8 +420,10 @@ CREATE INDEX watermarks_by_time ON public.watermarks USING brin (up_to);
 create table windows (
   recipient text collate "C" not null,
   state text not null,
+  keep_until date not null default (CURRENT_DATE + 400),
   constraint windows_pkey PRIMARY KEY (recipient)
 ) with (fillfactor=60);
+CREATE INDEX windows_by_end ON public.windows USING btree (keep_until);
 
 create view deliveries as
  SELECT b.day,

@@ -265,7 +265,7 @@ export type Schema = {
     told_at: Date | null
   }
   outbox: { id: Generated<string>; pack: string; n: number; payload: string; refused: string | null }
-  windows: { recipient: string; state: string }
+  windows: { recipient: string; state: string; keep_until: Generated<string> }
   recipients: {
     id: string
     tenant: string | null

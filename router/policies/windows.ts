@@ -35,6 +35,20 @@ export function formatWindows(windows: Windows, latest: { at: EpochMs; occurredA
   return JSON.stringify({ d: Object.fromEntries(d), t: Object.fromEntries(t) })
 }
 
+const dayMs = 86_400_000
+const keptDays = 35
+
+/**
+ * The day after which nothing in windows matters, not to a message that comes as late as a message can, as 2026-11-23:
+ * always a Monday, so that it changes once a week at most.
+ */
+export function keptUntil({ d, t }: Windows): string {
+  const end = Math.max(0, ...Object.values(d).map(([, end]) => end), ...Object.values(t).map(([until]) => until))
+  const days = Math.ceil(end / dayMs) + keptDays
+  // 1970-01-05 was a Monday.
+  return new Date((Math.ceil((days - 4) / 7) * 7 + 4) * dayMs).toISOString().slice(0, 10)
+}
+
 /**
  * First of its kind wins: true opens a window `[occurredAt, occurredAt + within)`, false says a window is open.
  * What happened before an open window passes and does not move it.
