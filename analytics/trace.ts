@@ -69,9 +69,13 @@ export function eventSentence(event: Pick<TraceLine, 'what' | 'rule' | 'value'> 
 
 /** The sentence of a message that was refused, from the problems that were found. */
 export function refusedSentence(refused: { what: Refusal; problems: string; readmittedAt?: EpochMs }): string {
-  if (refused.what !== 'parked') return `Refused: ${refused.problems}.`
-  if (refused.readmittedAt === undefined) return `Parked, to be routed by a build that can: ${refused.problems}.`
-  return `Was parked until ${new Date(refused.readmittedAt).toISOString()}: ${refused.problems}.`
+  const { what, readmittedAt: at } = refused
+  if (what !== 'parked')
+    return at === undefined
+      ? `Refused: ${refused.problems}.`
+      : `Was refused, and admitted again at ${new Date(at).toISOString()}: ${refused.problems}.`
+  if (at === undefined) return `Parked, to be routed by a build that can: ${refused.problems}.`
+  return `Was parked until ${new Date(at).toISOString()}: ${refused.problems}.`
 }
 
 /** The sentence of a tombstone: for what was not sent by then. */

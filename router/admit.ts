@@ -44,7 +44,9 @@ function admitOne(
   const parsed = parseIntent(message.data)
   if (!parsed.ok) {
     const { reason, problems, id } = parsed
-    admitted.refused.push({ messageId: message.id, lane, reason, problems, ...(id && { intentId: id }) })
+    // A later build may know it; what is malformed stays so, and nobody can say whether it may be kept.
+    const kept = reason === 'unknown' && { message: message.data }
+    admitted.refused.push({ messageId: message.id, lane, reason, problems, ...kept, ...(id && { intentId: id }) })
     return
   }
   const { intent, bodyHash } = parsed

@@ -2,7 +2,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { type Lane, lanes as allLanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
-import { readmitParked } from '#ledger/admit.ts'
+import { readmitAsked, readmitParked } from '#ledger/admit.ts'
 import { freeStopped } from '#ledger/stops.ts'
 import { resendDoubts } from '#ledger/doubts.ts'
 import { relayOutbox } from '#ledger/outbox.ts'
@@ -11,7 +11,7 @@ import type { MembershipSource } from '#preferences/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { every } from '#runtime/every.ts'
 import type { Log } from '#runtime/log.ts'
-import type { Database } from '#runtime/postgres.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
 import type { Publisher, PubSubPort } from '#runtime/pubsub.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { knows } from './admit.ts'
@@ -40,6 +40,7 @@ const pauses = {
   doubtsMs: 5_000,
   stopsMs: 1_000,
   relayMs: 100,
+  askedMs: 1_000,
   parkedMs: 60_000,
 }
 /** Batches that one reconciler turn puts back on their queues, for each lane. */
@@ -93,7 +94,8 @@ export async function startScheduler(deps: SchedulerDeps): Promise<AsyncDisposab
     every(pauses.stopsMs, async () => void (await freeStopped(db, { now: clock.now() })), report('stops')),
     every(pauses.doubtsMs, async () => (await resendDoubts(db, { limit: reconcileMax })) > 0, report('doubts')),
     every(pauses.relayMs, () => relay(deps, events), report('relay')),
-    every(pauses.parkedMs, () => readmit(deps, intents), report('parked')),
+    every(pauses.parkedMs, () => readmit(deps, intents, readmitKnown(deps)), report('parked')),
+    every(pauses.askedMs, () => readmit(deps, intents, readmitAsked), report('asked')),
   ]
   return {
     async [Symbol.asyncDispose]() {
@@ -142,13 +144,22 @@ async function relay({ db, log }: SchedulerDeps, events: Publisher): Promise<boo
   return published > 0
 }
 
-/** Messages of a type that this catalogue knows by now go back to their topic; idempotency holds as for any repeat. */
-async function readmit({ db, catalogue }: SchedulerDeps, intents: ReadonlyMap<Lane, Publisher>): Promise<boolean> {
+type Taken = { lane: Lane; message: Buffer }[]
+
+/** Messages of a type that this catalogue knows by now. */
+const readmitKnown =
+  ({ catalogue }: SchedulerDeps) =>
+  (tx: Queryable, { limit }: { limit: number }): Promise<Taken> =>
+    readmitParked(tx, { knows: (type, version) => knows(catalogue, type, version), limit })
+
+/** Refused messages go back to their topic; idempotency holds as for any repeat. */
+async function readmit(
+  { db }: SchedulerDeps,
+  intents: ReadonlyMap<Lane, Publisher>,
+  take: (tx: Queryable, about: { limit: number }) => Promise<Taken>,
+): Promise<boolean> {
   const taken = await db.transaction(async tx => {
-    const parked = await readmitParked(tx, {
-      knows: (type, version) => knows(catalogue, type, version),
-      limit: readmitMax,
-    })
+    const parked = await take(tx, { limit: readmitMax })
     // The transaction stays open while publishing: they are gone from here only once Pub/Sub has stored them.
     await Promise.all(parked.map(({ lane, message }) => intents.get(lane)!.publish(message, attributesOf(message))))
     return parked.length

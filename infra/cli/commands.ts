@@ -245,10 +245,10 @@ const operations: readonly Command[] = [
   },
   {
     name: 'refused',
-    usage: 'refused [--json]',
+    usage: 'refused [list] [--json] | refused readmit LANE/MESSAGE --why TEXT [--as NAME]',
     summary:
-      'Lists the latest messages that could not become intents, with what was wrong. Parked ones go back by themselves.',
-    example: 'refused --json',
+      'Lists the latest messages that could not become intents, with what was wrong. Parked ones go back by themselves; readmit has one admitted again whose body is kept.',
+    example: 'refused readmit default/42 --why "the catalogue is mended"',
     run: async args => (await import('./commands/backlog.ts')).runRefused(args),
   },
   {

@@ -316,8 +316,10 @@ create table refused (
   problems text not null,
   message bytea,
   readmitted_at timestamp with time zone,
+  asked_at timestamp with time zone,
   constraint refused_pkey PRIMARY KEY (lane, message_id)
 );
+CREATE INDEX refused_asked ON public.refused USING btree (asked_at) WHERE ((asked_at IS NOT NULL) AND (readmitted_at IS NULL));
 CREATE INDEX refused_by_intent ON public.refused USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 CREATE INDEX refused_parked ON public.refused USING btree (type) WHERE ((reason = 'parked'::text) AND (readmitted_at IS NULL));
 

@@ -55,6 +55,8 @@ export type Schema = {
     problems: string
     message: Buffer | null
     readmitted_at: Date | null
+    /** An operator wants it admitted again. */
+    asked_at: Date | null
   }
   /** The journal: one row for every router transaction, what it took in and what it decided. Never updated. */
   sets: {

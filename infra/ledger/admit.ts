@@ -56,7 +56,7 @@ export type RefusedMessage = {
   producer?: string
   type?: string
   catalogue?: string
-  /** Kept for what may be admitted later (`parked`), never listed. */
+  /** Kept for what may be admitted later (`parked`, `unknown`), never listed. */
   message?: Buffer
 }
 
@@ -111,3 +111,32 @@ export async function readmitParked(
     [known.map(kind => kind.type), known.map(kind => kind.catalogue), limit],
   )
 }
+
+/** A message of a lane's topic. */
+export type MessageName = { lane: Lane; message: string }
+export type Readmission = 'asked' | 'not refused' | 'not kept' | 'again'
+
+/** Remembers that an operator wants a refused message admitted again; once, and only one that is kept. */
+export async function askReadmission(tx: Queryable, { lane, message }: MessageName): Promise<Readmission> {
+  const [row] = await tx.query<{ kept: boolean; again: boolean }>(
+    `select message is not null as kept, asked_at is not null or readmitted_at is not null as again from refused
+     where lane = $1 and message_id = $2 for update`,
+    [lane, message],
+  )
+  if (!row) return 'not refused'
+  if (row.again) return 'again'
+  if (!row.kept) return 'not kept'
+  await tx.query(`update refused set asked_at = now() where lane = $1 and message_id = $2`, [lane, message])
+  return 'asked'
+}
+
+/** Messages that operators want admitted again: taken once, to be published again, and kept here no longer. */
+export const readmitAsked = (tx: Queryable, { limit }: { limit: number }): Promise<{ lane: Lane; message: Buffer }[]> =>
+  tx.query<{ lane: Lane; message: Buffer }>(
+    `with taken as (
+       select message_id, lane, message from refused where asked_at is not null and readmitted_at is null
+       order by asked_at limit $1 for update skip locked)
+     update refused r set readmitted_at = now(), message = null from taken t where r.lane = t.lane and r.message_id = t.message_id
+     returning t.lane, t.message`,
+    [limit],
+  )

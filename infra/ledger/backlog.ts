@@ -66,6 +66,10 @@ export async function readDoubts(db: Queryable): Promise<Doubt[]> {
 export type RefusedRow = {
   at: Date
   lane: string
+  /** Its id in the topic of the lane. */
+  message: string
+  /** What it says is kept: it can be admitted again. */
+  kept: boolean
   reason: string
   producer: string | null
   type: string | null
@@ -75,7 +79,7 @@ export type RefusedRow = {
 
 export const listRefused = (db: Queryable): Promise<RefusedRow[]> =>
   db.query<RefusedRow>(
-    `select at, lane, reason, producer, type, intent_id as intent, problems from refused
+    `select at, lane, message_id as message, message is not null as kept, reason, producer, type, intent_id as intent, problems from refused
      where readmitted_at is null order by at desc limit 100`,
   )
 

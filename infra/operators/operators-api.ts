@@ -7,6 +7,7 @@ import { readActs } from '#ledger/operator-log.ts'
 import { listStops } from '#ledger/stops.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { notReadmitted, readmit } from './readmit-act.ts'
 import { requeue } from './requeue-act.ts'
 import { resume, stop, stopProblem } from './stop-acts.ts'
 
@@ -43,6 +44,17 @@ const requeueBody = {
 }
 type RequeueRequest = { Body: { batch?: BatchId; lane?: Lane; why: string } }
 
+const readmitSchema = {
+  params: { type: 'object', properties: { lane: { enum: lanes } } },
+  body: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['why'],
+    properties: { why: stopBody.properties.why },
+  },
+}
+type ReadmitRequest = { Params: { lane: Lane; message: string }; Body: { why: string } }
+
 const stopsQuery = {
   type: 'object',
   additionalProperties: false,
@@ -51,7 +63,7 @@ const stopsQuery = {
 
 /**
  * What operators do, over HTTP: `POST`, `GET` and `DELETE /v1/operators/stops`, `GET /v1/operators/log`,
- * `backlog`, `doubts` and `refused`, `POST /v1/operators/requeue`. The token's owner is
+ * `backlog`, `doubts` and `refused`, `POST /v1/operators/requeue` and `refused/LANE/MESSAGE/readmit`. The token's owner is
  * who acts. Every error is RFC 9457, with all problems of a body at once.
  */
 export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }: OperatorsApiOptions): void {
@@ -82,6 +94,17 @@ export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }
   app.get('/v1/operators/backlog', looks, () => readBacklog(db))
   app.get('/v1/operators/doubts', looks, async () => ({ doubts: await readDoubts(db) }))
   app.get('/v1/operators/refused', looks, async () => ({ refused: await listRefused(db) }))
+  app.post<ReadmitRequest>(
+    '/v1/operators/refused/:lane/:message/readmit',
+    { ...acts, schema: readmitSchema },
+    async (request, reply) => {
+      const { name: who } = await operatorOf(request, 'operate')
+      const readmission = await readmit(db, { who, why: request.body.why }, request.params)
+      const wrong = notReadmitted(readmission)
+      if (wrong !== undefined) throw problem(readmission === 'not refused' ? 404 : 409, { detail: wrong })
+      return reply.code(204).send()
+    },
+  )
   app.post<RequeueRequest>('/v1/operators/requeue', { ...acts, schema: { body: requeueBody } }, async request => {
     const { name: who } = await operatorOf(request, 'operate')
     const { batch, lane, why } = request.body

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { lanes } from '#contracts/channel.ts'
 import { type BatchId, isUuid } from '#contracts/ids.ts'
 import { listRefused, readBacklog, readDoubts } from '#ledger/backlog.ts'
+import { notReadmitted, readmit } from '#operators/readmit-act.ts'
 import { requeue } from '#operators/requeue-act.ts'
 import { CommandError } from '../command.ts'
 import { actOptions, actorOf, table, whyOf } from '../operator.ts'
@@ -65,15 +66,44 @@ export const runDoubts = listing({
   ],
 })
 
-/** `carillon refused`. */
-export const runRefused = listing({
+/** `carillon refused`, and `refused readmit`. */
+export async function runRefused(args: string[]): Promise<number> {
+  const [what, ...rest] = args
+  if (what === 'readmit') return runReadmit(rest)
+  return listRefusals(what === 'list' ? rest : args)
+}
+
+async function runReadmit(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: actOptions })
+  const [name = '', ...rest] = positionals
+  const [laneName, message] = name.split('/')
+  const lane = lanes.find(one => one === laneName)
+  if (!lane || !message || rest.length > 0)
+    throw new CommandError('name one message as `carillon refused` lists it: its lane and id, like default/42')
+  const by = { who: actorOf(values), why: whyOf(values) }
+  await using db = await visitDatabase()
+  const wrong = notReadmitted(await readmit(db, by, { lane, message }))
+  if (wrong !== undefined) throw new CommandError(`${name} cannot be admitted again: ${wrong}`, 1)
+  console.log(`${name} goes back to its topic within seconds, if a router runs`)
+  return 0
+}
+
+const listRefusals = listing({
   none: 'nothing was refused',
   read: listRefused,
   show: refused => [
     {
-      heading: ['at', 'lane', 'reason', 'producer', 'type', 'intent', 'problems'],
+      heading: ['at', 'message', 'kept', 'reason', 'producer', 'type', 'intent', 'problems'],
       rows: refused.map(one => [
-        ...[one.at.toISOString(), one.lane, one.reason, one.producer ?? '', one.type ?? '', one.intent ?? ''],
+        ...[
+          one.at.toISOString(),
+          `${one.lane}/${one.message}`,
+          one.kept ? 'yes' : 'no',
+          one.reason,
+          one.producer ?? '',
+          one.type ?? '',
+          one.intent ?? '',
+        ],
         one.problems,
       ]),
     },

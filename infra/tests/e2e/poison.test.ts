@@ -6,6 +6,10 @@ import { intentBytesMax } from '#contracts/intent.ts'
 import { ask } from '#producers/sdk/ask.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
 import { makeIntent } from '#producers/sdk/make-intent.ts'
+import { listRefused } from '#ledger/backlog.ts'
+import { readActs } from '#ledger/operator-log.ts'
+import { readmit } from '#operators/readmit-act.ts'
+import { until } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 
 const greeted = defineNotification({
@@ -68,6 +72,44 @@ test('a message that our own code fails on is parked alone; the rest of its set 
   const { problems, messages, outcomes } = await world.audit()
   assert.deepEqual(problems, [])
   assert.deepEqual([messages.admitted, outcomes], [2 * each, { delivered: 2 * 2 * each }])
+
+  const { db } = world.installation
+  const [one] = await listRefused(db)
+  const name = { lane: 'default', message: one!.message } as const
+  const why = { who: 'ada', why: 'a test' }
+  assert.deepEqual(await Promise.all([readmit(db, why, name), readmit(db, why, name)]).then(all => all.sort()), [
+    'again',
+    'asked',
+  ])
+  assert.equal(await readmit(db, why, { ...name, message: 'x' }), 'not refused')
+  // What our code fails on is parked again: as another message.
+  await until(async () => (await listRefused(db)).some(again => again.intent === one!.intent))
+  assert.equal(await readmit(db, why, name), 'again')
+})
+
+test('what came of a later version is kept, and admitted once by a build that reads it, however often it is asked for; what is malformed is not kept', async () => {
+  await using world = await startWorld({ catalogue })
+  const { db } = world.installation
+  const [known] = await Promise.all(named('known').map(bytesOf))
+  await world.publish([text({ ...(JSON.parse(known!.toString()) as object), type: 'carillon.intent.v2' }), text('{')])
+  await until(async () => (await listRefused(db)).length === 2)
+  const refused = await listRefused(db)
+  const unknown = refused.find(one => one.reason === 'unknown')!
+  const malformed = refused.find(one => one.reason === 'malformed')!
+  assert.deepEqual([unknown.kept, malformed.kept], [true, false])
+  const why = { who: 'ada', why: 'a test' }
+  const nameOf = (one: typeof unknown) => ({ lane: 'default', message: one.message }) as const
+  assert.equal(await readmit(db, why, nameOf(malformed)), 'not kept')
+  // As this build reads it now.
+  await db.query('update refused set message = $1 where message_id = $2', [known, unknown.message])
+  assert.equal(await readmit(db, why, nameOf(unknown)), 'asked')
+  await until(async () => (await world.audit()).outcomes.delivered === 2)
+  assert.deepEqual(
+    (await readActs(db, { limit: 9 })).map(one => [one.who, one.what, one.about]),
+    [['ada', 'refused readmit', nameOf(unknown)]],
+  )
+  assert.deepEqual(await db.query('select from refused where message is not null'), [])
+  assert.deepEqual((await world.audit()).problems, [])
 })
 
 const text = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
