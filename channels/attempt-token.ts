@@ -1,22 +1,25 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
 import { type Attempt, attemptOf, type BatchId } from '#contracts/ids.ts'
 
 /*
- * What a device tells us of an attempt by. It names the attempt (batch and slot, nothing about a person) under a
+ * What a device or a mail tells us of an attempt by. It names the attempt (batch and slot, nothing about a person) under a
  * signature of the installation's secret, so nothing need be stored and it is good for as long as the secret is.
  *   receipt: version · batch · slot · signature                      47 characters
+ *   click:   version · batch · slot · signature · sealed target      the target can be neither read nor changed
  */
 const version = 1
 const batchBytes = 16
 const headBytes = 1 + batchBytes + 2
 const signatureBytes = 16
-/** Longer ones are of nobody. */
+/** Longer ones are of nobody; every route's paths may be so long. */
 const tokenCharsMax = 1_800
+/** Longer targets would make tokens that no path can hold. */
+export const targetBytesMax = 1_300
 
 /** What a push carries, for its device to report with. Says nothing to who has it. */
 export function receiptToken(attempt: string, secret: string): string {
   const head = headOf(attempt)
-  return Buffer.concat([head, signature(head, secret)]).toString('base64url')
+  return Buffer.concat([head, signature('receipt', [head], secret)]).toString('base64url')
 }
 
 /** The attempt of a push that was sent with `secret`, or undefined for any other text. */
@@ -24,12 +27,43 @@ export function receiptAttempt(token: string, secret: string): Attempt | undefin
   const bytes = bytesOf(token)
   if (bytes?.length !== headBytes + signatureBytes) return undefined
   const { head, signed } = partsOf(bytes)
-  return timingSafeEqual(signed, signature(head, secret)) ? named(head) : undefined
+  return timingSafeEqual(signed, signature('receipt', [head], secret)) ? named(head) : undefined
 }
 
-/** The use has a name: what is signed for another is no token of this. */
-const signature = (head: Buffer, secret: string): Buffer =>
-  createHmac('sha256', secret).update('receipt\0').update(head).digest().subarray(0, signatureBytes)
+/** What a mail's link carries: the attempt and where it leads. The same link of the same attempt is the same token. */
+export function clickToken({ attempt, target }: { attempt: string; target: string }, secret: string): string {
+  const head = headOf(attempt)
+  const text = Buffer.from(target)
+  // The signature is the cipher's start (SIV, RFC 5297): no counter to keep, no start that is used for two texts.
+  const signed = signature('click', [head, text], secret)
+  const cipher = createCipheriv(cipherName, cipherKey(secret), signed)
+  return Buffer.concat([head, signed, cipher.update(text), cipher.final()]).toString('base64url')
+}
+
+/** What a link that was made with `secret` names, or undefined for any other text. */
+export function clickOf(token: string, secret: string): { attempt: Attempt; target: string } | undefined {
+  const bytes = bytesOf(token)
+  if (bytes === undefined || bytes.length <= headBytes + signatureBytes) return undefined
+  const { head, signed, rest } = partsOf(bytes)
+  const cipher = createDecipheriv(cipherName, cipherKey(secret), signed)
+  const text = Buffer.concat([cipher.update(rest), cipher.final()])
+  if (!timingSafeEqual(signed, signature('click', [head, text], secret))) return undefined
+  return { attempt: named(head), target: text.toString() }
+}
+
+/** How long the token of a link to `target` is. */
+export const clickTokenChars = (target: string): number =>
+  Math.ceil(((headBytes + signatureBytes + Buffer.byteLength(target)) * 4) / 3)
+
+const cipherName = 'aes-256-ctr'
+const cipherKey = (secret: string): Buffer => createHmac('sha256', secret).update('click target').digest()
+
+/** Each use has a name of its own: a token of one is none of the other. */
+function signature(use: 'receipt' | 'click', parts: readonly Buffer[], secret: string): Buffer {
+  const hmac = createHmac('sha256', secret).update(`${use}\0`)
+  for (const part of parts) hmac.update(part)
+  return hmac.digest().subarray(0, signatureBytes)
+}
 
 function headOf(attempt: string): Buffer {
   const { batch, slot } = attemptOf(attempt)
@@ -55,5 +89,6 @@ function bytesOf(token: string): Buffer | undefined {
 
 const partsOf = (bytes: Buffer) => ({
   head: bytes.subarray(0, headBytes),
-  signed: bytes.subarray(headBytes),
+  signed: bytes.subarray(headBytes, headBytes + signatureBytes),
+  rest: bytes.subarray(headBytes + signatureBytes),
 })

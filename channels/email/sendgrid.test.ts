@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { attemptId, newBatchId } from '#contracts/ids.ts'
+import { type ClickLinks, clickUrl } from '../click-links.ts'
+import { pageOf } from '../page.fixture.ts'
 import type { OutMessage } from '../provider.ts'
 import { sendgridProvider } from './sendgrid.ts'
 
@@ -91,6 +94,53 @@ test('a mail too long for a substitution does not mix', async () => {
   assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_600)).content), false)
 })
 
+test('each gets links of their own, in HTML and text, whether mails are alike, differ or are alone', async () => {
+  const links = { url: 'https://bell.example', secret: 'a secret of this test' }
+  await using server = await startRecorder({ links })
+  const url = 'https://example.com/?a=1&b=2'
+  const about = (said: string) => ({
+    subject: 'News',
+    text: `${said}\nRead: ${url}\nor ${url}.`,
+    html: pageOf(said, [url, 'mailto:us@example.com', url]),
+  })
+  const shared = about('news')
+  const to = (slot: number, content = shared) =>
+    ({
+      ...mail(`u${slot}@example.com`, ''),
+      ...{ content, attemptId: attemptId({ batch: newBatchId(), slot }) },
+    }) as OutMessage<'email'>
+  for (const mails of [[to(0)], [to(1), to(2)], [to(3, about('one')), to(4, about('other'))]]) {
+    await server.send(mails)
+    const request = server.requests.at(-1)!
+    assert.equal(request.personalizations.length, mails.length)
+    mails.forEach(({ content, attemptId: id }, at) => {
+      const { 'text/html': page, 'text/plain': text } = read(request, request.personalizations[at]!)
+      const own = clickUrl(links, { attempt: id, target: url })
+      assert.equal(page, content.html.html.replaceAll('https://example.com/?a=1&#38;b=2', own))
+      assert.equal(text, content.text.replace(`Read: ${url}\n`, `Read: ${own}\n`))
+    })
+  }
+  const [, alike] = server.requests
+  assert.equal(Object.keys(alike!.personalizations[0]!.substitutions!).length, 1)
+})
+
+test('links that would not fit stay as they are', async () => {
+  await using server = await startRecorder({ links: { url: 'https://bell.example', secret: 'a secret of this test' } })
+  const urls = Array.from({ length: 40 }, (_, n) => `https://example.com/${'x'.repeat(300)}/${n}`)
+  const content = { subject: 'News', text: '', html: pageOf('', urls) }
+  assert.equal(server.provider.mixes(content), false)
+  const mails = [0, 1].map(slot => ({
+    ...mail(`u${slot}@example.com`, ''),
+    ...{ content, attemptId: attemptId({ batch: newBatchId(), slot }) },
+  }))
+  await server.send(mails)
+  const [request] = server.requests
+  const bytes = JSON.stringify(request!.personalizations[0]!.substitutions).length
+  assert.ok(bytes > 5_000 && bytes < 10_000, `${bytes}`)
+  const page = read(request!, request!.personalizations[0]!)['text/html']!
+  assert.ok(page.includes('https://bell.example/c/') && page.includes(urls[39]!))
+})
+
 type Personalization = { to: { email: string }[]; substitutions?: Record<string, string> }
 type Request = { subject: string; content: { type: string; value: string }[]; personalizations: Personalization[] }
 
@@ -112,9 +162,9 @@ const mail = (address: string, said: string) =>
     content: { subject: said, text: `$& {{text}} ${said}`, html: { html: `<p>${said}</p>` } },
   }) as OutMessage<'email'>
 
-type Saying = { ms?: number; status?: number; fields?: readonly (string | null)[] }
+type Saying = { ms?: number; status?: number; fields?: readonly (string | null)[]; links?: ClickLinks }
 
-async function startRecorder({ ms = 0, status = 202, fields = [] }: Saying = {}) {
+async function startRecorder({ ms = 0, status = 202, fields = [], links }: Saying = {}) {
   const requests: Request[] = []
   let atOnce = 0
   let mostAtOnce = 0
@@ -129,7 +179,8 @@ async function startRecorder({ ms = 0, status = 202, fields = [] }: Saying = {})
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
-  const provider = sendgridProvider({ apiKey: 'SG.x', from: 'us@example.com', baseUrl: `http://127.0.0.1:${port}/` })
+  const baseUrl = `http://127.0.0.1:${port}/`
+  const provider = sendgridProvider({ apiKey: 'SG.x', from: 'us@example.com', baseUrl, ...(links && { links }) })
   return {
     ...{ requests, provider },
     mostAtOnce: () => mostAtOnce,

@@ -4,6 +4,7 @@ import type { ContentOf } from '#contracts/catalogue.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
+import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { blamesRecipient, sendgridAnswer, type SendgridFailure } from './sendgrid-answers.ts'
 
@@ -11,6 +12,8 @@ export type SendgridOptions = {
   apiKey: string
   /** The verified sender. */
   from: string
+  /** Where the links of mails lead first. Absent: links stay as they are. */
+  links?: ClickLinks
   /** Another server than SendGrid's: `http://127.0.0.1:8025/`. */
   baseUrl?: string
 }
@@ -36,7 +39,7 @@ const MailService = sendgrid.constructor as new () => typeof sendgrid
 type WithClient = { client: { setDefaultRequest(name: string, value: unknown): void } }
 
 /** SendGrid by its official library: one request for many mails, each with an attempt id and, if need be, a text of its own. */
-export function sendgridProvider({ apiKey, from, baseUrl }: SendgridOptions): Provider<'email'> {
+export function sendgridProvider({ apiKey, from, links, baseUrl }: SendgridOptions): Provider<'email'> {
   const service = new MailService()
   service.setApiKey(apiKey)
   service.setTimeout(requestTimeoutMs)
@@ -47,10 +50,10 @@ export function sendgridProvider({ apiKey, from, baseUrl }: SendgridOptions): Pr
     channel: 'email',
     callSizeMax,
     callsAtOnce,
-    mixes: content => ownBytes(partsOf(content)) <= ownBytesMax,
+    mixes: content => ownBytes(partsOf(content)) + linkBytes(content, links) <= ownBytesMax,
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
-      const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, from)) }
+      const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, { from, links })) }
       return inRounds(messages, sending)
     },
     async [Symbol.asyncDispose]() {},
@@ -118,19 +121,47 @@ async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]
   }
 }
 
-function mailOf(messages: Messages, from: string): Mail {
-  const alike = messages.every(({ content }) => content === messages[0]!.content)
-  const { subject, text, html } = alike ? partsOf(messages[0]!.content) : tags
+type Sender = { from: string; links: ClickLinks | undefined }
+
+function mailOf(messages: Messages, { from, links }: Sender): Mail {
+  const first = messages[0]!
+  const alike = messages.every(({ content }) => content === first.content)
+  const linked = (message: OutMessage<'email'>) => withLinks(message.content, hrefsOf(message, links))
+  // What differs between mails of one content is where their links lead first.
+  const content = messages.length === 1 ? linked(first) : withLinks(first.content, linkTagsOf(first.content, links))
+  const { subject, text, html } = alike ? partsOf(content) : tags
+  const ownOf = (message: OutMessage<'email'>): Record<string, string> => {
+    if (!alike) return substitutionsOf(partsOf(linked(message)))
+    return messages.length === 1 ? {} : linksOf(message, links)
+  }
   return {
     ...{ from, subject, text, html },
     // SendGrid keeps custom arguments for long and cannot redact them: nothing but the attempt goes there.
-    personalizations: messages.map(({ endpoint, attemptId, content }) => ({
-      to: endpoint.address,
-      customArgs: { attempt_id: attemptId },
-      ...(!alike && { substitutions: substitutionsOf(partsOf(content)) }),
-    })),
+    personalizations: messages.map(message => {
+      const substitutions = ownOf(message)
+      return {
+        to: message.endpoint.address,
+        customArgs: { attempt_id: message.attemptId },
+        ...(Object.keys(substitutions).length > 0 && { substitutions }),
+      }
+    }),
   }
 }
+
+type Email = ContentOf['email']
+const targetsOf = (content: Email, links?: ClickLinks): readonly string[] => (links ? clickTargets(content, links) : [])
+
+/** By where the links of a mail lead, where they are to lead first. */
+const hrefsOf = ({ content, attemptId: attempt }: OutMessage<'email'>, links?: ClickLinks): Map<string, string> =>
+  new Map(targetsOf(content, links).map(target => [target, clickUrl(links!, { attempt, target })]))
+const linkTag = (n: number): string => `link${n}-${mark}`
+const linkTagsOf = (content: Email, links?: ClickLinks): Map<string, string> =>
+  new Map(targetsOf(content, links).map((target, n) => [target, `{{${linkTag(n)}}}`]))
+const linksOf = (message: OutMessage<'email'>, links?: ClickLinks): Record<string, string> =>
+  Object.fromEntries([...hrefsOf(message, links).values()].map((href, n) => [linkTag(n), href]))
+/** What links add to a mail, in its HTML and in its text. */
+const linkBytes = (content: Email, links?: ClickLinks): number =>
+  targetsOf(content, links).reduce((sum, target) => sum + 2 * clickUrlChars(links!, target), 0)
 
 type Parts = Record<(typeof fields)[number], string>
 // The library puts the braces around the names of substitutions.

@@ -3,6 +3,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { signedAttempt } from '../attempt-signature.ts'
+import { type ClickLinks, clickUrl, isTarget } from '../click-links.ts'
 import type { OutMessage, Provider } from '../provider.ts'
 import { twilioAnswer, type TwilioFailure } from './twilio-answers.ts'
 
@@ -13,6 +14,8 @@ export type TwilioOptions = {
   from: string
   /** Where Twilio reports what became of a message, and the key that signs the attempt in it. */
   callback?: { url: string; secret: string }
+  /** Where the links of messages lead first. Absent: links stay as they are. */
+  links?: ClickLinks
   /** Another server than Twilio's: `http://127.0.0.1:8026`. */
   baseUrl?: string
 }
@@ -22,6 +25,7 @@ const callsAtOnce = 20
 const requestTimeoutMs = 20_000
 /** https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource */
 const validitySMax = 36_000
+const bodyCharsMax = 1_600
 
 /** Twilio by its official library; it never retries by itself. */
 export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
@@ -50,19 +54,25 @@ async function answered(creating: Promise<{ sid?: string }>, ms: number): Promis
   }
 }
 
-function requestOf(message: OutMessage<'sms'>, { from, callback }: TwilioOptions, now: EpochMs) {
-  const { endpoint, content, intent, attemptId: attempt, deliveryId: delivery } = message
+function requestOf(message: OutMessage<'sms'>, { from, callback, links }: TwilioOptions, now: EpochMs) {
+  const { endpoint, intent, attemptId: attempt, deliveryId: delivery } = message
   const { expiresAt } = intent
   const validS = expiresAt === undefined ? validitySMax : Math.floor((expiresAt - now) / 1000)
   return {
     to: endpoint.address,
-    body: content.text,
+    body: bodyOf(message, links),
     validityPeriod: Math.min(validitySMax, Math.max(1, validS)),
     ...(from.startsWith('MG') ? { messagingServiceSid: from } : { from }),
     ...(callback && {
       statusCallback: `${callback.url}?${signedAttempt({ attempt, delivery, secret: callback.secret })}`,
     }),
   }
+}
+
+function bodyOf({ content: { text, url }, attemptId: attempt }: OutMessage<'sms'>, links?: ClickLinks): string {
+  if (url === undefined) return text
+  const linked = links && isTarget(url) ? `${text} ${clickUrl(links, { attempt, target: url })}` : undefined
+  return linked !== undefined && linked.length <= bodyCharsMax ? linked : `${text} ${url}`
 }
 
 type Request = Parameters<RequestClient['request']>[0]

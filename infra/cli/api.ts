@@ -1,5 +1,6 @@
 import { analyticsApi } from '#analytics/api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import { clicksApi } from '#channels/receipts/clicks.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
@@ -61,7 +62,9 @@ export async function serveApi(
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'intents'),
   })
-  deviceReceiptsApi(app, { db, catalogue, clock, metrics, secret: installation.addressKey })
+  const receipts = { db, catalogue, clock, metrics, secret: installation.addressKey }
+  deviceReceiptsApi(app, receipts)
+  clicksApi(app, receipts)
   operatorsApi(app, {
     ...{ db, catalogue },
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),

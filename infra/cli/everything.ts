@@ -42,10 +42,6 @@ export async function startEverything(options: {
   const reached = { addresses: addressesOf(config, stack), addressKey: secret, volumeFloor }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   const metrics = createMetrics()
-  const providers = openProviders({ config, secret, db: installation.db, simulated: simulatedOf(stack) })
-  for (const provider of providers) opened.use(provider)
-  const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
-  opened.use(await startRoles(pipelineRoles, installation, role))
   const { host, port } = config.http
   const api = opened.use(
     await serveApi(installation, { host, port, metrics, approvalAbove, ...(publisherLog && { publisherLog }) }).catch(
@@ -53,6 +49,12 @@ export async function startEverything(options: {
     ),
   )
   onPart({ name: 'HTTP API', address: api.url })
+  // After the API: what goes to simulators leads back to it.
+  const sending = { config, secret, db: installation.db, simulated: simulatedOf(stack), localUrl: api.url }
+  const providers = openProviders(sending)
+  for (const provider of providers) opened.use(provider)
+  const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
+  opened.use(await startRoles(pipelineRoles, installation, role))
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }

@@ -13,13 +13,20 @@ import { CommandError } from './command.ts'
 /** Where the simulators are, for the providers that are not configured. */
 export type Simulated = { credentials: LocalCredentials; ports: SimulatorPorts }
 
-type Options = { config: Config; db: Database; secret: string; simulated: Simulated | undefined }
+type Options = {
+  config: Config
+  db: Database
+  secret: string
+  simulated: Simulated | undefined
+  /** Where this machine reaches the API: what a simulator took leads there, where the world has no way to it. */
+  localUrl?: string
+}
 
 /**
  * The adapter of every provider: real where it is configured, else a simulator behind the same client library. Throws a
  * `CommandError` when there is neither.
  */
-export function openProviders({ config, db, secret, simulated }: Options): Provider[] {
+export function openProviders({ config, db, secret, simulated, localUrl }: Options): Provider[] {
   const missing = (['fcm', 'apns', 'sendgrid', 'twilio'] as const).filter(name => config[name] === undefined)
   if (missing.length > 0 && !simulated)
     throw new CommandError(
@@ -28,12 +35,17 @@ export function openProviders({ config, db, secret, simulated }: Options): Provi
       1,
     )
   const { publicUrl } = config.http
+  const linksOf = (name: 'sendgrid' | 'twilio') => {
+    const url = publicUrl ?? (config[name] === undefined ? localUrl : undefined)
+    return url === undefined ? {} : { links: { url, secret } }
+  }
   return [
     fcmProvider(config.fcm ?? simulated!.credentials.fcm),
     apnsProvider(config.apns ?? apnsSimulated(simulated!)),
-    sendgridProvider(config.sendgrid ?? sendgridSimulated(simulated!)),
+    sendgridProvider({ ...(config.sendgrid ?? sendgridSimulated(simulated!)), ...linksOf('sendgrid') }),
     twilioProvider({
       ...(config.twilio ?? twilioSimulated(simulated!)),
+      ...linksOf('twilio'),
       ...(publicUrl !== undefined && { callback: { url: `${publicUrl}/webhooks/twilio`, secret } }),
     }),
     inboxProvider(db),

@@ -8,11 +8,14 @@ import type { DoubtPolicy } from './outcome.ts'
 /** A length of time as people write it: `30s`, `10m`, `24h`, `7d`. */
 export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`
 
-/** HTML that is safe to send: only the `html` tag of the SDK makes it. */
-export type Html = { readonly html: string }
+/** HTML that is safe to send: only the `html` tag of the SDK makes it. `links`: the values of its `href`s, in order. */
+export type Html = { readonly html: string; readonly links?: readonly HtmlLink[] }
+/** Where in the HTML a URL stands, escaped, and what it is. */
+export type HtmlLink = { readonly at: number; readonly length: number; readonly url: string }
 
 export type PushContent = { title: string; body: string; url?: string; image?: string }
-export type SmsContent = { text: string }
+/** `url`: what the text ends with. Where we are to hear of clicks it takes some 60 characters and a third of it more. */
+export type SmsContent = { text: string; url?: string }
 export type EmailContent = { subject: string; html: Html; text: string }
 export type InAppContent = { title: string; body: string; url?: string }
 export type ContentOf = { push: PushContent; sms: SmsContent; email: EmailContent; in_app: InAppContent }

@@ -167,14 +167,14 @@ export const variables = {
     name: 'CARILLON_PUBLIC_URL',
     parse: url('https', 'http'),
     meaning:
-      'How the world reaches the API: Twilio is asked to report to /webhooks/twilio there, which is not served yet. Unset: it is not asked.',
+      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks; Twilio is asked to report to /webhooks/twilio there, which is not served yet. Unset: links stay as they are, Twilio is not asked.',
   },
   secret: {
     name: 'CARILLON_SECRET',
     parse: matching(/^.{32,}$/s, 'at least 32 characters'),
     secret: true,
     meaning:
-      'Hashes addresses and signs attempt ids; must stay the same for ever. Unset: made once in the data folder.',
+      'Hashes addresses, signs attempt ids and what pushes carry, seals links of mails; must stay the same for ever. Unset: made once in the data folder.',
   },
   lanes: {
     name: 'CARILLON_LANES',

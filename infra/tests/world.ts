@@ -31,6 +31,7 @@ import { testDatabase } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const settleLimitMs = 60_000
+const addressKey = 'a key for tests'
 
 /** The whole pipeline in this process, on its own database, Pub/Sub server and simulators; every part is the real one. */
 export type World = AsyncDisposable & {
@@ -81,7 +82,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   if (redeliveries > 0) await redeliverAtOnce(addresses)
   const installation = opened.use(
     await openInstallation({
-      ...{ addresses, addressKey: 'a key for tests', catalogue, sources, log },
+      ...{ addresses, addressKey, catalogue, sources, log },
       ...(options.volumeFloor !== undefined && { volumeFloor: options.volumeFloor }),
       ...(options.clock && { clock: options.clock }),
     }),
@@ -96,10 +97,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const metrics = createMetrics()
   const at = (port: number) => `http://127.0.0.1:${port}`
   const { apiKey } = credentials.sendgrid
+  const links = { url: 'https://bell.test', secret: addressKey }
   const providers = [
     opened.use(fcmProvider(credentials.fcm)),
-    sendgridProvider({ apiKey, from: 'notify@carillon.test', baseUrl: `${at(simulators.ports.sendgrid)}/` }),
-    twilioProvider({ ...credentials.twilio, baseUrl: at(simulators.ports.twilio) }),
+    sendgridProvider({ apiKey, from: 'notify@carillon.test', links, baseUrl: `${at(simulators.ports.sendgrid)}/` }),
+    twilioProvider({ ...credentials.twilio, links, baseUrl: at(simulators.ports.twilio) }),
     inboxProvider(installation.db),
   ] as Provider[]
   opened.use(await startSink({ ...installation, metrics }))

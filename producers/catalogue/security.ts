@@ -64,7 +64,7 @@ export const signinNewDevice = defineNotification({
   templates: {
     en: {
       push: ({ data }) => ({ title: 'New sign-in', body: 'Was this you?', url: data.url }),
-      sms: ({ data }) => ({ text: `New sign-in to your account. Not you? ${data.url}` }),
+      sms: ({ data }) => ({ text: 'New sign-in to your account. Not you?', url: data.url }),
       email: ({ data }) =>
         mail({
           subject: 'New sign-in to your account',
@@ -75,7 +75,7 @@ export const signinNewDevice = defineNotification({
     },
     de: {
       push: ({ data }) => ({ title: 'Neue Anmeldung', body: 'Warst du das?', url: data.url }),
-      sms: ({ data }) => ({ text: `Neue Anmeldung in deinem Konto. Nicht du? ${data.url}` }),
+      sms: ({ data }) => ({ text: 'Neue Anmeldung in deinem Konto. Nicht du?', url: data.url }),
       email: ({ data }) =>
         mail({
           subject: 'Neue Anmeldung in deinem Konto',

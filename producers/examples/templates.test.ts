@@ -70,7 +70,9 @@ test('what people write cannot become markup, a header or a second line of a sub
 })
 
 test('a text message fits one segment of 160 characters (GSM 03.38)', async () => {
-  const texts = (await renderedIntents()).flatMap(one => (one.channel === 'sms' ? [one.content.text] : []))
+  const texts = (await renderedIntents()).flatMap(one =>
+    one.channel === 'sms' ? [[one.content.text, one.content.url].join(' ').trim()] : [],
+  )
   assert.ok(texts.length > 0)
   for (const text of texts) assert.match(text, /^[\n\r -~äöüÄÖÜßà]{1,160}$/)
 })

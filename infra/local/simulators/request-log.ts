@@ -13,6 +13,8 @@ export type MessageLine = {
   attemptId?: string
   /** Of a push: what its device would report with. */
   receipt?: string
+  /** Of a mail or text message: where its links lead, in their order. */
+  links?: string[]
 }
 
 /**

@@ -124,14 +124,27 @@ function parseMail({ body, tooLarge }: Exchange): Mail | undefined {
 const unknownLine: MessageLine = { provider: 'sendgrid', address: '' }
 const asText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-function linesOf({ personalizations, custom_args }: Mail): MessageLine[] {
+function linesOf({ personalizations, custom_args, content }: Mail): MessageLine[] {
   if (!Array.isArray(personalizations) || personalizations.length === 0) return [unknownLine]
+  const html = Array.isArray(content) ? asText(content.find(part => part?.type === 'text/html')?.value) : undefined
   return personalizations.map(one => ({
     provider: 'sendgrid',
     address: asText(one?.to?.[0]?.email) ?? '',
     deliveryId: asText((one?.custom_args ?? custom_args)?.delivery_id),
     attemptId: asText((one?.custom_args ?? custom_args)?.attempt_id),
+    links: linksIn(html, one?.substitutions),
   }))
+}
+
+/** Where the links of a mail lead, as one person gets it. */
+function linksIn(html: string | undefined, substitutions: Args = {}): string[] | undefined {
+  if (html === undefined) return undefined
+  const filled = Object.entries(substitutions).reduce(
+    (said, [tag, own]) => said.replaceAll(tag, () => String(own)),
+    html,
+  )
+  const links = [...filled.matchAll(/href="([^"]*)"/g)].map(([, url]) => url!.replaceAll('&amp;', '&'))
+  return links.length > 0 ? links : undefined
 }
 
 const personalizationsMax = 1000

@@ -83,11 +83,13 @@ const failures = { 500: twilioAnswers.internal({ index: 0 }), 503: twilioAnswers
 function lineOf(form: URLSearchParams): MessageLine {
   const callback = form.get('StatusCallback') ?? ''
   const query = new URLSearchParams(callback.slice(callback.indexOf('?') + 1))
+  const links = form.get('Body')?.match(/https?:\/\/\S+/g)
   return {
     provider: 'twilio',
     address: form.get('To') ?? '',
     deliveryId: query.get('d') ?? undefined,
     attemptId: query.get('a') ?? undefined,
+    ...(links && { links: [...links] }),
   }
 }
 
