@@ -14,6 +14,8 @@ export type Asked = {
   tenant?: string
   room?: string
   thread?: string
+  /** Who would state it. Without: nothing is known of how much of it there is. */
+  producer?: string
   /** Why the person would be a recipient. */
   reason?: string
 }
@@ -22,14 +24,14 @@ export type Asked = {
  * What would be decided for a person, one decision for each channel of the type: an intent for nobody else, simulated.
  * Changes nothing, and tells nobody.
  */
-export async function explain(db: Database, asked: Asked): Promise<SimulatedLine[]> {
-  const { entry, recipient, at, data, reason, tenant, room, thread } = asked
+export async function explain(db: Database, asked: Asked, volumeFloor?: number): Promise<SimulatedLine[]> {
+  const { entry, recipient, at, data, reason, tenant, room, thread, producer = 'explain' } = asked
   const { dedupe: _, ...withoutDedupe } = entry
   const { lines } = await simulate(
-    { db, addressKey: '' },
+    { db, addressKey: '', volumeFloor },
     {
       intent: {
-        ...{ id: nobodys, producer: 'explain', key: 'explain', type: entry.type, catalogue: '', lane: entry.lane },
+        ...{ id: nobodys, producer, key: 'explain', type: entry.type, catalogue: '', lane: entry.lane },
         ...{
           to: [{ kind: 'recipient', id: recipient, ...(reason !== undefined && { reason }) }],
           data: data ?? {},

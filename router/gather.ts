@@ -1,6 +1,7 @@
 import type { EpochMs, IntentId, RecipientId } from '#contracts/ids.ts'
 import type { Intent, To } from '#contracts/intent.ts'
 import { countMembers, keepContacts, type Person, readPeople, type RecipientStore } from '#preferences/preferences.ts'
+import type { Queryable } from '#runtime/postgres.ts'
 import type { AdmittedIntent } from './admit.ts'
 import { countedTo } from './policies/quarantine.ts'
 
@@ -27,13 +28,14 @@ export async function gather(store: RecipientStore, intents: readonly AdmittedIn
       intents.map(one => one.intent),
     ),
     contacts,
-    members: await membersOf(store, intents),
+    members: await countedMembers(store.db, intents),
   }
 }
 
-async function membersOf(
-  { db }: RecipientStore,
-  intents: readonly AdmittedIntent[],
+/** How many members the audiences of intents have, as far as they are counted before they are read. */
+export async function countedMembers(
+  db: Queryable,
+  intents: readonly Pick<AdmittedIntent, 'intent' | 'entry'>[],
 ): Promise<ReadonlyMap<IntentId, number>> {
   const members = new Map<IntentId, number>()
   for (const one of intents) {

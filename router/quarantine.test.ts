@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RecipientId } from '#contracts/ids.ts'
+import { addVolumes, volumePeriodMs } from '#ledger/volumes.ts'
 import { decide, type Question } from './decide.ts'
 import { entry, everybody, intent, noon, stopped } from './decide.fixture.ts'
 import { tooMany } from './policies/quarantine.ts'
-import { intentOf, typeOf } from './routing.fixture.ts'
+import { explain } from './explain.ts'
+import { emptyLedger, intentOf, typeOf } from './routing.fixture.ts'
+import { simulate } from './simulate.ts'
 
 const open = { state: 'open', guard: 'recipients', most: 1_000, sample: [] } as const
 const released = { channels: ['push'], reason: 'quarantine' } as const
@@ -61,4 +65,33 @@ test('who is too many is said by the type, else there may be 1,000; a dry run ma
   const { recipients, more } = asked({ maxRecipients: 20_000 }, 1, 20_001)!
   assert.deepEqual([recipients, more], [20_000, true])
   assert.equal(asked({ dryRun: true }, 2, 999), undefined)
+})
+
+test('simulate and explain say which guard would hold it', async () => {
+  await using ledger = await emptyLedger()
+  const { db } = ledger
+  const at = Date.now()
+  const type = typeOf('news', { maxRecipients: 2 })
+  const rulesFor = async (to: readonly string[], producer = 'test') => {
+    const named = to.map(id => ({ kind: 'recipient' as const, id }))
+    const told = { ...intentOf({ type: 'news', to: named, occurredAt: at }), producer }
+    const { lines } = await simulate({ db, addressKey: '', volumeFloor: 10 }, { intent: told, entry: type, now: at })
+    return [...new Set(lines.map(line => `${line.verdict} ${line.rule} ${line.value ?? ''}`.trim()))]
+  }
+  assert.deepEqual(await rulesFor(['u1', 'u2']), ['deliver default'])
+  assert.deepEqual(await rulesFor(['u1', 'u2', 'u3']), ['held quarantined 2'])
+  const period = at - (at % volumePeriodMs)
+  const process = '00000000-0000-8000-8000-000000000001'
+  await addVolumes(db, process, [{ period, type: 'news', producer: 'test', passed: 10, held: 0 }])
+  assert.deepEqual(await rulesFor(['u1']), ['held volume 10'])
+  assert.deepEqual(await rulesFor(['u1'], 'another'), ['deliver default'])
+  const asked = { entry: type, recipient: 'u1' as RecipientId, at, data: {} }
+  assert.deepEqual(
+    (await explain(db, { ...asked, producer: 'test' }, 10)).map(line => line.rule),
+    ['volume'],
+  )
+  assert.deepEqual(
+    (await explain(db, asked, 10)).map(line => line.rule),
+    ['default'],
+  )
 })

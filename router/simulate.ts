@@ -1,8 +1,9 @@
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { sentence } from '#contracts/decision.ts'
-import type { EpochMs, RecipientId } from '#contracts/ids.ts'
+import type { EpochMs, IntentId, RecipientId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
+import type { Quarantine } from '#contracts/quarantine.ts'
 import type { Decided } from '#ledger/set.ts'
 import {
   audiencePage,
@@ -16,8 +17,10 @@ import { believed } from './admit.ts'
 import { carried, casesOf } from './commit.ts'
 import { addEngagement } from './engaged.ts'
 import { memberCases } from './expand.ts'
-import { audiencesOf, type Facts } from './gather.ts'
+import { audiencesOf, countedMembers, type Facts } from './gather.ts'
 import { type Case, fold, readDigests, underStops, windowKeys } from './judge.ts'
+import { tooMany, tooMuch, underQuarantine } from './policies/quarantine.ts'
+import { supposedBlast } from './volumes.ts'
 import { readStops } from '#ledger/stops.ts'
 import { readWindows } from './windows-store.ts'
 
@@ -48,7 +51,12 @@ export type Simulation = {
   members?: { n: number; shown: number; more: boolean }
 }
 
-type SimulateDeps = { db: Database; addressKey: string; sources?: readonly MembershipSource[] }
+type SimulateDeps = {
+  db: Database
+  addressKey: string
+  sources?: readonly MembershipSource[]
+  volumeFloor?: number | undefined
+}
 
 /**
  * What the router would decide about an intent: with what is known of its people and the windows as they stand. Changes
@@ -79,7 +87,23 @@ async function supposedCases(deps: SimulateDeps, { intent, entry, now }: Suppose
   const { page, n, more } = await membersOf(deps, { audiences, except: new Set([...except, intent.actor]) })
   const expansion = { intent: carried({ intent, entry }, now), audiences, except }
   const members = await memberCases(expansion, page, { ...at, db: deps.db, entry })
-  return { cases: [...named, ...members], members: { n, shown: members.length, more } }
+  const held = await supposedQuarantine(deps, { intent, entry, now }, named.length)
+  const cases = underQuarantine([...named, ...members], held)
+  return { cases, members: { n, shown: members.length, more } }
+}
+
+/** What would hold it before anybody is told, as it is asked when an intent is admitted. */
+async function supposedQuarantine(
+  { db, volumeFloor }: SimulateDeps,
+  { intent, entry, now: at }: Supposed,
+  named: number,
+): Promise<ReadonlyMap<IntentId, Quarantine>> {
+  const members = (await countedMembers(db, [{ intent, entry }])).get(intent.id) ?? 0
+  const counted = { named, members }
+  const blast = async () =>
+    intent.dryRun ? undefined : supposedBlast({ db, volumeFloor }, { intent, entry, n: named + members, at })
+  const held = tooMany({ intent, entry }, counted) ?? tooMuch({ intent, entry }, { ...counted, blast: await blast() })
+  return held ? new Map([[intent.id, { state: 'open', guard: held.guard, most: held.most, sample: [] }]]) : new Map()
 }
 
 /** As `gather` reads them, but that it stores contacts. */

@@ -147,14 +147,15 @@ const questions: readonly Command[] = [
   {
     name: 'explain',
     usage:
-      "explain USER TYPE [--at 2026-11-21T23:00:00Z] [--tenant T] [--room R] [--thread TH] [--reason mention] [--data '{…}']",
+      "explain USER TYPE [--at 2026-11-21T23:00:00Z] [--tenant T] [--room R] [--thread TH] [--reason mention] [--producer P] [--data '{…}']",
     summary: 'Tells what would be decided for a person now, or at a time, and why. Tells nobody and changes nothing.',
     example: 'explain felix-7 comment.created --at 2026-11-21T23:00:00Z',
     run: async args => (await import('./commands/explain.ts')).runExplain(args),
   },
   {
     name: 'simulate',
-    usage: "simulate FILE.json | --type T --to u1,u2 --data '{…}' [--thread T] [--at 2026-11-21T23:00:00Z] [--json]",
+    usage:
+      "simulate FILE.json | --type T --to u1,u2 --data '{…}' [--thread T] [--producer P] [--at 2026-11-21T23:00:00Z] [--json]",
     summary: 'Tells what would be decided about an intent for each of its people. Tells nobody and changes nothing.',
     example: 'simulate intent.json --at 2026-11-21T23:00:00Z',
     run: async args => (await import('./commands/simulate.ts')).runSimulate(args),

@@ -16,7 +16,7 @@ export async function runExplain(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     ...{ args, allowPositionals: true },
     options: {
-      ...{ at: { type: 'string' }, data: { type: 'string' }, reason: { type: 'string' } },
+      ...{ at: { type: 'string' }, data: { type: 'string' }, reason: { type: 'string' }, producer: { type: 'string' } },
       ...{ tenant: { type: 'string' }, room: { type: 'string' }, thread: { type: 'string' } },
     },
   })
@@ -30,11 +30,8 @@ export async function runExplain(args: string[]): Promise<number> {
   const data = values.data === undefined ? undefined : ((await dataOf(entry, values.data)) as JsonObject)
   const { at: _, data: __, ...about } = values
   await using db = await visitDatabase()
-  const decisions = await explain(db, {
-    ...{ entry, recipient: recipient as RecipientId, at },
-    ...(data && { data }),
-    ...about,
-  })
+  const asked = { ...{ entry, recipient: recipient as RecipientId, at }, ...(data && { data }), ...about }
+  const decisions = await explain(db, asked, config.volumeFloor)
   console.log(`${entry.type} for ${recipient}, were it stated at ${new Date(at).toISOString()}:`)
   for (const { channel, verdict, sentence } of decisions)
     console.log(`  ${channel.padEnd(7)} ${verdict.padEnd(21)}  ${sentence}`)

@@ -14,7 +14,7 @@ import { visitDatabase } from '../visit.ts'
 
 const text = { type: 'string' } as const
 const options = {
-  ...{ type: text, to: text, data: text, thread: text, at: text },
+  ...{ producer: text, type: text, to: text, data: text, thread: text, at: text },
   json: { type: 'boolean', default: false },
 } as const
 
@@ -26,7 +26,7 @@ export async function runSimulate(args: string[]): Promise<number> {
   const said = await saidBy(values, positionals)
   const config = readConfig()
   const { catalogue, sources } = await catalogueFrom(config)
-  const made = await makeIntent(said, { producer: 'simulate', catalogue, now })
+  const made = await makeIntent(said, { producer: values.producer ?? 'simulate', catalogue, now })
   if (!made.ok) throw new CommandError(`the intent would be refused: ${made.problems.join('; ')}`)
   const { intent } = made
   const known = catalogue.types.get(intent.type)!
@@ -35,7 +35,10 @@ export async function runSimulate(args: string[]): Promise<number> {
   const addressKey = secretNeeded ? await secretOf(config) : ''
   const entry = keyed(known, addressKey)
   await using db = await visitDatabase()
-  const simulation = await simulate({ db, addressKey, sources }, { intent, entry, now })
+  const simulation = await simulate(
+    { db, addressKey, sources, volumeFloor: config.volumeFloor },
+    { intent, entry, now },
+  )
   console.log(values.json ? JSON.stringify(simulation) : printSimulation(simulation, { intent, entry, now }))
   return 0
 }
