@@ -40,11 +40,16 @@ function writersOf(file: string): string[] {
     exported: start[1] !== undefined,
     text: text.slice(start.index, starts[at + 1]?.index),
   }))
-  const writes = (part: (typeof parts)[number]): boolean =>
+  // Of two private parts that name each other each is asked once.
+  const writes = (part: (typeof parts)[number], asked: ReadonlySet<object> = new Set()): boolean =>
     write.test(part.text) ||
     parts.some(
       other =>
-        other !== part && !other.exported && new RegExp(String.raw`\b${other.name}\b`).test(part.text) && writes(other),
+        other !== part &&
+        !asked.has(other) &&
+        !other.exported &&
+        new RegExp(String.raw`\b${other.name}\b`).test(part.text) &&
+        writes(other, new Set([...asked, part])),
     )
   return parts.filter(part => part.exported && writes(part)).map(part => `${file} ${part.name}`)
 }
