@@ -13,6 +13,8 @@ import {
   type RefusedLine,
   retractionSentence,
   quarantineSentence,
+  type RemovalLine,
+  removalSentence,
   refusedSentence,
   type Trace,
   type TraceLine,
@@ -37,7 +39,8 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
   const refused = await refusedOf(db, id)
   const retraction = await retractionOf(db, id)
   const quarantine = await quarantineOf(db, id)
-  const known = { ...events, refused, ...(retraction && { retraction }), ...(quarantine && { quarantine }) }
+  const removals = await removalsOf(db, [id])
+  const known = { ...events, refused, removals, ...(retraction && { retraction }), ...(quarantine && { quarantine }) }
   if (sets.length === 0) return { ...known, open: [] }
   const expansion = await db.kysely
     .selectFrom('expansions')
@@ -75,7 +78,9 @@ export async function traceRecipient(
     ...(await openHolds(db, sql<boolean>`held.recipient = ${recipient}`)),
   ]
   // What was refused is of no recipient: nobody has looked for one in it.
-  return { ...events, refused: [], lines: events.lines.toReversed(), open }
+  const intents = [...events.lines, ...open].map(line => line.intent)
+  const removals = await removalsOf(db, [...new Set(intents)], recipient)
+  return { ...events, refused: [], lines: events.lines.toReversed(), open, removals }
 }
 
 async function setsOf(db: Database, id: IntentId): Promise<string[]> {
@@ -101,6 +106,24 @@ async function quarantineOf(db: Database, id: IntentId): Promise<Trace['quaranti
     .where('intent_id', '=', id)
     .executeTakeFirst()
   return row && { at: row.since.getTime(), sentence: quarantineSentence({ ...row, volume: Number(row.volume) }) }
+}
+
+/** Of some intents, for everybody or for one person. */
+async function removalsOf(db: Database, intents: readonly IntentId[], recipient?: string): Promise<RemovalLine[]> {
+  if (intents.length === 0) return []
+  const rows = await db.kysely
+    .selectFrom('removals')
+    .select(['intent_id', 'recipient', 'why', 'at', 'told', 'told_at', 'done_at'])
+    .where('intent_id', 'in', intents)
+    .$if(recipient !== undefined, query => query.where('recipient', '=', recipient!))
+    .orderBy('at')
+    .limit(linesMax)
+    .execute()
+  return rows.flatMap(({ intent_id, recipient, why, at, told, told_at, done_at }) => {
+    const sentence = removalSentence({ why, told, done: done_at !== null })
+    if (sentence === undefined) return []
+    return [{ at: (told_at ?? at).getTime(), intent: intent_id as IntentId, recipient, sentence }]
+  })
 }
 
 async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {

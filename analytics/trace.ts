@@ -36,6 +36,9 @@ export type OpenLine = {
   provider?: string
 }
 
+/** What was read or taken back after a push had shown it: devices are told to take it off. */
+export type RemovalLine = { at: EpochMs; intent: IntentId; recipient: string; sentence: string }
+
 /** A message of the intent that no router could use; `what` is the reason. */
 export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: Refusal; sentence: string }
 
@@ -48,6 +51,7 @@ export type Trace = {
   refused: RefusedLine[]
   lines: TraceLine[]
   open: OpenLine[]
+  removals: RemovalLine[]
   more: boolean
   expanding?: number
 }
@@ -83,6 +87,16 @@ export const retractionSentence = ({ successor }: { successor: string | null }):
   successor === null
     ? `Retracted by its producer: what was not sent by then never will be.`
     : `Superseded by intent ${successor}: what was not sent by then never will be, unless it happened later.`
+
+/** The sentence of a removal. Undefined: there was nothing to take off. */
+export function removalSentence(removal: { why: string; told: readonly string[]; done: boolean }): string | undefined {
+  const { why, told, done } = removal
+  const because = why === 'read' ? 'it was read' : 'its producer took it back'
+  const devices = `devices were told to take it off the screen (${told.toSorted().join(', ')})`
+  if (done) return told.length === 0 ? undefined : `${because}: ${devices}.`.replace(/^i/, 'I')
+  const left = told.length === 0 ? 'devices that show it are to take it off' : `${devices}, others are to be`
+  return `${because}: ${left}, within what silent messages they may be sent.`.replace(/^i/, 'I')
+}
 
 export function quarantineSentence(found: {
   recipients: number
@@ -150,6 +164,8 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
         out.push(...printEntry(entry, columns).map(line => ('state' in entry ? paint('33', line) : line)))
     }
   }
+  for (const { at, recipient, sentence } of trace.removals)
+    out.push(`${new Date(at).toISOString().replace('T', ' ')}  ${recipient}: ${sentence}`)
   if (trace.retraction)
     out.push(`${new Date(trace.retraction.at).toISOString().replace('T', ' ')}  ${trace.retraction.sentence}`)
   if (trace.quarantine)

@@ -11,6 +11,7 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
+import { readBadges } from './badge.ts'
 import { readEngaged } from './engaged.ts'
 import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs, stoppedMs } from './limits.ts'
 import { marksOf } from './marks.ts'
@@ -22,7 +23,7 @@ import { send } from './send.ts'
 import { maybeSent, notCalled, settle } from './settle.ts'
 import { toldBy } from './told-as-one.ts'
 
-export type Failpoint = 'after claim' | 'after send before record'
+export type Failpoint = 'after claim' | 'after send before record' | 'after removal before record'
 export type DeliverDeps = {
   db: Database
   /** The installation's secret: of the hashes by which suppressed addresses are known, and of what pushes carry. */
@@ -93,9 +94,14 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
   const people = await readReachable(deps, { ids, intents: batch.intents, channel: batch.channel })
-  const engaged = await readEngaged(deps, batch, people)
-  const { targets, results } = recheck(batch, { people, engaged, catalogue, now: clock.now() })
+  const now = clock.now()
+  const [engaged, badges] = await Promise.all([
+    readEngaged(deps, batch, people),
+    readBadges(deps.db, batch, { people, catalogue, now }),
+  ])
+  const { targets, results } = recheck(batch, { people, engaged, catalogue, now })
   const { messages, failed } = render(batch, targets, deps)
+  for (const message of messages) if (badges[message.place] !== undefined) message.badge = badges[message.place]!
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
   return { sending: { ...claimed, provider, messages }, results }
 }

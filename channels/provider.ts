@@ -20,6 +20,17 @@ export type OutMessage<C extends Channel = Channel> = {
   attemptId: string
   /** Of a push: what its device reports with, to be put into the payload as `receipt`. */
   receipt?: string
+  /** The number for the app's icon, where a push changes it. */
+  badge?: number
+}
+
+/** A silent message that takes deliveries off a device's screen and says what its badge is now. It is nobody's delivery. */
+export type Removal = {
+  endpoint: Endpoint
+  deliveries: readonly DeliveryId[]
+  badge: number
+  /** Until when it is worth something to a device that is off. */
+  expiresAt?: EpochMs
 }
 
 /** `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. */
@@ -38,4 +49,6 @@ export type Provider<C extends Channel = Channel> = AsyncDisposable & {
   readonly callsAtOnce: number
   mixes(content: ContentOf[C]): boolean
   send(messages: readonly OutMessage<C>[], options: SendOptions): Promise<Answer[]>
+  /** The same for removals, at most `callSizeMax`. Only push has a screen to take things off. */
+  remove?(removals: readonly Removal[], options: SendOptions): Promise<Answer[]>
 }

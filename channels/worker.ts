@@ -9,6 +9,7 @@ import { deliver, type DeliverDeps } from './deliver.ts'
 import type { DeliveryLimits } from './limits.ts'
 import { createPace } from './pace.ts'
 import type { Provider } from './provider.ts'
+import { startRemovals } from './push/remove.ts'
 
 export type WorkerOptions = {
   db: Database
@@ -29,7 +30,8 @@ export type WorkerOptions = {
 }
 
 /**
- * Takes batches off the queues of its lanes and channels and delivers them. Disposing takes no new ones and finishes
+ * Takes batches off the queues of its lanes and channels and delivers them; one of push also takes off screens what was read
+ * since. Disposing takes no new ones and finishes
  * what runs. The providers stay the caller's to dispose.
  */
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
@@ -55,9 +57,10 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
       ),
     ),
   )
+  const removals = channels.includes('push') ? startRemovals(deps) : undefined
   return {
     async [Symbol.asyncDispose]() {
-      await Promise.all(workers.map(worker => worker.close()))
+      await Promise.all([...workers.map(worker => worker.close()), removals?.[Symbol.asyncDispose]()])
     },
   }
 }

@@ -57,7 +57,7 @@ test('what is read and seen reaches the marks and the inbox, the same again chan
   await using api = await createApi()
   for (let n = 0; n < 2; n++) {
     assert.deepEqual(
-      await api.call('POST /v1/recipients/u1/read', { thread: 't1', upTo: '2026-11-21T11:00:00Z' }),
+      await api.call('POST /v1/recipients/u1/read', { thread: 't1', upTo: '2026-11-21T11:00:00Z', device: 'phone' }),
       [204],
     )
     assert.deepEqual(await api.call('POST /v1/recipients/u1/read'), [204])
@@ -74,7 +74,8 @@ test('what is read and seen reaches the marks and the inbox, the same again chan
     [intent, 'seen'],
   ])
   const { after: _, ...first } = api.marked[0] as Extract<InboxMark, { after: number }>
-  assert.deepEqual(first, { recipient: 'u1', what: 'read', thread: 't1', upTo: noon - 3_600_000, now: noon })
+  const read = { recipient: 'u1', what: 'read', thread: 't1', device: 'phone', upTo: noon - 3_600_000, now: noon }
+  assert.deepEqual(first, read)
 })
 
 test('an event is of one intent of the producer, or of all; its latest time counts', async () => {
@@ -106,7 +107,8 @@ test('a wrong body is refused with all its problems and changes nothing', async 
   await using api = await createApi()
   const cases: [string, unknown, (number | string)[]][] = [
     ['POST /v1/recipients/u1/read', { upTo: '2026-11-21T12:02:00Z', thread: '' }, [422, '#/thread', '#/upTo']],
-    ['POST /v1/recipients/u1/read', { upTo: 'noon' }, [422, '#/upTo']],
+    ['POST /v1/recipients/u1/read', { upTo: 'noon', device: '' }, [422, '#/device', '#/upTo']],
+    ['POST /v1/recipients/u1/seen', { device: 'phone' }, [422, '#/device']],
     ['POST /v1/recipients/u1/seen', { intent, thread: 't1' }, [422, '#/intent']],
     ['POST /v1/recipients/u1/seen', { intent: 'x' }, [422, '#/intent']],
     ['POST /v1/recipients/u1/read', { until: 1 }, [422, '#/until']],

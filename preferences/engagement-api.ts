@@ -35,7 +35,7 @@ function lookRoutes(app: FastifyInstance, { clock, ...store }: EngagementApiOpti
     app.post<ById>(`/v1/recipients/:id/${what}`, async (request, reply) => {
       const now = clock.now()
       const recipient = nameOf(request.params.id)
-      await look({ ...store, now }, { recipient, what, ...lookedOf(request.body ?? {}, now) })
+      await look({ ...store, now }, { recipient, what, ...lookedOf(request.body ?? {}, { what, now }) })
       return reply.code(204).send()
     })
   app.put<ById>('/v1/recipients/:id/presence', async (request, reply) => {
@@ -84,22 +84,25 @@ export const activeUntilProblem = (until: EpochMs | undefined, now: EpochMs): st
     ? undefined
     : 'activeUntil must be a time like 2026-11-21T08:00:00Z, at most 24 hours ahead, or null'
 
-type What = { intent: IntentId } | { thread?: string; upTo: EpochMs }
+type What = { device?: string } & ({ intent: IntentId } | { thread?: string; upTo: EpochMs })
 
-function lookedOf(body: unknown, now: EpochMs): What {
-  const { intent, thread, upTo } = fieldsOf(body, ['intent', 'thread', 'upTo'])
+function lookedOf(body: unknown, { what, now }: { what: 'read' | 'seen'; now: EpochMs }): What {
+  const known = ['intent', 'thread', 'upTo', ...(what === 'read' ? ['device'] : [])]
+  const { intent, thread, upTo, device } = fieldsOf(body, known)
   const problems: Problem[] = []
   const no = (field: string, detail: string) => void problems.push({ pointer: pointerTo(field), detail })
   if (intent !== undefined && !isUuid(intent)) no('intent', 'intent must be the id of an intent')
   if (thread !== undefined && !isName(thread)) no('thread', `thread must be a name: ${notAName}`)
+  if (device !== undefined && !isName(device)) no('device', `device must be the id of an endpoint: ${notAName}`)
   if (intent !== undefined && (thread !== undefined || upTo !== undefined))
     no('intent', 'an intent is looked at by itself, without thread and upTo')
   const until = upTo === undefined ? now : instantOf(upTo)
   const wrong = upToProblem(until, now)
   if (wrong) no('upTo', wrong)
   if (problems.length > 0) throw invalid(problems)
-  if (intent !== undefined) return { intent: intent as IntentId }
-  return { upTo: until!, ...(thread !== undefined && { thread: thread as string }) }
+  const where = device === undefined ? {} : { device: device as string }
+  if (intent !== undefined) return { ...where, intent: intent as IntentId }
+  return { ...where, upTo: until!, ...(thread !== undefined && { thread: thread as string }) }
 }
 
 function activeUntilOf(body: unknown, now: EpochMs): EpochMs {

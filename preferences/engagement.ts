@@ -11,8 +11,11 @@ export type EngagementStore = {
   markInbox: (tx: Queryable, mark: InboxMark) => Promise<number>
 }
 
-/** What a person looked at: one intent, or all that occurred until then, of a thread or of all threads. */
-export type Looked = { recipient: string; what: 'seen' | 'read' } & (
+/**
+ * What a person looked at: one intent, or all that occurred until then, of a thread or of all threads. `device`: the endpoint
+ * where, whose screen needs no word of what was read.
+ */
+export type Looked = { recipient: string; what: 'seen' | 'read'; device?: string } & (
   | { intent: IntentId }
   | { thread?: string; upTo: EpochMs }
 )

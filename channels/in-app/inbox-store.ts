@@ -1,9 +1,10 @@
 import type { InboxMark } from '#contracts/engagement.ts'
-import { type DeliveryId, deliveryId, type EpochMs, type RecipientId } from '#contracts/ids.ts'
+import { type DeliveryId, deliveryId, type EpochMs, type IntentId, type RecipientId } from '#contracts/ids.ts'
 import type { Tombstones } from '#contracts/retraction.ts'
 import { joinJson } from '#ledger/batch.ts'
 import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from '#ledger/retractions.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
+import { notesMax, noteRemovals } from '../push/removal-store.ts'
 import type { OutMessage } from '../provider.ts'
 
 /**
@@ -52,19 +53,35 @@ export async function putInboxItems(
   return tombstonesIn(row!.tombstones)
 }
 
-/** Marks items as seen, or as read and so seen, each once. Gives how many were found. */
+/**
+ * Marks items as seen, or as read and so seen, each once; what is read by that is to be taken off the screens that show it.
+ * Gives how many were found.
+ */
 export async function markInboxItems(tx: Queryable, mark: InboxMark): Promise<number> {
   const { recipient, what, now } = mark
   const read = what === 'read' ? ', read_at = coalesce(i.read_at, to_timestamp($1 / 1000.0))' : ''
   const { where, values } = wanted(mark)
   // Locked in the order in which `putInboxItems` does.
-  const rows = await tx.query(
-    `with found as materialized (select delivery from inbox_items where ${where} order by delivery for update)
+  const rows = await tx.query<Marked>(
+    `with found as materialized (
+       select delivery, intent_id, occurred_at, read_at is null as unread from inbox_items where ${where} order by delivery for update)
      update inbox_items i set seen_at = coalesce(i.seen_at, to_timestamp($1 / 1000.0))${read}
-     from found where i.delivery = found.delivery returning 1`,
+     from found where i.delivery = found.delivery returning found.intent_id as intent, found.occurred_at as at, found.unread`,
     [now, recipient, ...values],
   )
+  if (what === 'read') await noteRemovals(tx, removalsOf(mark, rows))
   return rows.length
+}
+
+type Marked = { intent: IntentId; at: Date; unread: boolean }
+
+/** Of very many the newest. A push without an item in the inbox is known by its intent alone. */
+function removalsOf(mark: InboxMark, items: readonly Marked[]) {
+  const { recipient, device } = mark
+  const newest = items.filter(item => item.unread).toSorted((a, b) => b.at.getTime() - a.at.getTime())
+  const intents = 'intent' in mark ? [mark.intent] : newest.map(item => item.intent)
+  const of = intents.slice(0, notesMax).map(intent => ({ recipient, intent }))
+  return { of, why: 'read' as const, ...(device !== undefined && { device }) }
 }
 
 function wanted(mark: InboxMark): { where: string; values: unknown[] } {
@@ -75,7 +92,7 @@ function wanted(mark: InboxMark): { where: string; values: unknown[] } {
   }
   const { what, thread = null, after, upTo } = mark
   return {
-    where: `recipient = $2 and ${what}_at is null and ($3::text is null or thread = $3)
+    where: `recipient = $2 and read_at is null and ${what}_at is null and ($3::text is null or thread = $3)
        and occurred_at > to_timestamp($4 / 1000.0) and occurred_at <= to_timestamp($5 / 1000.0)`,
     values: [thread, after, upTo],
   }

@@ -3,7 +3,7 @@ import { attemptOf } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
-import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import type { OutMessage, Provider, Removal, SendOptions } from '../provider.ts'
 import { apnsAnswer } from './apns-answers.ts'
 import { fitPush } from './fit.ts'
 import { guardTokens } from './guard.ts'
@@ -38,38 +38,55 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
     requestTimeout: requestTimeoutMs,
     ...(server && { address: server.host, port: server.port, ca: [server.caFile] }),
   })
+  const sendAll = async (notes: readonly Addressed[], { deadlineMs }: SendOptions): Promise<Answer[]> => {
+    const answers = forAll(notes, { kind: 'doubt', reason: 'deadline' })
+    const sending = notes.map(async (note, at) => {
+      answers[at] = await answered(client, note)
+    })
+    await withDeadline(Promise.all(sending), { ms: deadlineMs, what: 'APNs' }).catch(() => {})
+    // A copy: what is answered too late must not change what was recorded.
+    return guardTokens([...answers], { suspects: ['BadDeviceToken'], unproved: [] })
+  }
   return {
     name: 'apns',
     channel: 'push',
     callSizeMax,
     callsAtOnce,
     mixes: () => true,
-    async send(messages, options) {
-      const answers = forAll(messages, { kind: 'doubt', reason: 'deadline' })
-      const sending = messages.map(async (message, at) => {
-        answers[at] = await answered(client, message, { ...options, topic })
-      })
-      await withDeadline(Promise.all(sending), { ms: options.deadlineMs, what: 'APNs' }).catch(() => {})
-      // A copy: what is answered too late must not change what was recorded.
-      return guardTokens([...answers], { suspects: ['BadDeviceToken'], unproved: [] })
-    },
+    send: (messages, options) =>
+      sendAll(
+        messages.map(message => ({
+          token: message.endpoint.address,
+          note: notificationOf(message, { ...options, topic }),
+        })),
+        options,
+      ),
+    remove: (removals, options) =>
+      sendAll(
+        removals.map(removal => ({
+          token: removal.endpoint.address,
+          note: removalOf(removal, { ...options, topic }),
+        })),
+        options,
+      ),
     [Symbol.asyncDispose]: () => withDeadline(client.shutdown(), { ms: closeLimitMs, what: 'APNs' }).catch(() => {}),
   }
 }
 
 type ApnsSendOptions = SendOptions & { topic: string }
 
-async function answered(client: apn.Provider, message: OutMessage<'push'>, options: ApnsSendOptions): Promise<Answer> {
-  const token = message.endpoint.address
+type Addressed = { token: string; note: apn.Notification }
+
+async function answered(client: apn.Provider, { token, note }: Addressed): Promise<Answer> {
   // The token is a part of the request's path.
   if (!/^[0-9a-f]{64,200}$/i.test(token)) return { kind: 'addressDead', reason: 'not a device token' }
-  const { sent, failed } = await client.send(notificationOf(message, options), token)
-  if (sent.length === 1) return { kind: 'accepted', providerId: apnsIdOf(message.attemptId) }
+  const { sent, failed } = await client.send(note, token)
+  if (sent.length === 1) return { kind: 'accepted', providerId: note.id ?? '' }
   return apnsAnswer(failed[0] ?? {})
 }
 
 function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsSendOptions) {
-  const { deliveryId, attemptId, intent, content, receipt } = message
+  const { deliveryId, attemptId, intent, content, receipt, badge } = message
   const { title, body, url } = fitPush(content)
   const note = new apn.Notification()
   note.topic = topic
@@ -83,6 +100,7 @@ function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsS
     alert: { title, body },
     sound: 'default',
     ...(intent.thread !== undefined && { 'thread-id': intent.thread }),
+    ...(badge !== undefined && { badge }),
   }
   note.payload = {
     nid: deliveryId,
@@ -90,6 +108,22 @@ function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsS
     ...(receipt !== undefined && { receipt }),
     ...(url !== undefined && { url }),
   }
+  return note
+}
+
+/**
+ * A background push: the app is woken and takes off the screen what bears one of the collapse ids. The badge is the app's to
+ * set, because `aps` must hold nothing but the flag
+ * (https://developer.apple.com/documentation/usernotifications/pushing-background-updates-to-your-app).
+ */
+function removalOf({ deliveries, badge, expiresAt }: Removal, { now, topic }: ApnsSendOptions): apn.Notification {
+  const note = new apn.Notification()
+  note.topic = topic
+  note.pushType = 'background'
+  note.priority = 5
+  note.expiry = Math.ceil((expiresAt ?? now + storedMs) / 1000)
+  note.aps = { 'content-available': 1 }
+  note.payload = { carillon: 'remove', ids: deliveries, badge }
   return note
 }
 

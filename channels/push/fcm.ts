@@ -4,7 +4,7 @@ import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
-import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import type { OutMessage, Provider, Removal, SendOptions } from '../provider.ts'
 import { fcmAnswer } from './fcm-answers.ts'
 import { fitPush } from './fit.ts'
 import { guardTokens } from './guard.ts'
@@ -23,24 +23,34 @@ const ttlMaxMs = 28 * 24 * 3_600_000
 export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
   const app = initializeApp({ credential: credentialIn(serviceAccountFile) }, newBatchId())
   const messaging = getMessaging(app)
+  const sendAll = async (messages: Message[], options: SendOptions): Promise<Answer[]> => {
+    try {
+      const call = messaging.sendEach(messages)
+      const { responses } = await withDeadline(call, { ms: options.deadlineMs, what: 'FCM' })
+      const answers = responses.map(response => answerOf(response, options.now))
+      return guardTokens(answers, { suspects: ['SENDER_ID_MISMATCH'], unproved: ['INVALID_ARGUMENT token'] })
+    } catch (error) {
+      if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
+      // Before the first message the library asks for the project's id.
+      return forAll(messages, fcmAnswer(error as { code?: string }, options.now))
+    }
+  }
   return {
     name: 'fcm',
     channel: 'push',
     callSizeMax,
     callsAtOnce,
     mixes: () => true,
-    async send(messages, options) {
-      const call = messaging.sendEach(messages.map(message => messageOf(message, options)))
-      try {
-        const { responses } = await withDeadline(call, { ms: options.deadlineMs, what: 'FCM' })
-        const answers = responses.map(response => answerOf(response, options.now))
-        return guardTokens(answers, { suspects: ['SENDER_ID_MISMATCH'], unproved: ['INVALID_ARGUMENT token'] })
-      } catch (error) {
-        if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
-        // Before the first message the library asks for the project's id.
-        return forAll(messages, fcmAnswer(error as { code?: string }, options.now))
-      }
-    },
+    send: (messages, options) =>
+      sendAll(
+        messages.map(message => messageOf(message, options)),
+        options,
+      ),
+    remove: (removals, options) =>
+      sendAll(
+        removals.map(removal => removalOf(removal, options)),
+        options,
+      ),
     [Symbol.asyncDispose]: () => deleteApp(app),
   }
 }
@@ -62,7 +72,7 @@ function credentialIn(serviceAccountFile: string): Credential {
 }
 
 function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
-  const { endpoint, deliveryId, intent, content, receipt } = message
+  const { endpoint, deliveryId, intent, content, receipt, badge } = message
   const { title, body, url, image } = fitPush(content)
   const { lane, now } = options
   return {
@@ -74,11 +84,11 @@ function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
       type: intent.type,
       ...(receipt !== undefined && { receipt }),
       ...(url !== undefined && { url }),
+      ...(badge !== undefined && { badge: String(badge) }),
     },
     android: {
-      // The names that FCM's description has; the library's types know only those of the old API and pass on either.
-      priority: (lane === 'bulk' ? 'NORMAL' : 'HIGH') as 'normal' | 'high',
-      notification: { tag: deliveryId },
+      priority: priorityOf(lane === 'bulk' ? 'NORMAL' : 'HIGH'),
+      notification: { tag: deliveryId, ...(badge !== undefined && { notificationCount: badge }) },
       ...(intent.expiresAt !== undefined && { ttl: Math.min(ttlMaxMs, Math.max(0, intent.expiresAt - now)) }),
     },
     apns: {
@@ -87,9 +97,31 @@ function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
         'apns-priority': lane === 'bulk' ? '5' : '10',
         ...(intent.expiresAt !== undefined && { 'apns-expiration': String(Math.ceil(intent.expiresAt / 1000)) }),
       },
+      ...(badge !== undefined && { payload: { aps: { badge } } }),
     },
   }
 }
+
+/** Data alone: the app takes off the screen what bears one of the tags. Never of high priority, which is for what is shown. */
+function removalOf({ endpoint, deliveries, badge, expiresAt }: Removal, { now }: SendOptions): Message {
+  const ttl = expiresAt === undefined ? ttlMaxMs : Math.min(ttlMaxMs, Math.max(0, expiresAt - now))
+  return {
+    token: endpoint.address,
+    data: { carillon: 'remove', ids: deliveries.join(','), badge: String(badge) },
+    android: { priority: priorityOf('NORMAL'), ttl },
+    apns: {
+      headers: {
+        ...{ 'apns-push-type': 'background', 'apns-priority': '5' },
+        'apns-expiration': String(Math.ceil((now + ttl) / 1000)),
+      },
+      // Nothing but the flag: with a badge beside it Apple takes it for a push that is shown.
+      payload: { aps: { contentAvailable: true } },
+    },
+  }
+}
+
+/** The names that FCM's description has; the library's types know only those of the old API and pass on either. */
+const priorityOf = (name: 'NORMAL' | 'HIGH') => name as 'normal' | 'high'
 
 function answerOf({ success, messageId, error }: SendResponse, now: EpochMs): Answer {
   if (!success) return fcmAnswer(error ?? {}, now)

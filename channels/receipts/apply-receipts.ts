@@ -58,14 +58,17 @@ const byPerson = (a: Known, b: Known): number => (keyOf(a) < keyOf(b) ? -1 : 1)
 
 /** As the same deed in the inbox, or one that the product tells of. */
 async function engage(tx: Queryable, { attempt, deed, at }: Known, { catalogue }: ReceiptDeps): Promise<void> {
-  const { recipient, intent } = attempt
+  const { recipient, intent, channel, endpoint } = attempt
   const store = { now: at, markInbox: markInboxItems }
   switch (deed) {
     case 'seen':
       return lookIn(tx, store, { recipient, what: 'seen', intent: intent.id })
     case 'opened':
-    case 'read':
-      return lookIn(tx, store, { recipient, what: 'read', intent: intent.id })
+    case 'read': {
+      // What is tapped leaves its own screen.
+      const where = channel === 'push' ? { device: endpoint } : {}
+      return lookIn(tx, store, { recipient, what: 'read', intent: intent.id, ...where })
+    }
     case 'acted': {
       const event = catalogue.types.get(intent.type)?.acted
       if (event !== undefined) await writeEngagement(tx, { recipient, what: 'acted', event, intent: intent.id, at })

@@ -75,9 +75,9 @@ const processes: readonly Command[] = [
 const statements: readonly Command[] = [
   {
     name: 'read',
-    usage: 'read USER [--thread T] [--up-to 2026-11-21T23:00:00Z]',
+    usage: 'read USER [--thread T] [--up-to 2026-11-21T23:00:00Z] [--device ENDPOINT]',
     summary:
-      'Says that a person has read a thread, or everything, up to a time (now). What waits of it is not told any more.',
+      'Says that a person has read a thread, or everything, up to a time (now): what waits of it is not told any more, devices that show it (but the one named) take it off.',
     example: 'read felix-7 --thread docs/42',
     run: async args => (await import('./commands/engagement.ts')).runRead(args),
   },

@@ -1,4 +1,5 @@
 import { removeInboxItems } from '#channels/in-app/inbox-store.ts'
+import { noteRemovals } from '#channels/push/removal-store.ts'
 import { type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
 import type { Retracted } from '#contracts/retraction.ts'
 import {
@@ -10,6 +11,7 @@ import {
   placeTombstone,
   takeFollowUps,
 } from '#ledger/retractions.ts'
+import { pushedTo } from '#ledger/pushes.ts'
 import { every } from '#runtime/every.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import type { Installation } from './installation.ts'
@@ -37,14 +39,17 @@ const followUpsMax = 100
 
 /**
  * Looks again at what was retracted or superseded a moment ago, for what was being written at the same time: holds and
- * inbox items. True when there may be more to do.
+ * inbox items. And has devices told that show it: none of them need be waited for by whoever retracts. True when there may be more to do.
  */
 async function followUpRetractions(db: Database, { now }: { now: EpochMs }): Promise<boolean> {
   return db.transaction(async tx => {
     const due = await takeFollowUps(tx, { limit: followUpsMax })
     if (due.length === 0) return false
     await hastenHolds(tx, { ids: due.map(one => one.id), now })
-    for (const one of due) await clearInboxes(tx, one)
+    for (const one of due) {
+      await clearInboxes(tx, one)
+      await clearScreens(tx, one)
+    }
     return due.length === followUpsMax
   })
 }
@@ -64,4 +69,9 @@ async function clearInboxes(tx: Queryable, { id, until }: { id: IntentId; until?
     const seen = await removeInboxItems(tx, { deliveries, ...(until !== undefined && { until }) })
     if (seen > 0) await addSeen(tx, { id, seen })
   }
+}
+
+async function clearScreens(tx: Queryable, { id, until }: { id: IntentId; until?: EpochMs }): Promise<void> {
+  for await (const people of pushedTo(tx, { id, ...(until !== undefined && { until }) }))
+    await noteRemovals(tx, { of: people.map(recipient => ({ recipient, intent: id })), why: 'retracted' })
 }

@@ -2,6 +2,7 @@ import { startSink } from '#analytics/collect.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
+import { purgeRemovals } from '#channels/push/removal-store.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
 import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeVolumes } from '#ledger/purge.ts'
@@ -84,6 +85,7 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           await purgeEngagement(db, { before: before(retentionDays.keys) }),
           await purgeVolumes(db, { before: before(retentionDays.volumes) }),
           await purgeRetractions(db, { before: before(retentionDays.keys) }),
+          await purgeRemovals(db, { before: before(retentionDays.keys) }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
           await purgeInboxItems(db, { before: before(retentionDays.inbox) }),
           await purgeWindows(db, { now: clock.now() }),

@@ -27,8 +27,11 @@ const enough: Record<Unless, readonly Engagement[]> = {
 export const readCancels = ({ readCancels, mandatory, lane }: AnyNotificationType): boolean =>
   readCancels ?? !(mandatory || lane === 'critical')
 
-/** What a person has looked at: one intent's item, or all that occurred in a time, of one thread or of all. */
-export type InboxMark = { recipient: string; what: 'seen' | 'read'; now: EpochMs } & (
+/**
+ * What a person has looked at: one intent's item, or all that occurred in a time, of one thread or of all. `device`: the
+ * endpoint where, which shows it no more.
+ */
+export type InboxMark = { recipient: string; what: 'seen' | 'read'; now: EpochMs; device?: string } & (
   | { intent: IntentId }
   | { thread?: string; after: EpochMs; upTo: EpochMs }
 )

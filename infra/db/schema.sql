@@ -223,8 +223,8 @@ create table inbox_items (
   read_at timestamp with time zone,
   constraint inbox_items_pkey PRIMARY KEY (delivery)
 );
-CREATE INDEX inbox_items_by_recipient ON public.inbox_items USING btree (recipient, occurred_at DESC);
 CREATE INDEX inbox_items_by_time ON public.inbox_items USING brin (created_at);
+CREATE INDEX inbox_items_unread ON public.inbox_items USING btree (recipient, occurred_at DESC) WHERE (read_at IS NULL);
 
 create table intent_sets (
   intent_id uuid not null,
@@ -322,6 +322,29 @@ create table refused (
 CREATE INDEX refused_asked ON public.refused USING btree (asked_at) WHERE ((asked_at IS NOT NULL) AND (readmitted_at IS NULL));
 CREATE INDEX refused_by_intent ON public.refused USING btree (intent_id) WHERE (intent_id IS NOT NULL);
 CREATE INDEX refused_parked ON public.refused USING btree (type) WHERE ((reason = 'parked'::text) AND (readmitted_at IS NULL));
+
+create table removal_turns (
+  recipient text collate "C" not null,
+  due_at timestamp with time zone,
+  lease_until timestamp with time zone,
+  turn integer not null default 0,
+  sent text not null default '{}'::text,
+  constraint removal_turns_pkey PRIMARY KEY (recipient)
+) with (fillfactor=60);
+CREATE INDEX removal_turns_due ON public.removal_turns USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+create table removals (
+  intent_id uuid not null,
+  recipient text collate "C" not null,
+  why text not null,
+  at timestamp with time zone not null default now(),
+  told text[] not null default '{}'::text[],
+  told_at timestamp with time zone,
+  done_at timestamp with time zone,
+  constraint removals_pkey PRIMARY KEY (intent_id, recipient)
+) with (fillfactor=80);
+CREATE INDEX removals_by_time ON public.removals USING brin (at);
+CREATE INDEX removals_open ON public.removals USING btree (recipient) WHERE (done_at IS NULL);
 
 create table retractions (
   id uuid not null,

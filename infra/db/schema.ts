@@ -32,6 +32,8 @@ export const owners = {
   presence: 'preferences',
   producer_tokens: 'producers/http',
   inbox_items: 'channels',
+  removals: 'channels',
+  removal_turns: 'channels',
   event_packs: 'analytics',
   delivery_events: 'analytics',
 } as const satisfies Record<keyof Schema, string>
@@ -329,6 +331,24 @@ export type Schema = {
     content: string
     seen_at: Date | null
     read_at: Date | null
+  }
+  /** What is to be taken off the screens that show it, and which endpoints were told. `why`: `read` or `retracted`. */
+  removals: {
+    intent_id: string
+    recipient: string
+    why: string
+    at: Generated<Date>
+    told: Generated<string[]>
+    told_at: Date | null
+    done_at: Date | null
+  }
+  /** People with removals: when they are looked at, by which worker until when, and when each device was sent some. */
+  removal_turns: {
+    recipient: string
+    due_at: Date | null
+    lease_until: Date | null
+    turn: Generated<number>
+    sent: Generated<string>
   }
   event_packs: { day: Day; pack: string }
   delivery_events: {

@@ -32,6 +32,7 @@ const counters = {
     labels: ['event', 'result'],
     help: 'What devices and links of mails told us: of known deliveries, of too old ones, of none',
   },
+  removals_total: { labels: ['provider', 'answer'], help: 'Removals from screens, by answer of the provider' },
   fenced_total: { labels: ['channel'], help: 'Batches whose record came after another claim' },
   errors_total: { labels: ['part'], help: 'Errors that were survived, by part' },
 } as const

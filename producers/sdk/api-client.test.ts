@@ -124,7 +124,7 @@ test('what people did is said in the words of the API', async () => {
   await using world = await serve()
   const { api } = world
   await api.read({ user: 'u1', thread: 't1', upTo: Date.UTC(2026, 10, 21) })
-  await api.read({ user: 'u1' })
+  await api.read({ user: 'u1', device: 'phone' })
   await api.seen({ user: 'u1', intent: 'i' })
   await api.presence({ user: 'u1', activeUntil: new Date(Date.UTC(2026, 10, 21)) })
   await api.presence({ user: 'u1', activeUntil: null })
@@ -135,7 +135,7 @@ test('what people did is said in the words of the API', async () => {
     world.seen.map(({ method, url, body }) => [`${method} ${url}`, body]),
     [
       ['POST /v1/recipients/u1/read', { thread: 't1', upTo: midnight }],
-      ['POST /v1/recipients/u1/read', {}],
+      ['POST /v1/recipients/u1/read', { device: 'phone' }],
       ['POST /v1/recipients/u1/seen', { intent: 'i' }],
       ['PUT /v1/recipients/u1/presence', { activeUntil: midnight }],
       ['PUT /v1/recipients/u1/presence', { activeUntil: null }],

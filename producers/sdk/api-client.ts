@@ -60,8 +60,11 @@ export type Api = PreferencesApi & {
     /** Afterwards the audience is exactly these. Safe to repeat; until it is done it is part old and part new. */
     replace(audience: string, members: readonly Member[] | MembershipSource): Promise<void>
   }
-  /** A person has read something, on whatever surface: it is not told any more, and later steps that wait for it stop. */
-  read(looked: Looked): Promise<void>
+  /**
+   * A person has read something, on whatever surface: it is not told any more, later steps that wait for it stop, and devices
+   * that show it are told to take it off. `device`: the endpoint where it was read, which need not be told.
+   */
+  read(looked: Looked & { device?: string }): Promise<void>
   /** It stood on a screen: later steps that wait for it stop. */
   seen(looked: Looked): Promise<void>
   /** A person is active until an instant at most 24 hours ahead (null: no more). The last word counts. */
@@ -111,7 +114,10 @@ export function apiClient(options: ApiOptions | undefined): Api {
         }
       },
     },
-    read: async said => void (await call('POST', `/v1/recipients/${segment(said.user)}/read`, lookedAt(said))),
+    read: async said => {
+      const { device } = said
+      await call('POST', `/v1/recipients/${segment(said.user)}/read`, { ...lookedAt(said), device })
+    },
     seen: async said => void (await call('POST', `/v1/recipients/${segment(said.user)}/seen`, lookedAt(said))),
     presence: async ({ user, activeUntil }) => {
       const body = { activeUntil: activeUntil === null ? null : textOf(activeUntil) }

@@ -169,6 +169,11 @@ const mistakes = [
     right: `void ({ channel: 'email', unless: 'acted', after: '10m' } satisfies Step)`,
   },
   {
+    mistake: 'a device where something was only seen',
+    wrong: `void notifier.seen({ user: 'u1', device: 'phone' })`,
+    right: `void notifier.read({ user: 'u1', device: 'phone' })`,
+  },
+  {
     mistake: 'one intent and a thread at once',
     wrong: `void notifier.read({ user: 'u1', thread: 't1', intent: 'i' })`,
     right: `void notifier.read({ user: 'u1', thread: 't1', upTo: new Date() })`,

@@ -14,17 +14,19 @@ import { visitDatabase } from '../visit.ts'
 export async function runRead(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     ...{ args, allowPositionals: true },
-    options: { thread: { type: 'string' }, 'up-to': { type: 'string' } },
+    options: { thread: { type: 'string' }, 'up-to': { type: 'string' }, device: { type: 'string' } },
   })
   const recipient = personOf(positionals)
-  const { thread, 'up-to': said } = values
+  const { thread, device, 'up-to': said } = values
   if (thread !== undefined && !isName(thread)) throw new CommandError('--thread must be a name')
+  if (device !== undefined && !isName(device)) throw new CommandError('--device must be the id of an endpoint')
   const now = systemClock.now()
   const upTo = said === undefined ? now : instantOf(said)
   const wrong = upToProblem(upTo, now)
   if (wrong) throw new CommandError(`--up-to: ${wrong}`)
   await using db = await visitDatabase()
-  const what = { recipient, what: 'read', upTo: upTo!, ...(thread !== undefined && { thread }) } as const
+  const where = { ...(thread !== undefined && { thread }), ...(device !== undefined && { device }) }
+  const what = { recipient, what: 'read', upTo: upTo!, ...where } as const
   await look({ db, now, markInbox: markInboxItems }, what)
   console.log(`${recipient} has read ${thread ?? 'everything'} up to ${new Date(upTo!).toISOString()}`)
   return 0

@@ -18,14 +18,16 @@ export function serveApns(deps: { credentials: LocalCredentials; script: Script;
     const { headers } = exchange
     const device = exchange.path.startsWith('/3/device/') ? exchange.path.slice('/3/device/'.length) : undefined
     const apnsId = text(headers['apns-id']) ?? randomUUID().toUpperCase()
+    const payload = payloadOf(exchange.body)
     const line = {
       provider: 'apns' as const,
       address: device ?? '',
       deliveryId: text(headers['apns-collapse-id']),
       attemptId: text(headers['apns-id']),
-      receipt: receiptIn(exchange.body),
+      ...saidIn(payload),
     }
-    const reason = tokenFault(headers.authorization) ?? faultOf(exchange, { device, topic: credentials.apns.topic })
+    const reason =
+      tokenFault(headers.authorization) ?? faultOf(exchange, { device, payload, topic: credentials.apns.topic })
     const outcome =
       reason === undefined
         ? verdict(script.decide('apns', [device!]), { answers: apnsAnswers, ok, failures })
@@ -157,9 +159,12 @@ const payloadBytesMax = 4096
 const voipPayloadBytesMax = 5120
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-type Expected = { device: string | undefined; topic: string }
+type Expected = { device: string | undefined; topic: string; payload: Payload | undefined }
 
-function faultOf({ method, headers, body, tooLarge }: Exchange, { device, topic }: Expected): ApnsAnswer | undefined {
+function faultOf(
+  { method, headers, body, tooLarge }: Exchange,
+  { device, topic, payload }: Expected,
+): ApnsAnswer | undefined {
   if (device === undefined) return 'BadPath'
   if (method !== 'POST') return 'MethodNotAllowed'
   if (device === '') return 'MissingDeviceToken'
@@ -170,28 +175,36 @@ function faultOf({ method, headers, body, tooLarge }: Exchange, { device, topic 
   if (wanted === undefined) return 'MissingTopic'
   // Some push types name the app with a suffix: `.voip`, `.complication` …
   if (wanted !== topic && !wanted.startsWith(`${topic}.`)) return 'TopicDisallowed'
-  if (!['10', '5', '1'].includes(text(headers['apns-priority']) ?? '10')) return 'BadPriority'
+  const priority = text(headers['apns-priority']) ?? '10'
+  // 10 is for what is shown.
+  if (!['10', '5', '1'].includes(priority) || (pushType === 'background' && priority === '10')) return 'BadPriority'
   if (!/^\d{1,10}$/.test(text(headers['apns-expiration']) ?? '0')) return 'BadExpirationDate'
   if (!uuid.test(text(headers['apns-id']) ?? '00000000-0000-0000-0000-000000000000')) return 'BadMessageId'
   if (Buffer.byteLength(text(headers['apns-collapse-id']) ?? '') > collapseIdBytesMax) return 'BadCollapseId'
   if (tooLarge || body.length > (pushType === 'voip' ? voipPayloadBytesMax : payloadBytesMax)) return 'PayloadTooLarge'
-  return hasAps(body) ? undefined : 'PayloadEmpty'
+  return payload ? undefined : 'PayloadEmpty'
 }
 
-function hasAps(body: Buffer): boolean {
-  const { aps } = payloadOf(body)
-  return typeof aps === 'object' && aps !== null
-}
+type Payload = { aps: { badge?: unknown }; carillon?: unknown; receipt?: unknown; ids?: unknown; badge?: unknown }
 
-function receiptIn(body: Buffer): string | undefined {
-  const { receipt } = payloadOf(body)
-  return typeof receipt === 'string' ? receipt : undefined
-}
-
-function payloadOf(body: Buffer): { aps?: unknown; receipt?: unknown } {
+/** The payload, if it has an `aps`. */
+function payloadOf(body: Buffer): Payload | undefined {
   try {
-    return (JSON.parse(body.toString()) as object | null) ?? {}
+    const payload = JSON.parse(body.toString()) as { aps?: unknown } | null
+    return typeof payload?.aps === 'object' && payload.aps !== null ? (payload as Payload) : undefined
   } catch {
-    return {}
+    return undefined
+  }
+}
+
+/** What an alert says to the app, and what the app does when a removal wakes it. */
+function saidIn(payload: Payload | undefined): { receipt?: string; removes?: string[]; badge?: number } {
+  const removes = payload?.carillon === 'remove' && Array.isArray(payload.ids) && { removes: payload.ids as string[] }
+  const badge = removes ? payload?.badge : payload?.aps.badge
+  const receipt = payload?.receipt
+  return {
+    ...removes,
+    ...(typeof receipt === 'string' && { receipt }),
+    ...(typeof badge === 'number' && { badge }),
   }
 }

@@ -159,11 +159,14 @@ function lineOf(message: Json | undefined) {
   const target = message?.token ?? message?.fid ?? message?.topic ?? message?.condition
   const data = asRecord(message?.data)
   const tag = asText(asRecord(asRecord(message?.android)?.notification)?.tag)
+  const badge = asText(data?.badge)
   return {
     provider: 'fcm' as const,
     address: asText(target) ?? '',
     deliveryId: tag ?? asText(data?.nid),
     receipt: asText(data?.receipt),
+    ...(data?.carillon === 'remove' && { removes: (asText(data.ids) ?? '').split(',') }),
+    ...(badge !== undefined && { badge: Number(badge) }),
   }
 }
 

@@ -5,7 +5,10 @@ import type { ProviderName } from './answers.ts'
 /** `oauth` is Google's token endpoint, which firebase-admin asks before it sends. */
 export type LoggedProvider = ProviderName | 'oauth'
 
-/** The message that a line is about, as the request names it. */
+/**
+ * The message that a line is about, as the request names it. `removes`: the deliveries that it takes off the screen.
+ * `badge`: the number that it puts on the app's icon.
+ */
 export type MessageLine = {
   provider: LoggedProvider
   address: string
@@ -15,6 +18,8 @@ export type MessageLine = {
   receipt?: string
   /** Of a mail or text message: where its links lead, in their order. */
   links?: string[]
+  removes?: string[]
+  badge?: number
 }
 
 /**

@@ -194,7 +194,7 @@ test('an intent that was refused says why, beside what became of the one that ha
 test('an intent that nobody knows, and one too large to list', async () => {
   await using world = await setup()
   const none = await traceIntent(world.db, { producer: 'docs', key: "' or true --" })
-  assert.deepEqual(none, { refused: [], lines: [], open: [], more: false })
+  assert.deepEqual(none, { refused: [], lines: [], open: [], removals: [], more: false })
   assert.equal(isUnknown(none), true)
   assert.equal(printTrace(none, { width: 80, colour: false }), 'nothing is known of it\n')
   await world.route(Object.fromEntries(Array.from({ length: 1200 }, (_, n) => [`user-${n}`, deliver])), {

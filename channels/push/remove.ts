@@ -1,0 +1,175 @@
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import { stopOn } from '#contracts/stop.ts'
+import { type Push, pushesTo } from '#ledger/pushes.ts'
+import { markEndpoint, readPeople } from '#preferences/preferences.ts'
+import { every } from '#runtime/every.ts'
+import { isOutage } from '#runtime/postgres.ts'
+import { countUnread } from '../badge.ts'
+import type { DeliverDeps } from '../deliver.ts'
+import { notOursMs, stoppedMs } from '../limits.ts'
+import type { Provider } from '../provider.ts'
+import { type Plan, type PlannedRemoval, planTurn, type Said, turned } from './removal-plan.ts'
+import { claimTurns, recordTurns, spendBudget } from './removal-store.ts'
+
+/** People that a turn takes; a claim lasts longer than all calls that it may begin. */
+const peopleMax = 100
+const leaseMs = 60_000
+const startWithinMs = 10_000
+const callMs = 15_000
+const everyMs = 1_000
+/** What was not accepted is tried again no sooner. */
+const againMinMs = 30_000
+
+/**
+ * Takes off the screens of devices what was read or taken back since: claim → plan → spend → send → record, in any number of
+ * processes. A removal is nobody's delivery: no intent, batch or outcome comes of it. One that a lost worker sent is sent
+ * again, which changes nothing on a screen.
+ */
+export const startRemovals = (deps: DeliverDeps): AsyncDisposable =>
+  every(
+    everyMs,
+    () => removeDue(deps),
+    error => deps.log.warn({ task: 'removals', error }, 'a scheduled task failed and will run again'),
+  )
+
+/** One turn. True when there may be more to do. */
+export async function removeDue(deps: DeliverDeps): Promise<boolean> {
+  const { db, clock, failpoint } = deps
+  const begun = { ms: performance.now(), at: clock.now() }
+  const { turns, stops } = await claimTurns(db, { limit: peopleMax, leaseMs })
+  if (turns.length === 0) return false
+  // Read after the claim: a device that is gone or somebody else's by now is told nothing.
+  const ids = turns.map(turn => turn.recipient)
+  const [people, pushes, unread] = await Promise.all([
+    readPeople(db, ids),
+    pushesTo(
+      db,
+      turns.flatMap(({ recipient, notes }) => notes.map(({ intent }) => ({ recipient, intent }))),
+    ),
+    countUnread(
+      db,
+      ids.map(recipient => ({ recipient })),
+    ),
+  ])
+  const byPerson = Map.groupBy(pushes, push => push.recipient)
+  const waitMs = (push: Push): number | undefined =>
+    stopOn(stops, { ...push, channel: 'push' }) ? stoppedMs : providerWaitMs(push.provider, deps)
+  const plans = turns.map((turn, at) =>
+    planTurn(turn, {
+      ...{ pushes: byPerson.get(turn.recipient) ?? [], person: people.get(turn.recipient)! },
+      ...{ badge: unread[at]!, waitMs },
+    }),
+  )
+  const said = await told(plans, { begun, deps })
+  await failpoint?.('after removal before record')
+  await recordTurns(
+    db,
+    plans.map(plan =>
+      turned(
+        plan,
+        said.filter(one => one.removal.recipient === plan.turn.recipient),
+      ),
+    ),
+  )
+  return turns.length === peopleMax
+}
+
+/** How long a provider may not be called here; undefined: it may. */
+function providerWaitMs(name: string, { providers, pace, clock }: DeliverDeps): number | undefined {
+  if (!providers.get(name)?.remove) return notOursMs
+  const now = clock.now()
+  const until = pace.pausedUntil(name, now)
+  return until === undefined ? undefined : until - now
+}
+
+/** `at`: when addresses were not read yet, which is as of when they are known. */
+type Begun = { begun: { ms: number; at: EpochMs }; deps: DeliverDeps }
+
+async function told(plans: readonly Plan[], at: Begun): Promise<Said[]> {
+  const { db } = at.deps
+  const telling = plans.filter(plan => plan.removals.length > 0)
+  const ours = await spendBudget(
+    db,
+    telling.map(({ turn, sent }) => ({ recipient: turn.recipient, turn: turn.turn, sent })),
+  )
+  const removals = telling.filter(({ turn }) => ours.has(turn.recipient)).flatMap(plan => plan.removals)
+  const said = await Promise.all(
+    [...Map.groupBy(removals, removal => removal.endpoint.provider)].map(([name, group]) =>
+      called(at.deps.providers.get(name)!, group, at),
+    ),
+  )
+  return said.flat()
+}
+
+async function called(
+  provider: Provider,
+  removals: readonly PlannedRemoval[],
+  { begun, deps }: Begun,
+): Promise<Said[]> {
+  const { clock, log, metrics, pace } = deps
+  const said: Said[] = []
+  for (let from = 0; from < removals.length; from += provider.callSizeMax) {
+    const call = removals.slice(from, from + provider.callSizeMax)
+    if (performance.now() - begun.ms > startWithinMs || pace.pausedUntil(provider.name, clock.now()) !== undefined) {
+      said.push(...call.map(removal => ({ removal, done: false, againInMs: againMinMs, unsent: true })))
+      continue
+    }
+    const now = clock.now()
+    const answers = await provider.remove!(call, { lane: 'bulk', now, deadlineMs: callMs }).catch((error: unknown) => {
+      log.error({ provider: provider.name, error }, 'a provider client has a fault')
+      return call.map((): Answer => ({ kind: 'doubt', reason: 'fault of the client' }))
+    })
+    pace.heard(provider.name, answers, clock.now())
+    for (const { kind } of answers) metrics.count('removals_total', { provider: provider.name, answer: kind })
+    await markDead(call, answers, { begun, deps })
+    said.push(...call.map((removal, at) => saidOf(removal, answers[at]!)))
+  }
+  return said
+}
+
+/** What an answer means. An app that was not told for sure is told again: it has nothing to lose by it. */
+function saidOf(removal: PlannedRemoval, answer: Answer): Said {
+  switch (answer.kind) {
+    case 'accepted':
+    case 'addressDead':
+    case 'messageDead':
+    case 'suppress':
+    case 'takenBack':
+      return { removal, done: true }
+    case 'retry':
+      return {
+        ...{ removal, done: false, againInMs: Math.max(againMinMs, answer.afterMs) },
+        ...(!answer.maybeSent && { unsent: true }),
+      }
+    case 'pause':
+      return { removal, done: false, againInMs: Math.max(againMinMs, answer.afterMs), unsent: true }
+    case 'config':
+      return { removal, done: false, againInMs: 2 * againMinMs, unsent: true }
+    case 'doubt':
+      return { removal, done: false, againInMs: againMinMs }
+    default:
+      return answer satisfies never
+  }
+}
+
+async function markDead(
+  call: readonly PlannedRemoval[],
+  answers: readonly Answer[],
+  { begun, deps }: Begun,
+): Promise<void> {
+  const marks = call.flatMap(({ recipient, endpoint }, at) => {
+    const answer = answers[at]!
+    if (answer.kind !== 'addressDead') return []
+    const { id, channel, address } = endpoint
+    const state = 'dead' as const
+    return [{ recipient, endpoint: id, channel, address, state, reason: answer.reason, at: answer.asOf ?? begun.at }]
+  })
+  if (marks.length === 0) return
+  try {
+    await markEndpoint(deps, marks)
+  } catch (error) {
+    if (isOutage(error)) throw error
+    deps.log.error({ error }, 'what was learned about addresses could not be written')
+  }
+}
