@@ -204,10 +204,10 @@ test('a thousand told as one stand in one batch, whatever else is decided with t
   const alone = Array.from({ length: 499 }, (_, n) => ({ recipient: `u${n}`, endpoint: 'inbox', type: 'post.liked' }))
   const digest = [few, many].flatMap(({ to, intent }) => to.map(member => ({ ...member, intent })))
   const batches = await world.write({ ...few, intent: {}, to: [...alone, ...digest] })
-  const sizes = await world.db.query<{ n: number }>('select n from batches order by id')
+  const sizes = await world.db.query<{ n: number }>('select n from batches order by n')
   assert.deepEqual(
     sizes.map(({ n }) => n),
-    [499, 2, 1_200],
+    [2, 499, 1_200],
   )
   await world.deliver(batches)
   const [last] = await world.db.query<{ content: string }>(

@@ -7,7 +7,7 @@ type AuditCheck = { check: string; sql: string; sentence: (row: AuditRow) => str
 
 const outcomesOf = (...names: Outcome[]): string => `(${names.map(outcomeCode).join(', ')})`
 const sent = outcomesOf('sent', 'delivered')
-/** What was told to a person, by itself or in the message of another, after a claim: only that has a snapshot. */
+/** What reached a person by itself or in the message of another, after a claim: only that has a snapshot. */
 const told = outcomesOf('sent', 'delivered', 'digested')
 
 const sqlNames = (names: readonly string[]): string => `array['${names.join("','")}']`
