@@ -61,13 +61,16 @@ test('nothing to run is a failure, and so is a file without tests or one that do
 
 test('what a machine lacks is said loudly, and is a failure where CI=true', limits, async () => {
   await using clone = await cloneWith({ 'router/a.test.ts': passing })
-  const bare = { PATH: '/nowhere', CARILLON_TEST_TRACES: '/nowhere' }
+  const bare = { PATH: '/nowhere', CARILLON_TEST_TRACES: '/nowhere', CARILLON_TEST_SPECS: '/nowhere' }
   const here = await clone.run([], bare)
   assert.equal(here.code, 0)
   const inCi = await clone.run([], { ...bare, CI: 'true' })
   assert.equal(inCi.code, 1)
   for (const run of [here, inCi]) {
-    assert.match(run.lines.slice(-3).join('\n'), /THE REDIS SUITE DID NOT RUN.*\n.*THE TRACE TESTS DID NOT RUN/)
+    assert.match(
+      run.lines.slice(-4).join('\n'),
+      /THE REDIS SUITE DID NOT RUN.*\n.*THE TRACE TESTS DID NOT RUN.*\n.*NOBODY READ OUR REQUESTS/,
+    )
     assert.equal(run.lines.at(-1), '1 passed, 0 failed, 0 skipped')
   }
 })
