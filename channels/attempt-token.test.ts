@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { attemptId, newBatchId } from '#contracts/ids.ts'
-import { clickOf, clickToken, clickTokenChars, receiptAttempt, receiptToken, targetBytesMax } from './attempt-token.ts'
+import { clickOf, clickToken, clickTokenChars, receiptAttempt, receiptTokens, targetBytesMax } from './attempt-token.ts'
 
 const secret = 'a secret of this test'
 const attempt = { batch: newBatchId(), slot: 499 }
@@ -10,17 +10,22 @@ const id = attemptId(attempt)
 const target = 'https://example.com/a?b=ä&c=💌'
 
 test('a token names its attempt, and its target, to who has the secret', () => {
-  const receipt = receiptToken(id, secret)
+  const receipt = receiptTokens(attempt.batch, secret)(attempt.slot)
   const click = clickToken({ attempt: id, target }, secret)
   assert.deepEqual(receiptAttempt(receipt, secret), attempt)
   assert.deepEqual(clickOf(click, secret), { attempt, target })
   assert.deepEqual([receipt.length, click.length], [47, clickTokenChars(target)])
+  const tokenOf = receiptTokens(attempt.batch, secret)
+  assert.deepEqual(
+    [7, 499, 7].map(tokenOf).map(token => receiptAttempt(token, secret)?.slot),
+    [7, 499, 7],
+  )
   assert.equal(receiptAttempt(receipt, 'another secret'), undefined)
   assert.equal(clickOf(click, 'another secret'), undefined)
 })
 
 test('a token of one use is none of the other, and shows no target', () => {
-  const receipt = receiptToken(id, secret)
+  const receipt = receiptTokens(attempt.batch, secret)(attempt.slot)
   const click = clickToken({ attempt: id, target }, secret)
   assert.equal(clickOf(receipt, secret), undefined)
   assert.equal(receiptAttempt(click, secret), undefined)
@@ -40,7 +45,7 @@ test('the same link is the same token; another attempt, or target, is another on
 })
 
 test('whatever is changed, cut off, added or spelled otherwise is of nobody', () => {
-  const receipt = receiptToken(id, secret)
+  const receipt = receiptTokens(attempt.batch, secret)(attempt.slot)
   const click = clickToken({ attempt: id, target }, secret)
   for (const token of [receipt, click])
     for (let bit = 0; bit < Buffer.from(token, 'base64url').length * 8; bit++) {

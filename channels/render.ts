@@ -4,7 +4,7 @@ import type { Channel } from '#contracts/channel.ts'
 import { attemptId, deliveryId } from '#contracts/ids.ts'
 import type { ClaimedBatch } from '#ledger/batch.ts'
 import type { Log } from '#runtime/log.ts'
-import { receiptToken } from './attempt-token.ts'
+import { receiptTokens } from './attempt-token.ts'
 import type { OutMessage } from './provider.ts'
 import type { Target } from './recheck.ts'
 import { placesOf } from './told-as-one.ts'
@@ -23,6 +23,7 @@ export function render(
 ): { messages: OutMessage[]; failed: number[] } {
   const contents = new Map<object, Map<string, Rendered>>()
   const armed = batch.intents.some(intent => deps.catalogue.types.get(intent.type)?.arms)
+  const receipt = batch.channel === 'push' ? receiptTokens(batch.id, deps.addressKey) : undefined
   const messages: OutMessage[] = []
   const failed: number[] = []
   for (const target of targets) {
@@ -42,7 +43,7 @@ export function render(
       ...{ place, recipient, endpoint, intent, content, attemptId: attempt },
       ...(others && { others }),
       deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
-      ...(batch.channel === 'push' && { receipt: receiptToken(attempt, deps.addressKey) }),
+      ...(receipt && { receipt: receipt(place) }),
     })
   }
   return { messages, failed }
