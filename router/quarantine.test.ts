@@ -75,7 +75,7 @@ test('simulate and explain say which guard would hold it', async () => {
   const rulesFor = async (to: readonly string[], producer = 'test') => {
     const named = to.map(id => ({ kind: 'recipient' as const, id }))
     const told = { ...intentOf({ type: 'news', to: named, occurredAt: at }), producer }
-    const { lines } = await simulate({ db, addressKey: '', volumeFloor: 10 }, { intent: told, entry: type, now: at })
+    const { lines } = await simulate({ db, addressKey: '', volumeFloor: 1 }, { intent: told, entry: type, now: at })
     return [...new Set(lines.map(line => `${line.verdict} ${line.rule} ${line.value ?? ''}`.trim()))]
   }
   assert.deepEqual(await rulesFor(['u1', 'u2']), ['deliver default'])
@@ -87,11 +87,11 @@ test('simulate and explain say which guard would hold it', async () => {
   assert.deepEqual(await rulesFor(['u1'], 'another'), ['deliver default'])
   const asked = { entry: type, recipient: 'u1' as RecipientId, at, data: {} }
   assert.deepEqual(
-    (await explain(db, { ...asked, producer: 'test' }, 10)).map(line => line.rule),
+    (await explain(db, { ...asked, producer: 'test' }, 1)).map(line => line.rule),
     ['volume'],
   )
   assert.deepEqual(
-    (await explain(db, asked, 10)).map(line => line.rule),
+    (await explain(db, asked, 1)).map(line => line.rule),
     ['default'],
   )
 })

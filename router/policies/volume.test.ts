@@ -19,7 +19,9 @@ for (const { name, volume, n = 1, blast } of rows)
 test('there may be ten times what is usual, and never less than the floor or one whole intent of the type', () => {
   const limit = (usual: number, maxRecipients?: number) =>
     volumeLimit({ usual }, { floor: 10_000, entry: maxRecipients === undefined ? {} : { maxRecipients } })
-  assert.equal(limit(0), 10_000)
+  assert.equal(limit(0), 100_000, 'while nothing is known the floor is usual')
+  assert.equal(limit(0, 200_000), 200_000)
+  assert.equal(limit(1), 10_000)
   assert.equal(limit(1_000), 10_000)
   assert.equal(limit(1_001), 10_010)
   assert.equal(limit(5, 50_000), 50_000)

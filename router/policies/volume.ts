@@ -16,11 +16,14 @@ export type Volume = {
 /** More than so many times what is usual is a blast. */
 const usualTimes = 10
 
-/** How many recipients may be told in ten minutes: what is unheard of, but never less than `floor` or one whole intent. */
+/**
+ * How many recipients may be told in ten minutes: what is unheard of, but never less than `floor` or one whole intent.
+ * While nothing is known of what is usual, `floor` counts as usual.
+ */
 export const volumeLimit = (
   { usual }: Pick<Volume, 'usual'>,
   { entry, floor }: { entry: Pick<AnyNotificationType, 'maxRecipients'>; floor: number },
-): number => Math.max(floor, entry.maxRecipients ?? recipientsMaxPreset, usual * usualTimes)
+): number => Math.max(floor, entry.maxRecipients ?? recipientsMaxPreset, (usual || floor) * usualTimes)
 
 /**
  * Whether `n` more recipients are too many, or those before were: what follows a blast waits with it, until a whole ten

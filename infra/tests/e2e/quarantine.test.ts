@@ -126,29 +126,29 @@ test('more of a type and producer in ten minutes than ever waits, and what follo
   // Ten minutes begin when the test does.
   const shift = 600_000 - (Date.now() % 600_000)
   const clock = { now: () => Date.now() + shift }
-  await using world = await startWithAudience({ volumeFloor: 6, clock })
+  await using world = await startWithAudience({ volumeFloor: 1, clock })
   const { db } = world.installation
   const of = { type: 'news', producer: 'test' }
   const state = async (key: string) => {
     await world.notifier.notify(news, { to: ['anna', 'ben', 'carl'], data: {}, key })
     await until(async () => (await traceIntent(db, { producer: 'test', key })).lines.length > 0)
   }
-  for (const key of ['a', 'b', 'c', 'd']) await state(key)
+  for (const key of ['a', 'b', 'c', 'd', 'e']) await state(key)
   const held = await listQuarantines(db)
   assert.deepEqual(
     held.map(one => [one.intent, one.guard, one.volume, one.most, one.recipients]),
     [
-      [idOf('c'), 'volume', 9, 6, 3],
-      [idOf('d'), 'volume', 12, 6, 3],
+      [idOf('d'), 'volume', 12, 10, 3],
+      [idOf('e'), 'volume', 15, 10, 3],
     ],
   )
   assert.deepEqual(
     (await listBlasts(db)).map(one => [one.type, one.producer, one.intents, one.recipients, one.volume]),
-    [['news', 'test', 2, 6, 12]],
+    [['news', 'test', 2, 6, 15]],
   )
-  const trace = await traceIntent(db, { producer: 'test', key: 'c' })
-  assert.match(trace.lines[0]!.sentence, /more than 6 of its kind in ten minutes/)
-  assert.match(trace.quarantine!.sentence, /with it there were 9 of its kind in ten minutes, and 6 may be/)
+  const trace = await traceIntent(db, { producer: 'test', key: 'd' })
+  assert.match(trace.lines[0]!.sentence, /more than 10 of its kind in ten minutes/)
+  assert.match(trace.quarantine!.sentence, /with it there were 12 of its kind in ten minutes, and 10 may be/)
   assert.match(trace.open[0]!.sentence, /waits for an operator/)
 
   const letGo = (who: string, approvalAbove: number) =>
@@ -158,7 +158,7 @@ test('more of a type and producer in ten minutes than ever waits, and what follo
   assert.equal(await letGo('ada', 5), 'needs approval', 'one person is not two')
   assert.equal(await letGo('eve', 5), 2)
   assert.equal(await letGo('eve', 5), 'not in quarantine')
-  await until(async () => Object.values(await ends(world, 'd')).every(what => what === 'delivered'))
+  await until(async () => Object.values(await ends(world, 'e')).every(what => what === 'delivered'))
   let n = 0
   await until(async () => {
     await state(`after ${++n}`)
