@@ -1,59 +1,27 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
-import { type ContentOf } from '#contracts/catalogue.ts'
-import type { Channel } from '#contracts/channel.ts'
-import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import type { Answer, AnswerKind } from '#contracts/outcome.ts'
-import { redirectGoogleApis } from '#local/redirect.ts'
-import { apnsAnswers as apnsScript } from '#local/simulators/apns.ts'
 import { commonAnswers, type ProviderName } from '#local/simulators/answers.ts'
-import { fcmAnswers as fcmScript } from '#local/simulators/fcm.ts'
+import { apnsAnswers as apnsScript } from '#local/simulators/apns.ts'
 import { parseRule } from '#local/simulators/control.ts'
+import { fcmAnswers as fcmScript } from '#local/simulators/fcm.ts'
 import { sendgridAnswers as sendgridScript } from '#local/simulators/sendgrid.ts'
 import { setup } from '#local/simulators/test-setup.ts'
 import { twilioAnswers as twilioScript } from '#local/simulators/twilio.ts'
-import { sendgridProvider } from './email/sendgrid.ts'
 import type { OutMessage, Provider } from './provider.ts'
-import { apnsIdOf, apnsProvider } from './push/apns.ts'
-import { fcmProvider } from './push/fcm.ts'
-import { twilioProvider } from './sms/twilio.ts'
+import { messageTo, type Simulators, subjects, undoRedirect } from './providers.fixture.ts'
 
-type Simulators = Awaited<ReturnType<typeof setup>>
-type Subject = {
-  name: ProviderName
-  channel: Channel
-  address: (n: number) => string
-  open: (simulators: Simulators) => Provider
-  /** What the simulator's log names a message by. */
-  logged: (message: OutMessage) => { deliveryId?: string; attemptId?: string }
-  script: Readonly<Record<string, unknown>>
-  /** What each of its answers means, written down once more from the providers' documentation. */
-  expected: Readonly<Record<string, AnswerKind | AnswerKind[]>>
-}
-
-const content: ContentOf = {
-  push: { title: 'Secret title', body: 'Secret body' },
-  sms: { text: 'Secret body' },
-  email: { subject: 'Secret title', html: { html: '<p>Secret body</p>' }, text: 'Secret body' },
-  in_app: { title: 'Secret title', body: 'Secret body' },
-}
-const local = (port: number) => `http://127.0.0.1:${port}`
 const all = (kind: AnswerKind, names: string) => Object.fromEntries(names.split(' ').map(name => [name, kind]))
 
-let undo = () => {}
-afterEach(() => undo())
+afterEach(undoRedirect)
 
-const subjects: readonly Subject[] = [
-  {
-    name: 'fcm',
-    channel: 'push',
-    address: n => `token-${n}`,
-    open: ({ credentials, ports }) => {
-      undo()
-      undo = redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-      return fcmProvider(credentials.fcm)
-    },
-    logged: ({ deliveryId }) => ({ deliveryId }),
+/** The answers that a simulator can give, and what each means, written down once more from the providers' documentation. */
+type Meanings = {
+  script: Readonly<Record<string, unknown>>
+  expected: Readonly<Record<string, AnswerKind | AnswerKind[]>>
+}
+const meanings: Record<ProviderName, Meanings> = {
+  fcm: {
     script: fcmScript,
     expected: {
       ...all('addressDead', 'invalidToken senderMismatch unregistered'),
@@ -64,17 +32,7 @@ const subjects: readonly Subject[] = [
       quota: 'pause',
     },
   },
-  {
-    name: 'apns',
-    channel: 'push',
-    address: n => n.toString(16).padStart(64, '0'),
-    open: ({ credentials: { apns, caFile }, ports }) =>
-      apnsProvider({
-        ...apns,
-        production: false,
-        server: { host: '127.0.0.1', port: ports.apns, caFile },
-      }),
-    logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId: apnsIdOf(attemptId) }),
+  apns: {
     script: apnsScript,
     expected: {
       ...all('addressDead', 'BadDeviceToken Unregistered ExpiredToken'),
@@ -85,11 +43,8 @@ const subjects: readonly Subject[] = [
       ...all('messageDead', 'PayloadEmpty PayloadTooLarge MissingDeviceToken BadPath MethodNotAllowed'),
       ...all('config', 'BadTopic MissingTopic TopicDisallowed DeviceTokenNotForTopic InvalidProviderToken'),
       ...all('config', 'MissingProviderToken BadCertificate BadCertificateEnvironment Forbidden UnrelatedKeyIdInToken'),
-      ...all('config', 'BadEnvironmentKeyIdInToken BadEnvironmentKeyInToken'),
-      ...all(
-        'retry',
-        'IdleTimeout ExpiredProviderToken TooManyRequests InternalServerError ServiceUnavailable Shutdown',
-      ),
+      ...all('config', 'BadEnvironmentKeyIdInToken BadEnvironmentKeyInToken ExpiredProviderToken'),
+      ...all('retry', 'IdleTimeout TooManyRequests InternalServerError ServiceUnavailable Shutdown'),
       TooManyProviderTokenUpdates: 'pause',
       ...all('retry', 'acceptThen500 acceptThen503'),
       // The head says 200, and there is no body to lose; the client may see either first.
@@ -97,17 +52,7 @@ const subjects: readonly Subject[] = [
       garbage: 'doubt',
     },
   },
-  {
-    name: 'sendgrid',
-    channel: 'email',
-    address: n => `u${n}@carillon.test`,
-    open: ({ credentials, ports }) =>
-      sendgridProvider({
-        apiKey: credentials.sendgrid.apiKey,
-        from: 'notify@carillon.test',
-        baseUrl: `${local(ports.sendgrid)}/`,
-      }),
-    logged: ({ attemptId }) => ({ attemptId }),
+  sendgrid: {
     script: sendgridScript,
     expected: {
       ...all('messageDead', 'badPersonalization tooLarge'),
@@ -118,17 +63,7 @@ const subjects: readonly Subject[] = [
       garbage: 'accepted',
     },
   },
-  {
-    name: 'twilio',
-    channel: 'sms',
-    address: n => `+1202555${String(n).padStart(4, '0')}`,
-    open: ({ credentials: { twilio }, ports }) =>
-      twilioProvider({
-        ...twilio,
-        baseUrl: local(ports.twilio),
-        callback: { url: 'https://carillon.test/receipts/twilio', secret: 'signing secret' },
-      }),
-    logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId }),
+  twilio: {
     script: twilioScript,
     expected: {
       ...all('addressDead', '21211 21214 21217 21614'),
@@ -140,44 +75,12 @@ const subjects: readonly Subject[] = [
       20429: 'pause',
     },
   },
-]
+}
 
 const anyway = {
   ...all('accepted', 'accept slow slowBody'),
   ...all('doubt', 'hang resetBefore resetAfter resetInBody goaway goawayAfter html502'),
 } as Record<string, AnswerKind>
-
-const batch = newBatchId()
-function messageTo(subject: Subject, n: number, text = content[subject.channel]): OutMessage {
-  const id = intentId({ producer: 'test', key: 'k' })
-  const recipient = `u${n}` as RecipientId
-  return {
-    place: n,
-    recipient,
-    content: text,
-    endpoint: {
-      id: 'e',
-      channel: subject.channel,
-      provider: subject.name,
-      since: 0,
-      state: 'active',
-      address: subject.address(n),
-    },
-    intent: {
-      id,
-      producer: 'test',
-      type: 'test.greeting',
-      category: 'social',
-      catalogue: '1',
-      occurredAt: Date.now(),
-      expiresAt: Date.now() + 3_600_000,
-      thread: 't1',
-      data: {},
-    },
-    deliveryId: deliveryId({ intent: id, recipient, endpoint: 'e' }),
-    attemptId: attemptId({ batch, slot: n }),
-  }
-}
 
 /** Nothing that a person or an operator must not read in a log. */
 function assertHarmless(answers: readonly Answer[], messages: readonly OutMessage[], { credentials }: Simulators) {
@@ -194,7 +97,7 @@ for (const subject of subjects)
   describe(subject.name, () => {
     test('takes messages, each with its own ids, and answers in their order', async () => {
       await using simulators = await setup()
-      await using provider = subject.open(simulators)
+      await using provider = subject.open(simulators.credentials, simulators.ports)
       const messages = Array.from({ length: Math.min(5, provider.callSizeMax) }, (_, n) => messageTo(subject, n + 1))
       const answers = await send(provider, messages)
       assert.deepEqual(
@@ -209,12 +112,14 @@ for (const subject of subjects)
     })
 
     test('gives every answer of its provider one meaning, and tells nobody whose it was', async () => {
-      const expected: Record<string, AnswerKind | AnswerKind[]> = { ...anyway, ...subject.expected }
-      for (const name of [...commonAnswers, ...Object.keys(subject.script)].filter(name => name !== 'reply'))
+      const expected: Record<string, AnswerKind | AnswerKind[]> = { ...anyway, ...meanings[subject.name].expected }
+      for (const name of [...commonAnswers, ...Object.keys(meanings[subject.name].script)].filter(
+        name => name !== 'reply',
+      ))
         assert.ok(name in expected, `${name} has a meaning`)
       for (const [answer, kind] of Object.entries(expected)) {
         await using simulators = await setup()
-        await using provider = subject.open(simulators)
+        await using provider = subject.open(simulators.credentials, simulators.ports)
         const target = messageTo(subject, 666)
         const address = target.endpoint.address
         // More than 60 s: firebase-admin does not wait for it.
@@ -239,7 +144,7 @@ for (const subject of subjects)
 
     test('comes back at its deadline, whatever the provider does', async () => {
       await using simulators = await setup()
-      await using provider = subject.open(simulators)
+      await using provider = subject.open(simulators.credentials, simulators.ports)
       simulators.script.set(parseRule({ provider: subject.name, answer: 'hang' }))
       const begun = performance.now()
       const [answer] = await send(provider, [messageTo(subject, 1)], 200)
@@ -250,7 +155,7 @@ for (const subject of subjects)
 
     test('where nobody listens nothing is called sent', async () => {
       const simulators = await setup()
-      await using provider = subject.open(simulators)
+      await using provider = subject.open(simulators.credentials, simulators.ports)
       await simulators[Symbol.asyncDispose]()
       const message = messageTo(subject, 1)
       const answers = await send(provider, [message], 1_000)

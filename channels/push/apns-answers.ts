@@ -35,8 +35,8 @@ export const apnsAnswers = {
   BadEnvironmentKeyIdInToken: { kind: 'config' },
   // The spelling that is really seen.
   BadEnvironmentKeyInToken: { kind: 'config' },
-  // The library signs anew at this answer.
-  ExpiredProviderToken: { kind: 'retry', afterMs: 0 },
+  // The library signs anew at this answer. Who hears it again has a clock that is wrong.
+  ExpiredProviderToken: { kind: 'config' },
   IdleTimeout: { kind: 'retry', afterMs: 0 },
   TooManyRequests: { kind: 'retry', afterMs: 60_000 },
   // A new token is allowed every 20 minutes.
@@ -45,6 +45,17 @@ export const apnsAnswers = {
   ServiceUnavailable: { kind: 'retry', afterMs: 0 },
   Shutdown: { kind: 'retry', afterMs: 0 },
 } as const satisfies AnswerTable
+
+/** Reasons that a wrong environment gives as well. */
+export const apnsSuspects = ['BadDeviceToken'] as const
+
+/** True when the library has signed anew, so that the same message may be taken now. */
+export const isSignedAnew = ({ kind, ...said }: Answer): boolean =>
+  kind === 'config' && 'reason' in said && said.reason === 'ExpiredProviderToken'
+
+/** True when the token may be one of the other environment. */
+export const isMisplaced = ({ kind, ...said }: Answer): boolean =>
+  kind === 'addressDead' && 'reason' in said && said.reason === 'BadDeviceToken'
 
 /** What node-apn gives for a message that failed. */
 export type ApnsFailure = {

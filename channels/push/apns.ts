@@ -4,7 +4,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
 import type { OutMessage, Provider, Removal, SendOptions } from '../provider.ts'
-import { apnsAnswer } from './apns-answers.ts'
+import { apnsAnswer, apnsSuspects, isMisplaced, isSignedAnew } from './apns-answers.ts'
 import { fitPush } from './fit.ts'
 import { guardTokens } from './guard.ts'
 
@@ -15,8 +15,8 @@ export type ApnsOptions = {
   /** The app's bundle id. */
   topic: string
   production: boolean
-  /** Another server than Apple's, and the authority that it is checked against. */
-  server?: { host: string; port: number; caFile: string }
+  /** Another server than Apple's, the port of its other environment, and the authority that it is checked against. */
+  server?: { host: string; port: number; otherPort: number; caFile: string }
 }
 
 /** One connection carries them at once, as many as Apple allows; the library queues the others. */
@@ -28,24 +28,24 @@ const closeLimitMs = 2_000
 /** What never expires is kept this long for a device that is off. */
 const storedMs = 28 * 24 * 3_600_000
 
-/** Apple Push Notification service by node-apn, with a provider token. It never retries by itself. */
+/** Tokens that turned out to be of the other environment; of the others a few are found out again. */
+const placedMax = 10_000
+
+/**
+ * Apple Push Notification service by node-apn, with a provider token. It never retries by itself. Nobody says whether a
+ * token is one of production or of the sandbox: what the configured environment does not know is tried in the other, once.
+ */
 export function apnsProvider(options: ApnsOptions): Provider<'push'> {
-  const { keyFile: key, keyId, teamId, topic, production, server } = options
-  const client = new apn.Provider({
-    token: { key, keyId, teamId },
-    production,
-    connectionRetryLimit: 0,
-    requestTimeout: requestTimeoutMs,
-    ...(server && { address: server.host, port: server.port, ca: [server.caFile] }),
-  })
+  const { topic } = options
+  const environments = environmentsOf(options)
   const sendAll = async (notes: readonly Addressed[], { deadlineMs }: SendOptions): Promise<Answer[]> => {
     const answers = forAll(notes, { kind: 'doubt', reason: 'deadline' })
     const sending = notes.map(async (note, at) => {
-      answers[at] = await answered(client, note)
+      answers[at] = await environments.send(note)
     })
     await withDeadline(Promise.all(sending), { ms: deadlineMs, what: 'APNs' }).catch(() => {})
     // A copy: what is answered too late must not change what was recorded.
-    return guardTokens([...answers], { suspects: ['BadDeviceToken'], unproved: [] })
+    return guardTokens([...answers], apnsSuspects)
   }
   return {
     name: 'apns',
@@ -69,7 +69,7 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
         })),
         options,
       ),
-    [Symbol.asyncDispose]: () => withDeadline(client.shutdown(), { ms: closeLimitMs, what: 'APNs' }).catch(() => {}),
+    [Symbol.asyncDispose]: () => environments.close(),
   }
 }
 
@@ -77,9 +77,46 @@ type ApnsSendOptions = SendOptions & { topic: string }
 
 type Addressed = { token: string; note: apn.Notification }
 
+/** Production and sandbox; the one that is not configured is opened when it is needed. */
+function environmentsOf(options: ApnsOptions) {
+  const usual = clientOf(options, false)
+  let other: apn.Provider | undefined
+  const elsewhere = new Set<string>()
+  return {
+    send: async (addressed: Addressed): Promise<Answer> => {
+      const { token } = addressed
+      // The token is a part of the request's path.
+      if (!/^[0-9a-f]{64,200}$/i.test(token)) return { kind: 'addressDead', reason: 'not a device token' }
+      const first = elsewhere.has(token) ? undefined : await signed(usual, addressed)
+      if (first && !isMisplaced(first)) return first
+      const second = await signed((other ??= clientOf(options, true)), addressed)
+      if (second.kind === 'accepted' && elsewhere.size < placedMax) elsewhere.add(token)
+      return isMisplaced(second) ? (first ?? second) : second
+    },
+    close: async () => {
+      const closing = Promise.all([usual, ...(other ? [other] : [])].map(client => client.shutdown()))
+      await withDeadline(closing, { ms: closeLimitMs, what: 'APNs' }).catch(() => {})
+    },
+  }
+}
+
+function clientOf({ keyFile: key, keyId, teamId, production, server }: ApnsOptions, other: boolean): apn.Provider {
+  return new apn.Provider({
+    token: { key, keyId, teamId },
+    production: production !== other,
+    connectionRetryLimit: 0,
+    requestTimeout: requestTimeoutMs,
+    ...(server && { address: server.host, port: other ? server.otherPort : server.port, ca: [server.caFile] }),
+  })
+}
+
+/** Sends; where the provider token was too old, once more under the one that the library signs then. */
+async function signed(client: apn.Provider, addressed: Addressed): Promise<Answer> {
+  const answer = await answered(client, addressed)
+  return isSignedAnew(answer) ? answered(client, addressed) : answer
+}
+
 async function answered(client: apn.Provider, { token, note }: Addressed): Promise<Answer> {
-  // The token is a part of the request's path.
-  if (!/^[0-9a-f]{64,200}$/i.test(token)) return { kind: 'addressDead', reason: 'not a device token' }
   const { sent, failed } = await client.send(note, token)
   if (sent.length === 1) return { kind: 'accepted', providerId: note.id ?? '' }
   return apnsAnswer(failed[0] ?? {})

@@ -33,6 +33,12 @@ export const fcmAnswers = {
   'messaging/payload-size-limit-exceeded': { kind: 'messageDead' },
 } as const satisfies AnswerTable
 
+/** Reasons that a wrong project gives as well, and one that may mean the message. */
+export const fcmDoubtful = { suspects: ['SENDER_ID_MISMATCH'], unproved: 'INVALID_ARGUMENT token' } as const
+
+/** True when Google did not take our OAuth token, of which the library could get another. */
+export const isStaleToken = (answer: Answer): boolean => answer.kind === 'config' && answer.reason === 'HTTP 401'
+
 /** The part of a firebase-admin error that tells cases apart: its own code is one for several of them. */
 export type FcmFailure = {
   code?: string

@@ -1,13 +1,14 @@
-import { cert, type Credential, deleteApp, initializeApp } from 'firebase-admin/app'
-import { getMessaging, type Message, type SendResponse } from 'firebase-admin/messaging'
+import { readFileSync } from 'node:fs'
+import { type App, cert, type Credential, deleteApp, initializeApp, type ServiceAccount } from 'firebase-admin/app'
+import { getMessaging, type Messaging, type SendResponse, type TokenMessage } from 'firebase-admin/messaging'
 import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
 import type { OutMessage, Provider, Removal, SendOptions } from '../provider.ts'
-import { fcmAnswer } from './fcm-answers.ts'
+import { fcmAnswer, fcmDoubtful, isStaleToken } from './fcm-answers.ts'
 import { fitPush } from './fit.ts'
-import { guardTokens } from './guard.ts'
+import { guardTokens, proveContents } from './guard.ts'
 
 /** What `sendEach` takes (https://firebase.google.com/docs/cloud-messaging/send/admin-sdk). */
 const callSizeMax = 500
@@ -16,25 +17,17 @@ const callsAtOnce = 4
 /** Four weeks, the most FCM stores (https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan). */
 const ttlMaxMs = 28 * 24 * 3_600_000
 
+/** A key that is refused for good must not make us ask for tokens all the time. */
+const renewEveryMs = 60_000
+/** Nobody subscribes to it: a message to it is only looked at. */
+const proofTopic = 'carillon-proof'
+
 /**
  * Firebase Cloud Messaging by the official library. The library cannot be stopped: after the deadline we only stop
  * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
 export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
-  const app = initializeApp({ credential: credentialIn(serviceAccountFile) }, newBatchId())
-  const messaging = getMessaging(app)
-  const sendAll = async (messages: Message[], options: SendOptions): Promise<Answer[]> => {
-    try {
-      const call = messaging.sendEach(messages)
-      const { responses } = await withDeadline(call, { ms: options.deadlineMs, what: 'FCM' })
-      const answers = responses.map(response => answerOf(response, options.now))
-      return guardTokens(answers, { suspects: ['SENDER_ID_MISMATCH'], unproved: ['INVALID_ARGUMENT token'] })
-    } catch (error) {
-      if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
-      // Before the first message the library asks for the project's id.
-      return forAll(messages, fcmAnswer(error as { code?: string }, options.now))
-    }
-  }
+  const clients = renewedClients(serviceAccountFile)
   return {
     name: 'fcm',
     channel: 'push',
@@ -42,22 +35,113 @@ export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string
     callsAtOnce,
     mixes: () => true,
     send: (messages, options) =>
-      sendAll(
-        messages.map(message => messageOf(message, options)),
-        options,
-      ),
+      sendAll({
+        ...{ clients, options, contents: messages.map(({ content }) => content) },
+        messages: messages.map(message => messageOf(message, options)),
+      }),
     remove: (removals, options) =>
-      sendAll(
-        removals.map(removal => removalOf(removal, options)),
-        options,
-      ),
-    [Symbol.asyncDispose]: () => deleteApp(app),
+      sendAll({
+        ...{ clients, options, contents: removals },
+        messages: removals.map(removal => removalOf(removal, options)),
+      }),
+    [Symbol.asyncDispose]: () => clients.close(),
   }
 }
 
-/** The library calls its authentication library in a way that this one warns of, and nobody who uses both can change that. */
-function credentialIn(serviceAccountFile: string): Credential {
-  const credential = cert(serviceAccountFile)
+type Call = {
+  clients: ReturnType<typeof renewedClients>
+  messages: readonly TokenMessage[]
+  /** Of each message, the same object where it is the same. */
+  contents: readonly unknown[]
+  options: SendOptions
+}
+
+/** Sends, once more under a new OAuth token what was refused for the old one, and looks into what may be our fault. */
+async function sendAll({ clients, messages, contents, options }: Call): Promise<Answer[]> {
+  const until = { now: options.now, untilMs: performance.now() + options.deadlineMs }
+  const client = clients.current()
+  const answers = await sendEach(client, messages, until)
+  const stale = messages.filter((_, at) => isStaleToken(answers[at]!))
+  const renewed = stale.length > 0 ? clients.renew(client) : undefined
+  if (renewed) {
+    const again = await sendEach(renewed, stale, until)
+    answers.forEach((answer, at) => isStaleToken(answer) && (answers[at] = again.shift()!))
+  }
+  const validate = (places: readonly number[]) =>
+    valid(
+      renewed ?? client,
+      places.map(at => messages[at]!),
+      until,
+    )
+  const proved = await proveContents({ answers, contents }, { unproved: fcmDoubtful.unproved, validate })
+  return guardTokens(proved, fcmDoubtful.suspects)
+}
+
+type Until = { now: EpochMs; untilMs: number }
+type Client = { app: App; messaging: Messaging }
+
+async function sendEach({ messaging }: Client, messages: readonly TokenMessage[], until: Until): Promise<Answer[]> {
+  const ms = until.untilMs - performance.now()
+  try {
+    const { responses } = await withDeadline(messaging.sendEach([...messages]), { ms, what: 'FCM' })
+    return responses.map(response => answerOf(response, until.now))
+  } catch (error) {
+    if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
+    // Before the first message the library asks for the project's id.
+    return forAll(messages, fcmAnswer(error as { code?: string }, until.now))
+  }
+}
+
+/** Whether FCM takes each of these for no device at all; it sends none of them. */
+async function valid({ messaging }: Client, messages: readonly TokenMessage[], until: Until): Promise<boolean[]> {
+  const ms = until.untilMs - performance.now()
+  const asked = messages.map(message => ({ ...message, token: undefined, topic: proofTopic }))
+  const { responses } = await withDeadline(messaging.sendEach(asked, true), { ms, what: 'FCM' }).catch(() => ({
+    responses: [],
+  }))
+  return messages.map((_, at) => responses[at]?.success ?? false)
+}
+
+/** The library keeps an OAuth token until its end, whatever FCM says of it: a new app gets another, by the key as it is now. */
+function renewedClients(serviceAccountFile: string) {
+  const open = (): Client => {
+    const name = newBatchId()
+    const app = initializeApp({ credential: credentialIn(serviceAccountFile, name) }, name)
+    return { app, messaging: getMessaging(app) }
+  }
+  let current = open()
+  // Calls may still run on the one before.
+  let before: Client | undefined
+  let renewedMs = Number.NEGATIVE_INFINITY
+  return {
+    current: () => current,
+    /** Undefined when the one that was used is new already. */
+    renew: (used: Client): Client | undefined => {
+      if (used !== current) return current
+      if (performance.now() - renewedMs < renewEveryMs) return undefined
+      renewedMs = performance.now()
+      const old = before
+      try {
+        ;[before, current] = [current, open()]
+      } catch {
+        // The key's file cannot be read now.
+        return undefined
+      }
+      if (old) void deleteApp(old.app)
+      return current
+    },
+    close: async () => {
+      await Promise.all([current, ...(before ? [before] : [])].map(({ app }) => deleteApp(app)))
+    },
+  }
+}
+
+/**
+ * The library calls its authentication library in a way that this one warns of, and nobody who uses both can change that.
+ * It keeps credentials, tokens and all, by what they were made from: `name` tells this one from those before.
+ */
+function credentialIn(serviceAccountFile: string, name: string): Credential {
+  const credential = cert({ ...accountIn(serviceAccountFile), name } as ServiceAccount)
   const getAccessToken = credential.getAccessToken.bind(credential)
   credential.getAccessToken = () => {
     const { warn } = console
@@ -71,7 +155,17 @@ function credentialIn(serviceAccountFile: string): Credential {
   return credential
 }
 
-function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
+/** What JSON has to say of a text that is none may quote it. */
+function accountIn(file: string): ServiceAccount {
+  const text = readFileSync(file, 'utf8')
+  try {
+    return JSON.parse(text) as ServiceAccount
+  } catch {
+    throw new Error(`${file} is no service account: it must be the JSON file that Google gives`)
+  }
+}
+
+function messageOf(message: OutMessage<'push'>, options: SendOptions): TokenMessage {
   const { endpoint, deliveryId, intent, content, receipt, badge } = message
   const { title, body, url, image } = fitPush(content)
   const { lane, now } = options
@@ -103,7 +197,7 @@ function messageOf(message: OutMessage<'push'>, options: SendOptions): Message {
 }
 
 /** Data alone: the app takes off the screen what bears one of the tags. Never of high priority, which is for what is shown. */
-function removalOf({ endpoint, deliveries, badge, expiresAt }: Removal, { now }: SendOptions): Message {
+function removalOf({ endpoint, deliveries, badge, expiresAt }: Removal, { now }: SendOptions): TokenMessage {
   const ttl = expiresAt === undefined ? ttlMaxMs : Math.min(ttlMaxMs, Math.max(0, expiresAt - now))
   return {
     token: endpoint.address,

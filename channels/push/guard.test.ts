@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Answer } from '#contracts/outcome.ts'
-import { guardTokens } from './guard.ts'
+import { guardTokens, proveContents } from './guard.ts'
 
 const dead = (reason: string): Answer => ({ kind: 'addressDead', reason })
 const accepted: Answer = { kind: 'accepted', providerId: 'p' }
-const terms = { suspects: ['BadDeviceToken'], unproved: ['INVALID_ARGUMENT token'] }
-const kinds = (answers: Answer[]) => guardTokens(answers, terms).map(({ kind }) => kind)
+const kinds = (answers: Answer[]) => guardTokens(answers, ['BadDeviceToken']).map(({ kind }) => kind)
 const many = Array.from({ length: 10 }, () => dead('BadDeviceToken'))
 
 test('many suspect tokens and none accepted are a fault of ours', () => {
@@ -18,7 +17,19 @@ test('many suspect tokens and none accepted are a fault of ours', () => {
   )
 })
 
-test('what may be the message ends a token only where another was accepted', () => {
-  assert.deepEqual(kinds([dead('INVALID_ARGUMENT token')]), ['messageDead'])
-  assert.deepEqual(kinds([dead('INVALID_ARGUMENT token'), accepted]), ['addressDead', 'accepted'])
+test('what may be the message ends a token only where its content is proved to be good', async () => {
+  const [good, bad, sent] = ['good', 'bad', 'sent'].map(title => ({ title, body: '' }))
+  const contents = [good, bad, sent, sent, bad]
+  const answers = [dead('unproved'), dead('unproved'), dead('unproved'), accepted, dead('Unregistered')]
+  const asked: unknown[] = []
+  const validate = async (places: readonly number[]) => {
+    asked.push(...places.map(at => contents[at]))
+    return places.map(at => contents[at] === good)
+  }
+  const proved = await proveContents({ answers, contents }, { unproved: 'unproved', validate })
+  assert.deepEqual(
+    proved.map(({ kind }) => kind),
+    ['addressDead', 'messageDead', 'addressDead', 'accepted', 'addressDead'],
+  )
+  assert.deepEqual(asked, [good, bad], 'what was accepted in the same call needs no asking')
 })

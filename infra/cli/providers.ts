@@ -56,8 +56,8 @@ const loopback = '127.0.0.1'
 
 const apnsSimulated = ({ credentials, ports }: Simulated): Parameters<typeof apnsProvider>[0] => ({
   ...credentials.apns,
-  production: false,
-  server: { host: 'localhost', port: ports.apns, caFile: credentials.caFile },
+  production: true,
+  server: { host: 'localhost', port: ports.apns, otherPort: ports.apnsSandbox, caFile: credentials.caFile },
 })
 const sendgridSimulated = ({ credentials, ports }: Simulated): Parameters<typeof sendgridProvider>[0] => ({
   apiKey: credentials.sendgrid.apiKey,

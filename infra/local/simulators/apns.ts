@@ -6,12 +6,16 @@ import type { Exchange, Reply } from './exchange.ts'
 import type { RequestLog } from './request-log.ts'
 import type { Script } from './script.ts'
 
+type Deps = { credentials: LocalCredentials; script: Script; log: RequestLog }
+
+/** Tokens of development builds, which only the sandbox knows; it knows no others. */
+const sandboxTokens = /^feedface/
+
 /**
  * APNs with provider tokens
- * (https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns).
+ * (https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns), production or sandbox.
  */
-export function serveApns(deps: { credentials: LocalCredentials; script: Script; log: RequestLog }) {
-  const { credentials, script, log } = deps
+export function serveApns({ credentials, script, log, sandbox }: Deps & { sandbox: boolean }) {
   const tokenFault = providerTokens(credentials.apns)
 
   return (exchange: Exchange): void => {
@@ -26,8 +30,8 @@ export function serveApns(deps: { credentials: LocalCredentials; script: Script;
       attemptId: text(headers['apns-id']),
       ...saidIn(payload),
     }
-    const reason =
-      tokenFault(headers.authorization) ?? faultOf(exchange, { device, payload, topic: credentials.apns.topic })
+    const expected = { device, payload, topic: credentials.apns.topic, sandbox }
+    const reason = tokenFault(headers.authorization) ?? faultOf(exchange, expected)
     const outcome =
       reason === undefined
         ? verdict(script.decide('apns', [device!]), { answers: apnsAnswers, ok, failures })
@@ -159,16 +163,14 @@ const payloadBytesMax = 4096
 const voipPayloadBytesMax = 5120
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-type Expected = { device: string | undefined; topic: string; payload: Payload | undefined }
+type Expected = { device: string | undefined; topic: string; payload: Payload | undefined; sandbox: boolean }
 
-function faultOf(
-  { method, headers, body, tooLarge }: Exchange,
-  { device, topic, payload }: Expected,
-): ApnsAnswer | undefined {
+function faultOf({ method, headers, body, tooLarge }: Exchange, expected: Expected): ApnsAnswer | undefined {
+  const { device, topic, payload, sandbox } = expected
   if (device === undefined) return 'BadPath'
   if (method !== 'POST') return 'MethodNotAllowed'
   if (device === '') return 'MissingDeviceToken'
-  if (!/^[0-9a-f]{64,200}$/i.test(device)) return 'BadDeviceToken'
+  if (!/^[0-9a-f]{64,200}$/i.test(device) || sandboxTokens.test(device) !== sandbox) return 'BadDeviceToken'
   const pushType = text(headers['apns-push-type']) ?? ''
   if (!pushTypes.has(pushType)) return 'InvalidPushType'
   const wanted = text(headers['apns-topic'])

@@ -31,8 +31,8 @@ export function serveFcm(deps: { credentials: LocalCredentials; script: Script; 
     if (exchange.path !== path) return no('wrongProject', fcmAnswers.wrongProject())
     const fault = message === undefined ? notJson : faultOf(message, exchange.body.length)
     if (fault !== undefined) return no('invalidArgument', invalidArgument(fault))
-    if (request?.validate_only === true) return no('validateOnly', ok())
     const decision = script.decide('fcm', [record.lines[0]!.address])
+    if (request?.validate_only === true && decision.answer === 'accept') return no('validateOnly', ok())
     settle(exchange, verdict(decision, { answers: fcmAnswers, ok, failures }), record)
   }
 }

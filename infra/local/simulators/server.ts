@@ -16,8 +16,8 @@ import type { Script } from './script.ts'
 import { serveSendgrid } from './sendgrid.ts'
 import { serveTwilio } from './twilio.ts'
 
-/** `google` speaks for FCM and the OAuth endpoint (TLS), `apns` TLS, the others plain HTTP/1.1. */
-export type SimulatorPorts = { google: number; apns: number; sendgrid: number; twilio: number; control: number }
+/** `google` speaks for FCM and the OAuth endpoint (TLS), `apns` and its sandbox TLS, the others plain HTTP/1.1. */
+export type SimulatorPorts = Record<'google' | 'apns' | 'apnsSandbox' | 'sendgrid' | 'twilio' | 'control', number>
 
 export type Simulators = AsyncDisposable & {
   ports: SimulatorPorts
@@ -64,7 +64,8 @@ export async function startSimulators(options: {
   }
   const started = {
     google: await listen(googleServer(credentials, serveFcm(deps)), ports.google),
-    apns: await listen(apnsServer(credentials, serveApns(deps)), ports.apns),
+    apns: await listen(apnsServer(credentials, serveApns({ ...deps, sandbox: false })), ports.apns),
+    apnsSandbox: await listen(apnsServer(credentials, serveApns({ ...deps, sandbox: true })), ports.apnsSandbox),
     sendgrid: await listen(http1Server(bodyBytesMax.sendgrid, serveSendgrid(deps)), ports.sendgrid),
     twilio: await listen(http1Server(bodyBytesMax.twilio, serveTwilio(deps)), ports.twilio),
     control: await listen(http1Server(bodyBytesMax.control, serveControl(deps)), ports.control),

@@ -34,8 +34,8 @@ async function setup(endpoints: Endpoint[] = [phone]) {
   const { db, simulators, deps } = world
   world.use(inboxProvider(db))
   const { apns, caFile } = simulators.credentials
-  const server = { host: 'localhost', port: simulators.ports.apns, caFile }
-  world.use(apnsProvider({ ...apns, production: false, server }))
+  const { apns: port, apnsSandbox: otherPort } = simulators.ports
+  world.use(apnsProvider({ ...apns, production: true, server: { host: 'localhost', port, otherPort, caFile } }))
   await world.addPerson('anna', { endpoints })
   const now = world.clock.now()
   const lines = () => simulators.log.entries()

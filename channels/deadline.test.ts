@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterEach, test } from 'node:test'
+import { setup } from '#local/simulators/test-setup.ts'
+import { messageTo, subjects, undoRedirect } from './providers.fixture.ts'
+
+afterEach(undoRedirect)
+
+/** Takes connections and every byte, and says nothing. */
+async function startMute() {
+  const sockets = new Set<net.Socket>()
+  const server = net.createServer(socket => void sockets.add(socket.on('error', () => {}).resume()))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => sockets.size,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}
+
+for (const subject of subjects)
+  test(`${subject.name}: a server that never says a word costs a caller its deadline, and no more`, async () => {
+    await using simulators = await setup()
+    await using mute = await startMute()
+    const { port } = mute
+    const ports = { google: port, apns: port, apnsSandbox: port, sendgrid: port, twilio: port }
+    await using provider = subject.open(simulators.credentials, ports)
+    const messages = Array.from({ length: provider.callSizeMax > 1 ? 3 : 1 }, (_, n) => messageTo(subject, n + 1))
+    const begun = performance.now()
+    const answers = await provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs: 300 })
+    const tookMs = performance.now() - begun
+    assert.deepEqual(
+      answers,
+      messages.map(() => ({ kind: 'doubt', reason: 'deadline' })),
+    )
+    assert.ok(tookMs >= 295 && tookMs < 2_000, `took ${tookMs} ms`)
+    assert.ok(mute.connections() > 0, 'it was called')
+  })
