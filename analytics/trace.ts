@@ -112,7 +112,7 @@ export function quarantineSentence(found: {
   const why =
     found.guard === 'volume'
       ? `In quarantine: with it there were ${found.volume.toLocaleString('en-US')} of its kind in ten minutes, and ${most} may be.`
-      : `In quarantine: for ${people} people, and its type allows ${most}.`
+      : `In quarantine${found.guard === 'members' ? ', but for those whom it names' : ''}: for ${people} people, and its type allows ${most}.`
   return found.ended_how === null
     ? `${why} It waits for an operator.`
     : `${why} It was ${found.ended_how} by ${found.ended_by}.`

@@ -50,7 +50,7 @@ export async function audiencePage(
 
 /**
  * How many people the audiences have together that are stored here, each counted once and no further than `limit`. What
- * a team keeps itself is not counted.
+ * a team keeps itself is not counted: see `countWithSources`.
  */
 export async function countMembers(
   db: Queryable,
@@ -61,6 +61,29 @@ export async function countMembers(
     [audiences, limit],
   )
   return row!.n
+}
+
+/** Members that are read at once to be counted. */
+const countedAtOnce = 500
+
+/**
+ * How many people the audiences have together, with what teams keep themselves: read page by page, each counted once and
+ * no further than `limit`. Undefined when all of them are stored here. Rejects as `audiencePage` does.
+ */
+export async function countWithSources(
+  db: Queryable,
+  { audiences, limit, sources }: { audiences: readonly string[]; limit: number; sources: readonly MembershipSource[] },
+): Promise<number | undefined> {
+  if (!audiences.some(name => sourceOf(name, sources))) return undefined
+  let n = 0
+  for (let after = ''; n < limit;) {
+    const asked = Math.min(countedAtOnce, limit - n)
+    const page = await audiencePage(db, { audiences, after, limit: asked, sources })
+    n += page.length
+    if (page.length < asked) break
+    after = page.at(-1)!.recipient
+  }
+  return n
 }
 
 const sourceOf = (audience: string, sources: readonly MembershipSource[]): MembershipSource | undefined =>

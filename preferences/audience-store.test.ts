@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { byCodePoint } from './audience-page.ts'
 import { addMembers, type AudienceMember, fillAudience, removeMembers, replaceMembers } from './audience-store.ts'
-import { audiencePage, type MembershipSource } from './preferences.ts'
+import { audiencePage, countWithSources, type MembershipSource } from './preferences.ts'
 import { createStores, type Stores } from './store.fixture.ts'
 
 const ids = (...names: string[]): AudienceMember[] => names.map(id => ({ id }))
@@ -145,6 +145,28 @@ test('a source that is out of order, or gives what is no name, is refused by its
     const page = audiencePage(stores.db, { audiences: ['team:x'], after: '', limit: 10, sources })
     await assert.rejects(page, /membership source team, a page of team:x: member \d/)
   }
+})
+
+test('members are counted with those of a team’s own list, once each and no further than asked', async () => {
+  await using stores = await createStores()
+  const { db } = stores
+  await addMembers(db, 'stored', ids('a', 'b', 'c'))
+  const own = sourceOf('team', { 'team:x': ids('b', 'c', 'd', 'e') }, 2)
+  const count = (audiences: string[], limit: number) => countWithSources(db, { audiences, limit, sources: [own] })
+  assert.equal(await count(['stored', 'team:x'], 100), 5)
+  assert.equal(await count(['stored', 'team:x'], 4), 4)
+  assert.equal(await count(['stored'], 100), undefined, 'what is stored here is counted elsewhere')
+
+  const asked: number[] = []
+  const endless: MembershipSource = {
+    name: 'all',
+    page: async (_, after, limit) => {
+      asked.push(limit)
+      return Array.from({ length: limit }, (_, n) => ({ recipient: String(Number(after || 1_000_000) + n + 1) }))
+    },
+  }
+  assert.equal(await countWithSources(db, { audiences: ['all:of them'], limit: 1_201, sources: [endless] }), 1_201)
+  assert.deepEqual(asked, [500, 500, 201])
 })
 
 test('a page of many large audiences reads no more than itself', async () => {

@@ -14,7 +14,7 @@ import { type Suppressions, suppressedOf } from './suppression-store.ts'
  *   people = await readReachable(…)        the same after the claim, and whose addresses must not be used
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
-export { audiencePage, countMembers, type MembershipSource } from './audience-page.ts'
+export { audiencePage, countMembers, countWithSources, type MembershipSource } from './audience-page.ts'
 export { cadenceOf } from './cadence.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'

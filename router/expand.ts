@@ -1,15 +1,29 @@
 import type { AnyNotificationType, Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId, type RecipientId } from '#contracts/ids.ts'
-import { checkpoint, type Expansion, nextExpansion, postponeExpansion } from '#ledger/expansions.ts'
+import {
+  checkpoint,
+  type Expansion,
+  nextExpansion,
+  postponeExpansion,
+  quarantineExpansion,
+} from '#ledger/expansions.ts'
 import { linkIntents } from '#ledger/holds.ts'
+import { type NewQuarantine, openQuarantines } from '#ledger/quarantine.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
-import { audiencePage, inTenant, type MembershipSource, readPeople } from '#preferences/preferences.ts'
+import {
+  audiencePage,
+  countWithSources,
+  inTenant,
+  type MembershipSource,
+  readPeople,
+} from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
 import { type Database, isConflict, isOutage } from '#runtime/postgres.ts'
 import { addEngagement } from './engaged.ts'
 import { instantOf } from './gather.ts'
 import { type Case, judge, underStops, windowKeys, withWindows } from './judge.ts'
+import { countedTo, tooMany } from './policies/quarantine.ts'
 import { markTakenBack } from './policies/retraction.ts'
 
 /** Members of one page: one transaction, one set. Memory does not grow with the audience. */
@@ -48,6 +62,10 @@ export async function expandPage(deps: ExpandDeps): Promise<ReadyBatch[] | undef
 
 async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatch[]> {
   const { db, lanes, now } = deps
+  const entry = deps.catalogue.types.get(ahead.intent.type)
+  if (!entry) throw unknownType(ahead, deps)
+  const held = await tooManyMembers(ahead, { ...deps, entry })
+  if (held) return keepUnread(ahead, held, deps)
   const limit = Math.min(pageSize, ahead.sampleLeft ?? pageSize)
   const page = await audiencePage(db, {
     audiences: ahead.audiences.map(one => one.audience),
@@ -55,19 +73,11 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
     limit,
     sources: deps.sources,
   })
-  const entry = deps.catalogue.types.get(ahead.intent.type)
-  if (!entry) throw unknownType(ahead, deps)
   const cases = await memberCases(ahead, page, { ...deps, entry })
   await addEngagement(db, cases)
   return withWindows(db, windowKeys(cases), async (tx, locked) => {
-    // Somebody else may have worked on this page meanwhile: then the checkpoint has moved and nothing is done here.
     const expansion = await nextExpansion(tx, { lanes, now })
-    if (
-      expansion?.intent.id !== ahead.intent.id ||
-      expansion.after !== ahead.after ||
-      expansion.sampleLeft !== ahead.sampleLeft
-    )
-      return []
+    if (!expansion || !isStill(ahead, expansion)) return []
     const set = newSetId()
     const decided = await judge(tx, underStops(markTakenBack(cases, expansion.tombstones), expansion.stops), locked)
     const done = page.length < limit
@@ -83,12 +93,44 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
   })
 }
 
+/** Somebody else may have worked on it since it was read ahead: then it is not as it was, and nothing is done here. */
+const isStill = (ahead: Expansion, found: Expansion): boolean =>
+  found.intent.id === ahead.intent.id &&
+  found.after === ahead.after &&
+  found.sampleLeft === ahead.sampleLeft &&
+  found.guarded === ahead.guarded
+
+/**
+ * The quarantine of an intent for more people than its type allows, counted with those in teams' own lists before the
+ * first of them is told: when it was admitted nobody had asked these lists. An operator's word is not doubted.
+ */
+async function tooManyMembers(
+  { intent, audiences, except, after, guarded }: Expansion,
+  { db, sources, entry }: Pick<ExpandDeps, 'db' | 'sources'> & { entry: AnyNotificationType },
+): Promise<NewQuarantine | undefined> {
+  if (after !== '' || guarded || intent.dryRun) return undefined
+  const names = audiences.map(one => one.audience)
+  const members = await countWithSources(db, { audiences: names, limit: countedTo(entry), sources })
+  if (members === undefined) return undefined
+  return tooMany({ intent, entry }, { named: except.length, members, guard: 'members' })
+}
+
+async function keepUnread(ahead: Expansion, held: NewQuarantine, { db, lanes, now }: ExpandDeps): Promise<[]> {
+  await db.transaction(async tx => {
+    const expansion = await nextExpansion(tx, { lanes, now })
+    if (!expansion || !isStill(ahead, expansion)) return
+    await openQuarantines(tx, [held])
+    await quarantineExpansion(tx, { intent: held.intent, now })
+  })
+  return []
+}
+
 const unknownType = ({ intent }: Expansion, { catalogue }: ExpandDeps): Error =>
   new Error(`expansion of intent ${intent.id}: type ${intent.type} is not in catalogue ${catalogue.version}`)
 
 /** The members of a page, but those whom the intent names itself and its actor. */
 export async function memberCases(
-  { intent, except, audiences }: Omit<Expansion, 'lane' | 'after' | 'stops' | 'tombstones'>,
+  { intent, except, audiences }: Omit<Expansion, 'lane' | 'after' | 'guarded' | 'stops' | 'tombstones'>,
   page: Awaited<ReturnType<typeof audiencePage>>,
   { entry, ...deps }: Pick<ExpandDeps, 'db' | 'now' | 'trustEventTime'> & { entry: AnyNotificationType },
 ): Promise<Case[]> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RecipientId } from '#contracts/ids.ts'
+import type { To } from '#contracts/intent.ts'
 import { addVolumes, volumePeriodMs } from '#ledger/volumes.ts'
 import { decide, type Question } from './decide.ts'
 import { entry, everybody, intent, noon, stopped } from './decide.fixture.ts'
@@ -80,6 +81,22 @@ test('simulate and explain say which guard would hold it', async () => {
   }
   assert.deepEqual(await rulesFor(['u1', 'u2']), ['deliver default'])
   assert.deepEqual(await rulesFor(['u1', 'u2', 'u3']), ['held quarantined 2'])
+  const list = ['m1', 'm2'].map(recipient => ({ recipient }))
+  const own = { name: 'own', page: async (_: string, after: string) => list.filter(one => one.recipient > after) }
+  const to: To[] = [
+    { kind: 'recipient', id: 'u1' },
+    { kind: 'audience', audience: 'own:list' },
+  ]
+  const withOwn = { intent: intentOf({ type: 'news', to, occurredAt: at }), entry: type, now: at }
+  const { lines } = await simulate({ db, addressKey: '', sources: [own] }, withOwn)
+  assert.deepEqual(
+    lines.map(line => [line.recipient, line.verdict, line.rule]),
+    [
+      ['u1', 'deliver', 'default'],
+      ['m1', 'held', 'quarantined'],
+      ['m2', 'held', 'quarantined'],
+    ],
+  )
   const period = at - (at % volumePeriodMs)
   const process = '00000000-0000-8000-8000-000000000001'
   await addVolumes(db, process, [{ period, type: 'news', producer: 'test', passed: 10, held: 0 }])

@@ -1,14 +1,15 @@
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { sentence } from '#contracts/decision.ts'
-import type { EpochMs, IntentId, RecipientId } from '#contracts/ids.ts'
+import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
-import type { Quarantine } from '#contracts/quarantine.ts'
+import type { NewQuarantine } from '#ledger/quarantine.ts'
 import type { Decided } from '#ledger/set.ts'
 import {
   audiencePage,
   contactRecipient,
   contactsAsKept,
+  countWithSources,
   type MembershipSource,
   readPeople,
 } from '#preferences/preferences.ts'
@@ -19,7 +20,7 @@ import { addEngagement } from './engaged.ts'
 import { memberCases } from './expand.ts'
 import { audiencesOf, countedMembers, type Facts } from './gather.ts'
 import { type Case, fold, readDigests, underStops, windowKeys } from './judge.ts'
-import { tooMany, tooMuch, underQuarantine } from './policies/quarantine.ts'
+import { countedTo, tooMany, tooMuch, underQuarantine } from './policies/quarantine.ts'
 import { supposedBlast } from './volumes.ts'
 import { readStops } from '#ledger/stops.ts'
 import { readWindows } from './windows-store.ts'
@@ -88,22 +89,29 @@ async function supposedCases(deps: SimulateDeps, { intent, entry, now }: Suppose
   const expansion = { intent: carried({ intent, entry }, now), audiences, except }
   const members = await memberCases(expansion, page, { ...at, db: deps.db, entry })
   const held = await supposedQuarantine(deps, { intent, entry, now }, named.length)
-  const cases = underQuarantine([...named, ...members], held)
+  const kept = new Map(held && [[intent.id, { state: 'open' as const, ...held, sample: [] }]])
+  const cases =
+    held?.guard === 'members'
+      ? [...named, ...underQuarantine(members, kept)]
+      : underQuarantine([...named, ...members], kept)
   return { cases, members: { n, shown: members.length, more } }
 }
 
-/** What would hold it before anybody is told, as it is asked when an intent is admitted. */
+/** What would hold it, as it is asked when an intent is admitted, and before a team's own list is read. */
 async function supposedQuarantine(
-  { db, volumeFloor }: SimulateDeps,
+  { db, volumeFloor, sources = [] }: SimulateDeps,
   { intent, entry, now: at }: Supposed,
   named: number,
-): Promise<ReadonlyMap<IntentId, Quarantine>> {
+): Promise<Pick<NewQuarantine, 'guard' | 'most'> | undefined> {
   const members = (await countedMembers(db, [{ intent, entry }])).get(intent.id) ?? 0
   const counted = { named, members }
   const blast = async () =>
     intent.dryRun ? undefined : supposedBlast({ db, volumeFloor }, { intent, entry, n: named + members, at })
   const held = tooMany({ intent, entry }, counted) ?? tooMuch({ intent, entry }, { ...counted, blast: await blast() })
-  return held ? new Map([[intent.id, { state: 'open', guard: held.guard, most: held.most, sample: [] }]]) : new Map()
+  if (held) return held
+  const audiences = audiencesOf(intent).map(one => one.audience)
+  const all = await countWithSources(db, { audiences, limit: countedTo(entry), sources })
+  return all === undefined ? undefined : tooMany({ intent, entry }, { named, members: all, guard: 'members' })
 }
 
 /** As `gather` reads them, but that it stores contacts. */

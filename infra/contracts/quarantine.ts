@@ -1,5 +1,9 @@
-/** What a blast guard looks at: the people of one intent, or the recipients of a type and producer in ten minutes. */
-export const guards = ['recipients', 'volume'] as const
+/**
+ * What a blast guard looks at: the people of one intent, or the recipients of a type and producer in ten minutes, when it
+ * is admitted; or `members`, the people of one intent with those in a team's own lists, when its audience is about to be
+ * read: whom it names is not held any more.
+ */
+export const guards = ['recipients', 'volume', 'members'] as const
 export type Guard = (typeof guards)[number]
 
 /** How an intent is kept back that a blast guard holds. */

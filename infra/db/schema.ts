@@ -195,7 +195,7 @@ export type Schema = {
     producer: string
     recipients: number
     more: boolean
-    /** `recipients` or `volume`. */
+    /** `recipients`, `volume` or `members`. */
     guard: Generated<string>
     most: number
     volume: Generated<string>

@@ -186,12 +186,15 @@ export const auditChecks: readonly AuditCheck[] = [
       `intent ${row.intent_id} was sent to ${row.recipient} by ${channelNameOf(row)} although it was ${row.detail}, visible to its claim`,
   },
   {
-    // What waits for an operator, or was discarded, is told to nobody but a sample, which is in the operator log.
+    // What waits for an operator, or was discarded, is told to nobody but a sample, which is in the operator log. Of what
+    // is held for its members those whom it names are told, and no page of its audience is read.
     check: 'quarantine',
     sql: `select d.intent_id, d.recipient, d.channel from quarantines q join admitted a on a.id = q.intent_id
       join deliveries d on d.intent_id = q.intent_id and d.provider <> ''
         and d.set_id in (select a.set_id union select i.set_id from intent_sets i where i.intent_id = q.intent_id)
-      where q.ended_how is distinct from 'released' and not exists (
+      where q.ended_how is distinct from 'released'
+        and (q.guard <> 'members' or exists (select from expansions e where e.intent_id = q.intent_id and e.pages > 0))
+        and not exists (
         select from operator_log l where l.what = 'quarantine sample' and l.about::json ->> 'intent' = q.intent_id::text)`,
     sentence: row =>
       `intent ${row.intent_id} goes to ${row.recipient} by ${channelNameOf(row)} although no operator let it out of quarantine`,

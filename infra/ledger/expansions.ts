@@ -17,6 +17,8 @@ export type Expansion = {
   after: string
   /** In quarantine: so many members are a sample. */
   sampleLeft?: number
+  /** It is or was in quarantine: an operator has the word. */
+  guarded: boolean
   /** What operators had stopped when it was read. */
   stops: readonly Stop[]
   tombstones: Tombstones
@@ -24,7 +26,11 @@ export type Expansion = {
 
 export async function openExpansion(
   tx: Queryable,
-  open: Omit<Expansion, 'after' | 'stops' | 'tombstones'> & { set: SetId; now: EpochMs; quarantined?: boolean },
+  open: Omit<Expansion, 'after' | 'guarded' | 'stops' | 'tombstones'> & {
+    set: SetId
+    now: EpochMs
+    quarantined?: boolean
+  },
 ): Promise<void> {
   const { lane, intent, audiences, except, set, now, quarantined = false } = open
   await tx.query(
@@ -46,20 +52,26 @@ export async function nextExpansion(
     payload: string
     after_recipient: string
     sample_left: number | null
+    guarded: boolean
     stops: string | null
     tombstones: TombstonesColumn
   }>(
-    `select lane, payload, after_recipient, case when quarantined_at is not null then sample_left end as sample_left, ${openStopsSql} as stops, ${tombstonesAmong('array[intent_id]')} from expansions
+    `select lane, payload, after_recipient, case when quarantined_at is not null then sample_left end as sample_left,
+       exists (select from quarantines q where q.intent_id = expansions.intent_id) as guarded, ${openStopsSql} as stops, ${tombstonesAmong('array[intent_id]')} from expansions
      where done_at is null and (quarantined_at is null or sample_left > 0) and due_at <= to_timestamp($1 / 1000.0) and lane = any($2::smallint[])
      order by lane, due_at limit 1 for update skip locked`,
     [now, plainArray(wanted.map(laneCode))],
   )
   if (!row) return undefined
   return {
-    ...(JSON.parse(row.payload) as Omit<Expansion, 'lane' | 'after' | 'sampleLeft' | 'stops' | 'tombstones'>),
+    ...(JSON.parse(row.payload) as Omit<
+      Expansion,
+      'lane' | 'after' | 'sampleLeft' | 'guarded' | 'stops' | 'tombstones'
+    >),
     lane: lanes[row.lane]!,
     after: row.after_recipient,
     ...(row.sample_left !== null && { sampleLeft: row.sample_left }),
+    guarded: row.guarded,
     stops: parseStops(row.stops),
     tombstones: tombstonesIn(row.tombstones),
   }
@@ -74,6 +86,14 @@ export async function postponeExpansion(
     intent,
     until,
   ])
+}
+
+/** Nobody reads it until an operator says so: the caller's transaction has locked it and opens its quarantine. */
+export async function quarantineExpansion(
+  tx: Queryable,
+  { intent, now }: { intent: IntentId; now: EpochMs },
+): Promise<void> {
+  await tx.query(`update expansions set quarantined_at = to_timestamp($2 / 1000.0) where intent_id = $1`, [intent, now])
 }
 
 /** Moves the checkpoint in the page's own transaction; `done` when the page was the last. Expansions take turns. */

@@ -23,7 +23,7 @@ export type QuarantineRecord = NewQuarantine & {
   sampled: number
 }
 
-/** Puts intents in quarantine, in the transaction that admits them. Nothing of them leaves but by the functions below. */
+/** Puts intents in quarantine, in the transaction that admits or holds them. What it holds leaves by the functions below alone. */
 export async function openQuarantines(tx: Queryable, quarantines: readonly NewQuarantine[]): Promise<void> {
   if (quarantines.length === 0) return
   await tx.query(

@@ -103,6 +103,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
        (select count(*) from expansions where done_at is null) as expansions,
        (select count(*) from quarantines where ended_at is null and guard = 'recipients') as recipients,
        (select count(*) from quarantines where ended_at is null and guard = 'volume') as volume,
+       (select count(*) from quarantines where ended_at is null and guard = 'members') as members,
        (select count(*) from outbox where refused is null) as outbox,
        (select count(*) from outbox where refused is not null) as packs_refused`,
   )

@@ -29,7 +29,7 @@ export function quarantined({ quarantine, intent, person, at }: Question): Verdi
   }
 }
 
-const ruleOf: Record<Guard, Rule> = { recipients: 'quarantined', volume: 'volume' }
+const ruleOf: Record<Guard, Rule> = { recipients: 'quarantined', volume: 'volume', members: 'quarantined' }
 
 /** An operator who decides alone may want to know that there are no more than this. */
 const countedAtLeast = 10_000
@@ -41,14 +41,14 @@ const mostOf = ({ maxRecipients = recipientsMaxPreset }: AnyNotificationType): n
 
 /** The quarantine of an intent that is for more people than its type allows; undefined for others, and for a dry run. */
 export function tooMany(
-  { intent, entry }: { intent: Intent; entry: AnyNotificationType },
-  { named, members }: { named: number; members: number },
+  { intent, entry }: { intent: Pick<CarriedIntent, 'id' | 'type' | 'producer' | 'dryRun'>; entry: AnyNotificationType },
+  { named, members, guard = 'recipients' }: { named: number; members: number; guard?: Exclude<Guard, 'volume'> },
 ): NewQuarantine | undefined {
   const most = mostOf(entry)
   if (named + members <= most || intent.dryRun) return undefined
   const upTo = countedTo(entry) - 1
   return {
-    ...{ intent: intent.id, type: intent.type, producer: intent.producer, guard: 'recipients', most, volume: 0 },
+    ...{ intent: intent.id, type: intent.type, producer: intent.producer, guard, most, volume: 0 },
     ...{ recipients: Math.min(named + members, upTo), more: named + members > upTo },
   }
 }

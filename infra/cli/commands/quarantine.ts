@@ -113,7 +113,7 @@ function told(doing: QuarantineAct, subject: string): string {
     case 'release':
       return `${subject} goes on as if it had just come`
     case 'discard':
-      return `${subject} is discarded: nobody more is told`
+      return `${subject} is discarded: nobody who is held for it is told`
     case 'sample':
       return `${doing.n} people of ${subject} pass, the rest waits on`
     default:
@@ -141,8 +141,20 @@ const blastRow = (one: BlastRecord): string[] => [
   ...[`${one.volume} in ten minutes, ${one.most} may be`, one.since.toISOString()],
 ]
 
+function whyHeld({ guard, volume, most }: QuarantineRecord): string {
+  switch (guard) {
+    case 'volume':
+      return `${volume} in ten minutes, ${most} may be`
+    case 'recipients':
+      return `the type allows ${most}`
+    case 'members':
+      return `the type allows ${most}; whom it names is told`
+    default:
+      return guard satisfies never
+  }
+}
+
 const rowOf = (one: QuarantineRecord): string[] => [
   ...[one.intent, one.type, one.producer, `${one.more ? 'more than ' : ''}${one.recipients}`],
-  ...[one.guard === 'volume' ? `${one.volume} in ten minutes, ${one.most} may be` : `the type allows ${one.most}`],
-  ...[one.since.toISOString(), one.approvedBy ?? ''],
+  ...[whyHeld(one), one.since.toISOString(), one.approvedBy ?? ''],
 ]

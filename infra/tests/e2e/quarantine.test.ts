@@ -22,7 +22,9 @@ const catalogue = catalogueOf('1', [news])
 const by = (who: string) => ({ who, why: 'a test' })
 const idOf = (key: string) => intentId({ producer: 'test', key })
 
-async function startWithAudience(options: Pick<WorldOptions, 'volumeFloor' | 'clock'> = {}): Promise<World> {
+async function startWithAudience(
+  options: Pick<WorldOptions, 'volumeFloor' | 'clock' | 'sources'> = {},
+): Promise<World> {
   const world = await startWorld({ catalogue, ...options })
   await world.installation.db.query(
     `insert into audience_members (audience, recipient) select 'all', 'm' || n from generate_series(1, 5) n`,
@@ -84,6 +86,63 @@ test('what is discarded tells nobody: who is named ends as discarded, its audien
   assert.deepEqual([problems, inFlight.expansions, inFlight.held], [[], 0, 0])
 })
 
+/** A team's own list of five. */
+const team = {
+  name: 'team',
+  page: async (_: string, after: string) =>
+    [1, 2, 3, 4, 5].map(n => ({ recipient: `t${n}` })).filter(one => one.recipient > after),
+}
+
+test('too many members of a team’s own list wait for an operator: nobody of them is told, whom it names is', async () => {
+  await using world = await startWithAudience({ sources: [team] })
+  const { db } = world.installation
+  const { notifier } = world
+  const tellTeam = async (key: string, named: string[]) => {
+    await notifier.notify(news, { to: [...named, { audience: 'team:core' }], data: {}, key })
+    await until(async () => (await listQuarantines(db)).some(one => one.intent === idOf(key)))
+  }
+  await tellTeam('k', ['anna', 'ben'])
+  const [found] = await listQuarantines(db)
+  assert.deepEqual([found!.guard, found!.recipients, found!.more, found!.most], ['members', 7, false, 4])
+  await until(async () => (await ends(world, 'k')).ben === 'delivered')
+  assert.deepEqual(await ends(world, 'k'), all('anna', 'ben').told('delivered'))
+  assert.deepEqual(await db.query('select pages from expansions'), [{ pages: 0 }])
+  assert.match(
+    (await traceIntent(db, { producer: 'test', key: 'k' })).quarantine!.sentence,
+    /^In quarantine, but for those whom it names: for 7 people, and its type allows 4. It waits/,
+  )
+  assert.deepEqual((await world.audit()).problems, [])
+  await db.query('update expansions set pages = 1')
+  assert.match(JSON.stringify((await world.audit()).problems), /goes to anna by in_app although no operator let it out/)
+  await db.query('update expansions set pages = 0')
+
+  assert.equal(await acting(world, { kind: 'sample', n: 2 }), undefined)
+  await until(async () => (await ends(world, 'k')).t2 === 'delivered')
+  assert.deepEqual(await ends(world, 'k'), all('anna', 'ben', 't1', 't2').told('delivered'))
+  assert.equal(await acting(world, { kind: 'release' }), undefined)
+  await until(async () => (await ends(world, 'k')).t5 === 'delivered')
+
+  await tellTeam('discarded', ['anna'])
+  const discarding = { intent: idOf('discarded'), act: { kind: 'discard' }, now: Date.now(), approvalAbove: 0 } as const
+  assert.equal(await act(db, by('ada'), discarding), undefined)
+  await tellTeam('released', [])
+  assert.equal(
+    await act(db, by('ada'), { ...discarding, intent: idOf('released'), act: { kind: 'release' } }),
+    'needs approval',
+  )
+  assert.equal(await approve(db, by('eve'), idOf('released')), true)
+  assert.equal(
+    await act(db, by('ada'), { ...discarding, intent: idOf('released'), act: { kind: 'release' } }),
+    undefined,
+  )
+  // Released before any of it was read: it is not counted again.
+  await until(async () => (await ends(world, 'released')).t5 === 'delivered')
+  await world.settle({ holds: true })
+  assert.deepEqual(await ends(world, 'discarded'), all('anna').told('delivered'))
+  const { problems, inFlight } = await world.audit()
+  assert.deepEqual([problems, inFlight.expansions], [[], 0])
+})
+
 test('a sample passes, those who are named first, and the rest waits on', async () => {
   await using world = await startWithAudience()
   const { db } = world.installation
@@ -131,7 +190,8 @@ test('more of a type and producer in ten minutes than ever waits, and what follo
   const of = { type: 'news', producer: 'test' }
   const state = async (key: string) => {
     await world.notifier.notify(news, { to: ['anna', 'ben', 'carl'], data: {}, key })
-    await until(async () => (await traceIntent(db, { producer: 'test', key })).lines.length > 0)
+    // Held or delivered: what is decided and not recorded yet is neither.
+    await until(async () => (await ends(world, key)).anna !== undefined)
   }
   for (const key of ['a', 'b', 'c', 'd', 'e']) await state(key)
   const held = await listQuarantines(db)
