@@ -13,8 +13,8 @@ export type ProviderName = Exclude<Provider, 'inbox'>
  * same in the middle of the answer's body · `slowBody` the message is taken, the head of the answer comes at once and its
  * body after `ms` · `acceptThen500` and `acceptThen503` the message is taken and the answer says so · `garbage` the message
  * is taken, the answer has the right status and a broken body · `html502` a gateway's error page · `goaway` the HTTP/2
- * connection is closed with an error, naming no stream as processed · `goawayAfter` the same, naming this one, whose
- * message is taken · `reply` whatever the order says.
+ * connection is closed with an error, naming the stream before as the last one processed · `goawayAfter` the same, naming
+ * this one, whose message is taken · `reply` whatever the order says.
  */
 export const commonAnswers = [
   'accept',

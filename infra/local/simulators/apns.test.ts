@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
+import { randomUUID, sign } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import http2 from 'node:http2'
 import { test } from 'node:test'
 import apn from 'apn'
 import type { ProviderOptions, ResponseFailure } from 'apn'
@@ -130,3 +133,43 @@ test('another key, an unknown authority and demonstration addresses fail', async
   const outcomes = [dead, flaky, flaky].map(async to => reasonOf((await apns.send(note, to)).failed[0]))
   assert.deepEqual(await Promise.all(outcomes), ['Unregistered', 'ServiceUnavailable', undefined])
 })
+
+test('a GOAWAY names the last stream that was processed: this one, or the one before', async () => {
+  await using simulators = await setup()
+  const { ports, credentials } = simulators
+  for (const [answer, last, accepted] of [
+    ['goaway', 1, false],
+    ['goawayAfter', 3, true],
+  ] as const) {
+    const session = http2.connect(`https://localhost:${ports.apns}`, { ca: credentials.ca })
+    session.on('error', () => {})
+    // The library does not tell it on.
+    const told = once(session, 'goaway')
+    const send = () => {
+      const stream = session.request({
+        ...{ ':method': 'POST', ':path': `/3/device/${device(1)}`, authorization: tokenOf(credentials) },
+        ...{ 'apns-push-type': 'alert', 'apns-topic': credentials.apns.topic },
+      })
+      stream.on('error', () => {}).end('{"aps":{}}')
+      return stream
+    }
+    await once(send(), 'response')
+    simulators.script.set({ provider: 'apns', answer, times: 1 })
+    send()
+    const [, lastStream] = (await told) as [number, number]
+    assert.equal(lastStream, last)
+    assert.equal(simulators.lines('apns').at(-1)!.accepted, accepted)
+    session.destroy()
+  }
+})
+
+/** A provider token as the library signs it. */
+function tokenOf({ apns: { keyFile, keyId: kid, teamId: iss } }: LocalCredentials): string {
+  const iat = Math.floor(Date.now() / 1000)
+  const parts = [
+    { alg: 'ES256', kid },
+    { iss, iat },
+  ].map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
+  const key = { key: readFileSync(keyFile), dsaEncoding: 'ieee-p1363' as const }
+  return `bearer ${parts.join('.')}.${sign('sha256', Buffer.from(parts.join('.')), key).toString('base64url')}`
+}

@@ -18,7 +18,7 @@ export type Exchange = {
   begin(reply: Reply): () => void
   /** Ends the TCP connection with RST: on HTTP/2 all requests of the connection lose their answers, as on a real one. */
   reset(): void
-  /** HTTP/2: GOAWAY with an error, naming this stream as the last one processed, or none. HTTP/1.1 has only the reset. */
+  /** HTTP/2: GOAWAY with an error, naming this stream as the last one processed, or the one before. HTTP/1.1 has only the reset. */
   goAway(processed: boolean): void
 }
 export type Reply = { status: number; headers?: Record<string, string>; body: string }
@@ -60,7 +60,8 @@ export function readHttp2(
       },
       goAway: processed => {
         const session = stream.session
-        session?.goaway(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM, processed ? stream.id : 0)
+        // A client's streams have odd numbers. Node cannot name none: for a connection's first stream it names that one.
+        session?.goaway(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM, processed ? stream.id! : stream.id! - 2)
         session?.close()
       },
     }),
