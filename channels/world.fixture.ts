@@ -121,6 +121,7 @@ export type Written = {
     intent?: Partial<CarriedIntent>
   }[]
   lane?: Lane
+  sensitive?: boolean
   intent?: Partial<CarriedIntent>
 }
 
@@ -137,7 +138,7 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
         ...written.intent,
         ...intent,
       },
-      sensitive: false,
+      sensitive: written.sensitive ?? false,
       recipient: recipient as RecipientId,
       ...(reason !== undefined && { reason }),
       channel,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
-import { purgeEngagement, readEngagements, writeEngagement } from './engagement-store.ts'
+import { purgeEngagement, readEngagements, writeEngagement, writeLooked } from './engagement-store.ts'
 import { readPresence, writePresence } from './presence-store.ts'
 import { createStores } from './store.fixture.ts'
 import { advanceWatermark, readWatermarks } from './watermark-store.ts'
@@ -22,7 +22,7 @@ test('what a person did counts for the intent it is about, or for what occurred 
   await writeEngagement(db, { recipient: 'mine', ...acted, at: noon - 1, intent })
   await writeEngagement(db, { recipient: 'any', ...acted })
   await writeEngagement(db, { recipient: 'else', ...acted, event: 'trial.begun' })
-  await writeEngagement(db, { recipient: 'saw', what: 'seen', intent, at: noon })
+  await writeLooked(db, { recipient: 'saw', what: 'seen', intents: [intent], at: noon })
   const asked = ['one', 'mine', 'any', 'else', 'saw'].map(who => askFor(who))
   assert.deepEqual(await readEngagements(db, [...asked, askFor('any', noon + 1)]), [
     {},
@@ -41,7 +41,7 @@ test('what is older than the ledger is forgotten, the rest stays', async () => {
     ['old', noon - 1],
     ['new', noon],
   ] as const) {
-    await writeEngagement(db, { recipient: who, what: 'seen', intent, at })
+    await writeLooked(db, { recipient: who, what: 'seen', intents: [intent], at })
     await advanceWatermark(db, { recipient: who, thread: 't1', upTo: at })
     await writePresence(db, { recipient: who, activeUntil: at })
   }

@@ -43,18 +43,28 @@ export async function readEngagements(db: Queryable, asked: readonly EngagementA
   return engaged
 }
 
-/** What a person did: with one intent, or (`acted` alone) with whatever waits for the event. The latest time counts. */
-export async function writeEngagement(
+/** What a person did, with one intent or with whatever waits for the event. The latest time counts. */
+export const writeEngagement = (
   db: Queryable,
-  done: { recipient: string; at: EpochMs } & (
-    | { what: 'seen' | 'read'; intent: IntentId }
-    | { what: 'acted'; event: string; intent?: IntentId }
-  ),
-): Promise<void> {
+  { intent = anyIntent, ...done }: { recipient: string; at: EpochMs; what: 'acted'; event: string; intent?: string },
+): Promise<void> => write(db, { ...done, intents: [intent] })
+
+/** What a person looked at of intents. The latest time counts. */
+export const writeLooked = (
+  db: Queryable,
+  looked: { recipient: string; at: EpochMs; what: 'seen' | 'read'; intents: readonly IntentId[] },
+): Promise<void> => write(db, { ...looked, event: '' })
+
+type Written = { recipient: string; at: EpochMs; what: string; event: string; intents: readonly string[] }
+
+async function write(db: Queryable, { recipient, intents, what, event, at }: Written): Promise<void> {
   await db.query(
-    `insert into engagements as e (recipient, intent_id, what, event, at) values ($1, $2, $3, $4, to_timestamp($5 / 1000.0))
+    // Who was erased is told of nothing: nothing need be known of them, and a device that was offline may say it late.
+    `insert into engagements as e (recipient, intent_id, what, event, at)
+     select $1, i, $3, $4, to_timestamp($5 / 1000.0) from unnest($2::uuid[]) as i
+     where not exists (select from recipients where id = $1 and erased_at is not null) order by i
      on conflict (recipient, intent_id, what, event) do update set at = excluded.at where e.at < excluded.at`,
-    [done.recipient, done.intent ?? anyIntent, done.what, done.what === 'acted' ? done.event : '', done.at],
+    [recipient, plainArray(intents), what, event, at],
   )
 }
 

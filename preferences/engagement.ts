@@ -1,7 +1,7 @@
 import type { InboxMark } from '#contracts/engagement.ts'
 import { type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
-import { writeEngagement } from './engagement-store.ts'
+import { writeEngagement, writeLooked } from './engagement-store.ts'
 import { advanceWatermark } from './watermark-store.ts'
 
 export type EngagementStore = {
@@ -13,10 +13,10 @@ export type EngagementStore = {
 
 /**
  * What a person looked at: one intent, or all that occurred until then, of a thread or of all threads. `device`: the endpoint
- * where, whose screen needs no word of what was read.
+ * where, whose screen needs no word of what was read. `others`: what was told with the intent in one message.
  */
 export type Looked = { recipient: string; what: 'seen' | 'read'; device?: string } & (
-  | { intent: IntentId }
+  | { intent: IntentId; others?: readonly IntentId[] }
   | { thread?: string; upTo: EpochMs }
 )
 
@@ -38,8 +38,9 @@ export async function lookIn(
 ): Promise<void> {
   const { recipient, what } = looked
   if ('intent' in looked) {
+    const { intent, others = [] } = looked
     const items = await markInbox(tx, { ...looked, now })
-    if (items === 0) await writeEngagement(tx, { recipient, what, intent: looked.intent, at: now })
+    if (items <= others.length) await writeLooked(tx, { recipient, what, intents: [intent, ...others], at: now })
     return
   }
   const { upTo } = looked

@@ -79,16 +79,21 @@ type Marked = { intent: IntentId; at: Date; unread: boolean }
 function removalsOf(mark: InboxMark, items: readonly Marked[]) {
   const { recipient, device } = mark
   const newest = items.filter(item => item.unread).toSorted((a, b) => b.at.getTime() - a.at.getTime())
-  const intents = 'intent' in mark ? [mark.intent] : newest.map(item => item.intent)
+  const intents = 'intent' in mark ? intentsOf(mark) : newest.map(item => item.intent)
   const of = intents.slice(0, notesMax).map(intent => ({ recipient, intent }))
   return { of, why: 'read' as const, ...(device !== undefined && { device }) }
 }
 
+const intentsOf = ({ intent, others = [] }: { intent: IntentId; others?: readonly IntentId[] }): IntentId[] => [
+  intent,
+  ...others,
+]
+
 function wanted(mark: InboxMark): { where: string; values: unknown[] } {
   if ('intent' in mark) {
-    const { intent, recipient } = mark
-    const item = deliveryId({ intent, recipient: recipient as RecipientId, endpoint: 'inbox' })
-    return { where: 'recipient = $2 and delivery = $3', values: [item] }
+    const recipient = mark.recipient as RecipientId
+    const items = intentsOf(mark).map(intent => deliveryId({ intent, recipient, endpoint: 'inbox' }))
+    return { where: 'recipient = $2 and delivery = any($3::text[])', values: [textArray(items)] }
   }
   const { what, thread = null, after, upTo } = mark
   return {

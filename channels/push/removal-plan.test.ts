@@ -19,15 +19,15 @@ const anna = (endpoints: Endpoint[] = [phone], erased = false): Person => ({
 })
 const note = (key: string, more: Partial<Note> = {}): Note => ({ intent: idOf(key), why: 'read', told: [], ...more })
 const push = (key: string, more: Partial<Push> = {}): Push => ({
-  ...{ recipient: 'anna', intent: idOf(key), endpoint: 'phone', provider: 'fcm', underWay: false },
+  ...{ recipient: 'anna', intent: idOf(key), endpoint: 'phone', provider: 'fcm', underWay: false, told: [idOf(key)] },
   ...{ category: 'social', type: 't', producer: 'test', occurredAt: at - 1_000, ...more },
 })
 const turnOf = (notes: Note[], sent: Sent = {}): Turn => ({ recipient: 'anna', turn: 1, at, sent, notes })
 const shownAs = (key: string) => deliveryId({ intent: idOf(key), recipient: 'anna' as RecipientId, endpoint: 'phone' })
 
-type Case = { notes?: Note[]; pushes: Push[]; person?: Person; sent?: Sent; waitMs?: number }
-const planOf = ({ notes = [note('a')], pushes, person = anna(), sent = {}, waitMs }: Case) =>
-  planTurn(turnOf(notes, sent), { pushes, person, badge: 3, waitMs: () => waitMs })
+type Case = { notes?: Note[]; pushes: Push[]; noted?: string[]; person?: Person; sent?: Sent; waitMs?: number }
+const planOf = ({ notes = [note('a')], pushes, noted = [], person = anna(), sent = {}, waitMs }: Case) =>
+  planTurn(turnOf(notes, sent), { pushes, noted: new Set(noted.map(idOf)), person, badge: 3, waitMs: () => waitMs })
 const full = Array.from({ length: budget.removals }, (_, n) => at - 1_000 * (budget.removals - n))
 
 test('who is told what: by device, once, as long as it is worth something', () => {
@@ -40,6 +40,13 @@ test('who is told what: by device, once, as long as it is worth something', () =
     [
       'the same, taken back',
       { notes: [note('a', { why: 'retracted' })], pushes: [push('a', { ignoresReads: true })] },
+      { told: 1, open: 0 },
+    ],
+    ['told with others', { pushes: [push('a', { told: ['a', 'b'].map(idOf) })] }, { told: 0, open: 0 }],
+    ['and they are read', { pushes: [push('a', { told: ['a', 'b'].map(idOf) })], noted: ['b'] }, { told: 1, open: 0 }],
+    [
+      'told with others, taken back',
+      { notes: [note('a', { why: 'retracted' })], pushes: [push('a', { told: ['a', 'b'].map(idOf) })] },
       { told: 1, open: 0 },
     ],
     ['a dead device', { pushes: [push('a')], person: anna([{ ...phone, state: 'dead' }]) }, { told: 0, open: 0 }],

@@ -1,4 +1,4 @@
-import { deliveryId, type EpochMs, type RecipientId } from '#contracts/ids.ts'
+import { deliveryId, type EpochMs, type IntentId, type RecipientId } from '#contracts/ids.ts'
 import type { Push } from '#ledger/pushes.ts'
 import { type Endpoint, type Person, whereTo } from '#preferences/preferences.ts'
 import type { Removal } from '../provider.ts'
@@ -22,6 +22,8 @@ export type PlanFacts = {
   /** Of this person's notes. */
   pushes: readonly Push[]
   person: Person
+  /** What of all that was told with these was read or taken back, too. */
+  noted: ReadonlySet<IntentId>
   /** Unread items of the person. */
   badge: number
   /** How long a push may not be taken back because its provider cannot be called, or is stopped; undefined: now. */
@@ -32,7 +34,7 @@ export type PlanFacts = {
  * Who is told what now: of each device that showed something of the notes, all of it in one message, the newest where there
  * is too much; nothing to a device that is dead, gone or somebody else's by now, of what has expired, or beyond the budget. Pure.
  */
-export function planTurn(turn: Turn, { pushes, person, badge, waitMs }: PlanFacts): Plan {
+export function planTurn(turn: Turn, { pushes, noted, person, badge, waitMs }: PlanFacts): Plan {
   const { at } = turn
   const byIntent = Map.groupBy(pushes, push => push.intent)
   const open = new Set<Note>()
@@ -41,7 +43,7 @@ export function planTurn(turn: Turn, { pushes, person, badge, waitMs }: PlanFact
   const endpoints = person.erased ? [] : whereTo(person, 'push').endpoints
   for (const note of turn.notes)
     for (const push of byIntent.get(note.intent) ?? []) {
-      if (!goes(push, note, at)) continue
+      if (!goes(push, note, { noted, at })) continue
       const endpoint = endpoints.find(one => one.id === push.endpoint)
       if (!endpoint || note.told.includes(endpoint.id)) continue
       const wait = push.underWay ? underWayMs : waitMs(push)
@@ -86,9 +88,18 @@ export function turned({ turn, sent, open, dueInMs }: Plan, said: readonly Said[
   }
 }
 
-/** Reading takes nothing away that must be told to who has read it; what has expired is not worth a message. */
-const goes = ({ ignoresReads, expiresAt }: Push, { why }: Note, at: EpochMs): boolean =>
-  !(why === 'read' && ignoresReads) && (expiresAt === undefined || expiresAt > at)
+/**
+ * Reading takes nothing away that must be told to who has read it, nor what tells of others that are not read; what has
+ * expired is not worth a message.
+ */
+function goes(
+  { intent, ignoresReads, expiresAt, told }: Push,
+  { why }: Note,
+  { noted, at }: { noted: ReadonlySet<IntentId>; at: EpochMs },
+): boolean {
+  const stays = why === 'read' && (ignoresReads || told.some(one => one !== intent && !noted.has(one)))
+  return !stays && (expiresAt === undefined || expiresAt > at)
+}
 
 const recent = (sent: Sent, at: EpochMs): Sent =>
   Object.fromEntries(
@@ -102,18 +113,16 @@ function removalOf(
   endpoint: Endpoint,
   items: readonly { push: Push; note: Note }[],
 ): Omit<PlannedRemoval, 'badge'> {
-  const newest = items.toSorted((a, b) => b.push.occurredAt - a.push.occurredAt).slice(0, idsMax)
-  const ends = newest.map(({ push }) => push.expiresAt)
+  // What was told as one is one notification.
+  const shown = new Map(items.map(item => [item.push.told.at(-1)!, item]))
+  const newest = [...shown].toSorted(([, a], [, b]) => b.push.occurredAt - a.push.occurredAt).slice(0, idsMax)
+  const ends = newest.map(([, { push }]) => push.expiresAt)
   const last = ends.every(end => end !== undefined) ? Math.max(...ends) : undefined
   return {
     ...{ recipient, endpoint, notes: new Set(items.map(item => item.note)) },
-    deliveries: [
-      ...new Set(
-        newest.map(({ push }) =>
-          deliveryId({ intent: push.intent, recipient: recipient as RecipientId, endpoint: endpoint.id }),
-        ),
-      ),
-    ],
+    deliveries: newest.map(([intent]) =>
+      deliveryId({ intent, recipient: recipient as RecipientId, endpoint: endpoint.id }),
+    ),
     ...(last !== undefined && { expiresAt: last }),
   }
 }

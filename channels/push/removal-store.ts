@@ -41,6 +41,20 @@ export async function noteRemovals(
   )
 }
 
+/** Which of these were read or taken back, by person; asks nothing when nothing is asked for. */
+export async function notedAmong(
+  db: Queryable,
+  asked: readonly { recipient: string; intent: IntentId }[],
+): Promise<ReadonlyMap<string, ReadonlySet<IntentId>>> {
+  if (asked.length === 0) return new Map()
+  const rows = await db.query<{ recipient: string; intent: IntentId }>(
+    `select recipient, intent_id as intent from removals where (recipient, intent_id) in (select * from unnest($1::text[], $2::uuid[]))`,
+    [textArray(asked.map(one => one.recipient)), plainArray(asked.map(one => one.intent))],
+  )
+  const people = Map.groupBy(rows, row => row.recipient)
+  return new Map([...people].map(([recipient, own]) => [recipient, new Set(own.map(row => row.intent))]))
+}
+
 /** A note that is open: the endpoints that were told of it need not be told again. */
 export type Note = { intent: IntentId; why: RemovalReason; told: string[] }
 /** When the devices of a person were sent removals, by endpoint: the window of the silent budget. */

@@ -10,7 +10,7 @@ import type { DeliverDeps } from '../deliver.ts'
 import { notOursMs, stoppedMs } from '../limits.ts'
 import type { Provider } from '../provider.ts'
 import { type Plan, type PlannedRemoval, planTurn, type Said, turned } from './removal-plan.ts'
-import { claimTurns, recordTurns, spendBudget } from './removal-store.ts'
+import { claimTurns, notedAmong, recordTurns, spendBudget } from './removal-store.ts'
 
 /** People that a turn takes; a claim lasts longer than all calls that it may begin. */
 const peopleMax = 100
@@ -52,12 +52,20 @@ export async function removeDue(deps: DeliverDeps): Promise<boolean> {
       ids.map(recipient => ({ recipient })),
     ),
   ])
+  const noted = await notedAmong(
+    db,
+    // Those of one message share the list.
+    [...new Map(pushes.map(({ told, recipient }) => [told, recipient]))].flatMap(([told, recipient]) =>
+      told.length > 1 ? told.map(intent => ({ recipient, intent })) : [],
+    ),
+  )
   const byPerson = Map.groupBy(pushes, push => push.recipient)
   const waitMs = (push: Push): number | undefined =>
     stopOn(stops, { ...push, channel: 'push' }) ? stoppedMs : providerWaitMs(push.provider, deps)
   const plans = turns.map((turn, at) =>
     planTurn(turn, {
-      ...{ pushes: byPerson.get(turn.recipient) ?? [], person: people.get(turn.recipient)! },
+      ...{ pushes: byPerson.get(turn.recipient) ?? [], noted: noted.get(turn.recipient) ?? new Set() },
+      person: people.get(turn.recipient)!,
       ...{ badge: unread[at]!, waitMs },
     }),
   )

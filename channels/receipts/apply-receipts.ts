@@ -56,18 +56,20 @@ type Known = { attempt: KnownAttempt; deed: Deed; at: EpochMs }
 const keyOf = ({ attempt }: Known): string => `${attempt.recipient} ${attempt.intent.id}`
 const byPerson = (a: Known, b: Known): number => (keyOf(a) < keyOf(b) ? -1 : 1)
 
-/** As the same deed in the inbox, or one that the product tells of. */
+/** As the same deed in the inbox, or one that the product tells of. What a message told of several was looked at with it. */
 async function engage(tx: Queryable, { attempt, deed, at }: Known, { catalogue }: ReceiptDeps): Promise<void> {
-  const { recipient, intent, channel, endpoint } = attempt
+  const { recipient, intent, told, channel, endpoint } = attempt
   const store = { now: at, markInbox: markInboxItems }
+  const others = told.filter(one => one !== intent.id)
+  const about = { recipient, intent: intent.id, others }
   switch (deed) {
     case 'seen':
-      return lookIn(tx, store, { recipient, what: 'seen', intent: intent.id })
+      return lookIn(tx, store, { ...about, what: 'seen' })
     case 'opened':
     case 'read': {
       // What is tapped leaves its own screen.
       const where = channel === 'push' ? { device: endpoint } : {}
-      return lookIn(tx, store, { recipient, what: 'read', intent: intent.id, ...where })
+      return lookIn(tx, store, { ...about, what: 'read', ...where })
     }
     case 'acted': {
       const event = catalogue.types.get(intent.type)?.acted

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { EventPack } from '#contracts/event.ts'
+import { newDigestId } from '#contracts/ids.ts'
 import { createHttp, listen } from '#runtime/http.ts'
 import { tracesFolder } from '#tests/servers.ts'
 import { everyRow } from './every-row.fixture.ts'
@@ -80,6 +81,23 @@ test('what a device says counts for its person, once, in whatever order', async 
   ]
   assert.deepEqual(await world.told(), told)
   assert.deepEqual(await world.engaged(), ['anna read', 'anna seen', 'ben seen', 'dora acted greeting.answered'])
+})
+
+test('what a push told of several was looked at with it; of who was erased nothing is kept', async () => {
+  await using world = await setup('anna', 'ben')
+  const { ben } = await world.push()
+  await world.db.query(`update recipients set erased_at = now() where id = 'ben'`)
+  const to = ['a', 'b', 'c'].map(key => ({ recipient: 'anna', endpoint: 'phone', key }))
+  const intent = { digest: { id: newDigestId() } }
+  await world.deliver(await world.write({ channel: 'push', provider: 'fcm', to, intent }))
+  const token = world.simulators.log.entries().at(-1)!.receipt!
+  const said: [string, string][] = [
+    [token, 'opened'],
+    [ben!, 'opened'],
+    [ben!, 'acted'],
+  ]
+  assert.deepEqual(await world.report(...said), { status: 200, known: 3, unknown: 0 })
+  assert.deepEqual(await world.engaged(), ['anna read', 'anna read', 'anna read'])
 })
 
 test('a device may say it before we have recorded the call, and after another attempt', async () => {

@@ -29,9 +29,9 @@ export const readCancels = ({ readCancels, mandatory, lane }: AnyNotificationTyp
 
 /**
  * What a person has looked at: one intent's item, or all that occurred in a time, of one thread or of all. `device`: the
- * endpoint where, which shows it no more.
+ * endpoint where, which shows it no more. `others`: what was told with the intent in one message.
  */
 export type InboxMark = { recipient: string; what: 'seen' | 'read'; now: EpochMs; device?: string } & (
-  | { intent: IntentId }
+  | { intent: IntentId; others?: readonly IntentId[] }
   | { thread?: string; after: EpochMs; upTo: EpochMs }
 )

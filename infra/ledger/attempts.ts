@@ -1,8 +1,9 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
-import { type Attempt, type BatchId, dayOf, type RecipientId } from '#contracts/ids.ts'
+import { type Attempt, type BatchId, dayOf, type IntentId, type RecipientId } from '#contracts/ids.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { plainArray } from '#runtime/postgres.ts'
 import { batchKey, type CarriedIntent } from './batch.ts'
+import { toldWith } from './told-as-one.ts'
 
 /** What the ledger knows of a provider call. `intent` has no data any more where its type is sensitive. */
 export type KnownAttempt = {
@@ -13,6 +14,8 @@ export type KnownAttempt = {
   recipient: RecipientId
   endpoint: string
   intent: CarriedIntent
+  /** What its message told: the intent, and others where it was told with them. */
+  told: readonly IntentId[]
   /** The day of the delivery's first batch: the same for all its attempts. */
   day: string
 }
@@ -29,16 +32,22 @@ export async function readAttempts(db: Queryable, attempts: readonly Attempt[]):
       plainArray(ofDay.map(({ slot }) => slot)),
       plainArray(ofDay.map(({ place }) => place)),
     ])
-    for (const { place, lane, channel, intent, from_batch, ...row } of rows)
+    for (const { place, lane, channel, intent, from_batch, ...row } of rows) {
+      const carried = JSON.parse(intent) as CarriedIntent
       found[place] = {
-        ...row,
-        lane: lanes[lane]!,
-        channel: channels[channel]!,
-        intent: JSON.parse(intent) as CarriedIntent,
+        ...{ ...row, lane: lanes[lane]!, channel: channels[channel]!, intent: carried, told: [carried.id] },
         day: from_batch === null ? day : await firstDay(db, from_batch),
       }
+    }
   }
+  await addTold(db, found)
   return found
+}
+
+async function addTold(db: Queryable, found: readonly (KnownAttempt | undefined)[]): Promise<void> {
+  const several = found.flatMap(one => (one?.intent.digest ? [{ one, ...one, digest: one.intent.digest.id }] : []))
+  const told = await toldWith(db, several)
+  several.forEach(({ one }, at) => void (one.told = told[at]!))
 }
 
 type Row = Pick<KnownAttempt, 'batch' | 'provider' | 'recipient' | 'endpoint'> & {

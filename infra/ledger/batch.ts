@@ -159,9 +159,11 @@ const unit = '\u001f'
 export const joinJson = (items: readonly unknown[]): string => items.map(item => JSON.stringify(item)).join(unit)
 export const splitJson = <T>(text: string): T[] => text.split(unit).map(item => JSON.parse(item) as T)
 
-/** What is left of intents that need no data any more: what the audit and a trace look at. */
+/** What is left of intents that need no data any more: what the audit, a trace, and whoever asks what was told with them look at. */
 export const joinFacts = (intents: readonly CarriedIntent[]): string =>
-  joinJson(intents.map(({ data: _data, digest: _digest, ...facts }) => facts))
+  joinJson(
+    intents.map(({ data: _data, digest, ...facts }) => ({ ...facts, ...(digest && { digest: { id: digest.id } }) })),
+  )
 
 export const laneCode = (lane: Lane): number => lanes.indexOf(lane)
 export const channelCode = (channel: Channel): number => channels.indexOf(channel)

@@ -1,8 +1,9 @@
 import type { Channel } from '#contracts/channel.ts'
-import type { EpochMs, IntentId } from '#contracts/ids.ts'
+import type { BatchId, EpochMs, IntentId } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
-import { channelCode } from './batch.ts'
+import { type CarriedIntent, channelCode } from './batch.ts'
+import { type ToldAsOne, toldWith } from './told-as-one.ts'
 
 /** A push that a device shows or may show, by what the ledger says. */
 export type Push = {
@@ -12,6 +13,8 @@ export type Push = {
   provider: string
   /** A worker has it: whether it is shown is known when its batch is closed. */
   underWay: boolean
+  /** What its message told: the intent, and others where it was told with them. The device shows the delivery of the last. */
+  told: readonly IntentId[]
   category: string
   type: string
   producer: string
@@ -24,10 +27,10 @@ export type Push = {
 const push: Channel = 'push'
 
 /** Sent or perhaps sent, or on its way: what nobody has claimed is judged at its claim (law 4). */
-const reached = `(s.outcome in (${outcomeCode('sent')}, ${outcomeCode('in_doubt')})
+const reached = `(s.outcome in (${outcomeCode('sent')}, ${outcomeCode('in_doubt')}) or b.provider <> '' and s.outcome = ${outcomeCode('digested')}
   or b.closed_at is null and (b.lease_until is not null or b.maybe_sent or b.doubt))`
 const slots = `unnest(b.recipients, b.endpoints, b.picks, b.outcomes) as s(recipient, endpoint, pick, outcome)`
-const intentOf = `split_part(b.payload, E'\\x1f', coalesce(s.pick, 0) + 1)::json`
+const intentOf = `split_part(b.payload, E'\\x1f', coalesce(s.pick, 0) + 1)::jsonb`
 
 /**
  * The pushes of some intents to some people that have reached devices. Found by the sets that decided the intents: no
@@ -38,21 +41,25 @@ export async function pushesTo(
   asked: readonly { recipient: string; intent: IntentId }[],
 ): Promise<Push[]> {
   if (asked.length === 0) return []
-  const rows = await db.query<{ at: number; endpoint: string; provider: string; open: boolean; facts: Facts }>(
+  const rows = await db.query<Row>(
     `with asked as materialized (select * from unnest($1::text[], $2::uuid[]) with ordinality as a(recipient, intent, at)),
      decided as materialized (
        select asked.*, s.set_id from asked cross join lateral (
          select set_id from admitted where id = asked.intent union select set_id from intent_sets where intent_id = asked.intent) s)
-     select d.at::int as at, s.endpoint, b.provider, s.outcome is null as open, ${intentOf} as facts
+     select d.at::int as at, b.id as batch, s.endpoint, b.provider, s.outcome is null as open, ${intentOf} - 'data' as facts
      from decided d join batches b on b.set_id = d.set_id and b.channel = ${channelCode(push)} and d.recipient = any(b.recipients)
      cross join lateral ${slots}
      where s.recipient = d.recipient and b.intents[coalesce(s.pick, 0) + 1] = d.intent and ${reached}`,
     [textArray(asked.map(one => one.recipient)), plainArray(asked.map(one => one.intent))],
   )
-  return rows.map(({ at, endpoint, provider, open, facts }) => {
+  const told = await toldAmong(db, rows, asked)
+  return rows.map(row => {
+    const { at, endpoint, provider, open, facts } = row
     const { category, type, producer, tenant, occurredAt, expiresAt, ignoresReads } = facts
+    const { recipient, intent } = asked[at - 1]!
     return {
-      ...{ ...asked[at - 1]!, endpoint, provider, underWay: open, category, type, producer, occurredAt },
+      ...{ recipient, intent, endpoint, provider, underWay: open, category, type, producer, occurredAt },
+      told: told.get(row) ?? [intent],
       ...(tenant !== undefined && { tenant }),
       ...(expiresAt !== undefined && { expiresAt }),
       ...(ignoresReads && { ignoresReads }),
@@ -60,7 +67,27 @@ export async function pushesTo(
   })
 }
 
-type Facts = Omit<Push, 'recipient' | 'intent' | 'endpoint' | 'provider' | 'underWay'>
+type Facts = Omit<Push, 'recipient' | 'intent' | 'endpoint' | 'provider' | 'underWay' | 'told'> &
+  Pick<CarriedIntent, 'digest'>
+type Row = { at: number; batch: BatchId; endpoint: string; provider: string; open: boolean; facts: Facts }
+
+/** What the messages of those told that were told with others. Asked once for each message, however many of it are asked for. */
+async function toldAmong(
+  db: Queryable,
+  rows: readonly Row[],
+  asked: readonly { recipient: string }[],
+): Promise<Map<Row, IntentId[]>> {
+  const several = rows.flatMap((row): { row: Row; key: string; one: ToldAsOne }[] => {
+    const { at, batch, endpoint, open, facts } = row
+    if (!facts.digest || open) return []
+    const one = { batch, recipient: asked[at - 1]!.recipient, endpoint, digest: facts.digest.id }
+    return [{ row, key: `${batch} ${one.digest} ${endpoint} ${one.recipient}`, one }]
+  })
+  const messages = new Map(several.map(({ key, one }) => [key, one]))
+  const told = await toldWith(db, [...messages.values()])
+  const byKey = new Map([...messages.keys()].map((key, at) => [key, told[at]!]))
+  return new Map(several.map(({ row, key }) => [row, byKey.get(key)!]))
+}
 
 const setsAtOnce = 20
 

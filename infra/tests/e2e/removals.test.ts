@@ -9,7 +9,7 @@ import { budget, idsMax } from '#channels/push/removal-plan.ts'
 import type { Sent } from '#channels/push/removal-store.ts'
 import { device, worldWithFcm } from '#channels/world.fixture.ts'
 import { retract, startFollowUps } from '#cli/retract.ts'
-import { deliveryId, intentId, type RecipientId, type SetId } from '#contracts/ids.ts'
+import { deliveryId, intentId, newDigestId, type RecipientId, type SetId } from '#contracts/ids.ts'
 import { audit } from '#ledger/audit.ts'
 import { linkIntents } from '#ledger/holds.ts'
 import { openStop } from '#ledger/stops.ts'
@@ -278,6 +278,33 @@ test('what is on its way while it is read leaves the screen when it has come', a
   assert.equal(await world.open(), 1)
   await world.remove()
   assert.deepEqual([world.screen('token-phone').shown, await world.open()], [[], 0])
+})
+
+test('what was told as one leaves the screen when all of it is read, or any of it is taken back', async () => {
+  await using world = await setup()
+  const { db, clock } = world
+  const together = async (keys: readonly string[], sensitive = false) =>
+    world.deliver(
+      await world.write({
+        ...{ channel: 'push', provider: 'fcm', sensitive, intent: { digest: { id: newDigestId() } } },
+        to: keys.map(key => ({ recipient: 'anna', endpoint: 'phone', key })),
+      }),
+    )
+  await together(['a', 'b', 'c'])
+  for (const key of ['c', 'a']) {
+    await world.read({ intent: idOf(key) })
+    await world.remove()
+    assert.deepEqual(world.screen('token-phone').shown, [shownAs('c')], 'it still tells of what is not read')
+  }
+  await world.read({ intent: idOf('b') })
+  await world.remove()
+  assert.deepEqual([world.screen('token-phone').shown, await world.open()], [[], 0])
+  await together(['d', 'e', 'f'], true)
+  await retract(db, { producer: 'test', key: 'd', now: clock.now() })
+  await using _following = startFollowUps({ db, clock, log: world.deps.log })
+  await until(async () => (await world.open()) === 1)
+  await world.remove()
+  assert.deepEqual([world.screen('token-phone').shown, world.removals().length], [[], 2])
 })
 
 test('the newest go where there is too much for one message', async () => {
