@@ -150,7 +150,7 @@ export async function recordTurns(db: Database, turned: readonly Turned[]): Prom
       ],
     )
     await tx.query(
-      `update removal_turns t set sent = u.sent, lease_until = null, due_at = case
+      `update removal_turns t set sent = u.sent, lease_until = now(), due_at = case
            when t.due_at < t.lease_until then t.due_at
            when exists (select from removals r where r.recipient = t.recipient and r.done_at is null)
              then now() + coalesce(u.wait, $5) * interval '1 ms' end
@@ -169,14 +169,14 @@ export async function recordTurns(db: Database, turned: readonly Turned[]): Prom
 
 const purgeRows = 10_000
 
-/** Forgets what was noted before the ledger begins, and people whose last turn is over, in small steps. True when there is more. */
+/** Forgets what was noted before the ledger begins, and people whose last turn is a day ago, in small steps. True when there is more. */
 export async function purgeRemovals(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
   const old = `delete from removals where ctid in (
     select ctid from removals where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1`
-  // Whoever comes again begins a window anew: none is as long as the ledger, and a turn leaves one behind for an hour.
+  // A lease ends with its turn. Whoever comes again begins a window anew: of a day ago none is left.
   const idle = `delete from removal_turns where ctid in (
-    select ctid from removal_turns t where due_at is null and not exists (
-      select from removals r where r.recipient = t.recipient) limit $1 for update skip locked) returning 1`
+    select ctid from removal_turns where due_at is null and (lease_until is null or lease_until < now() - interval '1 day')
+    limit $1 for update skip locked) returning 1`
   const gone = (await db.query(old, [before, purgeRows])).length
   const left = (await db.query(idle, [purgeRows])).length
   return gone === purgeRows || left === purgeRows

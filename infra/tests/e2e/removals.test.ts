@@ -6,7 +6,7 @@ import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { apnsProvider } from '#channels/push/apns.ts'
 import { removeDue } from '#channels/push/remove.ts'
 import { budget, idsMax } from '#channels/push/removal-plan.ts'
-import type { Sent } from '#channels/push/removal-store.ts'
+import { purgeRemovals, type Sent } from '#channels/push/removal-store.ts'
 import { device, worldWithFcm } from '#channels/world.fixture.ts'
 import { retract, startFollowUps } from '#cli/retract.ts'
 import { deliveryId, intentId, newDigestId, type RecipientId, type SetId } from '#contracts/ids.ts'
@@ -305,6 +305,30 @@ test('what was told as one leaves the screen when all of it is read, or any of i
   await until(async () => (await world.open()) === 1)
   await world.remove()
   assert.deepEqual([world.screen('token-phone').shown, world.removals().length], [[], 2])
+})
+
+test('who is due stays; a turn of a day ago is forgotten, notes when the ledger has forgotten what they are about', async () => {
+  await using world = await setup()
+  const { db } = world
+  await world.addPerson('ben', { endpoints: [tablet] })
+  const purge = (before: number) => purgeRemovals(db, { before })
+  const left = async () =>
+    db.query(
+      'select array(select recipient from removals order by 1) as notes, array(select recipient from removal_turns order by 1) as turns',
+    )
+  for (const who of ['anna', 'ben'])
+    await world.tell('a', { who, inbox: false, to: who === 'ben' ? [tablet] : [phone] })
+  await world.read({ intent: idOf('a') })
+  await world.remove()
+  await look({ db, now: world.now, markInbox: markInboxItems }, { recipient: 'ben', what: 'read', intent: idOf('a') })
+  const both = ['anna', 'ben']
+  assert.equal(await purge(world.now - 60_000), false)
+  assert.deepEqual(await left(), [{ notes: both, turns: both }], 'its budget is used')
+  await db.query(`update removal_turns set lease_until = lease_until - interval '25 h'`)
+  await purge(world.now - 60_000)
+  assert.deepEqual(await left(), [{ notes: both, turns: ['ben'] }])
+  await purge(Date.now() + 60_000)
+  assert.deepEqual(await left(), [{ notes: [], turns: ['ben'] }])
 })
 
 test('the newest go where there is too much for one message', async () => {
