@@ -29,9 +29,9 @@ export type RouterDeps = {
   lanes: readonly Lane[]
   /** A replay: decisions are taken at the time of the events, in their order. */
   trustEventTime?: boolean
-  /** After each set: what it took in, and how long that took. */
   /** So many recipients of a type and producer in ten minutes are never held. */
   volumeFloor?: number | undefined
+  /** After each set: what it took in, and how long that took. */
   onRouted?: (lane: Lane, intake: Partial<Record<Intake, number>>, seconds: number) => void
   failpoint?: (name: Failpoint) => Promise<void>
 }

@@ -189,12 +189,17 @@ async function bringForward(
   { intents, now }: { intents: readonly IntentId[]; now: EpochMs },
 ): Promise<void> {
   await tx.query(
-    // One that is being decided waits for this transaction before it asks for the quarantine: it needs nothing.
-    `update holds h set due_at = to_timestamp($2 / 1000.0) from (
-       select id from holds where released_at is null and reason = 'quarantine' and intents && $1::uuid[]
-         and set_id in (select set_id from admitted where id = any($1::uuid[]) union select set_id from intent_sets where intent_id = any($1::uuid[]))
-       for update skip locked) waiting
-     where h.id = waiting.id`,
+    // One that is being decided waits for this transaction before it asks for the quarantine: it needs nothing. Of very many
+    // intents `&&` would compare each hold with each.
+    `with asked as materialized (select unnest($1::uuid[]) as id),
+     sets as (
+       select set_id from admitted join asked using (id) union select set_id from intent_sets join asked on intent_id = asked.id),
+     theirs as materialized (
+       select distinct h.id from holds h join sets using (set_id) cross join lateral unnest(h.intents) as i(id) join asked on asked.id = i.id
+       where h.released_at is null and h.reason = 'quarantine'),
+     waiting as materialized (
+       select id from holds where id in (select id from theirs) and released_at is null for update skip locked)
+     update holds h set due_at = to_timestamp($2 / 1000.0) from waiting where h.id = waiting.id`,
     [plainArray(intents), now],
   )
 }

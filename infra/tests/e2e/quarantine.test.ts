@@ -222,6 +222,7 @@ test('more of a type and producer in ten minutes than ever waits, and what follo
   let n = 0
   await until(async () => {
     await state(`after ${++n}`)
+    await until(async () => (await ends(world, `after ${n}`)).anna !== undefined)
     return (await ends(world, `after ${n}`)).anna === 'delivered'
   })
   assert.equal((await listQuarantines(db)).length, n - 1, 'at most those of the second in which it was released')
