@@ -205,6 +205,7 @@ async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean
     .select(['d.intent_id', 'd.recipient', 'd.endpoint', 'd.channel', 'd.provider', 'd.tries', 'd.due_at', 'd.doubt'])
     .select([
       'b.lease_until',
+      'b.waits_for',
       sql<boolean>`b.lease_until > now()`.as('leased'),
       sql<boolean>`b.due_at > now()`.as('later'),
     ])
@@ -223,7 +224,7 @@ async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean
       channel: channels[row.channel]!,
       state,
       until,
-      sentence: openSentence({ state, until, tries }),
+      sentence: openSentence({ state, until, tries, waitsFor: row.waits_for }),
       endpoint,
       provider,
     }

@@ -1,6 +1,7 @@
 import type { Channel } from '#contracts/channel.ts'
 import { type HoldReason, type Rule, ruleOfHold, rules, sentence } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
+import { type WaitReason, waitReasons } from '#contracts/wait.ts'
 import type { EpochMs, IntentId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
 import { type OutcomeOrMoved, outcomes } from '#contracts/outcome.ts'
@@ -120,7 +121,7 @@ export function quarantineSentence(found: {
 
 /** The sentence of what is open, from what the ledger knows of it. */
 export function openSentence(
-  open: Pick<OpenLine, 'state' | 'until'> & { tries?: number; reason?: HoldReason },
+  open: Pick<OpenLine, 'state' | 'until'> & { tries?: number; reason?: HoldReason; waitsFor?: string | null },
 ): string {
   const until = new Date(open.until).toISOString()
   const tries = open.tries ? `, after ${open.tries} ${open.tries === 1 ? 'try' : 'tries'}` : ''
@@ -130,7 +131,7 @@ export function openSentence(
     case 'leased':
       return `A worker has it, until ${until} at the latest.`
     case 'waiting':
-      return `Waits until ${until}${tries}.`
+      return `Waits until ${until}${tries}${waitReason(open.waitsFor)}.`
     case 'doubt':
       return `It may have been sent: a receipt is awaited until ${until}.`
     case 'held':
@@ -142,6 +143,10 @@ export function openSentence(
       return open.state satisfies never
   }
 }
+
+/** A younger ledger may know more reasons than this build. */
+const waitReason = (reason: string | null | undefined): string =>
+  reason && Object.hasOwn(waitReasons, reason) ? `: ${waitReasons[reason as WaitReason]}` : ''
 
 /**
  * A trace for a terminal of `width` columns, ending in a line break: by intent, person and channel, each in order, what

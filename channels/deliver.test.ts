@@ -205,13 +205,11 @@ test('a paused provider is not asked, batches wait unclaimed, and no try is spen
   const waiting = await world.write(phones('ben'))
   await world.deliver(waiting)
   assert.equal(world.simulators.lines('fcm').length, 1)
-  const rows = await world.db.query<{ attempt: number; tries: number; wait: number }>(
-    `select attempt, tries, ceil(extract(epoch from due_at - now()))::int as wait from batches where closed_at is null`,
+  const rows = await world.db.query<{ attempt: number; tries: number; wait: number; waits_for: string }>(
+    `select attempt, tries, ceil(extract(epoch from due_at - now()))::int as wait, waits_for from batches where closed_at is null`,
   )
-  assert.deepEqual(rows, [
-    { attempt: 0, tries: 0, wait: 61 },
-    { attempt: 0, tries: 0, wait: 61 },
-  ])
+  const paused = { attempt: 0, tries: 0, wait: 61, waits_for: 'pause' }
+  assert.deepEqual(rows, [paused, paused])
   world.clock.set(world.clock.now() + 61_000)
   await world.makeDue()
   await world.deliver(await world.open())

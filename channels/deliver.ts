@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { armLabel } from '#contracts/arms.ts'
 import { type Catalogue, doubtPolicyOf } from '#contracts/catalogue.ts'
-import { type Channel, type Lane, providers as channelOf } from '#contracts/channel.ts'
+import type { Channel, Lane } from '#contracts/channel.ts'
 import type { BatchId, EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
+import type { Wait } from '#contracts/wait.ts'
 import type { ClaimedBatch, SlotResult } from '#ledger/batch.ts'
 import { claimBatch, postponeBatch, recordBatch, returnBatch } from '#ledger/claim.ts'
 import { markEndpoint, readReachable } from '#preferences/preferences.ts'
@@ -11,16 +12,25 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
+import type { Load } from '#runtime/queues.ts'
 import { readBadges } from './badge.ts'
 import { readEngaged } from './engaged.ts'
-import { configHold, type DeliveryLimits, limitsOf, notOursMs, recordPauseMs, stoppedMs } from './limits.ts'
+import {
+  configHold,
+  type DeliveryLimits,
+  limitsOf,
+  notOursMs,
+  recordPauseMs,
+  retryWaitMinMs,
+  stoppedMs,
+} from './limits.ts'
 import { marksOf } from './marks.ts'
-import type { Pace } from './pace.ts'
+import type { Entry, Pace } from './pace/pace.ts'
 import type { OutMessage, Provider } from './provider.ts'
 import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
-import { maybeSent, notCalled, settle } from './settle.ts'
+import { maybeSent, notCalled, settle, waiting } from './settle.ts'
 import { toldBy } from './told-as-one.ts'
 
 export type Failpoint = 'after claim' | 'after send before record' | 'after removal before record'
@@ -41,7 +51,7 @@ export type DeliverDeps = {
   /** Tests stop a process here. */
   failpoint?: (name: Failpoint) => Promise<void>
 }
-export type DeliverJob = { batchId: BatchId; lane: Lane; channel: Channel }
+export type DeliverJob = { batchId: BatchId; lane: Lane; channel: Channel } & Load
 
 /**
  * The way of a batch through a worker, the same for every channel: claim → render → send → record. A batch that is
@@ -50,16 +60,18 @@ export type DeliverJob = { batchId: BatchId; lane: Lane; channel: Channel }
  * lease lapses and another worker takes over.
  */
 export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void> {
-  const { db, clock } = deps
+  const { db, clock, pace, providers } = deps
   const limits = deps.limits ?? limitsOf(job)
-  const pausedMs = channelPauseMs(job.channel, deps)
-  if (pausedMs !== undefined) return postponeBatch(db, { id: job.batchId, dueInMs: pausedMs })
+  const provider = providers.get(job.provider)
+  const entered = provider && (await pace.enter({ ...job, provider }))
+  if (entered && 'waitMs' in entered) return postponeBatch(db, { id: job.batchId, ...entered })
+  using entry = entered
 
   const begunMs = performance.now()
   const batch = await claimBatch(db, { id: job.batchId, now: clock.now(), leaseMs: limits.leaseMs })
   if (!batch) return
   await deps.failpoint?.('after claim')
-  const claimed = { batch, limits, begunMs }
+  const claimed = { batch, limits, begunMs, served: provider && entry && { provider, entry } }
   const prepared = await prepare(claimed, deps).catch(error => giveUp(claimed, error, deps))
   if (!prepared) return
   const { sending, results } = prepared
@@ -76,21 +88,22 @@ type Claimed = {
   limits: DeliveryLimits
   /** On the monotonic clock: a wall clock that is put back must not lengthen a claim. */
   begunMs: number
+  served: { provider: Provider; entry: Entry } | undefined
 }
-type Sending = Claimed & { provider: Provider; messages: readonly OutMessage[] }
+type Sending = Claimed & { served: NonNullable<Claimed['served']>; messages: readonly OutMessage[] }
 type Prepared = { sending: Sending; results: (SlotResult | undefined)[] }
 
 /** Everything before the first call. Undefined: it cannot be sent here now and was given back. */
 async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | undefined> {
   const { batch } = claimed
   const { catalogue, clock } = deps
-  const provider = providerOf(batch, deps)
-  if ('waitMs' in provider) {
-    await giveBack(claimed, provider.waitMs, deps)
+  const { served } = claimed
+  if (await giveBackStopped(claimed, deps)) return undefined
+  const wait = unserved(claimed, deps)
+  if (wait || !served) {
+    await giveBack(claimed, wait, deps)
     return undefined
   }
-
-  if (await giveBackStopped(claimed, deps)) return undefined
   // Read after the claim: these facts are never older than the snapshot that withdrawals are judged by (law 4).
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
   const people = await readReachable(deps, { ids, intents: batch.intents, channel: batch.channel })
@@ -103,7 +116,7 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   const { messages, failed } = render(batch, targets, deps)
   for (const message of messages) if (badges[message.place] !== undefined) message.badge = badges[message.place]!
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
-  return { sending: { ...claimed, provider, messages }, results }
+  return { sending: { ...claimed, served, messages }, results }
 }
 
 /** Nobody was called: the batch goes back as it was. A lease that lapses would leave it in doubt (law 5). */
@@ -113,46 +126,38 @@ async function giveUp(claimed: Claimed, error: unknown, { db }: DeliverDeps): Pr
   throw error
 }
 
-/** How long no provider of a channel may be called; undefined when one may. */
-function channelPauseMs(channel: Channel, deps: DeliverDeps): number | undefined {
-  const serving = [...deps.providers.keys()].filter(name => channelOf[name as keyof typeof channelOf] === channel)
-  const pauses = serving.map(name => pauseMs(name, deps)).filter(ms => ms !== undefined)
-  return serving.length > 0 && pauses.length === serving.length ? Math.min(...pauses) : undefined
-}
-
-/** Who sends a batch; where it cannot be sent here now (paused or missing, type not known), how long it should wait. */
-function providerOf(batch: ClaimedBatch, deps: DeliverDeps): Provider | { waitMs: number } {
-  const { catalogue, providers, log } = deps
+/** Whether a batch can be sent here now; where not (no provider, type not known, too many retries), how long it waits. */
+function unserved({ batch, served }: Claimed, { catalogue, clock, pace, log }: DeliverDeps): Wait | undefined {
   const unknown = batch.intents.find(intent => !catalogue.types.has(intent.type))
   if (unknown)
     log.warn(
       { batch: batch.id, type: unknown.type, version: catalogue.version },
       'this worker does not know the type; what is of it waits for one that does',
     )
-  const provider = providers.get(batch.provider)
-  if (!provider) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
+  if (!served) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
   const allUnknown = batch.intents.every(intent => !catalogue.types.has(intent.type))
-  if (allUnknown || !provider) return { waitMs: notOursMs }
-  const waitMs = pauseMs(batch.provider, deps)
-  return waitMs === undefined ? provider : { waitMs }
+  if (allUnknown || !served) return { waitMs: notOursMs, reason: 'worker' }
+  const { lane, tries, slots } = batch
+  const wait = pace.retryWait({ provider: served.provider, lane, tries, size: slots.length })
+  if (!wait) return undefined
+  // What ends before that is asked about again in the time that it has.
+  const leftMs = Math.min(...batch.intents.map(({ expiresAt = Infinity }) => expiresAt - clock.now()))
+  return { ...wait, waitMs: Math.min(wait.waitMs, Math.max(retryWaitMinMs, leftMs / 2)) }
 }
 
-function pauseMs(provider: string, { pace, clock }: DeliverDeps): number | undefined {
-  const now = clock.now()
-  const until = pace.pausedUntil(provider, now)
-  return until === undefined ? undefined : until - now
-}
-
-/** Waits for a worker that can send it, but for what is worth nothing any more or was taken back. */
-async function giveBack(claimed: Claimed, dueInMs: number, deps: DeliverDeps): Promise<void> {
+/**
+ * Waits for its time, or for a worker that can send it, but for what is worth nothing any more or was taken back.
+ */
+async function giveBack(claimed: Claimed, wait: Wait | undefined, deps: DeliverDeps): Promise<void> {
   const { batch } = claimed
   const now = deps.clock.now()
-  const waits: SlotResult = { kind: 'retry', dueInMs, spent: false, why: notCalled }
+  const { dueInMs, reason } = waiting(wait)
+  const waits: SlotResult = { kind: 'retry', dueInMs, ...(reason && { reason }), spent: false, why: notCalled }
   const results = batch.slots.map(({ intent: at }) => {
     const intent = batch.intents[at]!
     return overAt(now, intent) ?? retracted(intent, batch) ?? waits
   })
-  if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, dueInMs })
+  if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, ...waiting(wait) })
   await record(claimed, results, deps)
 }
 
@@ -164,13 +169,26 @@ async function giveBackStopped(claimed: Claimed, { db, clock }: DeliverDeps): Pr
   const waits = batch.slots.every(
     slot => stoppedAt(now, { batch, intent: batch.intents[slot.intent]! })?.kind === 'retry',
   )
-  if (waits) await returnBatch(db, { batch, dueInMs: stoppedMs })
+  if (waits) await returnBatch(db, { batch, dueInMs: stoppedMs, reason: 'stopped' })
   return waits
 }
 
 async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer | undefined)[]> {
-  const { batch, provider, limits, begunMs, messages } = sending
-  const { pace, clock, log, metrics } = deps
+  const { batch, limits, begunMs, messages } = sending
+  const { provider, entry } = sending.served
+  const { clock, log, metrics } = deps
+  const begin = async (messages: readonly OutMessage[]) => {
+    const costs = messages.map(({ content }) => provider.costOf?.(content) ?? 1)
+    const call = await entry.begin(costs, begunMs + limits.startWithinMs)
+    if (!call) return undefined
+    const end = (answers: readonly Answer[], seconds: number) => {
+      call.end(answers)
+      metrics.observe('send_seconds', { provider: provider.name }, seconds)
+      for (const [answer, n] of counts(answers.map(({ kind }) => kind)))
+        metrics.count('answers_total', { provider: provider.name, answer }, n)
+    }
+    return { count: call.count, end }
+  }
   const doubted = messages.map(({ intent }) => batch.lapsed && !mayRepeat(batch, intent.type, deps))
   const answers = await send(
     messages.filter((_, at) => !doubted[at]),
@@ -180,20 +198,8 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
       now: clock.now(),
       deadlineMs: limits.callMs,
       tries: batch.tries,
-      mayStart: () =>
-        performance.now() - begunMs < limits.startWithinMs &&
-        pace.pausedUntil(provider.name, clock.now()) === undefined,
+      begin,
       onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),
-      onAnswers: (answers, seconds) => {
-        const paused = pace.heard(provider.name, answers, clock.now())
-        if (paused) {
-          const { reason, until } = paused
-          log.warn({ provider: provider.name, reason, pauseMs: until - clock.now() }, 'the provider is paused')
-        }
-        metrics.observe('send_seconds', { provider: provider.name }, seconds)
-        for (const [answer, n] of counts(answers.map(({ kind }) => kind)))
-          metrics.count('answers_total', { provider: provider.name, answer }, n)
-      },
     },
   )
   return doubted.map(doubt => (doubt ? lostWorker : answers.shift()))
@@ -205,7 +211,7 @@ const mayRepeat = ({ channel }: ClaimedBatch, type: string, { catalogue }: Deliv
   channel === 'in_app' || doubtPolicyOf(catalogue.types.get(type)!, channel) === 'resend'
 
 function settled(
-  { batch, limits, begunMs, messages }: Sending,
+  { batch, limits, begunMs, messages, served }: Sending,
   answers: readonly (Answer | undefined)[],
   deps: DeliverDeps,
 ): { place: number; result: SlotResult }[] {
@@ -221,7 +227,7 @@ function settled(
     jitter: random(),
     // As long again as it has waited already: what nobody mends is asked less and less often.
     holdMs: Math.min(configHold.maxMs, Math.max(configHold.minMs, waitedMs)),
-    unsentDueInMs: pauseMs(batch.provider, deps) ?? 0,
+    unsent: served.entry.wait(),
   }
   return messages.flatMap(({ place, intent, others = [] }, at) => {
     const doubt = doubtPolicyOf(catalogue.types.get(intent.type)!, batch.channel)

@@ -29,10 +29,10 @@ export const backoff = { criticalBaseMs: 2_000, baseMs: 30_000, capMs: 600_000 }
 export const receiptWaitMs: { readonly [C in Channel]?: number } = { sms: 60_000, email: 600_000 }
 /** What meets a fault of configuration is held this long, or as long as it has waited already, up to the maximum. */
 export const configHold = { minMs: 60_000, maxMs: 600_000 }
-/** So many faults of configuration in a row, without one message accepted, stop the provider. */
-export const configFaultsMax = 10
 /** A batch that this worker cannot serve (newer type, provider not configured) is offered again after this time. */
 export const notOursMs = 15_000
+/** What may not be tried again yet is asked about at most this often. */
+export const retryWaitMinMs = 1_000
 /** What an operator has stopped is asked about again after this time. */
 export const stoppedMs = 15_000
 /** Between two attempts to record while the database is away. */

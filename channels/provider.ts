@@ -4,6 +4,7 @@ import type { DeliveryId, EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import type { Endpoint } from '#preferences/preferences.ts'
+import type { RateLimit } from './pace/bucket.ts'
 import type { Target } from './recheck.ts'
 
 /** One rendered delivery, on its way to its provider. Messages of one intent and language share one `content` object. */
@@ -45,8 +46,14 @@ export type Provider<C extends Channel = Channel> = AsyncDisposable & {
   readonly name: ProviderName
   readonly channel: C
   readonly callSizeMax: number
-  /** Calls that one batch may have under way. */
+  /** Calls that a process may have under way, over all its batches. */
   readonly callsAtOnce: number
+  /** What the vendor allows `account` (no secret: it names the bucket that all workers share). Absent: its answers tell. */
+  readonly limit?: { account: string; rate: RateLimit }
+  /** Whom a `pause` stops: the lane that met it and those less urgent, or all of this process. */
+  readonly pauses: 'lane' | 'all'
+  /** Units of the limit that a message costs. Absent: 1. */
+  costOf?(content: ContentOf[C]): number
   mixes(content: ContentOf[C]): boolean
   send(messages: readonly OutMessage<C>[], options: SendOptions): Promise<Answer[]>
   /** The same for removals, at most `callSizeMax`. Only push has a screen to take things off. */

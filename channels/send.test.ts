@@ -20,6 +20,7 @@ function recording(more: Partial<Provider> = {}) {
     channel: 'push',
     callSizeMax: 3,
     callsAtOnce: 2,
+    pauses: 'lane',
     mixes: () => true,
     async send(call) {
       calls.push(call.map(({ place }) => place))
@@ -38,8 +39,7 @@ const terms: SendTerms = {
   now: 0,
   deadlineMs: 1_000,
   tries: 0,
-  mayStart: () => true,
-  onAnswers: () => {},
+  begin: async ({ length }) => ({ count: length, end: () => {} }),
   onFault: () => {},
 }
 
@@ -78,11 +78,28 @@ test('each retry makes smaller calls', async () => {
 
 test('no call begins once it must not; what was not sent has no answer', async () => {
   const { provider, calls } = recording()
-  const answers = await send(messages, provider, { ...terms, mayStart: () => calls.length < 2 })
+  const begin: SendTerms['begin'] = async ({ length }) =>
+    calls.length < 2 ? { count: length, end: () => {} } : undefined
+  const answers = await send(messages, provider, { ...terms, begin })
   assert.deepEqual(
     answers.map(answer => answer?.kind),
     [...Array.from({ length: 6 }, () => 'accepted'), undefined],
   )
+})
+
+test('a call may be allowed a part of its messages; the others go next', async () => {
+  const { provider, calls } = recording()
+  const ended: number[] = []
+  await send(messages, provider, {
+    ...terms,
+    begin: async () => ({ count: calls.length === 0 ? 1 : 2, end: ({ length }) => void ended.push(length) }),
+  })
+  assert.deepEqual(
+    calls.flat().toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6],
+  )
+  assert.ok(calls.every(call => call.length <= 2))
+  assert.equal(ended.length, calls.length)
 })
 
 test('a client that throws leaves a doubt, an outage of our database is thrown on', async () => {

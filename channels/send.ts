@@ -6,15 +6,19 @@ import type { OutMessage, Provider, SendOptions } from './provider.ts'
 export type SendTerms = SendOptions & {
   /** Provider calls made for these deliveries before. */
   tries: number
-  /** Asked before each call; once it says no, the rest is not sent. */
-  mayStart: () => boolean
-  /** Hears the answers of each call, and how long it took. */
-  onAnswers: (answers: readonly Answer[], seconds: number) => void
+  /**
+   * Asked before each call, with the messages that would fit in it: waits until it may begin with the first so many of
+   * them. Once there is none, the rest is not sent.
+   */
+  begin: (messages: readonly OutMessage[]) => Promise<Begun | undefined>
   onFault: (error: unknown) => void
 }
 
+/** `end` hears the answers, and how long they took; none when the call failed in ourselves. */
+export type Begun = { count: number; end: (answers: readonly Answer[], seconds: number) => void }
+
 /**
- * Sends messages in calls of the provider's size, some at once. Gives the answer of each, undefined for those whose
+ * Sends messages in calls of the provider's size or less, some at once. Gives the answer of each, undefined for those whose
  * call was not begun.
  */
 export async function send(
@@ -24,18 +28,21 @@ export async function send(
 ): Promise<(Answer | undefined)[]> {
   const answers: (Answer | undefined)[] = Array.from({ length: messages.length })
   const calls = callsOf(messages, provider, terms.tries)
-  let next = 0
   const run = async () => {
-    while (next < calls.length && terms.mayStart()) {
-      const call = calls[next++]!
+    for (let call = calls.shift(); call; call = calls.shift()) {
+      const fitting = call.map(at => messages[at]!)
+      const begun = await terms.begin(fitting)
+      const count = begun?.count ?? 0
+      if (count < call.length) calls.unshift(call.slice(count))
+      if (!begun) return
       const begunMs = performance.now()
-      const given = await called(
-        provider,
-        call.map(at => messages[at]!),
-        terms,
-      )
-      terms.onAnswers(given, (performance.now() - begunMs) / 1000)
-      call.forEach((at, position) => (answers[at] = given[position]!))
+      let given: Answer[] = []
+      try {
+        given = await called(provider, fitting.slice(0, count), terms)
+      } finally {
+        begun.end(given, (performance.now() - begunMs) / 1000)
+      }
+      given.forEach((answer, position) => (answers[call[position]!] = answer))
     }
   }
   await Promise.all(Array.from({ length: Math.min(provider.callsAtOnce, calls.length) }, run))

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Answer } from '#contracts/outcome.ts'
+import type { Wait } from '#contracts/wait.ts'
 import type { SlotResult } from '#ledger/batch.ts'
-import { type BatchTerms, settle, type SlotTerms } from './settle.ts'
+import { type BatchTerms, notCalled, settle, type SlotTerms } from './settle.ts'
 
 const now = 1_000_000_000_000
 const batch: BatchTerms = {
@@ -13,11 +14,11 @@ const batch: BatchTerms = {
   tries: 0,
   jitter: 0.5,
   holdMs: 60_000,
-  unsentDueInMs: 0,
+  unsent: undefined,
 }
 const closed = (outcome: string) => ({ kind: 'closed', outcome })
 const expired = { kind: 'closed', outcome: 'expired', why: { rule: 'expired', value: new Date(now + 1).toISOString() } }
-const retry = (ms: number, spent = true) => ({ kind: 'retry', dueInMs: ms, spent })
+const retry = (ms: number, reason = 'retry') => ({ kind: 'retry', dueInMs: ms, reason, spent: reason === 'retry' })
 const again = (ms: number) => ({ ...retry(ms), maybeSent: true })
 const inDoubt = (value: string) => ({ ...closed('in_doubt'), why: { rule: 'maybe_sent', value } })
 const taken = { outcome: 'retracted', why: { rule: 'retracted' } } as const
@@ -28,6 +29,7 @@ const doubt: Answer = { kind: 'doubt', reason: 'd' }
 const sms: Partial<BatchTerms> = { channel: 'sms', leaseLeftMs: 30_000 }
 const email: Partial<BatchTerms> = { ...sms, channel: 'email' }
 const never: Partial<SlotTerms> = { doubt: 'never' }
+const wait: Wait = { waitMs: 9_000, reason: 'rate' }
 const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
 
 type Line = [what: string, answer: Answer | undefined, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
@@ -52,11 +54,12 @@ const table: Line[] = [
   ['retry, perhaps sent, never twice', maybe, never, {}, closed('in_doubt')],
   ['retry, perhaps sent, receipts', maybe, waits, sms, { kind: 'doubt', dueInMs: 60_000 }],
   ['retry, perhaps sent, no receipts', maybe, waits, {}, again(15_000)],
-  ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, false)],
+  ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, 'pause')],
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
-  ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, false)],
+  ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, 'circuit')],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
-  ['not begun', undefined, {}, { tries: 9 }, { ...retry(0, false), why: { rule: 'not_called' } }],
+  ['not begun', undefined, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],
+  ['not begun, for a wait', undefined, {}, { unsent: wait }, { ...retry(9_000, 'rate'), why: notCalled }],
   ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
   ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueInMs: 60_000 }],

@@ -2,6 +2,7 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
+import type { Wait, WaitReason } from '#contracts/wait.ts'
 import type { SlotResult } from '#ledger/batch.ts'
 import { backoff, receiptWaitMs, triesMax } from './limits.ts'
 import { expired } from './recheck.ts'
@@ -18,8 +19,8 @@ export type BatchTerms = {
   jitter: number
   /** How long what meets a fault of configuration is held. */
   holdMs: number
-  /** How long slots that no call was begun for wait. */
-  unsentDueInMs: number
+  /** How long slots that no call was begun for wait, and why. */
+  unsent: Wait | undefined
 }
 export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
 
@@ -28,7 +29,7 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  * before it expires is closed now.
  */
 export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
-  if (answer === undefined) return later({ dueInMs: batch.unsentDueInMs, spent: false, why: notCalled }, slot, batch)
+  if (answer === undefined) return later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
   switch (answer.kind) {
     case 'accepted':
       return batch.channel === 'in_app'
@@ -41,9 +42,9 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
     case 'messageDead':
       return closed('rejected')
     case 'pause':
-      return later({ dueInMs: answer.afterMs, spent: false }, slot, batch)
+      return later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
     case 'config':
-      return later({ dueInMs: batch.holdMs, spent: false }, slot, batch)
+      return later({ dueInMs: batch.holdMs, reason: 'circuit', spent: false }, slot, batch)
     case 'retry':
       if (!answer.maybeSent) return retried(answer, slot, batch)
       return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
@@ -70,6 +71,10 @@ export const notCalled: Why = { rule: 'not_called' }
 
 const toldAsIs: readonly Outcome[] = ['sent', 'delivered', 'digested', 'in_doubt']
 
+/** What a wait comes to for a slot that is moved; without one it is due at once. */
+export const waiting = (wait: Wait | undefined): { dueInMs: number; reason?: WaitReason } =>
+  wait ? { dueInMs: wait.waitMs, reason: wait.reason } : { dueInMs: 0 }
+
 const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 
 /** Where nothing can give a receipt, waiting for one is waiting for nothing. */
@@ -88,7 +93,7 @@ function retried({ afterMs }: { afterMs: number }, slot: SlotTerms, batch: Batch
   if (batch.tries + 1 >= triesMax) return closed('provider_exhausted')
   const baseMs = batch.lane === 'critical' ? backoff.criticalBaseMs : backoff.baseMs
   const waitMs = Math.round(batch.jitter * Math.min(backoff.capMs, baseMs * 2 ** batch.tries))
-  return later({ dueInMs: Math.max(afterMs, waitMs), spent: true }, slot, batch)
+  return later({ dueInMs: Math.max(afterMs, waitMs), reason: 'retry', spent: true }, slot, batch)
 }
 
 /** Law 5. Where nothing could follow, the end is told as what it is: in doubt. */
@@ -98,5 +103,7 @@ function doubtful(slot: SlotTerms, batch: BatchTerms): SlotResult {
   // A call that we gave up may still be under way until the lease ends.
   const dueInMs = policy === 'resend' ? batch.leaseLeftMs : receiptWaitMs[batch.channel]!
   if (slot.expiresAt !== undefined && batch.now + dueInMs > slot.expiresAt) return closed('in_doubt')
-  return policy === 'resend' ? { kind: 'retry', dueInMs, spent: true, maybeSent: true } : { kind: 'doubt', dueInMs }
+  return policy === 'resend'
+    ? { kind: 'retry', dueInMs, reason: 'retry', spent: true, maybeSent: true }
+    : { kind: 'doubt', dueInMs }
 }

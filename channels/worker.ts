@@ -1,5 +1,6 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
+import { loadOf } from '#ledger/claim.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
@@ -7,7 +8,8 @@ import type { Database } from '#runtime/postgres.ts'
 import type { Queues } from '#runtime/queues.ts'
 import { deliver, type DeliverDeps } from './deliver.ts'
 import type { DeliveryLimits } from './limits.ts'
-import { createPace } from './pace.ts'
+import { type Buckets, postgresBuckets } from './pace/bucket-store.ts'
+import { createPace } from './pace/pace.ts'
 import type { Provider } from './provider.ts'
 import { startRemovals } from './push/remove.ts'
 
@@ -24,6 +26,8 @@ export type WorkerOptions = {
   channels: readonly Channel[]
   /** Batches that are worked on at once, for each lane and channel. */
   concurrency: number
+  /** Where rate limits are shared. Absent: in the database. */
+  buckets?: Buckets
   /** Instead of those of each lane and channel, for tests. */
   limits?: DeliveryLimits
   failpoint?: DeliverDeps['failpoint']
@@ -37,6 +41,12 @@ export type WorkerOptions = {
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
   const { db, addressKey, queues, catalogue, clock, log, metrics, lanes, channels, concurrency, limits, failpoint } =
     options
+  const { buckets = postgresBuckets(db) } = options
+  const random = Math.random
+  const pace = createPace({ buckets, log, metrics, random })
+  metrics.onScrape(async () => ({
+    circuit_open: pace.openCircuits().map(labels => ({ labels, value: 1 })),
+  }))
   const deps: DeliverDeps = {
     db,
     addressKey,
@@ -44,8 +54,8 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
     clock,
     log,
     metrics,
-    pace: createPace(),
-    random: Math.random,
+    pace,
+    random,
     providers: new Map(options.providers.map(provider => [provider.name, provider])),
     ...(limits && { limits }),
     ...(failpoint && { failpoint }),
@@ -53,7 +63,10 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   const workers = await Promise.all(
     lanes.flatMap(lane =>
       channels.map(channel =>
-        queues.work({ lane, channel }, { concurrency }, ({ batchId }) => deliver({ batchId, lane, channel }, deps)),
+        queues.work({ lane, channel }, { concurrency }, async ({ batchId, load: known }) => {
+          const load = known ?? (await loadOf(db, batchId))
+          if (load) await deliver({ batchId, lane, channel, ...load }, deps)
+        }),
       ),
     ),
   )

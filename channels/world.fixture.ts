@@ -1,6 +1,6 @@
 import { catalogueOf, type AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
-import { type BatchId, type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
+import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { outcomeName } from '#contracts/outcome.ts'
 import { admitIntents } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
@@ -14,7 +14,8 @@ import { redirectGoogleApis } from '#local/redirect.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { deliver, type DeliverDeps } from './deliver.ts'
-import { createPace } from './pace.ts'
+import { postgresBuckets } from './pace/bucket-store.ts'
+import { createPace } from './pace/pace.ts'
 import type { Provider } from './provider.ts'
 import { fcmProvider } from './push/fcm.ts'
 
@@ -28,16 +29,17 @@ export async function createWorld(
   const db = opened.use(await openPostgres({ url: via(database.url), connectionsMax: 4, name: 'test' }))
   const clock = manualClock(Date.now())
   const lines: string[] = []
+  const log = createLog({ role: 'test', write: line => void lines.push(line) })
+  const metrics = createMetrics()
+  const random = () => 0
   const deps: DeliverDeps = {
     db,
     addressKey: 'a key for tests',
     clock,
     catalogue: catalogueOf('1', types),
     providers: new Map(),
-    pace: createPace(),
-    random: () => 0,
-    log: createLog({ role: 'test', write: line => void lines.push(line) }),
-    metrics: createMetrics(),
+    pace: createPace({ buckets: postgresBuckets(db), log, metrics, random, nowMs: () => clock.now() }),
+    ...{ random, log, metrics },
   }
   const running = opened.move()
   return {
@@ -59,7 +61,7 @@ export async function createWorld(
     /** Writes a set whose every delivery is of one channel, and gives its batches. */
     write: (set: Written) => written(deps, set),
     deliver: async (batches: readonly ReadyBatch[]) => {
-      for (const { id: batchId, lane, channel } of batches) await deliver({ batchId, lane, channel }, deps)
+      for (const { id: batchId, ...batch } of batches) await deliver({ batchId, ...batch }, deps)
     },
     /** Last word on each recipient: the outcome, or `open`. */
     ends: async () => {
@@ -72,8 +74,8 @@ export async function createWorld(
     },
     /** The batches that are to be worked on. */
     open: async (): Promise<ReadyBatch[]> => {
-      const rows = await db.query<{ id: BatchId; lane: number; channel: number; attempt: number }>(
-        'select id, lane, channel, attempt from batches where closed_at is null order by id',
+      const rows = await db.query<Omit<ReadyBatch, 'lane' | 'channel'> & { lane: number; channel: number }>(
+        'select id, lane, channel, attempt, provider, n as size from batches where closed_at is null order by id',
       )
       return rows.map(row => ({ ...row, lane: lanes[row.lane]!, channel: channels[row.channel]! }))
     },

@@ -237,7 +237,7 @@ export async function enqueue(
       [...byQueue.values()].map(batches =>
         queues.add(
           { lane: batches[0]!.lane, channel: batches[0]!.channel },
-          batches.map(batch => ({ batchId: batch.id, n: batch.attempt })),
+          batches.map(({ id: batchId, attempt: n, provider, size }) => ({ batchId, n, load: { provider, size } })),
         ),
       ),
     )

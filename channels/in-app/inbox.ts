@@ -9,7 +9,8 @@ export const inboxProvider = (db: Database): Provider<'in_app'> => ({
   name: 'inbox',
   channel: 'in_app',
   callSizeMax: 500,
-  callsAtOnce: 1,
+  callsAtOnce: 32,
+  pauses: 'lane',
   mixes: () => true,
   async send(messages, { now }) {
     const tombstones = await putInboxItems(db, messages, now)

@@ -15,13 +15,15 @@ export type ApnsOptions = {
   /** The app's bundle id. */
   topic: string
   production: boolean
+  /** Apple documents no limit. Absent: none of ours. */
+  perSecond?: number | undefined
   /** Another server than Apple's, the port of its other environment, and the authority that it is checked against. */
   server?: { host: string; port: number; otherPort: number; caFile: string }
 }
 
 /** One connection carries them at once, as many as Apple allows; the library queues the others. */
 const callSizeMax = 500
-const callsAtOnce = 4
+const callsAtOnce = 32
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
 const closeLimitMs = 2_000
@@ -36,7 +38,7 @@ const placedMax = 10_000
  * token is one of production or of the sandbox: what the configured environment does not know is tried in the other, once.
  */
 export function apnsProvider(options: ApnsOptions): Provider<'push'> {
-  const { topic } = options
+  const { teamId, topic, perSecond } = options
   const environments = environmentsOf(options)
   const sendAll = async (notes: readonly Addressed[], { deadlineMs }: SendOptions): Promise<Answer[]> => {
     const answers = forAll(notes, { kind: 'doubt', reason: 'deadline' })
@@ -52,6 +54,11 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
     channel: 'push',
     callSizeMax,
     callsAtOnce,
+    // Apple pauses a connection, and all lanes share it.
+    pauses: 'all',
+    ...(perSecond !== undefined && {
+      limit: { account: `${teamId}.${topic}`, rate: { units: perSecond, perMs: 1_000 } },
+    }),
     mixes: () => true,
     send: (messages, options) =>
       sendAll(

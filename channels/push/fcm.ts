@@ -13,7 +13,16 @@ import { guardTokens, proveContents } from './guard.ts'
 /** What `sendEach` takes (https://firebase.google.com/docs/cloud-messaging/send/admin-sdk). */
 const callSizeMax = 500
 /** Each opens an HTTP/2 connection of its own. */
-const callsAtOnce = 4
+const callsAtOnce = 32
+/** https://firebase.google.com/docs/cloud-messaging/throttling-and-quotas; the ramp: https://firebase.google.com/docs/cloud-messaging/scale-fcm */
+const rampMs = 60_000
+export const fcmPerMinute = 600_000
+
+export type FcmOptions = {
+  serviceAccountFile: string
+  /** Messages that the project may send in a minute. Absent: no limit of ours. */
+  perMinute?: number | undefined
+}
 /** Four weeks, the most FCM stores (https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan). */
 const ttlMaxMs = 28 * 24 * 3_600_000
 
@@ -26,13 +35,17 @@ const proofTopic = 'carillon-proof'
  * Firebase Cloud Messaging by the official library. The library cannot be stopped: after the deadline we only stop
  * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
-export function fcmProvider({ serviceAccountFile }: { serviceAccountFile: string }): Provider<'push'> {
+export function fcmProvider({ serviceAccountFile, perMinute }: FcmOptions): Provider<'push'> {
   const clients = renewedClients(serviceAccountFile)
   return {
     name: 'fcm',
     channel: 'push',
     callSizeMax,
     callsAtOnce,
+    pauses: 'lane',
+    ...(perMinute !== undefined && {
+      limit: { account: projectIn(serviceAccountFile), rate: { units: perMinute, perMs: 60_000, rampMs } },
+    }),
     mixes: () => true,
     send: (messages, options) =>
       sendAll({
@@ -156,6 +169,10 @@ function credentialIn(serviceAccountFile: string, name: string): Credential {
 }
 
 /** What JSON has to say of a text that is none may quote it. */
+/** The quota is the project's, whoever's key. */
+const projectIn = (file: string): string =>
+  (JSON.parse(readFileSync(file, 'utf8')) as { project_id: string }).project_id
+
 function accountIn(file: string): ServiceAccount {
   const text = readFileSync(file, 'utf8')
   try {

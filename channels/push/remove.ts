@@ -12,6 +12,8 @@ import type { Provider } from '../provider.ts'
 import { type Plan, type PlannedRemoval, planTurn, type Said, turned } from './removal-plan.ts'
 import { claimTurns, notedAmong, recordTurns, spendBudget } from './removal-store.ts'
 
+/** Nobody waits for them. */
+const lane = 'bulk'
 /** People that a turn takes; a claim lasts longer than all calls that it may begin. */
 const peopleMax = 100
 const leaseMs = 60_000
@@ -84,11 +86,9 @@ export async function removeDue(deps: DeliverDeps): Promise<boolean> {
 }
 
 /** How long a provider may not be called here; undefined: it may. */
-function providerWaitMs(name: string, { providers, pace, clock }: DeliverDeps): number | undefined {
-  if (!providers.get(name)?.remove) return notOursMs
-  const now = clock.now()
-  const until = pace.pausedUntil(name, now)
-  return until === undefined ? undefined : until - now
+function providerWaitMs(name: string, { providers, pace }: DeliverDeps): number | undefined {
+  const provider = providers.get(name)
+  return provider?.remove ? pace.wait({ provider, lane })?.waitMs : notOursMs
 }
 
 /** `at`: when addresses were not read yet, which is as of when they are known. */
@@ -117,18 +117,27 @@ async function called(
 ): Promise<Said[]> {
   const { clock, log, metrics, pace } = deps
   const said: Said[] = []
-  for (let from = 0; from < removals.length; from += provider.callSizeMax) {
-    const call = removals.slice(from, from + provider.callSizeMax)
-    if (performance.now() - begun.ms > startWithinMs || pace.pausedUntil(provider.name, clock.now()) !== undefined) {
-      said.push(...call.map(removal => ({ removal, done: false, againInMs: againMinMs, unsent: true })))
-      continue
+  const entered = await pace.enter({ provider, lane, size: removals.length })
+  using entry = 'waitMs' in entered ? undefined : entered
+  for (let from = 0; from < removals.length;) {
+    const fitting = removals.slice(from, from + provider.callSizeMax)
+    const turn = await entry?.begin(
+      fitting.map(() => 1),
+      begun.ms + startWithinMs,
+    )
+    if (!turn) {
+      const left = removals.slice(from)
+      return [...said, ...left.map(removal => ({ removal, done: false, againInMs: againMinMs, unsent: true }))]
     }
-    const now = clock.now()
-    const answers = await provider.remove!(call, { lane: 'bulk', now, deadlineMs: callMs }).catch((error: unknown) => {
-      log.error({ provider: provider.name, error }, 'a provider client has a fault')
-      return call.map((): Answer => ({ kind: 'doubt', reason: 'fault of the client' }))
-    })
-    pace.heard(provider.name, answers, clock.now())
+    const call = fitting.slice(0, turn.count)
+    from += call.length
+    const answers = await provider.remove!(call, { lane, now: clock.now(), deadlineMs: callMs }).catch(
+      (error: unknown) => {
+        log.error({ provider: provider.name, error }, 'a provider client has a fault')
+        return call.map((): Answer => ({ kind: 'doubt', reason: 'fault of the client' }))
+      },
+    )
+    turn.end(answers)
     for (const { kind } of answers) metrics.count('removals_total', { provider: provider.name, answer: kind })
     await markDead(call, answers, { begun, deps })
     said.push(...call.map((removal, at) => saidOf(removal, answers[at]!)))

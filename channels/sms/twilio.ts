@@ -5,6 +5,7 @@ import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { signedAttempt } from '../attempt-signature.ts'
 import { type ClickLinks, clickUrl, isTarget } from '../click-links.ts'
 import type { OutMessage, Provider } from '../provider.ts'
+import { segmentsOf } from './segments.ts'
 import { twilioAnswer, type TwilioFailure } from './twilio-answers.ts'
 
 export type TwilioOptions = {
@@ -12,6 +13,8 @@ export type TwilioOptions = {
   authToken: string
   /** A number, or the id of a messaging service (`MG…`). */
   from: string
+  /** Segments that Twilio takes from it in a second. Absent: no limit of ours. */
+  perSecond?: number | undefined
   /** Where Twilio reports what became of a message, and the key that signs the attempt in it. */
   callback?: { url: string; secret: string }
   /** Where the links of messages lead first. Absent: links stay as they are. */
@@ -20,7 +23,15 @@ export type TwilioOptions = {
   baseUrl?: string
 }
 
-const callsAtOnce = 20
+const callsAtOnce = 64
+/**
+ * Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001). What is sent by registration or by
+ * a service of several numbers has a limit of its own, which has to be configured.
+ */
+export const segmentsPerSecond = { long_code: 1, short_code: 100, other: undefined } as const
+export type TwilioSender = keyof typeof segmentsPerSecond
+/** Of the longest text: 1,600 characters that GSM-7 has not. */
+const costMax = 24
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
 /** https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource */
@@ -29,7 +40,7 @@ const bodyCharsMax = 1_600
 
 /** Twilio by its official library; it never retries by itself. */
 export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
-  const { accountSid, authToken, baseUrl } = options
+  const { accountSid, authToken, from, baseUrl, perSecond } = options
   const httpClient = baseUrl === undefined ? new twilio.RequestClient({ timeout: requestTimeoutMs }) : sentTo(baseUrl)
   const client = twilio(accountSid, authToken, { httpClient })
   return {
@@ -37,6 +48,11 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
     channel: 'sms',
     callSizeMax: 1,
     callsAtOnce,
+    pauses: 'lane',
+    costOf: ({ text }) => segmentsOf(text),
+    ...(perSecond !== undefined && {
+      limit: { account: `${accountSid}.${from}`, rate: { units: perSecond, perMs: 1_000, costMax } },
+    }),
     mixes: () => true,
     async send([message], { now, deadlineMs }) {
       return [await answered(client.messages.create(requestOf(message!, options, now)), deadlineMs)]

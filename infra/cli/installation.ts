@@ -11,6 +11,8 @@ import type { Log } from '#runtime/log.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { openPubSub, type PubSubPort } from '#runtime/pubsub.ts'
 import { openQueues, type Queues } from '#runtime/queues.ts'
+import { openRedisScripts } from '#runtime/redis.ts'
+import { type Buckets, postgresBuckets, redisBuckets } from '#channels/pace/bucket-store.ts'
 import { stated } from './command.ts'
 
 /** Where the real parts are, whether embedded or managed services; the same client libraries reach both. */
@@ -29,6 +31,8 @@ export type Installation = AsyncDisposable & {
   db: Database
   pubsub: PubSubPort
   queues: Queues
+  /** What workers share of the providers' limits, where the queues are. */
+  buckets: Buckets
   catalogue: Catalogue
   sources: readonly MembershipSource[]
   /** So many recipients of a type and producer in ten minutes are never held. */
@@ -75,12 +79,15 @@ export async function openInstallation(options: {
       onError: (error, at) => log.warn({ ...at, error }, 'the queue store has trouble'),
     }),
   )
+  const onError = (error: unknown) => log.warn({ error }, 'the store of rate limits has trouble')
+  const redis = redisUrl === undefined ? undefined : opened.use(await openRedisScripts(redisUrl, onError))
   const running = opened.move()
   return {
     addresses,
     db,
     pubsub,
     queues,
+    buckets: redis ? redisBuckets(redis, prefix) : postgresBuckets(db),
     catalogue: withKeyedDedupe(catalogue, addressKey),
     sources,
     volumeFloor,

@@ -2,8 +2,8 @@ import { sendgridProvider } from '#channels/email/sendgrid.ts'
 import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { Provider } from '#channels/provider.ts'
 import { apnsProvider } from '#channels/push/apns.ts'
-import { fcmProvider } from '#channels/push/fcm.ts'
-import { twilioProvider } from '#channels/sms/twilio.ts'
+import { fcmPerMinute, fcmProvider } from '#channels/push/fcm.ts'
+import { segmentsPerSecond, twilioProvider, type TwilioSender } from '#channels/sms/twilio.ts'
 import type { LocalCredentials } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 import type { Config } from '#runtime/config.ts'
@@ -35,22 +35,33 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
       1,
     )
   const { publicUrl } = config.http
+  const { limits } = config
   const linksOf = (name: 'sendgrid' | 'twilio') => {
     const url = publicUrl ?? (config[name] === undefined ? localUrl : undefined)
     return url === undefined ? {} : { links: { url, secret } }
   }
   return [
-    fcmProvider(config.fcm ?? simulated!.credentials.fcm),
-    apnsProvider(config.apns ?? apnsSimulated(simulated!)),
-    sendgridProvider({ ...(config.sendgrid ?? sendgridSimulated(simulated!)), ...linksOf('sendgrid') }),
+    fcmProvider({
+      ...(config.fcm ?? simulated!.credentials.fcm),
+      perMinute: limits.fcmPerMinute ?? (config.fcm && fcmPerMinute),
+    }),
+    apnsProvider({ ...(config.apns ?? apnsSimulated(simulated!)), perSecond: limits.apnsPerSecond }),
+    sendgridProvider({
+      ...{ ...(config.sendgrid ?? sendgridSimulated(simulated!)), ...linksOf('sendgrid') },
+      perSecond: limits.sendgridPerSecond,
+    }),
     twilioProvider({
       ...(config.twilio ?? twilioSimulated(simulated!)),
       ...linksOf('twilio'),
+      perSecond: limits.twilioPerSecond ?? (config.twilio && segmentsPerSecond[senderOf(config)]),
       ...(publicUrl !== undefined && { callback: { url: `${publicUrl}/webhooks/twilio`, secret } }),
     }),
     inboxProvider(db),
   ] as Provider[]
 }
+
+const senderOf = ({ limits, twilio }: Config): TwilioSender =>
+  limits.twilioSender ?? (twilio?.from.startsWith('+') ? 'long_code' : 'other')
 
 const loopback = '127.0.0.1'
 

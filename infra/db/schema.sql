@@ -63,6 +63,7 @@ create table batches (
   outcomes smallint[],
   provider_ids text,
   reasons text,
+  waits_for text,
   constraint batches_pkey PRIMARY KEY (day, id)
 ) partition by RANGE (day);
 alter table batches alter recipients set statistics 0;
@@ -253,6 +254,13 @@ create table outbox (
 ) with (autovacuum_vacuum_threshold=2000, autovacuum_vacuum_scale_factor=0);
 alter table outbox alter payload set statistics 0;
 alter table outbox alter payload set storage external;
+
+create table pace_buckets (
+  key text not null,
+  free_at double precision not null,
+  ramp_from double precision not null,
+  constraint pace_buckets_pkey PRIMARY KEY (key)
+) with (fillfactor=10);
 
 create table presence (
   recipient text collate "C" not null,

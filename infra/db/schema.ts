@@ -34,6 +34,7 @@ export const owners = {
   inbox_items: 'channels',
   removals: 'channels',
   removal_turns: 'channels',
+  pace_buckets: 'channels',
   event_packs: 'analytics',
   delivery_events: 'analytics',
 } as const satisfies Record<keyof Schema, string>
@@ -95,6 +96,8 @@ export type Schema = {
     sensitive: boolean
     tries: number
     due_at: Date
+    /** Why it is not due yet: a `WaitReason`. */
+    waits_for: string | null
     enqueued_at: Date | null
     attempt: Generated<number>
     lease_until: Date | null
@@ -350,6 +353,8 @@ export type Schema = {
     turn: Generated<number>
     sent: Generated<string>
   }
+  /** What workers share of a provider's limit; unlogged. Milliseconds by the server's clock. */
+  pace_buckets: { key: string; free_at: number; ramp_from: number }
   event_packs: { day: Day; pack: string }
   delivery_events: {
     day: Day

@@ -1,12 +1,15 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type BatchId, dayOf } from '#contracts/ids.ts'
+import type { WaitReason } from '#contracts/wait.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { laneCode } from './batch.ts'
 
-/** What is on its way: open deliveries by lane and channel, held decisions by lane and reason, open audiences by lane. */
+/** What is on its way: open deliveries by lane and channel, those that wait by reason, held decisions by lane and reason, open audiences by lane. */
 export type Backlog = {
   /** `oldestS`: for how many seconds the oldest that is ready has been due. */
   deliveries: (Place & Record<'ready' | 'oldestS' | 'leased' | 'later' | 'doubts', number>)[]
+  /** What is due later, by what it waits for: null where nothing says. */
+  waiting: { lane: Lane; provider: string; reason: WaitReason | null; deliveries: number; nextDue: Date }[]
   held: { lane: Lane; reason: string; decisions: number; nextDue: Date }[]
   /** `members`: so many were decided already. */
   expanding: { lane: Lane; audiences: number; members: number }[]
@@ -25,6 +28,11 @@ export async function readBacklog(db: Queryable): Promise<Backlog> {
        from batches where closed_at is null) open
      group by 1, 2 order by 1, 2`,
   )
+  const waiting = await db.query<{ lane: number; provider: string; reason: WaitReason | null; n: number; due: Date }>(
+    `select lane, provider, waits_for as reason, sum(n)::int as n, min(due_at) as due from batches
+     where closed_at is null and not doubt and due_at > now() and (lease_until is null or lease_until < now())
+     group by 1, 2, 3 order by 1, 2, 3`,
+  )
   const held = await db.query<{ lane: number; reason: string; n: number; due: Date }>(
     `select h.lane, h.reason, sum(h.n)::int as n, min(coalesce(d.due_at, h.due_at)) as due
      from holds h left join digests d on d.id = h.digest_id where h.released_at is null group by 1, 2 order by 1, 2`,
@@ -36,6 +44,9 @@ export async function readBacklog(db: Queryable): Promise<Backlog> {
     deliveries: deliveries.map(({ lane, channel, ready, leased, later, doubts, oldest }) => ({
       ...{ lane: lanes[lane]!, channel: channels[channel]!, ready: ready ?? 0, oldestS: Math.round(oldest ?? 0) },
       ...{ leased: leased ?? 0, later: later ?? 0, doubts: doubts ?? 0 },
+    })),
+    waiting: waiting.map(({ lane, provider, reason, n, due }) => ({
+      ...{ lane: lanes[lane]!, provider, reason, deliveries: n, nextDue: due },
     })),
     held: held.map(({ lane, reason, n, due }) => ({ lane: lanes[lane]!, reason, decisions: n, nextDue: due })),
     expanding: expanding.map(row => ({ ...row, lane: lanes[row.lane]! })),

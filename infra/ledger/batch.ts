@@ -13,6 +13,7 @@ import type { JsonObject } from '#contracts/intent.ts'
 import type { Stop } from '#contracts/stop.ts'
 import type { Outcome } from '#contracts/outcome.ts'
 import type { Tombstones } from '#contracts/retraction.ts'
+import type { WaitReason } from '#contracts/wait.ts'
 
 /** What a batch, a hold or an expansion carries of an intent: what deciding again, rendering and claiming need. */
 export type CarriedIntent = {
@@ -65,6 +66,8 @@ export type NewBatch = {
   whys: Packed<Why>
   /** A batch born closed: refusals by a rule, each with its outcome. */
   outcomes?: Outcome[]
+  /** Why it is not due now. */
+  waitsFor?: WaitReason
   /** Provider calls made before for these deliveries. Absent: none. */
   tries?: number
   /** An earlier call may have been carried out. Absent: none was made, or each said that it was not. */
@@ -106,9 +109,9 @@ export type SlotResult =
   | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
   /**
    * Try again after `dueInMs`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
-   * whether that call may have been carried out, `why` that there was none.
+   * whether that call may have been carried out, `why` that there was none, `reason` what it waits for.
    */
-  | { kind: 'retry'; dueInMs: number; spent: boolean; maybeSent?: true; why?: Why }
+  | { kind: 'retry'; dueInMs: number; reason?: WaitReason; spent: boolean; maybeSent?: true; why?: Why }
   /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. */
   | { kind: 'doubt'; dueInMs: number }
 

@@ -1,7 +1,9 @@
 import { channels, lanes } from '#contracts/channel.ts'
 import { type BatchId, type EpochMs, newBatchId, type RecipientId, type SetId } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
+import type { Wait, WaitReason } from '#contracts/wait.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
+import type { Load } from '#runtime/queues.ts'
 import { plainArray } from '#runtime/postgres.ts'
 import {
   batchKey,
@@ -20,6 +22,15 @@ import { insertBatches } from './insert.ts'
 import { type BatchRecord, settledPack, writeOutbox } from './outbox.ts'
 import { openStopsSql, parseStops } from './stops.ts'
 import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from './retractions.ts'
+
+/** Who sends a batch, and its deliveries, where a job does not say. Undefined when it is gone. */
+export async function loadOf(db: Queryable, id: BatchId): Promise<Load | undefined> {
+  const rows = await db.query<Load>(
+    'select provider, n as size from batches where day = $1 and id = $2 and closed_at is null',
+    [...batchKey(id)],
+  )
+  return rows[0]
+}
 
 /**
  * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
@@ -183,6 +194,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       },
       id: newBatchId(),
       dueInMs: result.dueInMs,
+      ...(!doubt && result.reason !== undefined && { waitsFor: result.reason }),
       intents: intents.values,
       slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),
       whys: { values: [] },
@@ -199,20 +211,23 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
  * Gives a claimed batch back untouched (no provider call was made): it is ready again after `dueInMs`. What a lost worker
  * may have sent before stays `lapsed`.
  */
-export async function returnBatch(db: Queryable, back: { batch: ClaimedBatch; dueInMs: number }): Promise<void> {
+export async function returnBatch(
+  db: Queryable,
+  back: { batch: ClaimedBatch; dueInMs: number; reason?: WaitReason },
+): Promise<void> {
   await db.query(
     `update batches set lease_until = case when $5 then now() - interval '1 ms' end, enqueued_at = null,
-       due_at = now() + $4 * interval '1 ms'
+       waits_for = $6, due_at = now() + $4 * interval '1 ms'
      where day = $1 and id = $2 and attempt = $3 and closed_at is null`,
-    [...batchKey(back.batch.id), back.batch.attempt, back.dueInMs, back.batch.lapsed],
+    [...batchKey(back.batch.id), back.batch.attempt, back.dueInMs, back.batch.lapsed, back.reason ?? null],
   )
 }
 
-/** A job whose batch was not claimed (paused provider): due again later, to be enqueued again by the reconciler. */
-export async function postponeBatch(db: Queryable, postpone: { id: BatchId; dueInMs: number }): Promise<void> {
+/** A job whose batch was not claimed (its provider is not to be called now): due again later, to be enqueued again by the reconciler. */
+export async function postponeBatch(db: Queryable, postpone: { id: BatchId } & Wait): Promise<void> {
   await db.query(
-    `update batches set enqueued_at = null, due_at = greatest(due_at, now() + $3 * interval '1 ms')
+    `update batches set enqueued_at = null, waits_for = $4, due_at = greatest(due_at, now() + $3 * interval '1 ms')
      where day = $1 and id = $2 and closed_at is null and (lease_until is null or lease_until < now())`,
-    [...batchKey(postpone.id), postpone.dueInMs],
+    [...batchKey(postpone.id), postpone.waitMs, postpone.reason],
   )
 }

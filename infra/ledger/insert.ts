@@ -21,7 +21,7 @@ export async function insertBatches(tx: Queryable, batches: readonly NewBatch[],
   )
   await tx.query(
     `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, enqueued_at, lease_until, closed_at, doubt,
-       from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes, reasons)
+       from_batch, from_slots, n, recipients, endpoints, intents, picks, payload, whys, outcomes, reasons, waits_for)
      values ${rows.join(',')}`,
     values,
   )
@@ -59,5 +59,6 @@ function rowOf(batch: NewBatch, decidedAt?: EpochMs): { type: string; value: unk
     { type: 'text', value: batch.whys.values.length > 0 ? JSON.stringify(batch.whys) : null },
     { type: 'smallint[]', value: outcomes ? plainArray(outcomes.map(outcomeCode)) : null },
     { type: 'text', value: joinReasons(slots) },
+    { type: 'text', value: batch.waitsFor ?? null },
   ]
 }

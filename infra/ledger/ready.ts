@@ -32,8 +32,15 @@ export async function unqueuedBatches(
   db: Queryable,
   { lane, limit, sweep }: { lane: Lane; limit: number; sweep?: Sweep | undefined },
 ): Promise<(ReadyBatch & { dueAt: Date })[]> {
-  const rows = await db.query<{ id: BatchId; channel: number; attempt: number; due_at: Date }>(
-    `select id, channel, attempt, due_at from batches
+  const rows = await db.query<{
+    id: BatchId
+    channel: number
+    attempt: number
+    due_at: Date
+    provider: string
+    n: number
+  }>(
+    `select id, channel, attempt, due_at, provider, n from batches
      where closed_at is null and lane = $1 and due_at <= now() and due_at >= coalesce($4::timestamptz, '-infinity')
        and not doubt and (lease_until is null or lease_until < now())
        and (enqueued_at is null or enqueued_at < greatest(now() - $2 * interval '1 ms', $5::timestamptz))
@@ -42,6 +49,7 @@ export async function unqueuedBatches(
   )
   return rows.map(row => ({
     ...{ id: row.id, lane, channel: channels[row.channel]!, attempt: row.attempt, dueAt: row.due_at },
+    ...{ provider: row.provider, size: row.n },
   }))
 }
 

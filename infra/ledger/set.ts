@@ -58,7 +58,15 @@ export type NewSet = {
 }
 
 /** A batch to be put on its queue after the commit. */
-export type ReadyBatch = { id: BatchId; lane: Lane; channel: Channel; attempt: number }
+export type ReadyBatch = {
+  id: BatchId
+  lane: Lane
+  channel: Channel
+  attempt: number
+  provider: string
+  /** Its deliveries. */
+  size: number
+}
 
 /** Decisions in one row that nobody sends: a hold, or a batch of refusals. */
 const packedMax = 500
@@ -76,7 +84,9 @@ export async function writeSet(tx: Queryable, set: NewSet): Promise<ReadyBatch[]
   })
   await insertJournal(tx, set, { opened: open, refused, held })
   if (set.decided.length > 0) await writeOutbox(tx, [decidedPack(set)])
-  return open.map(({ id, lane, channel }) => ({ id, lane, channel, attempt: 0 }))
+  return open.map(({ id, lane, channel, provider, slots }) => ({
+    ...{ id, lane, channel, attempt: 0, provider, size: slots.length },
+  }))
 }
 
 /** Splits decisions by what a batch has in common, then by size. */

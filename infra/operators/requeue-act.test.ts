@@ -19,15 +19,19 @@ test('the backlog counts what is ready, with a worker, later, in doubt and held;
     return (await claimBatch(db, { id: ready!.id, now, leaseMs: 60_000 }))!
   }
   const retried = await claim('retried')
-  const wait = { kind: 'retry', dueInMs: 600_000, spent: true } as const
+  const wait = { kind: 'retry', dueInMs: 600_000, reason: 'pause', spent: true } as const
   await recordBatch(db, { batch: retried, results: [wait, { kind: 'doubt', dueInMs: 600_000 }], now })
   await claim('leased')
   await write(db, [delivering('ready', 'anna'), held('held', 'ben', now + 3_600_000)])
 
-  const { deliveries, held: waiting, expanding } = await readBacklog(db)
+  const { deliveries, waiting: later, held: waiting, expanding } = await readBacklog(db)
   assert.deepEqual(
     deliveries.map(one => ({ ...one, oldestS: 0 })),
     [{ lane: 'default', channel: 'push', ready: 1, oldestS: 0, leased: 2, later: 1, doubts: 1 }],
+  )
+  assert.deepEqual(
+    later.map(({ lane, provider, reason, deliveries: n }) => [lane, provider, reason, n]),
+    [['default', 'fcm', 'pause', 1]],
   )
   assert.deepEqual(
     waiting.map(one => [one.lane, one.reason, one.decisions]),

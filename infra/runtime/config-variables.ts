@@ -103,7 +103,7 @@ export const variables = {
     name: 'REDIS_URL',
     parse: url('redis', 'rediss'),
     secret: true,
-    meaning: 'Redis ≥ 6.2 for the queues. Unset: queues on PostgreSQL.',
+    meaning: 'Redis ≥ 6.2 for the queues and rate limits. Unset: both on PostgreSQL.',
   },
   project: {
     name: 'GOOGLE_CLOUD_PROJECT',
@@ -205,6 +205,11 @@ export const variables = {
     parse: readable,
     meaning: 'Service account of the Firebase project, JSON. Unset: the simulator.',
   },
+  fcmPerMinute: {
+    name: 'FCM_MESSAGES_PER_MINUTE',
+    parse: number(1, 999_999_999),
+    meaning: 'What the Firebase project may send. Unset: 600000, the documented quota; the simulator has none.',
+  },
   apnsKeyFile: {
     name: 'APNS_KEY_FILE',
     parse: readable,
@@ -214,8 +219,18 @@ export const variables = {
   apnsTeamId: { name: 'APNS_TEAM_ID', parse: appleId, meaning: 'The team that the key belongs to.' },
   apnsTopic: { name: 'APNS_TOPIC', parse: matching(/^[\w.-]+$/, 'a bundle id'), meaning: 'Bundle id of the app.' },
   apnsProduction: { name: 'APNS_PRODUCTION', parse: flag, preset: 'true', meaning: 'false: Apple’s sandbox.' },
+  apnsPerSecond: {
+    name: 'APNS_MESSAGES_PER_SECOND',
+    parse: number(1, 999_999_999),
+    meaning: 'A limit of your own. Unset: none, Apple documents none.',
+  },
   sendgridKey: { name: 'SENDGRID_API_KEY', parse: text, secret: true, meaning: 'Unset: the simulator.' },
   sendgridFrom: { name: 'SENDGRID_FROM', parse: mailbox, meaning: 'Sender of e-mail.' },
+  sendgridPerSecond: {
+    name: 'SENDGRID_MAILS_PER_SECOND',
+    parse: number(1, 999_999_999),
+    meaning: 'A limit of your own, or what your plan allows. Unset: none, SendGrid publishes none.',
+  },
   twilioSid: {
     name: 'TWILIO_ACCOUNT_SID',
     parse: matching(/^AC[0-9a-f]{32}$/, 'AC and 32 hexadecimal digits'),
@@ -223,4 +238,15 @@ export const variables = {
   },
   twilioToken: { name: 'TWILIO_AUTH_TOKEN', parse: text, secret: true, meaning: 'Auth token of that account.' },
   twilioFrom: { name: 'TWILIO_FROM', parse: smsSender, meaning: 'Sender of SMS: a number or a messaging service.' },
+  twilioSender: {
+    name: 'TWILIO_SENDER_KIND',
+    parse: oneOf(['long_code', 'short_code', 'other'] as const),
+    meaning:
+      'What that is: `long_code` takes 1 segment a second, `short_code` 100, `other` (a service of several numbers, a registered campaign, toll-free) what `TWILIO_SEGMENTS_PER_SECOND` says. Unset: `long_code` for a number, else `other`.',
+  },
+  twilioPerSecond: {
+    name: 'TWILIO_SEGMENTS_PER_SECOND',
+    parse: number(1, 999_999_999),
+    meaning: 'What your registration allows. Unset: by the kind of sender; `other` and the simulator have no limit.',
+  },
 } as const satisfies Record<string, Variable<unknown>>

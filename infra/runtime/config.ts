@@ -114,6 +114,14 @@ function configOf(values: Values, env: Env, problems: string[]) {
     workerConcurrency: values.workerConcurrency,
     logLevel: values.logLevel,
     fcm: values.fcmFile === undefined ? undefined : { serviceAccountFile: values.fcmFile },
+    /** What is said of the providers' limits; theirs are in their files. */
+    limits: {
+      fcmPerMinute: values.fcmPerMinute,
+      apnsPerSecond: values.apnsPerSecond,
+      sendgridPerSecond: values.sendgridPerSecond,
+      twilioPerSecond: values.twilioPerSecond,
+      twilioSender: values.twilioSender,
+    },
     apns: apns && {
       keyFile: apns.apnsKeyFile,
       keyId: apns.apnsKeyId,

@@ -18,6 +18,10 @@ const gauges = {
   quarantined_intents: { labels: ['guard'], help: 'Intents that a blast guard holds until an operator decides' },
   outbox_packs: { labels: [], help: 'Event packs that wait to be published' },
   outbox_refused: { labels: [], help: 'Event packs that Pub/Sub refuses, kept in the outbox' },
+  circuit_open: {
+    labels: ['provider', 'cause'],
+    help: '1 while this process does not call a provider: config (somebody must mend our settings) or failures',
+  },
   sink_lag: { labels: [], help: 'Seconds since the publish of the oldest event pack that is pulled and not stored' },
 } as const
 const counters = {
@@ -34,6 +38,10 @@ const counters = {
   },
   removals_total: { labels: ['provider', 'answer'], help: 'Removals from screens, by answer of the provider' },
   fenced_total: { labels: ['channel'], help: 'Batches whose record came after another claim' },
+  put_off_total: {
+    labels: ['provider', 'reason'],
+    help: 'Batches that were put off, unclaimed or given back, because their provider is not to be called now',
+  },
   errors_total: { labels: ['part'], help: 'Errors that were survived, by part' },
 } as const
 const histograms = {

@@ -4,8 +4,8 @@ import { Redis } from 'ioredis'
 import { Pool } from 'pg'
 import { withDeadline } from './deadline.ts'
 
-/** All that a job says; everything else is in the ledger. */
-export type JobData = { batch: string }
+/** All that a job says; everything else is in the ledger. Jobs of an older process name the batch alone. */
+export type JobData = { batch: string; provider?: string; size?: number }
 export type JobQueue = Pick<Queue<JobData>, 'add' | 'addBulk' | 'getJob' | 'getWaitingCount' | 'obliterate' | 'close'>
 export type JobWorker = Pick<Worker<JobData>, 'run' | 'pause' | 'close'>
 export type RunJob = (job: { data: JobData }) => Promise<void>

@@ -2,12 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { BatchId } from '#contracts/ids.ts'
 import { withDeadline } from './deadline.ts'
-import { type JobQueue, openPostgresStore, openRedisStore, producerLimitMs, type QueueStore } from './queue-stores.ts'
+import {
+  type JobData,
+  type JobQueue,
+  openPostgresStore,
+  openRedisStore,
+  producerLimitMs,
+  type QueueStore,
+} from './queue-stores.ts'
 
 export type QueueName = { lane: Lane; channel: Channel }
-/** What waits on a queue: a batch of the ledger, for the n-th time. */
-export type QueueJob = { batchId: BatchId; n: number }
-export type RunBatch = (job: { batchId: BatchId }) => Promise<void>
+/** Who sends a batch, and how many deliveries it has: what a worker must know before it claims it. */
+export type Load = { provider: string; size: number }
+/** What waits on a queue: a batch of the ledger, for the n-th time. Jobs of an older process have no `load`. */
+export type QueueJob = { batchId: BatchId; n: number; load?: Load }
+export type RunBatch = (job: { batchId: BatchId; load?: Load }) => Promise<void>
 /** `close()` takes no new jobs and waits for the running ones, at most 30 s. */
 export type QueueWorker = AsyncDisposable & { close(): Promise<void> }
 export type OnQueueError = (error: unknown, at: { queue?: string; batch?: string }) => void
@@ -95,9 +104,9 @@ async function promptly<T>(store: QueueStore, work: () => Promise<T>): Promise<T
 async function addJobs(queue: JobQueue, jobs: readonly QueueJob[]): Promise<void> {
   if (jobs.length === 0) return
   await queue.addBulk(
-    jobs.map(({ batchId, n }) => ({
+    jobs.map(({ batchId, n, load }) => ({
       name: 'batch',
-      data: { batch: batchId },
+      data: { batch: batchId, ...load },
       // A job that was kept would make adding its id again a silent no-op.
       opts: { jobId: `${batchId}-${n}`, attempts: 1, removeOnComplete: true, removeOnFail: true },
     })),
@@ -114,9 +123,10 @@ type WorkerSetup = { name: string; concurrency: number; run: RunBatch; onError: 
 async function startWorker(store: QueueStore, setup: WorkerSetup): Promise<{ close(): Promise<void> }> {
   const { name, concurrency, run, onError } = setup
   const running = new Set<Promise<void>>()
-  const runJob = async (batch: string) => {
+  const runJob = async ({ batch, provider, size }: JobData) => {
     try {
-      await run({ batchId: batch as BatchId })
+      const load = provider !== undefined && size !== undefined ? { load: { provider, size } } : {}
+      await run({ batchId: batch as BatchId, ...load })
     } catch (error) {
       onError(error, { queue: name, batch })
     }
@@ -124,7 +134,7 @@ async function startWorker(store: QueueStore, setup: WorkerSetup): Promise<{ clo
   const worker = await store.worker(name, {
     concurrency,
     run: job => {
-      const run = runJob(job.data.batch).finally(() => running.delete(run))
+      const run = runJob(job.data).finally(() => running.delete(run))
       running.add(run)
       return run
     },

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { lanes } from '#contracts/channel.ts'
+import { waitReasons } from '#contracts/wait.ts'
 import { type BatchId, isUuid } from '#contracts/ids.ts'
 import { listRefused, readBacklog, readDoubts } from '#ledger/backlog.ts'
 import { notReadmitted, readmit } from '#operators/readmit-act.ts'
@@ -34,11 +35,18 @@ function listing<T>({ none, read, show }: Listing<T>): (args: string[]) => Promi
 export const runBacklog = listing({
   none: 'nothing is on its way',
   read: readBacklog,
-  show: ({ deliveries, held, expanding }) => [
+  show: ({ deliveries, waiting, held, expanding }) => [
     {
       heading: ['lane', 'channel', 'ready', 'oldest (s)', 'with a worker', 'later', 'in doubt'],
       rows: deliveries.map(one => [
         ...[one.lane, one.channel, one.ready, one.oldestS, one.leased, one.later, one.doubts],
+      ]),
+    },
+    {
+      heading: ['lane', 'provider', 'deliveries', 'the first goes on', 'waits because'],
+      rows: waiting.map(one => [
+        ...[one.lane, one.provider, one.deliveries, one.nextDue.toISOString()],
+        one.reason === null ? '' : (waitReasons[one.reason] ?? one.reason),
       ]),
     },
     {

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { segmentsOf } from './segments.ts'
+
+const cases: [what: string, text: string, segments: number][] = [
+  ['nothing', '', 1],
+  ['160 characters of GSM-7', 'a'.repeat(160), 1],
+  ['161 of them', 'a'.repeat(161), 2],
+  ['306 of them', 'a'.repeat(306), 2],
+  ['307 of them', 'a'.repeat(307), 3],
+  ['80 characters that take an escape', '€'.repeat(80), 1],
+  ['81 of them', '€'.repeat(81), 2],
+  ['70 with one that GSM-7 has not', 'ж' + 'a'.repeat(69), 1],
+  ['71 of these', 'ж' + 'a'.repeat(70), 2],
+  ['36 emoji, two units each', '🔔'.repeat(36), 2],
+]
+for (const [what, text, segments] of cases)
+  test(`${what}: ${segments}`, () => {
+    assert.equal(segmentsOf(text), segments)
+  })
