@@ -59,6 +59,8 @@ type State = {
 
 /** A batch waits here for its turn, unclaimed; for longer it gives its place in the process to others. */
 const enterWaitMs = 500
+/** Its job must be gone by then: while it is there, adding it again would do nothing. */
+const putOffMinMs = 1_000
 /** What meets an open circuit comes back within this time, at the earliest at half of it. */
 const circuitHoldMs: Record<Lane, number> = { critical: 2_000, default: 6_000, bulk: 12_000 }
 const retryWaitMaxMs = 600_000
@@ -85,8 +87,9 @@ export function createPace(options: PaceOptions): Pace {
   return {
     enter: async ({ provider, lane, size }) => {
       const entered = await enter({ state: stateOf(provider), lane, ...entering }, size)
-      if ('waitMs' in entered) metrics.count('put_off_total', { provider: provider.name, reason: entered.reason })
-      return entered
+      if (!('waitMs' in entered)) return entered
+      metrics.count('put_off_total', { provider: provider.name, reason: entered.reason })
+      return { ...entered, waitMs: Math.max(putOffMinMs, entered.waitMs) }
     },
     retryWait: ({ provider, lane, size, tries }) => {
       const { budgets } = stateOf(provider)
