@@ -93,7 +93,7 @@ const stories: Record<Outcome, Story> = {
       ),
   },
   discarded: {
-    sentence: /for too many people, and an operator discarded it/,
+    sentence: /held as too many, and an operator discarded it/,
     tell: async stage => {
       const { db } = stage.world.installation
       await db.query(
