@@ -18,26 +18,33 @@ const passMs = 3_600_000
 export type BlastAct = 'release' | 'discard'
 type By = { who: string; why: string }
 
+/** How many intents it was about, and whether what comes in the next hour passes. */
+export type Acted = { intents: number; passes?: true }
+
 /**
- * Ends every quarantine by volume of a type and producer. `release` lets what comes in the next hour pass as well; of
- * more people than `approvalAbove` it releases what somebody of another name has approved. Gives the number of intents.
+ * Ends every quarantine by volume of a type and producer. Of more people than `approvalAbove`, `release` lets go what
+ * somebody of another name has approved. What comes in the next hour may be any number, so that passes only where
+ * all that is let go was approved.
  */
 export function actOnBlast(
   db: Database,
   { who, why }: By,
   { of, act, now, approvalAbove }: { of: Blasted; act: BlastAct; now: EpochMs; approvalAbove: number },
-): Promise<number | NotDone> {
+): Promise<Acted | NotDone> {
   return db.transaction(async tx => {
     const held = await lockBlasted(tx, of)
     if (held.length === 0) return 'not in quarantine'
-    const mine = act === 'discard' ? held : released(held, { who, approvalAbove })
+    const approved = held.filter(one => one.approvedBy !== undefined && one.approvedBy !== who)
+    const mine = act === 'discard' || mayDecideAlone(held, approvalAbove) ? held : approved
     if (mine.length === 0) return 'needs approval'
     const intents = mine.map(one => one.intent)
     const end = act === 'discard' ? discardQuarantine : releaseQuarantine
     await end(tx, { intents, who, now })
-    if (act === 'release') await passVolume(tx, { ...of, until: now + passMs })
-    await logAct(tx, { who, what: `quarantine ${act}`, why, about: { ...of, intents: intents.length } })
-    return intents.length
+    const passes = act === 'release' && approved.length === mine.length
+    if (passes) await passVolume(tx, { ...of, until: now + passMs })
+    const acted = { intents: intents.length, ...(passes && { passes }) }
+    await logAct(tx, { who, what: `quarantine ${act}`, why, about: { ...of, ...acted } })
+    return acted
   })
 }
 
@@ -52,11 +59,5 @@ export function approveBlast(db: Database, { who, why }: By, of: Blasted): Promi
   })
 }
 
-function released(
-  held: readonly QuarantineRecord[],
-  { who, approvalAbove }: { who: string; approvalAbove: number },
-): readonly QuarantineRecord[] {
-  const people = held.reduce((sum, one) => sum + one.recipients, 0)
-  if (people <= approvalAbove && !held.some(one => one.more)) return held
-  return held.filter(one => one.approvedBy !== undefined && one.approvedBy !== who)
-}
+const mayDecideAlone = (held: readonly QuarantineRecord[], approvalAbove: number): boolean =>
+  held.reduce((sum, one) => sum + one.recipients, 0) <= approvalAbove && !held.some(one => one.more)

@@ -91,12 +91,14 @@ function blastsApi(app: FastifyInstance, { db, operatorOf, clock, approvalAbove 
         const { name: who } = await operatorOf(request, scope)
         const { why, ...of } = request.body
         const by = { who, why }
-        const done =
-          kind === 'approve'
-            ? (await approveBlast(db, by, of)) || ('not in quarantine' as const)
-            : await actOnBlast(db, by, { of, act: kind, now: clock.now(), approvalAbove })
+        if (kind === 'approve') {
+          const intents = await approveBlast(db, by, of)
+          if (intents === 0) throw notDone('not in quarantine')
+          return { intents }
+        }
+        const done = await actOnBlast(db, by, { of, act: kind, now: clock.now(), approvalAbove })
         if (typeof done === 'string') throw notDone(done)
-        return { intents: done }
+        return done
       },
     )
   }

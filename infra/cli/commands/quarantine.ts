@@ -68,17 +68,18 @@ async function onBlast(what: string | undefined, of: Blasted, by: { who: string;
           `it is for so many people that somebody else must agree: quarantine approve, with --as OTHER`,
           1,
         )
-      console.log(
-        what === 'release'
-          ? `${done} intents of ${all} go on, and what comes in the next hour passes`
-          : `${done} intents of ${all} are discarded: nobody more is told`,
-      )
+      console.log(`${done.intents} intents of ${all} ${what === 'discard' ? discarded : done.passes ? passing : alone}`)
       return 0
     }
     default:
       throw new CommandError(wrongUse)
   }
 }
+
+const discarded = 'are discarded: nobody more is told'
+const passing = 'go on, and what comes in the next hour passes'
+const alone =
+  'go on; what comes is held on, unless somebody else agrees: quarantine approve --as OTHER before the release'
 
 function intentOf(subject: string): IntentId {
   const [producer, ...key] = subject.split('/')
