@@ -7,6 +7,7 @@ import { readActs } from '#ledger/operator-log.ts'
 import { listStops } from '#ledger/stops.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { name, why } from './input.ts'
 import { notReadmitted, readmit } from './readmit-act.ts'
 import { requeue } from './requeue-act.ts'
 import { resume, stop, stopProblem } from './stop-acts.ts'
@@ -25,9 +26,9 @@ const stopBody = {
   required: ['scope', 'name', 'why'],
   properties: {
     scope: { enum: stopScopes },
-    name: { type: 'string', minLength: 1, maxLength: 200 },
+    name,
     resume: { enum: resumePolicies },
-    why: { type: 'string', minLength: 1, maxLength: 500, pattern: '\\S' },
+    why,
   },
 }
 type StopRequest = { Body: { scope: StopScope; name: string; resume?: ResumePolicy; why: string } }
@@ -39,18 +40,18 @@ const requeueBody = {
   properties: {
     batch: { type: 'string', pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$' },
     lane: { enum: lanes },
-    why: stopBody.properties.why,
+    why,
   },
 }
 type RequeueRequest = { Body: { batch?: BatchId; lane?: Lane; why: string } }
 
 const readmitSchema = {
-  params: { type: 'object', properties: { lane: { enum: lanes } } },
+  params: { type: 'object', properties: { lane: { enum: lanes }, message: name } },
   body: {
     type: 'object',
     additionalProperties: false,
     required: ['why'],
-    properties: { why: stopBody.properties.why },
+    properties: { why },
   },
 }
 type ReadmitRequest = { Params: { lane: Lane; message: string }; Body: { why: string } }

@@ -3,10 +3,10 @@ import { listBlasts, listQuarantines } from '#ledger/quarantine.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { actOnBlast, approveBlast } from './blast-acts.ts'
+import { name, why } from './input.ts'
 import type { OperatorsApiOptions } from './operators-api.ts'
 import { act, approve, type NotDone, type QuarantineAct } from './quarantine-acts.ts'
 
-const why = { type: 'string', minLength: 1, maxLength: 500, pattern: '\\S' }
 const params = {
   type: 'object',
   properties: { intent: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } },
@@ -78,7 +78,6 @@ export function quarantineApi(app: FastifyInstance, options: QuarantineApiOption
 type BlastRequest = { Body: { type: string; producer: string; why: string } }
 
 function blastsApi(app: FastifyInstance, { db, operatorOf, clock, approvalAbove }: QuarantineApiOptions): void {
-  const name = { type: 'string', minLength: 1, maxLength: 200 }
   for (const kind of ['release', 'discard', 'approve'] as const) {
     const scope = kind === 'approve' ? 'approve' : 'operate'
     app.post<BlastRequest>(

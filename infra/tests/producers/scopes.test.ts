@@ -158,6 +158,23 @@ test('an intent in quarantine is released over HTTP, above so many people when a
   assert.equal((await post(ada, 'discard')).status, 404)
 })
 
+test('what no column can hold is a wrong body or path, whoever sends it', async () => {
+  await using world = await setup()
+  const token = await world.tokenOf('operate', 'approve')
+  const zero = String.fromCharCode(0)
+  const said = { type: 'comment.created', producer: 'docs', why: 'a test' }
+  const asked: [string, object][] = [
+    ['POST /v1/operators/refused/default/%00/readmit', { why: 'a test' }],
+    ['POST /v1/operators/refused/default/1/readmit', { why: zero }],
+    ['POST /v1/operators/stops', { scope: 'tenant', name: 'acme', why: `a${zero}` }],
+    ...(['type', 'producer', 'why'] as const).map((field): [string, object] => [
+      'POST /v1/operators/quarantine/approve',
+      { ...said, [field]: `a${zero}` },
+    ]),
+  ]
+  for (const [route, body] of asked) assert.equal((await world.ask(token, route, body)).status, 400, route)
+})
+
 test('a token opens what its scopes name and nothing else; the refusal names the scope', async () => {
   await using world = await setup()
   const scopes = Object.keys(routes) as Scope[]
