@@ -105,7 +105,13 @@ async function quarantineOf(db: Database, id: IntentId): Promise<Trace['quaranti
     .select(['since', 'recipients', 'more', 'guard', 'most', 'volume', 'ended_how', 'ended_by'])
     .where('intent_id', '=', id)
     .executeTakeFirst()
-  return row && { at: row.since.getTime(), sentence: quarantineSentence({ ...row, volume: Number(row.volume) }) }
+  return (
+    row && {
+      at: row.since.getTime(),
+      sentence: quarantineSentence({ ...row, volume: Number(row.volume) }),
+      open: row.ended_how === null,
+    }
+  )
 }
 
 /** Of some intents, for everybody or for one person. */
@@ -120,7 +126,7 @@ async function removalsOf(db: Database, intents: readonly IntentId[], recipient?
     .limit(linesMax)
     .execute()
   return rows.flatMap(({ intent_id, recipient, why, at, told, told_at, done_at }) => {
-    const sentence = removalSentence({ why, told, done: done_at !== null })
+    const sentence = removalSentence({ why, told, sent: told_at !== null, done: done_at !== null })
     if (sentence === undefined) return []
     return [{ at: (told_at ?? at).getTime(), intent: intent_id as IntentId, recipient, sentence }]
   })

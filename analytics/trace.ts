@@ -47,8 +47,8 @@ export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: 
 export type Trace = {
   /** The product took it back, whether anything had come by then or not. */
   retraction?: { at: EpochMs; sentence: string }
-  /** A blast guard held it. */
-  quarantine?: { at: EpochMs; sentence: string }
+  /** A blast guard held it; `open`: it holds it still. */
+  quarantine?: { at: EpochMs; sentence: string; open: boolean }
   refused: RefusedLine[]
   lines: TraceLine[]
   open: OpenLine[]
@@ -89,14 +89,24 @@ export const retractionSentence = ({ successor }: { successor: string | null }):
     ? `Retracted by its producer: what was not sent by then never will be.`
     : `Superseded by intent ${successor}: what was not sent by then never will be, unless it happened later.`
 
-/** The sentence of a removal. Undefined: there was nothing to take off. */
-export function removalSentence(removal: { why: string; told: readonly string[]; done: boolean }): string | undefined {
-  const { why, told, done } = removal
-  const because = why === 'read' ? 'it was read' : 'its producer took it back'
-  const devices = `devices were told to take it off the screen (${told.toSorted().join(', ')})`
-  if (done) return told.length === 0 ? undefined : `${because}: ${devices}.`.replace(/^i/, 'I')
-  const left = told.length === 0 ? 'devices that show it are to take it off' : `${devices}, others are to be`
-  return `${because}: ${left}, within what silent messages they may be sent.`.replace(/^i/, 'I')
+/**
+ * The sentence of a removal. `told`: the devices that need no word any more, because they were sent one, or because it was read
+ * there; `sent`: at least one was. Undefined: there was nothing to take off.
+ */
+export function removalSentence(removal: {
+  why: string
+  told: readonly string[]
+  sent: boolean
+  done: boolean
+}): string | undefined {
+  const { why, told, sent, done } = removal
+  if (done && !sent) return undefined
+  const because = why === 'read' ? 'It was read' : 'Its producer took it back or replaced it'
+  const unless = why === 'read' ? ', unless it was read there' : ''
+  const devices = `devices were told to take it off the screen${unless} (${told.toSorted().join(', ')})`
+  if (done) return `${because}: ${devices}.`
+  const left = sent ? `${devices}, others are to be` : 'devices that show it are to take it off'
+  return `${because}: ${left}, within what silent messages they may be sent.`
 }
 
 export function quarantineSentence(found: {
@@ -169,14 +179,18 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
         out.push(...printEntry(entry, columns).map(line => ('state' in entry ? paint('33', line) : line)))
     }
   }
-  for (const { at, recipient, sentence } of trace.removals)
-    out.push(`${new Date(at).toISOString().replace('T', ' ')}  ${recipient}: ${sentence}`)
-  if (trace.retraction)
-    out.push(`${new Date(trace.retraction.at).toISOString().replace('T', ' ')}  ${trace.retraction.sentence}`)
-  if (trace.quarantine)
-    out.push(`${new Date(trace.quarantine.at).toISOString().replace('T', ' ')}  ${trace.quarantine.sentence}`)
-  if (trace.expanding !== undefined)
-    out.push(`Its audience is still being expanded: ${trace.expanding.toLocaleString('en-US')} people so far.`)
+  const { removals, retraction, quarantine, expanding } = trace
+  const ofAll = [
+    ...removals.map(({ at, recipient, sentence }) => ({ at, sentence: `${recipient}: ${sentence}` })),
+    ...(retraction ? [retraction] : []),
+    ...(quarantine ? [quarantine] : []),
+  ]
+  for (const { at, sentence } of ofAll.toSorted((a, b) => a.at - b.at))
+    out.push(`${new Date(at).toISOString().replace('T', ' ')}  ${sentence}`)
+  if (expanding !== undefined)
+    out.push(
+      `Its audience ${quarantine?.open ? 'waits with it' : 'is still being expanded'}: ${expanding.toLocaleString('en-US')} people so far.`,
+    )
   if (trace.more) out.push('There is more than is listed here.')
   return `${out.length > 0 ? out.join('\n') : 'nothing is known of it'}\n`
 }

@@ -38,7 +38,9 @@ export async function readBacklog(db: Queryable): Promise<Backlog> {
      from holds h left join digests d on d.id = h.digest_id where h.released_at is null group by 1, 2 order by 1, 2`,
   )
   const expanding = await db.query<{ lane: number; audiences: number; members: number }>(
-    `select lane, count(*)::int as audiences, sum(members)::int as members from expansions where done_at is null group by 1 order by 1`,
+    // What is in quarantine is not read but for its sample.
+    `select lane, count(*)::int as audiences, sum(members)::int as members from expansions
+     where done_at is null and (quarantined_at is null or sample_left > 0) group by 1 order by 1`,
   )
   return {
     deliveries: deliveries.map(({ lane, channel, ready, leased, later, doubts, oldest }) => ({

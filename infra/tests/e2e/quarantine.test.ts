@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { traceIntent } from '#analytics/trace-store.ts'
 import { printTrace } from '#analytics/trace.ts'
+import { readBacklog } from '#ledger/backlog.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
 import { readActs } from '#ledger/operator-log.ts'
@@ -62,6 +63,9 @@ test('an intent for more than its type allows tells nobody until an operator rel
   assert.match(lines[0]!.sentence, /more than 4 people, and waits for an operator/)
   const pages = await db.query('select pages from expansions where quarantined_at is not null')
   assert.deepEqual(pages, [{ pages: 0 }], 'nobody reads its audience')
+  assert.deepEqual((await readBacklog(db)).expanding, [], 'nor does the backlog say so')
+  const trace = printTrace(await traceIntent(db, { producer: 'test', key: 'k' }), { width: 200, colour: false })
+  assert.match(trace, /Its audience waits with it: 0 people so far\./)
 
   assert.equal(await acting(world, { kind: 'release' }), undefined)
   await world.settle({ holds: true })

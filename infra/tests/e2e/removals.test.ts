@@ -106,7 +106,7 @@ test('what is read leaves each screen that shows it, and no other, and moves the
   const { removals } = await traceIntent(world.db, idOf('a'))
   assert.deepEqual(
     removals.map(({ recipient, sentence }) => [recipient, sentence]),
-    [['anna', 'It was read: devices were told to take it off the screen (iphone, phone).']],
+    [['anna', 'It was read: devices were told to take it off the screen, unless it was read there (iphone, phone).']],
   )
   assert.equal(await world.open(), 0)
   // Sets that decide one channel each admit the intent once and again.
@@ -138,6 +138,15 @@ test('a push without an item in the inbox goes when it is read by itself', async
   }
   assert.deepEqual(world.removals().length, 1)
   assert.deepEqual(world.screen('token-phone').shown, [])
+})
+
+test('what was read on the one device that shows it: none is told, and the trace does not say so', async () => {
+  await using world = await setup()
+  await world.tell('a')
+  await world.read({ intent: idOf('a'), device: 'phone' })
+  await world.remove()
+  assert.deepEqual([world.removals(), await world.open()], [[], 0])
+  assert.deepEqual((await traceIntent(world.db, idOf('a'))).removals, [])
 })
 
 test('beyond the silent budget of a device removals wait, and go in one when there is room', async () => {
