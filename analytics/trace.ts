@@ -5,6 +5,7 @@ import { type WaitReason, waitReasons } from '#contracts/wait.ts'
 import type { EpochMs, IntentId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
 import { type OutcomeOrMoved, outcomes } from '#contracts/outcome.ts'
+import type { ToldStanding } from '#contracts/standing.ts'
 
 /** One thing that happened: machine code and sentence both. `what` is a verdict, an outcome, or what the person did. */
 export type TraceLine = {
@@ -67,7 +68,7 @@ export function eventSentence(event: Pick<TraceLine, 'what' | 'rule' | 'value'> 
   // A younger ledger may know more rules and outcomes than this build.
   if (rule !== undefined)
     return isRule(rule) ? sentence(value === undefined ? { rule } : { rule, value }) : `${rule} ${value ?? ''}`.trim()
-  if (kind === 'standing' && Object.hasOwn(standings, what)) return standings[what]!
+  if (kind === 'standing' && isStanding(what)) return standings[what]
   if (isOutcome(what)) return outcomeSentences[what]
   return Object.hasOwn(deeds, what) ? deeds[what]! : what
 }
@@ -226,6 +227,7 @@ function wrapped(text: string, width: number): string[] {
 }
 
 const isRule = (rule: string): rule is Rule => (rules as readonly string[]).includes(rule)
+const isStanding = (what: string): what is ToldStanding => Object.hasOwn(standings, what)
 const isOutcome = (what: string): what is OutcomeOrMoved => (outcomes as readonly string[]).includes(what)
 
 const deeds: Record<string, string> = {
@@ -239,7 +241,12 @@ const deeds: Record<string, string> = {
   machine_opened: 'Its link was followed by a machine, as scanners of mail do.',
 }
 
-const standings: Record<string, string> = { delivered: 'It arrived: the device, or who opened it, said so.' }
+const standings: Record<ToldStanding, string> = {
+  delivered: 'It arrived: the device, its provider, or who opened it, said so.',
+  undelivered: 'Its provider says that it did not arrive.',
+  bounced: 'It came back: the mailbox does not take mail. The address is not used any more.',
+  complained: 'The person called it spam. The address is not used any more.',
+}
 
 const outcomeSentences: Record<OutcomeOrMoved, string> = {
   moved: 'Not done yet: it is tried again.',

@@ -7,6 +7,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import type { Wait } from '#contracts/wait.ts'
 import type { ClaimedBatch, SlotResult } from '#ledger/batch.ts'
 import { claimBatch, postponeBatch, recordBatch, returnBatch } from '#ledger/claim.ts'
+import { readReceived } from '#ledger/standings.ts'
 import { markEndpoint, readReachable } from '#preferences/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
@@ -90,7 +91,12 @@ type Claimed = {
   begunMs: number
   served: { provider: Provider; entry: Entry } | undefined
 }
-type Sending = Claimed & { served: NonNullable<Claimed['served']>; messages: readonly OutMessage[] }
+type Sending = Claimed & {
+  served: NonNullable<Claimed['served']>
+  messages: readonly OutMessage[]
+  /** What the provider has said that it has, by place. */
+  received: ReadonlyMap<number, string>
+}
 type Prepared = { sending: Sending; results: (SlotResult | undefined)[] }
 
 /** Everything before the first call. Undefined: it cannot be sent here now and was given back. */
@@ -108,15 +114,16 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   const ids = [...new Set(batch.slots.map(slot => slot.recipient))]
   const people = await readReachable(deps, { ids, intents: batch.intents, channel: batch.channel })
   const now = clock.now()
-  const [engaged, badges] = await Promise.all([
+  const [engaged, badges, received] = await Promise.all([
     readEngaged(deps, batch, people),
     readBadges(deps.db, batch, { people, catalogue, now }),
+    readReceived(deps.db, batch),
   ])
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now })
   const { messages, failed } = render(batch, targets, deps)
   for (const message of messages) if (badges[message.place] !== undefined) message.badge = badges[message.place]!
   for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
-  return { sending: { ...claimed, served, messages }, results }
+  return { sending: { ...claimed, served, messages, received }, results }
 }
 
 /** Nobody was called: the batch goes back as it was. A lease that lapses would leave it in doubt (law 5). */
@@ -189,9 +196,9 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
     }
     return { count: call.count, end }
   }
-  const doubted = messages.map(({ intent }) => batch.lapsed && !mayRepeat(batch, intent.type, deps))
+  const without = messages.map(message => answerWithout(message, sending, deps))
   const answers = await send(
-    messages.filter((_, at) => !doubted[at]),
+    messages.filter((_, at) => !without[at]),
     provider,
     {
       lane: batch.lane,
@@ -202,7 +209,18 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
       onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),
     },
   )
-  return doubted.map(doubt => (doubt ? lostWorker : answers.shift()))
+  return without.map(answer => answer ?? answers.shift())
+}
+
+/** What is known without a call: a provider has told us that it has it, or a worker was lost that may have sent it. */
+function answerWithout(
+  { place, intent }: OutMessage,
+  { batch, received }: Sending,
+  deps: DeliverDeps,
+): Answer | undefined {
+  const providerId = received.get(place)
+  if (providerId !== undefined) return { kind: 'accepted', providerId }
+  return batch.lapsed && !mayRepeat(batch, intent.type, deps) ? lostWorker : undefined
 }
 
 /** Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5). */

@@ -20,17 +20,18 @@ export async function readEngagements(db: Queryable, asked: readonly EngagementA
   const engaged: Engaged[] = asked.map(() => ({}))
   if (asked.length === 0) return engaged
   const rows = await db.query<Required<Engaged> & { place: number }>(
-    `select a.place::int as place, i.delivery is not null as delivered, i.seen_at is not null or e.seen as seen,
+    `select a.place::int as place, i.delivery is not null or e.delivered as delivered, i.seen_at is not null or e.seen as seen,
        i.read_at is not null or e.read as read, e.acted
      from unnest($1::text[], $2::uuid[], $3::float8[], $4::text[], $5::text[]) with ordinality
        as a(recipient, intent, at, item, event, place)
      left join inbox_items i on i.delivery = a.item
      cross join lateral (
        select coalesce(bool_or(what = 'seen'), false) as seen, coalesce(bool_or(what = 'read'), false) as read,
+         coalesce(bool_or(what = 'delivered'), false) as delivered,
          coalesce(bool_or(what = 'acted' and event = a.event
            and (intent_id = a.intent or at >= to_timestamp(a.at / 1000.0))), false) as acted
        from engagements where recipient = a.recipient and intent_id in (a.intent, '${anyIntent}')) e
-     where i.delivery is not null or e.seen or e.read or e.acted`,
+     where i.delivery is not null or e.delivered or e.seen or e.read or e.acted`,
     [
       textArray(asked.map(one => one.recipient)),
       plainArray(asked.map(one => one.intent)),
@@ -54,6 +55,12 @@ export const writeLooked = (
   db: Queryable,
   looked: { recipient: string; at: EpochMs; what: 'seen' | 'read'; intents: readonly IntentId[] },
 ): Promise<void> => write(db, { ...looked, event: '' })
+
+/** That a provider says that it has reached a person. */
+export const writeReached = (
+  db: Queryable,
+  { intent, ...reached }: { recipient: string; at: EpochMs; intent: IntentId },
+): Promise<void> => write(db, { ...reached, what: 'delivered', intents: [intent], event: '' })
 
 type Written = { recipient: string; at: EpochMs; what: string; event: string; intents: readonly string[] }
 

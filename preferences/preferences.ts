@@ -14,16 +14,23 @@ import { type Suppressions, suppressedOf } from './suppression-store.ts'
  *   people = await readReachable(…)        the same after the claim, and whose addresses must not be used
  *   mayWe(person, …)   whereTo(person, …)   pure
  */
+export { addressHash } from './address.ts'
 export { audiencePage, countMembers, countWithSources, type MembershipSource } from './audience-page.ts'
 export { cadenceOf } from './cadence.ts'
 export { contactRecipient, contactsAsKept, keepContacts, purgeContacts } from './contact-store.ts'
 export type { RecipientStore } from './recipient-store.ts'
 export { lookIn } from './engagement.ts'
-export { type EngagementAsk, purgeEngagement, readEngagements, writeEngagement } from './engagement-store.ts'
+export {
+  type EngagementAsk,
+  purgeEngagement,
+  readEngagements,
+  writeEngagement,
+  writeReached,
+} from './engagement-store.ts'
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'
 export { readPresence } from './presence-store.ts'
-export { checkAddressKey, type Mark, markEndpoint } from './suppression-store.ts'
+export { checkAddressKey, type HashedMark, type Mark, markEndpoint } from './suppression-store.ts'
 export { hasRead, readWatermarks } from './watermark-store.ts'
 export { inTenant } from './tenants.ts'
 export { whereTo } from './where-to.ts'

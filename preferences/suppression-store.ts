@@ -14,6 +14,8 @@ export type Mark = {
   reason: string
   at: EpochMs
 }
+/** The same, where only the hash of the address was kept. */
+export type HashedMark = Omit<Mark, 'address'> & { hash: string }
 
 /** Where suppressed addresses are known by hashes made with `addressKey`. */
 export type Suppressions = { db: Queryable; addressKey: string }
@@ -26,11 +28,11 @@ const triesMax = 8
  * registers it: from the first statement on no claim sends to it (`readReachable`). What follows tells the people that
  * have it, each with a line in the consent log.
  */
-export async function markEndpoint(store: Suppressions, marks: readonly Mark[]): Promise<void> {
+export async function markEndpoint(store: Suppressions, marks: readonly (Mark | HashedMark)[]): Promise<void> {
   const { db } = store
   const suppressed = marks
     .filter(mark => mark.state === 'suppressed')
-    .map(mark => ({ ...mark, hash: addressHash(store.addressKey, mark) }))
+    .map(mark => ({ ...mark, hash: 'hash' in mark ? mark.hash : addressHash(store.addressKey, mark) }))
   await suppress(db, suppressed)
   await markAll(db, marks)
   // Read after the suppression is visible: who registers the address from now on sees it.
@@ -49,9 +51,10 @@ export async function checkAddressKey({ db, addressKey }: Suppressions): Promise
     throw new Error('CARILLON_SECRET is not the one that its addresses were hashed with; every process needs that one')
 }
 
-type Hashed = Mark & { hash: string }
+/** What a person's row is told of it. */
+type Learned = Omit<Mark, 'address'>
 
-async function suppress(db: Queryable, suppressed: readonly Hashed[]): Promise<void> {
+async function suppress(db: Queryable, suppressed: readonly HashedMark[]): Promise<void> {
   if (suppressed.length === 0) return
   await db.query(
     `insert into suppressions (hash, channel, reason, source, at)
@@ -74,7 +77,7 @@ export async function suppressedOf(db: Queryable, hashes: readonly string[]): Pr
   return new Set(rows.map(row => row.hash))
 }
 
-async function markAll(db: Queryable, marks: readonly Mark[]): Promise<void> {
+async function markAll(db: Queryable, marks: readonly Learned[]): Promise<void> {
   let open = marks
   for (let tries = 0; open.length > 0; tries++) {
     if (tries === triesMax) throw new Error(`${open.length} endpoints could not be marked: they keep changing`)
@@ -83,7 +86,7 @@ async function markAll(db: Queryable, marks: readonly Mark[]): Promise<void> {
 }
 
 /** A mailbox or number that must not be used is used for nobody. */
-async function sharedMarks(db: Queryable, suppressed: readonly Hashed[]): Promise<Mark[]> {
+async function sharedMarks(db: Queryable, suppressed: readonly HashedMark[]): Promise<Learned[]> {
   if (suppressed.length === 0) return []
   const rows = await db.query<{ recipient: string; endpoint: string; place: number }>(
     `select a.recipient, a.endpoint, m.place::int from unnest($1::text[]) with ordinality as m(hash, place)
@@ -94,7 +97,7 @@ async function sharedMarks(db: Queryable, suppressed: readonly Hashed[]): Promis
 }
 
 /** Marks whose rows did not change meanwhile; gives the others back. */
-async function markOnce(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> {
+async function markOnce(db: Queryable, marks: readonly Learned[]): Promise<Learned[]> {
   const rows = await db.query<{ id: string; endpoints: string }>(
     `select id, endpoints from recipients where id = any($1::text[]) and endpoints is not null`,
     [[...new Set(marks.map(mark => mark.recipient))]],
@@ -139,8 +142,8 @@ async function markOnce(db: Queryable, marks: readonly Mark[]): Promise<Mark[]> 
 }
 
 /** A person's endpoints as the marks leave them, and the ones that were suppressed by that. Pure. */
-function applied(endpoints: readonly Endpoint[], marks: readonly Mark[]) {
-  const suppressed: { endpoint: string; channel: Endpoint['channel']; mark: Mark }[] = []
+function applied(endpoints: readonly Endpoint[], marks: readonly Learned[]) {
+  const suppressed: { endpoint: string; channel: Endpoint['channel']; mark: Learned }[] = []
   const after = endpoints.map((endpoint): Endpoint => {
     const about = marks.filter(mark => mark.endpoint === endpoint.id)
     const { id, channel, state, since, changed = 0 } = endpoint

@@ -13,7 +13,7 @@ export type ReceiptDeps = { db: Database; catalogue: Catalogue; clock: Clock; me
 export type Receipt = { attempt: Attempt; deed: Deed; at: EpochMs }
 
 /** The sink takes no events of older days, and of these the ledger has everything. */
-const daysMax = 30
+export const daysMax = 30
 const dayMs = 86_400_000
 
 /**

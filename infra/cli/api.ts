@@ -2,6 +2,7 @@ import { analyticsApi } from '#analytics/api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { clicksApi } from '#channels/receipts/clicks.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
+import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
@@ -27,6 +28,8 @@ export type ApiOptions = {
   approvalAbove?: number
   /** Addresses are hashed with it. */
   publisherLog?: (line: PublisherLogLine) => void
+  /** What reports of providers are believed by, of an API at this URL. Absent: none is listened to. */
+  trust?: (apiUrl: () => string) => WebhookTrust
 }
 
 const bodyBytesMax = 1024 * 1024
@@ -65,6 +68,9 @@ export async function serveApi(
   const receipts = { db, catalogue, clock, metrics, secret: installation.addressKey }
   deviceReceiptsApi(app, receipts)
   clicksApi(app, receipts)
+  let url = ''
+  const trust = options.trust?.(() => url) ?? {}
+  const reports = webhooksApi(app, { ...receipts, addressKey: installation.addressKey, log, trust })
   operatorsApi(app, {
     ...{ db, catalogue },
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
@@ -74,11 +80,12 @@ export async function serveApi(
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
   })
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
-  const url = await listen(app, { host, port })
+  url = await listen(app, { host, port })
   return {
     url,
     async [Symbol.asyncDispose]() {
       await app.close()
+      await reports[Symbol.asyncDispose]()
       await publisher[Symbol.asyncDispose]()
     },
   }

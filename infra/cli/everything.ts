@@ -14,6 +14,7 @@ import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
 import { secretOf } from './secret.ts'
 import { simulatedOf, startMissing } from './stack.ts'
+import { trustOf } from './webhook-trust.ts'
 
 export type Everything = AsyncDisposable & {
   installation: Installation
@@ -44,11 +45,14 @@ export async function startEverything(options: {
   const metrics = createMetrics()
   const { host, port } = config.http
   const api = opened.use(
-    await serveApi(installation, { host, port, metrics, approvalAbove, ...(publisherLog && { publisherLog }) }).catch(
-      stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`),
-    ),
+    await serveApi(installation, {
+      ...{ host, port, metrics, approvalAbove },
+      ...(publisherLog && { publisherLog }),
+      trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),
+    }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
   )
   onPart({ name: 'HTTP API', address: api.url })
+  reportHere(config, stack, api.url)
   // After the API: what goes to simulators leads back to it.
   const sending = { config, secret, db: installation.db, simulated: simulatedOf(stack), localUrl: api.url }
   const providers = openProviders(sending)
@@ -57,4 +61,12 @@ export async function startEverything(options: {
   opened.use(await startRoles(pipelineRoles, installation, role))
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** Simulators report to this API, in place of the providers that are not configured. */
+function reportHere({ twilio, sendgrid }: Config, { simulators }: Stack, apiUrl: string): void {
+  simulators?.receipts.pointTo({
+    ...(twilio === undefined && { twilio: apiUrl }),
+    ...(sendgrid === undefined && { sendgrid: `${apiUrl}/webhooks/sendgrid` }),
+  })
 }

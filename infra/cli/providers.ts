@@ -54,7 +54,7 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
       ...(config.twilio ?? twilioSimulated(simulated!)),
       ...linksOf('twilio'),
       perSecond: limits.twilioPerSecond ?? (config.twilio && segmentsPerSecond[senderOf(config)]),
-      ...(publicUrl !== undefined && { callback: { url: `${publicUrl}/webhooks/twilio`, secret } }),
+      ...callbackOf(config, { localUrl, secret }),
     }),
     inboxProvider(db),
   ] as Provider[]
@@ -62,6 +62,12 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
 
 const senderOf = ({ limits, twilio }: Config): TwilioSender =>
   limits.twilioSender ?? (twilio?.from.startsWith('+') ? 'long_code' : 'other')
+
+/** Where Twilio reports to. Its simulator reaches this machine. */
+function callbackOf({ http, twilio }: Config, { localUrl, secret }: { localUrl: string | undefined; secret: string }) {
+  const url = http.publicUrl ?? (twilio === undefined ? localUrl : undefined)
+  return url === undefined ? {} : { callback: { url: `${url}/webhooks/twilio`, secret } }
+}
 
 const loopback = '127.0.0.1'
 

@@ -3,9 +3,10 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
 import { purgeRemovals } from '#channels/push/removal-store.ts'
+import { purgeReports } from '#channels/receipts/receipt-store.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
-import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeVolumes } from '#ledger/purge.ts'
+import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeStandings, purgeVolumes } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
 import { volumeDays } from '#ledger/volumes.ts'
 import { purgeContacts, purgeEngagement } from '#preferences/preferences.ts'
@@ -86,6 +87,8 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           await purgeVolumes(db, { before: before(retentionDays.volumes) }),
           await purgeRetractions(db, { before: before(retentionDays.keys) }),
           await purgeRemovals(db, { before: before(retentionDays.keys) }),
+          await purgeReports(db, { before: before(retentionDays.keys) }),
+          await purgeStandings(db, { before: before(retentionDays.keys) }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
           await purgeInboxItems(db, { before: before(retentionDays.inbox) }),
           await purgeWindows(db, { now: clock.now() }),

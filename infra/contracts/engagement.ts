@@ -1,7 +1,7 @@
 import type { AnyNotificationType, Step, Unless } from './catalogue.ts'
 import type { EpochMs, IntentId } from './ids.ts'
 
-/** What is known of an intent for a person, from all surfaces. `delivered`: it lies in the inbox. */
+/** What is known of an intent for a person, from all surfaces. `delivered`: it lies in the inbox, or a provider says so. */
 export type Engaged = { seen?: boolean; read?: boolean; acted?: boolean; delivered?: boolean }
 type Engagement = keyof Engaged
 

@@ -2,6 +2,7 @@ import type { Channel, Lane } from './channel.ts'
 import type { Why } from './decision.ts'
 import type { BatchId, EpochMs, IntentId, SetId } from './ids.ts'
 import type { OutcomeOrMoved } from './outcome.ts'
+import type { ToldStanding } from './standing.ts'
 
 /** The facts of an intent that every event of it carries; never its data. */
 export type IntentFacts = {
@@ -29,8 +30,9 @@ export type EventSlot = {
   recipient: string
   channel: Channel
   endpoint?: string
-  /** decided: `deliver`, `held`, or the outcome of a refusal; settled: the outcome; standing: `delivered`. */
-  what: 'deliver' | 'held' | OutcomeOrMoved | Deed
+  /** decided: `deliver`, `held`, or the outcome of a refusal; settled: the outcome; standing: a word of
+   * `standing.ts`, `delivered` where a device or a person says it. */
+  what: 'deliver' | 'held' | OutcomeOrMoved | Deed | ToldStanding
   /** Position in `whys`. */
   w?: number
   /** Of a type with arms the one that the person is in, after the experiment's name: `subject-line/b`. */

@@ -297,6 +297,19 @@ create table quarantines (
 CREATE INDEX quarantines_of_volume ON public.quarantines USING btree (type, producer) WHERE ((ended_at IS NULL) AND (guard = 'volume'::text));
 CREATE INDEX quarantines_open ON public.quarantines USING btree (since) WHERE (ended_at IS NULL);
 
+create table receipts (
+  provider text not null,
+  event text collate "C" not null,
+  attempt text collate "C" not null,
+  address_hash text,
+  body text not null,
+  at timestamp with time zone not null default now(),
+  applied_at timestamp with time zone,
+  constraint receipts_pkey PRIMARY KEY (provider, event)
+) with (fillfactor=80);
+CREATE INDEX receipts_by_time ON public.receipts USING brin (at);
+CREATE INDEX receipts_open ON public.receipts USING btree (at) WHERE (applied_at IS NULL);
+
 create table recipients (
   id text collate "C" not null,
   tenant text,
@@ -391,6 +404,17 @@ create table sets (
 ) partition by RANGE (day);
 
 create table sets_20260101 partition of sets FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
+
+create table standings (
+  delivery text collate "C" not null,
+  batch uuid not null,
+  slot smallint not null,
+  standing smallint not null,
+  their_id text not null,
+  at timestamp with time zone not null default now(),
+  constraint standings_pkey PRIMARY KEY (delivery, batch, slot)
+) with (fillfactor=80);
+CREATE INDEX standings_by_time ON public.standings USING brin (at);
 
 create table stops (
   id bigint not null generated always as identity,

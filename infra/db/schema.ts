@@ -19,6 +19,7 @@ export const owners = {
   quarantines: 'infra/ledger',
   volumes: 'infra/ledger',
   volume_passes: 'infra/ledger',
+  standings: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
   addresses: 'preferences',
@@ -31,6 +32,7 @@ export const owners = {
   engagements: 'preferences',
   presence: 'preferences',
   producer_tokens: 'producers/http',
+  receipts: 'channels',
   inbox_items: 'channels',
   removals: 'channels',
   removal_turns: 'channels',
@@ -355,6 +357,18 @@ export type Schema = {
   }
   /** What workers share of a provider's limit; unlogged. Milliseconds by the server's clock. */
   pace_buckets: { key: string; free_at: number; ramp_from: number }
+  /** Reports of providers, in their words but without addresses, each once. `attempt`: as it was named to the provider. */
+  receipts: {
+    provider: string
+    event: string
+    attempt: string
+    address_hash: string | null
+    body: string
+    at: Generated<Date>
+    applied_at: Date | null
+  }
+  /** The furthest that was reported of an attempt: the place of a word in `contracts/standing.ts`. Never goes back. */
+  standings: { delivery: string; batch: string; slot: number; standing: number; their_id: string; at: Generated<Date> }
   event_packs: { day: Day; pack: string }
   delivery_events: {
     day: Day

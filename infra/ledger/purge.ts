@@ -96,6 +96,15 @@ export function purgeVolumes(db: Queryable, { before }: { before: EpochMs }): Pr
   )
 }
 
+/** Forgets what was reported of attempts, in small steps. True when there is more to do. */
+export function purgeStandings(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  return step(
+    db,
+    `delete from standings where ctid in (select ctid from standings where at < to_timestamp($1 / 1000.0) limit $2)`,
+    [before, stepRows],
+  )
+}
+
 /** The least UUIDv7 of a time: its first 48 bits are the milliseconds. */
 const firstIdOf = (at: EpochMs): string =>
   `${at

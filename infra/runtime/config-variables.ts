@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { channels, lanes } from '#contracts/channel.ts'
@@ -81,6 +82,16 @@ const allowList: Parse<string[]> = value => {
     throw new Error('recipient ids, or beginnings that end in *, with commas between')
   return patterns
 }
+const webhookKeys: Parse<string[]> = value =>
+  value.split(',').map(key => {
+    const pem = `-----BEGIN PUBLIC KEY-----\n${key.trim()}\n-----END PUBLIC KEY-----\n`
+    try {
+      if (createPublicKey(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1') return pem
+    } catch {
+      // Told below, without the words of the library.
+    }
+    throw new Error('verification keys as SendGrid shows them, with commas between')
+  })
 const flag: Parse<boolean> = value => oneOf(['true', 'false'])(value) === 'true'
 const postgres = url('postgres', 'postgresql')
 const appleId = matching(/^\w{10}$/, '10 letters and digits')
@@ -167,7 +178,7 @@ export const variables = {
     name: 'CARILLON_PUBLIC_URL',
     parse: url('https', 'http'),
     meaning:
-      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks; Twilio is asked to report to /webhooks/twilio there, which is not served yet. Unset: links stay as they are, Twilio is not asked.',
+      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks; Twilio is asked to report to /webhooks/twilio there, and its signatures are checked for that address. Unset: links stay as they are, Twilio is not asked.',
   },
   secret: {
     name: 'CARILLON_SECRET',
@@ -237,6 +248,18 @@ export const variables = {
     meaning: 'Unset: the simulator.',
   },
   twilioToken: { name: 'TWILIO_AUTH_TOKEN', parse: text, secret: true, meaning: 'Auth token of that account.' },
+  sendgridWebhookKey: {
+    name: 'SENDGRID_WEBHOOK_KEY',
+    parse: webhookKeys,
+    meaning:
+      'Verification key of SendGrid’s event webhook, which posts to /webhooks/sendgrid; two with a comma while it is changed. Unset: what SendGrid reports is not listened to.',
+  },
+  twilioNextToken: {
+    name: 'TWILIO_AUTH_TOKEN_SECONDARY',
+    parse: text,
+    secret: true,
+    meaning: 'The secondary auth token, while tokens are changed: what Twilio reports is believed by either.',
+  },
   twilioFrom: { name: 'TWILIO_FROM', parse: smsSender, meaning: 'Sender of SMS: a number or a messaging service.' },
   twilioSender: {
     name: 'TWILIO_SENDER_KIND',

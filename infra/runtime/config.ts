@@ -133,7 +133,9 @@ function configOf(values: Values, env: Env, problems: string[]) {
       apiKey: sendgrid.sendgridKey,
       from: sendgrid.sendgridFrom,
     },
+    sendgridWebhookKeys: values.sendgridWebhookKey,
     twilio: twilio && { accountSid: twilio.twilioSid, authToken: twilio.twilioToken, from: twilio.twilioFrom },
+    twilioTokens: [values.twilioToken, values.twilioNextToken].filter(token => token !== undefined),
   }
 }
 

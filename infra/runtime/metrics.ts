@@ -34,7 +34,7 @@ const counters = {
   answers_total: { labels: ['provider', 'answer'], help: 'Answers of providers' },
   receipts_total: {
     labels: ['event', 'result'],
-    help: 'What devices and links of mails told us: of known deliveries, of too old ones, of none',
+    help: 'What devices, links of mails and providers told us: of known deliveries, of too old ones, of none',
   },
   removals_total: { labels: ['provider', 'answer'], help: 'Removals from screens, by answer of the provider' },
   fenced_total: { labels: ['channel'], help: 'Batches whose record came after another claim' },

@@ -1,0 +1,123 @@
+import type { ToldStanding } from '#contracts/standing.ts'
+import { type Attempt, deliveryId, type EpochMs, madeAt } from '#contracts/ids.ts'
+import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
+import { factsOf, writeOutbox } from '#ledger/outbox.ts'
+import { raiseStandings, type Reported } from '#ledger/standings.ts'
+import type { EventPack } from '#contracts/event.ts'
+import { type HashedMark, markEndpoint, writeReached } from '#preferences/preferences.ts'
+import type { Log } from '#runtime/log.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import { sendgridReport } from '../email/sendgrid-reports.ts'
+import { attemptNamed, type Report } from '../report.ts'
+import { twilioReport } from '../sms/twilio-reports.ts'
+import { daysMax, type ReceiptDeps } from './apply-receipts.ts'
+import { takeReports, type WaitingReport, waitingReports } from './receipt-store.ts'
+
+/** `addressKey`: what the hashes of addresses are made with. */
+export type ReportDeps = ReceiptDeps & { addressKey: string; log: Log }
+
+const reportsMax = 500
+const dayMs = 86_400_000
+const reportOf = { twilio: twilioReport, sendgrid: sendgridReport }
+
+/**
+ * Believes kept reports, of which it takes up to 500: what is known of an attempt only ever goes further, an outcome is never
+ * changed. Late, many times, out of order or before our own record they come to the same. True when there may be more.
+ */
+export async function applyReports(deps: ReportDeps): Promise<boolean> {
+  const { db, clock, log, metrics } = deps
+  const waiting = await waitingReports(db, { limit: reportsMax })
+  if (waiting.length === 0) return false
+  const now = clock.now()
+  const read = waiting.map((one): Read => ({ ...one, report: reportOf[one.provider](one.body) }))
+  const known = await knownOf(read, deps)
+  // Before the rest, and visible at once: whoever registers the address from now on sees it. Twice is as once.
+  const marks = known.flatMap(markOf)
+  if (marks.length > 0) await markEndpoint(deps, marks)
+  const taken = await db.transaction(async tx => {
+    const ours = new Set(await takeReports(tx, read))
+    const told = await raise(
+      tx,
+      known.filter(one => ours.has(one.read)),
+      deps,
+    )
+    await writeOutbox(tx, told)
+    return ours
+  })
+  const found = new Map(known.map(one => [one.read, one]))
+  for (const one of taken) {
+    const { standing: event, alarm } = one.report
+    metrics.count('receipts_total', { event, result: found.has(one) ? 'known' : isLate(one, now) ? 'late' : 'unknown' })
+    if (alarm !== undefined)
+      log.warn({ provider: one.provider, code: alarm }, 'a provider reports what an operator must mend')
+  }
+  return waiting.length === reportsMax
+}
+
+type Read = WaitingReport & { report: Report }
+type Known = { read: Read; of: KnownAttempt; named: Attempt; at: EpochMs }
+
+/** Those of attempts that the ledger knows. The sink takes no events of days that are long gone. */
+async function knownOf(read: readonly Read[], { db, clock }: ReportDeps): Promise<Known[]> {
+  const now = clock.now()
+  const recent = read.flatMap(one => {
+    const named = attemptNamed(one.attempt)
+    return named && !isLate(one, now) && madeAt(named.batch) <= now + dayMs ? [{ read: one, named }] : []
+  })
+  const found = await readAttempts(
+    db,
+    recent.map(one => one.named),
+  )
+  return recent.flatMap(({ read: one, named }, place): Known[] => {
+    const of = found[place]
+    if (!of || of.provider !== one.provider) return []
+    const at = Math.min(now, Math.max(madeAt(named.batch), one.report.at ?? one.at))
+    return [{ read: one, of, named, at }]
+  })
+}
+
+function isLate({ attempt }: Read, now: EpochMs): boolean {
+  const named = attemptNamed(attempt)
+  return named !== undefined && now - madeAt(named.batch) > daysMax * dayMs
+}
+
+/** As of the making of the batch: an address that came later is another one. */
+function markOf({ read, of }: Known): HashedMark[] {
+  const { mark } = read.report
+  if (!mark || read.hash === null) return []
+  const { recipient, endpoint, channel, batch } = of
+  return [{ recipient, endpoint, channel, hash: read.hash, ...mark, at: madeAt(batch) }]
+}
+
+/** Gives the events of what went further. */
+async function raise(tx: Queryable, known: readonly Known[], { catalogue }: ReportDeps): Promise<EventPack[]> {
+  const reported = known.map(one => ({ ...reportedOf(one), known: one }))
+  const raised = await raiseStandings(tx, reported)
+  const packs: EventPack[] = []
+  for (const { standing, known: one } of raised) {
+    if (standing === 'accepted') continue
+    const { intent, recipient } = one.of
+    const waited = catalogue.types.get(intent.type)?.deliver.some(step => step.unless === 'delivered')
+    if (standing === 'delivered' && waited) await writeReached(tx, { recipient, intent: intent.id, at: one.at })
+    packs.push(packOf(one, standing))
+  }
+  return [...new Map(packs.map(pack => [pack.pack, pack])).values()]
+}
+
+const reportedOf = ({ read, of, named }: Known): Reported => ({
+  delivery: deliveryId({ intent: of.intent.id, recipient: of.recipient, endpoint: of.endpoint }),
+  attempt: named,
+  standing: read.report.standing,
+  providerId: read.report.providerId,
+})
+
+/** Named by delivery and standing: several attempts of one delivery tell it once. */
+function packOf({ of, at }: Known, what: ToldStanding): EventPack {
+  const { batch, lane, channel, provider, recipient, endpoint, intent, day } = of
+  return {
+    ...{ v: 1, day, at, kind: 'standing', batch, provider, whys: [] },
+    pack: `${deliveryId({ intent: intent.id, recipient, endpoint })}/${what}`,
+    intents: [factsOf(intent, lane)],
+    slots: [{ i: 0, recipient, channel, endpoint, what }],
+  }
+}

@@ -1,0 +1,137 @@
+import type { KeyObject } from 'node:crypto'
+import { addressHash } from '#preferences/preferences.ts'
+import { every } from '#runtime/every.ts'
+import { type FastifyInstance, type FastifyReply, problem } from '#runtime/http.ts'
+import { verifiedAttempt } from '../attempt-signature.ts'
+import { isSendgridSigned, keptOfSendgrid } from '../email/sendgrid-reports.ts'
+import type { KeptReport } from '../report.ts'
+import { isTwilioSigned, keptOfTwilio } from '../sms/twilio-reports.ts'
+import { applyReports, type ReportDeps } from './apply-reports.ts'
+import { keepReports, type ReportingProvider } from './receipt-store.ts'
+
+/**
+ * What reports are believed by; a provider that is not named is not listened to. `twilio.url`: the address that Twilio was
+ * given, whatever a request says of its host; `tokens`: the account's, two while they are changed. `sendgrid`: its public
+ * keys, in PEM.
+ */
+export type WebhookTrust = {
+  twilio?: { url: () => string; tokens: readonly string[] }
+  sendgrid?: { keys: readonly KeyObject[] }
+}
+/** `secret`: what the attempts in callbacks are signed with. */
+export type Webhooks = ReportDeps & { secret: string; trust: WebhookTrust }
+
+const bodyBytesMax = 1024 * 1024
+/** What a crash or an outage left is looked for at this pace. */
+const applyPauseMs = 5_000
+
+/**
+ * `POST /webhooks/twilio` and `POST /webhooks/sendgrid`. Over the raw bytes: verified, kept without addresses, answered 200,
+ * then applied. What is not signed by the provider is a 403 and changes nothing. What names no attempt of ours is answered
+ * 200 and counted, so that no provider repeats it. Disposing ends the applying.
+ */
+export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposable {
+  const { trust } = deps
+  const applying = applier(deps)
+  void app.register(async scope => {
+    // No other type is read, and none is looked into before its signature is checked.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser(
+      ['application/x-www-form-urlencoded', 'application/json'],
+      { parseAs: 'buffer', bodyLimit: bodyBytesMax },
+      (_request, body, done) => done(null, body),
+    )
+    const routes = { bodyLimit: bodyBytesMax }
+    if (trust.twilio)
+      scope.post<{ Body: Buffer }>('/webhooks/twilio', routes, async (request, reply) => {
+        const reports = twilioSaid(request, deps)
+        return taken(reply, await keep('twilio', reports, deps))
+      })
+    if (trust.sendgrid)
+      scope.post<{ Body: Buffer }>('/webhooks/sendgrid', routes, async (request, reply) => {
+        const reports = sendgridSaid(request, deps)
+        return taken(reply, await keep('sendgrid', reports, deps))
+      })
+  })
+  const taken = (reply: FastifyReply, fresh: number) => {
+    if (fresh > 0) applying.wake()
+    return reply.code(200).send('')
+  }
+  return applying
+}
+
+type Posted = { body: Buffer; headers: Readonly<Record<string, unknown>>; url: string }
+type Said = readonly (KeptReport | undefined)[]
+
+function twilioSaid({ body, headers, url }: Posted, { trust, secret }: Webhooks): Said {
+  const { url: ours, tokens } = trust.twilio!
+  const at = url.indexOf('?')
+  const query = at === -1 ? '' : url.slice(at)
+  const form = new URLSearchParams(body.toString())
+  const signature = headerOf(headers, 'x-twilio-signature')
+  if (!isTwilioSigned({ url: ours() + query, form, signature }, tokens)) throw refused()
+  const named = verifiedAttempt(new URLSearchParams(query), secret)
+  return [named && keptOfTwilio(form, named.attempt)]
+}
+
+function sendgridSaid({ body, headers }: Posted, { trust, clock }: Webhooks): Said {
+  const events = {
+    timestamp: headerOf(headers, 'x-twilio-email-event-webhook-timestamp'),
+    signature: headerOf(headers, 'x-twilio-email-event-webhook-signature'),
+    body,
+  }
+  if (!isSendgridSigned(events, { keys: trust.sendgrid!.keys, now: clock.now() })) throw refused()
+  const said = keptOfSendgrid(body)
+  if (!said) throw problem(400, { detail: 'the body is no list of events' })
+  return said
+}
+
+const headerOf = (headers: Posted['headers'], name: string): string => {
+  const said = headers[name]
+  return typeof said === 'string' ? said : ''
+}
+const refused = () => problem(403, { detail: 'the signature is not the provider’s' })
+const channelOf = { twilio: 'sms', sendgrid: 'email' } as const
+
+async function keep(provider: ReportingProvider, said: Said, deps: Webhooks): Promise<number> {
+  const { db, addressKey, metrics } = deps
+  const reports = said.filter(one => one !== undefined)
+  const strange = said.length - reports.length
+  if (strange > 0) metrics.count('receipts_total', { event: 'report', result: 'unknown' }, strange)
+  return keepReports(
+    db,
+    reports.map(({ address, ...report }) => ({
+      ...{ ...report, provider },
+      hash: address === undefined ? null : addressHash(addressKey, { channel: channelOf[provider], address }),
+    })),
+  )
+}
+
+/** Applies what waits: at once when it is woken, and now and then. */
+function applier(deps: Webhooks): AsyncDisposable & { wake(): void } {
+  const { log } = deps
+  const failed = (error: unknown) => log.warn({ task: 'receipts', error }, 'applying reports failed and will run again')
+  let again: Promise<unknown> | undefined
+  let woken = false
+  const all = async () => {
+    while (await applyReports(deps));
+  }
+  const wake = () => {
+    woken = true
+    again ??= (async () => {
+      while (woken) {
+        woken = false
+        await all().catch(failed)
+      }
+      again = undefined
+    })()
+  }
+  const loop = every(applyPauseMs, () => applyReports(deps), failed)
+  return {
+    wake,
+    async [Symbol.asyncDispose]() {
+      await loop[Symbol.asyncDispose]()
+      await again
+    },
+  }
+}
