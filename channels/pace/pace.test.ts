@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createWorld, device } from '../world.fixture.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import type { Provider } from '../provider.ts'
+
+/** A provider that gives one answer to all. */
+const answering = (sent: string[], answer: () => Answer): Provider => ({
+  ...{ name: 'fcm', channel: 'push', callSizeMax: 500, callsAtOnce: 4, pauses: 'lane', mixes: () => true },
+  send: async messages => {
+    sent.push(...messages.map(({ recipient }) => recipient))
+    return messages.map(answer)
+  },
+  async [Symbol.asyncDispose]() {},
+})
+
+test('refused settings open the circuit: what comes waits and spends nothing, a probe finds out that they are mended', async () => {
+  await using world = await createWorld()
+  const sent: string[] = []
+  let answer: Answer = { kind: 'config', reason: 'PERMISSION_DENIED' }
+  world.use(answering(sent, () => answer))
+  const who = Array.from({ length: 12 }, (_, n) => `p${n}`)
+  for (const one of who) await world.addPerson(one, { endpoints: [device(`token-${one}`)] })
+  const write = (people: string[]) =>
+    world.write({
+      channel: 'push',
+      provider: 'fcm',
+      to: people.map(recipient => ({ recipient, endpoint: 'phone' })),
+    })
+  await world.deliver(await write(who.slice(0, 10)))
+  assert.deepEqual(world.deps.pace.openCircuits(), [{ provider: 'fcm', cause: 'config' }])
+  assert.match(world.lines.join(), /"level":"error".*refuses our settings/)
+  await world.deliver(await write(who.slice(10)))
+  assert.equal(sent.length, 10, 'nothing is asked while it is open')
+  const rows = await world.db.query('select distinct tries, waits_for from batches where closed_at is null')
+  assert.deepEqual(rows, [{ tries: 0, waits_for: 'circuit' }])
+
+  answer = { kind: 'accepted', providerId: 'p' }
+  world.clock.set(world.clock.now() + 30_000)
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.deepEqual(world.deps.pace.openCircuits(), [])
+  await world.makeDue()
+  await world.deliver(await world.open())
+  assert.ok(Object.values(await world.ends()).every(end => end === 'sent'))
+})
+
+test('a pause of bulk leaves critical alone; one of critical stops both', async () => {
+  await using world = await createWorld()
+  let answer: Answer = { kind: 'pause', afterMs: 60_000, reason: 'QUOTA_EXCEEDED' }
+  const provider = answering([], () => answer)
+  const { pace } = world.deps
+  const met = async (lane: 'critical' | 'bulk') => {
+    const entry = await pace.enter({ provider, lane, size: 1 })
+    assert.ok(!('waitMs' in entry))
+    const call = await entry.begin([1], performance.now() + 1_000)
+    call!.end([answer])
+  }
+  await met('bulk')
+  assert.equal(pace.wait({ provider, lane: 'bulk' })?.reason, 'pause')
+  assert.equal(pace.wait({ provider, lane: 'critical' }), undefined)
+  answer = { ...answer, afterMs: 90_000 } as Answer
+  await met('critical')
+  assert.equal(pace.wait({ provider, lane: 'default' })?.waitMs, 90_000)
+  assert.equal(pace.wait({ provider, lane: 'bulk' })?.waitMs, 90_000)
+})
