@@ -88,14 +88,45 @@ export async function lockQuarantine(tx: Queryable, intent: IntentId): Promise<Q
 /** Intents of a type and producer that the guard by volume holds. */
 export type Blasted = Pick<NewQuarantine, 'type' | 'producer'>
 
-/** Those of one type and producer, for an operator who is about to act on them all: others wait. */
-export async function lockBlasted(tx: Queryable, { type, producer }: Blasted): Promise<QuarantineRecord[]> {
+const blasted = `ended_at is null and guard = 'volume' and type = $1 and producer = $2`
+
+/** How many are held of one type and producer, and how many of them somebody else than `who` has approved. */
+export async function countBlasted(
+  db: Queryable,
+  { type, producer }: Blasted,
+  who: string,
+): Promise<{ intents: number; approved: number; recipients: number; more: boolean }> {
+  const [found] = await db.query<{ intents: number; approved: number; recipients: number; more: boolean }>(
+    `select count(*)::int as intents, (count(*) filter (where approved_by <> $3))::int as approved,
+       coalesce(sum(recipients), 0)::float8 as recipients, coalesce(bool_or(more), false) as more from quarantines where ${blasted}`,
+    [type, producer, who],
+  )
+  return found!
+}
+
+/** Some of one type and producer, for an operator who is about to act on them: others wait. `approvedFor`: only what somebody else than they has approved. */
+export async function lockBlasted(
+  tx: Queryable,
+  { type, producer }: Blasted,
+  { limit, approvedFor }: { limit: number; approvedFor?: string },
+): Promise<QuarantineRecord[]> {
   const rows = await tx.query<QuarantineRow>(
-    `select ${columns} from quarantines where ended_at is null and guard = 'volume' and type = $1 and producer = $2
-     order by intent_id for update`,
-    [type, producer],
+    `select ${columns} from quarantines where ${blasted} and ($3::text is null or approved_by <> $3)
+     order by intent_id limit $4 for update`,
+    [type, producer, approvedFor ?? null, limit],
   )
   return rows.map(recordOf)
+}
+
+/** Remembers who has approved what is done next with all of one type and producer that is held by now. Gives how many. */
+export async function approveBlasted(tx: Queryable, { type, producer }: Blasted, by: string): Promise<number> {
+  const [row] = await tx.query<{ n: number }>(
+    `with held as materialized (select intent_id from quarantines where ${blasted} order by intent_id for update),
+     approved as (update quarantines q set approved_by = $3 from held where q.intent_id = held.intent_id returning 1)
+     select count(*)::int as n from approved`,
+    [type, producer, by],
+  )
+  return row!.n
 }
 
 /** How much the guard by volume holds, by type and producer. */
@@ -120,12 +151,12 @@ const recordOf = ({ intent_id: intent, approved_by: by, ...rest }: QuarantineRow
   ...(by !== null && { approvedBy: by }),
 })
 
-/** Remembers who has approved what is done next with these. */
+/** Remembers who has approved what is done next with it. */
 export async function approveQuarantine(
   tx: Queryable,
-  { intents, by }: { intents: readonly IntentId[]; by: string },
+  { intent, by }: { intent: IntentId; by: string },
 ): Promise<void> {
-  await tx.query(`update quarantines set approved_by = $2 where intent_id = any($1::uuid[])`, [plainArray(intents), by])
+  await tx.query(`update quarantines set approved_by = $2 where intent_id = $1`, [intent, by])
 }
 
 type Ending = { intents: readonly IntentId[]; who: string; now: EpochMs }

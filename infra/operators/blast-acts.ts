@@ -1,11 +1,11 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import { logAct } from '#ledger/operator-log.ts'
 import {
-  approveQuarantine,
+  approveBlasted,
   type Blasted,
+  countBlasted,
   discardQuarantine,
   lockBlasted,
-  type QuarantineRecord,
   releaseQuarantine,
 } from '#ledger/quarantine.ts'
 import { passVolume } from '#ledger/volumes.ts'
@@ -21,43 +21,48 @@ type By = { who: string; why: string }
 /** How many intents it was about, and whether what comes in the next hour passes. */
 export type Acted = { intents: number; passes?: true }
 
+/** So many intents end in one transaction: a blast may be millions, and no statement may take long. */
+const stepIntents = 20_000
+
+type Acting = { of: Blasted; act: BlastAct; now: EpochMs; approvalAbove: number; step?: number }
+
 /**
- * Ends every quarantine by volume of a type and producer. Of more people than `approvalAbove`, `release` lets go what
- * somebody of another name has approved. What comes in the next hour may be any number, so that passes only where
- * all that is let go was approved.
+ * Ends every quarantine by volume of a type and producer, in steps. Of more people than `approvalAbove`, `release` lets go
+ * what somebody of another name has approved. What comes in the next hour may be any number, so that passes only
+ * where all that is let go was approved. One that is interrupted has done some steps, and is repeated.
  */
-export function actOnBlast(
-  db: Database,
-  { who, why }: By,
-  { of, act, now, approvalAbove }: { of: Blasted; act: BlastAct; now: EpochMs; approvalAbove: number },
-): Promise<Acted | NotDone> {
-  return db.transaction(async tx => {
-    const held = await lockBlasted(tx, of)
-    if (held.length === 0) return 'not in quarantine'
-    const approved = held.filter(one => one.approvedBy !== undefined && one.approvedBy !== who)
-    const mine = act === 'discard' || mayDecideAlone(held, approvalAbove) ? held : approved
-    if (mine.length === 0) return 'needs approval'
-    const intents = mine.map(one => one.intent)
-    const end = act === 'discard' ? discardQuarantine : releaseQuarantine
-    await end(tx, { intents, who, now })
-    const passes = act === 'release' && approved.length === mine.length
-    if (passes) await passVolume(tx, { ...of, until: now + passMs })
-    const acted = { intents: intents.length, ...(passes && { passes }) }
-    await logAct(tx, { who, what: `quarantine ${act}`, why, about: { ...of, ...acted } })
-    return acted
-  })
+export async function actOnBlast(db: Database, { who, why }: By, acting: Acting): Promise<Acted | NotDone> {
+  const { of, act, approvalAbove, step = stepIntents } = acting
+  const held = await countBlasted(db, of, who)
+  if (held.intents === 0) return 'not in quarantine'
+  const decidesAlone = act === 'discard' || (held.recipients <= approvalAbove && !held.more)
+  if (!decidesAlone && held.approved === 0) return 'needs approval'
+  const passes = act === 'release' && (!decidesAlone || held.approved === held.intents)
+  const done = { intents: 0, recipients: 0 }
+  for (let last = false; !last;)
+    await db.transaction(async tx => {
+      const mine = await lockBlasted(tx, of, { limit: step, ...(!decidesAlone && { approvedFor: who }) })
+      last = mine.length < step
+      done.recipients += mine.reduce((sum, one) => sum + one.recipients, 0)
+      // What has come since nobody has agreed to.
+      if (decidesAlone && act === 'release' && done.recipients > approvalAbove) return void (last = true)
+      if (mine.length === 0) return
+      const intents = mine.map(one => one.intent)
+      await (act === 'discard' ? discardQuarantine : releaseQuarantine)(tx, { intents, who, now: acting.now })
+      if (passes) await passVolume(tx, { ...of, until: acting.now + passMs })
+      const about = { ...of, intents: intents.length, ...(passes && { passes }) }
+      await logAct(tx, { who, what: `quarantine ${act}`, why, about })
+      done.intents += intents.length
+    })
+  if (done.intents === 0) return done.recipients > 0 ? 'needs approval' : 'not in quarantine'
+  return { intents: done.intents, ...(passes && { passes }) }
 }
 
 /** Approves what somebody else does next with everything of a type and producer that is held for its volume by now. */
 export function approveBlast(db: Database, { who, why }: By, of: Blasted): Promise<number> {
   return db.transaction(async tx => {
-    const intents = (await lockBlasted(tx, of)).map(one => one.intent)
-    if (intents.length === 0) return 0
-    await approveQuarantine(tx, { intents, by: who })
-    await logAct(tx, { who, what: 'quarantine approve', why, about: { ...of, intents: intents.length } })
-    return intents.length
+    const intents = await approveBlasted(tx, of, who)
+    if (intents > 0) await logAct(tx, { who, what: 'quarantine approve', why, about: { ...of, intents } })
+    return intents
   })
 }
-
-const mayDecideAlone = (held: readonly QuarantineRecord[], approvalAbove: number): boolean =>
-  held.reduce((sum, one) => sum + one.recipients, 0) <= approvalAbove && !held.some(one => one.more)

@@ -42,7 +42,7 @@ export function approve(db: Database, { who, why }: By, intent: IntentId): Promi
   return db.transaction(async tx => {
     const found = await lockQuarantine(tx, intent)
     if (!found) return false
-    await approveQuarantine(tx, { intents: [intent], by: who })
+    await approveQuarantine(tx, { intent, by: who })
     await logAct(tx, { who, what: 'quarantine approve', why, about: { intent, type: found.type } })
     return true
   })

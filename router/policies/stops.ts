@@ -5,7 +5,7 @@ import type { ChannelDecision, Question, Released } from '../decide.ts'
 
 /** What is stopped waits for the stop to end, which brings it forward; this long if nobody ever ends it. */
 const stoppedForMs = 30 * 86_400_000
-/** A digest with something in it that is stopped waits whole, and is asked about again after this time. */
+/** What is stopped of what is told together is asked about again after this time. */
 export const stoppedDigestMs = 300_000
 
 /**

@@ -216,8 +216,8 @@ test('more of a type and producer in ten minutes than ever waits, and what follo
   assert.match(trace.open[0]!.sentence, /waits for an operator/)
 
   const letGo = (who: string, approvalAbove: number) =>
-    actOnBlast(db, by(who), { of, act: 'release', now: clock.now(), approvalAbove })
-  assert.deepEqual(await letGo('ada', 6), { intents: 2 })
+    actOnBlast(db, by(who), { of, act: 'release', now: clock.now(), approvalAbove, step: 1 })
+  assert.deepEqual(await letGo('ada', 6), { intents: 2 }, 'in steps of one')
   for (const key of ['f', 'g']) {
     await state(key)
     assert.equal((await ends(world, key)).anna, 'held', 'what nobody else agreed to does not pass')
