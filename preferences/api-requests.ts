@@ -14,11 +14,16 @@ export function nameOf(text: string): string {
   return text
 }
 
-/** The fields of a body that may hold these and no others: a mistyped field must not silently mean something else. */
-export function fieldsOf(body: unknown, known: readonly string[]): Record<string, unknown> {
+/**
+ * The fields of a body that may hold these and no others: a mistyped field must not silently mean something else. With
+ * `problems` the others are added there, to be told with whatever else is wrong.
+ */
+export function fieldsOf(body: unknown, known: readonly string[], problems?: Problem[]): Record<string, unknown> {
   if (!isObject(body)) throw invalid([{ pointer: '#', detail: 'the body must be an object' }])
-  const others = Object.keys(body).filter(field => !known.includes(field))
-  if (others.length > 0)
-    throw invalid(others.map(field => ({ pointer: pointerTo(field), detail: `is none of ${known.join(', ')}` })))
+  const others = Object.keys(body)
+    .filter(field => !known.includes(field))
+    .map(field => ({ pointer: pointerTo(field), detail: `is none of ${known.join(', ')}` }))
+  if (problems) problems.push(...others)
+  else if (others.length > 0) throw invalid(others)
   return body
 }

@@ -112,6 +112,7 @@ test('a wrong body is refused with all its problems and changes nothing', async 
     ['POST /v1/recipients/u1/seen', { intent, thread: 't1' }, [422, '#/intent']],
     ['POST /v1/recipients/u1/seen', { intent: 'x' }, [422, '#/intent']],
     ['POST /v1/recipients/u1/read', { until: 1 }, [422, '#/until']],
+    ['POST /v1/recipients/u1/read', { until: 1, upTo: 'noon' }, [422, '#/until', '#/upTo']],
     ['POST /v1/recipients/%22/read', {}, [404]],
     ['PUT /v1/recipients/u1/presence', { activeUntil: '2026-11-22T12:00:01Z' }, [422, '#/activeUntil']],
     ['PUT /v1/recipients/u1/presence', {}, [422, '#/activeUntil']],

@@ -50,8 +50,8 @@ function lookRoutes(app: FastifyInstance, { clock, ...store }: EngagementApiOpti
 function eventRoutes(app: FastifyInstance, { clock, successes, producerOf, ...store }: EngagementApiOptions): void {
   app.post('/v1/events', async (request, reply) => {
     const { producer } = await producerOf(request)
-    const { user, event, key } = fieldsOf(request.body, ['user', 'event', 'key'])
     const problems: Problem[] = []
+    const { user, event, key } = fieldsOf(request.body, ['user', 'event', 'key'], problems)
     if (!isName(user)) problems.push({ pointer: '#/user', detail: `user must be a name: ${notAName}` })
     if (typeof event !== 'string' || !successes.has(event))
       problems.push({ pointer: '#/event', detail: noSuccess(successes) })
@@ -88,8 +88,8 @@ type What = { device?: string } & ({ intent: IntentId } | { thread?: string; upT
 
 function lookedOf(body: unknown, { what, now }: { what: 'read' | 'seen'; now: EpochMs }): What {
   const known = ['intent', 'thread', 'upTo', ...(what === 'read' ? ['device'] : [])]
-  const { intent, thread, upTo, device } = fieldsOf(body, known)
   const problems: Problem[] = []
+  const { intent, thread, upTo, device } = fieldsOf(body, known, problems)
   const no = (field: string, detail: string) => void problems.push({ pointer: pointerTo(field), detail })
   if (intent !== undefined && !isUuid(intent)) no('intent', 'intent must be the id of an intent')
   if (thread !== undefined && !isName(thread)) no('thread', `thread must be a name: ${notAName}`)

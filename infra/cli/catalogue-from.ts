@@ -12,7 +12,7 @@ export async function catalogueFrom({
 }: Pick<Config, 'catalogue' | 'allow'>): Promise<{ catalogue: Catalogue; sources: readonly MembershipSource[] }> {
   const module = await (
     import(file) as Promise<{ catalogue?: Catalogue; sources?: readonly MembershipSource[] }>
-  ).catch(stated(`cannot load the catalogue ${file} (CARILLON_CATALOGUE)`))
+  ).catch(stated(`cannot load the catalogue ${file}`))
   if (!module.catalogue) throw new CommandError(`${path.basename(file)} exports no \`catalogue\``)
   const catalogue = allow ? onlyFor(module.catalogue, allow) : module.catalogue
   return { catalogue, sources: module.sources ?? [] }

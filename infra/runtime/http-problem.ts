@@ -68,11 +68,13 @@ export function invalidMessage(found: readonly FastifySchemaValidationError[], w
 /** A missing or an unknown field is found in its object; who reads the problem looks for the field. */
 function fault(found: FastifySchemaValidationError): { pointer: string; detail: string } {
   const { instancePath, keyword, params, message = 'is not valid' } = found
-  const { missingProperty, additionalProperty } = params
+  const { missingProperty, additionalProperty, allowedValues } = params
   if (keyword === 'required' && typeof missingProperty === 'string')
     return { pointer: `${instancePath}/${escaped(missingProperty)}`, detail: 'is missing' }
   if (keyword === 'additionalProperties' && typeof additionalProperty === 'string')
     return { pointer: `${instancePath}/${escaped(additionalProperty)}`, detail: 'is not known' }
+  if (keyword === 'enum' && Array.isArray(allowedValues))
+    return { pointer: instancePath, detail: `must be one of ${allowedValues.join(', ')}` }
   return { pointer: instancePath, detail: message }
 }
 

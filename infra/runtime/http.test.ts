@@ -26,7 +26,7 @@ async function setup() {
     type: 'object',
     required: ['id', 'a/b'],
     additionalProperties: false,
-    properties: { id: { type: 'string' }, 'a/b': {}, n: { type: 'integer' } },
+    properties: { id: { type: 'string' }, 'a/b': {}, n: { type: 'integer' }, why: { enum: ['dm', 'role'] } },
   }
   app.post('/people', { schema: { body: person } }, async request => request.body)
   app.get('/people', { schema: { querystring: { type: 'object', required: ['page'] } } }, async () => [])
@@ -72,7 +72,7 @@ test('every refusal is a problem document', async () => {
 
 test('invalid input is told with all its problems and where they are; nothing is coerced or dropped', async () => {
   await using api = await setup()
-  const { status, errors } = await api.problemOf('/people', json('{"n":"1","extra":true}'))
+  const { status, errors } = await api.problemOf('/people', json('{"n":"1","extra":true,"why":"x"}'))
   assert.equal(status, 400)
   assert.deepEqual(
     errors?.toSorted((a, b) => a.pointer!.localeCompare(b.pointer!)),
@@ -81,6 +81,7 @@ test('invalid input is told with all its problems and where they are; nothing is
       { detail: 'is not known', pointer: '#/extra' },
       { detail: 'is missing', pointer: '#/id' },
       { detail: 'must be integer', pointer: '#/n' },
+      { detail: 'must be one of dm, role', pointer: '#/why' },
     ],
   )
   assert.deepEqual((await api.problemOf('/people')).errors, [{ detail: 'querystring page is missing' }])

@@ -110,7 +110,7 @@ test('every problem is named at once', async () => {
 
 test('a type that the catalogue does not know is refused, with its version', async () => {
   assert.deepEqual(await problemsOf('nobody.knows', right), ['type "nobody.knows" is not in catalogue version 7'])
-  assert.deepEqual(await problemsOf(undefined, right), ['type undefined is not in catalogue version 7'])
+  assert.deepEqual(await problemsOf(undefined, right), ['type: is missing'])
 })
 
 test('people named twice are told once, for the first reason', async () => {

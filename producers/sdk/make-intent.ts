@@ -31,7 +31,8 @@ export async function makeIntent(said: Said, by: Speaker & { now: EpochMs }): Pr
   const { type, options } = said
   const problems: string[] = []
   const entry = typeof type === 'string' ? by.catalogue.types.get(type) : undefined
-  if (!entry) problems.push(`type ${shown(type)} is not in catalogue version ${by.catalogue.version}`)
+  if (type === undefined) problems.push('type: is missing')
+  else if (!entry) problems.push(`type ${shown(type)} is not in catalogue version ${by.catalogue.version}`)
   for (const field of Object.keys(options)) if (!fields.has(field)) problems.push(`${field}: is not known here`)
   for (const field of names)
     if (options[field] !== undefined && !isName(options[field])) problems.push(`${field}: ${nameRule}`)

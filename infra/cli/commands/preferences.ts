@@ -62,4 +62,4 @@ function jsonOf(text: string): unknown {
 }
 
 const linesOf = (problems: readonly { pointer: string; detail: string }[]): string =>
-  problems.map(({ pointer, detail }) => `--set ${pointer.slice(2)}: ${detail}`).join('; ')
+  problems.map(({ pointer, detail }) => `--set${pointer === '#' ? '' : ` ${pointer.slice(2)}`}: ${detail}`).join('; ')
