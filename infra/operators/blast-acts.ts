@@ -45,8 +45,9 @@ export async function actOnBlast(db: Database, { who, why }: By, acting: Acting)
       last = mine.length < step
       done.recipients += mine.reduce((sum, one) => sum + one.recipients, 0)
       // What has come since nobody has agreed to.
-      if (decidesAlone && act === 'release' && done.recipients > approvalAbove) return void (last = true)
-      if (mine.length === 0) return
+      const tooMany = decidesAlone && act === 'release' && done.recipients > approvalAbove
+      last ||= tooMany
+      if (tooMany || mine.length === 0) return
       const intents = mine.map(one => one.intent)
       await (act === 'discard' ? discardQuarantine : releaseQuarantine)(tx, { intents, who, now: acting.now })
       if (passes) await passVolume(tx, { ...of, until: acting.now + passMs })
