@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type IntentId, intentId } from '#contracts/ids.ts'
+import { refuseMessages } from '#ledger/admit.ts'
+import { readActs } from '#ledger/operator-log.ts'
+import { openQuarantines } from '#ledger/quarantine.ts'
 import { readPresence, readWatermarks } from '#preferences/preferences.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { startProgram } from '../program.ts'
@@ -80,4 +83,59 @@ test('what a person prefers and what a tenant sets are shown and changed from th
   const [, shown] = await run('tenant', 'acme', '--set', JSON.stringify(tenant))
   assert.deepEqual(JSON.parse(shown), tenant)
   assert.deepEqual(await run('tenant', 'acme', '--set', '{zone'), [2, 'carillon tenant: --set must be JSON\n'])
+})
+
+test('what is held for its volume, and what was refused, goes on or ends from the command line', limits, async () => {
+  await using world = await setup()
+  const { db, run } = world
+  const of = { type: 'login.code', producer: 'auth' }
+  const held = { ...of, recipients: 6_000, more: false, guard: 'volume', most: 9, volume: 12_000 } as const
+  await openQuarantines(
+    db,
+    ['a', 'b'].map(key => ({ ...held, intent: intentId({ producer: 'auth', key }) })),
+  )
+  const refused = { messageId: '1', lane: 'default', reason: 'unknown' } as const
+  await refuseMessages(db, [{ ...refused, problems: ['it is new'], message: Buffer.from('{}') }], Date.now())
+  const why = ['--why', 'a test'] as const
+  const blast = (act: string, who: string) =>
+    run('quarantine', act, '--type', of.type, '--producer', of.producer, '--as', who, ...why)
+  const readmit = (...args: string[]) => run('refused', 'readmit', ...args, '--as', 'ada')
+
+  const wrong = await Promise.all([
+    run('quarantine', 'release', '--type', of.type, ...why),
+    run('quarantine', 'sample', '--type', of.type, '--producer', of.producer, ...why),
+    readmit('nowhere/1', ...why),
+    readmit('default/1'),
+  ])
+  const said = [
+    /^carillon quarantine: say /,
+    /^carillon quarantine: say /,
+    /: name one message as /,
+    /: say why, in 1 to 500/,
+  ]
+  wrong.forEach(([code, err], at) => {
+    assert.equal(code, 2, err)
+    assert.match(err, said[at]!)
+    assert.equal(err.trim().split('\n').length, 1, err)
+  })
+  const [[needed, asks], [unknown]] = await Promise.all([blast('release', 'ada'), readmit('default/2', ...why)])
+  assert.deepEqual([needed, unknown], [1, 1])
+  assert.match(asks, /somebody else must agree/)
+  const approved = 'eve approves what somebody else does next with 2 intents of login.code of auth\n'
+  assert.deepEqual(await blast('approve', 'eve'), [0, approved])
+  const [released, twice] = await Promise.all([
+    blast('release', 'ada'),
+    Promise.all([readmit('default/1', ...why), readmit('default/1', ...why)]),
+  ])
+  assert.deepEqual(released, [0, '2 intents of login.code of auth go on, and what comes in the next hour passes\n'])
+  const [done, again] = twice.toSorted(([a], [b]) => a! - b!)
+  assert.deepEqual(done, [0, 'default/1 goes back to its topic within seconds, if a router runs\n'])
+  assert.deepEqual([again![0], again![1].endsWith('goes that way once\n')], [1, true])
+  const nothing = 'carillon quarantine: nothing of login.code of auth is held for its volume\n'
+  assert.deepEqual(await blast('discard', 'ada'), [1, nothing])
+  assert.deepEqual((await readActs(db, { limit: 9 })).map(act => `${act.who} ${act.what}`).toSorted(), [
+    'ada quarantine release',
+    'ada refused readmit',
+    'eve quarantine approve',
+  ])
 })

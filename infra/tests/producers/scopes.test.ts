@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { serveApi } from '#cli/api.ts'
 import type { IntentId } from '#contracts/ids.ts'
 import { openInstallation } from '#cli/installation.ts'
-import { openQuarantines } from '#ledger/quarantine.ts'
+import { refuseMessages } from '#ledger/admit.ts'
+import { type NewQuarantine, openQuarantines } from '#ledger/quarantine.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { createProducerToken, type Scope } from '#producers/http/producer-tokens.ts'
@@ -38,19 +39,20 @@ async function setup() {
     },
     tokenAs: (producer: string, ...scopes: Scope[]) =>
       createProducerToken(installation.db, { producer, types: [], scopes }),
-    quarantine: (id: string) =>
+    quarantine: (id: string, more: Partial<NewQuarantine> = {}) =>
       openQuarantines(installation.db, [
         {
-          intent: id as IntentId,
-          type: 'comment.created',
-          producer: 'docs',
-          recipients: 10_000,
-          more: true,
-          guard: 'recipients',
-          volume: 0,
-          most: 1_000,
+          ...{ intent: id as IntentId, type: 'comment.created', producer: 'docs', recipients: 10_000, more: true },
+          ...{ guard: 'recipients', volume: 0, most: 1_000 },
+          ...more,
         },
       ]),
+    refuse: (messageId: string, message?: Buffer) =>
+      refuseMessages(
+        installation.db,
+        [{ messageId, lane: 'default', reason: 'unknown', problems: ['it is new'], ...(message && { message }) }],
+        Date.now(),
+      ),
     async ask(token: string, route: string, body?: object) {
       const [method, path] = route.split(' ') as [string, string]
       const response = await fetch(url + path, {
@@ -98,8 +100,13 @@ const routes: Record<Scope, Record<string, number>> = {
     [`POST /v1/operators/quarantine/${intent}/release`]: 400,
     [`POST /v1/operators/quarantine/${intent}/sample`]: 400,
     [`POST /v1/operators/quarantine/${intent}/discard`]: 400,
+    ...{ 'POST /v1/operators/quarantine/release': 400, 'POST /v1/operators/quarantine/discard': 400 },
+    'POST /v1/operators/refused/default/1/readmit': 400,
   },
-  approve: { [`POST /v1/operators/quarantine/${intent}/approve`]: 400 },
+  approve: {
+    [`POST /v1/operators/quarantine/${intent}/approve`]: 400,
+    'POST /v1/operators/quarantine/approve': 400,
+  },
   analytics: { 'GET /v1/analytics/funnel': 200, [`GET /v1/trace/${intent}`]: 404 },
 }
 
@@ -173,6 +180,85 @@ test('what no column can hold is a wrong body or path, whoever sends it', async 
     ]),
   ]
   for (const [route, body] of asked) assert.equal((await world.ask(token, route, body)).status, 400, route)
+})
+
+type World = Awaited<ReturnType<typeof setup>>
+type Answer = Awaited<ReturnType<World['ask']>>
+/** What a body had wrong, all of it. */
+function pointersOf({ status, headers, text }: Answer): string[] {
+  assert.equal(status, 400)
+  assert.match(headers.get('content-type')!, /^application\/problem\+json/)
+  return JSON.parse(text).errors.map((one: { pointer: string }) => one.pointer)
+}
+async function actsOf(world: World, token: string): Promise<string[]> {
+  const { acts } = JSON.parse((await world.ask(token, 'GET /v1/operators/log')).text)
+  return acts.map((act: { who: string; what: string; about: unknown }) =>
+    [act.who, act.what, JSON.stringify(act.about)].join(' '),
+  )
+}
+
+test('all of a type and producer that is held for its volume is released, discarded and approved over HTTP', async () => {
+  await using world = await setup()
+  const ada = await world.tokenAs('ada', 'observe', 'operate', 'approve')
+  const eve = await world.tokenAs('eve', 'approve')
+  const of = { type: 'login.code', producer: 'auth' }
+  const hold = (n: number) =>
+    world.quarantine(`00000000-0000-8000-8000-00000000000${n}`, {
+      ...of,
+      guard: 'volume',
+      recipients: 6_000,
+      more: false,
+    })
+  const post = (token: string, act: string, body: object = { ...of, why: 'a test' }) =>
+    world.ask(token, `POST /v1/operators/quarantine/${act}`, body)
+  await hold(1)
+  await hold(2)
+  await world.quarantine(intent, of)
+  for (const act of ['release', 'discard', 'approve'])
+    assert.deepEqual(
+      pointersOf(await post(ada, act, { type: '', producer: 5, why: ' ', intents: 2 })).toSorted(),
+      ['#/intents', '#/producer', '#/type', '#/why'],
+      act,
+    )
+  const other = { ...of, producer: 'docs', why: 'a test' }
+  for (const act of ['release', 'discard', 'approve']) assert.equal((await post(ada, act, other)).status, 404, act)
+
+  assert.equal((await post(ada, 'release')).status, 409, 'for 12,000 people')
+  assert.equal((await post(ada, 'approve')).text, '{"intents":2}')
+  assert.equal((await post(ada, 'release')).status, 409, 'the same name')
+  assert.equal((await post(eve, 'approve')).text, '{"intents":2}')
+  await hold(3)
+  assert.equal((await post(ada, 'release')).text, '{"intents":2,"passes":true}', 'what came later was not approved')
+  assert.equal((await post(ada, 'discard')).text, '{"intents":1}')
+  assert.equal((await post(ada, 'discard')).status, 404)
+  const { quarantines } = JSON.parse((await world.ask(ada, 'GET /v1/operators/quarantine')).text)
+  assert.deepEqual([quarantines.length, quarantines[0].intent], [1, intent], 'held for too many people: not for volume')
+  const about = (intents: number, more = {}) => JSON.stringify({ ...of, intents, ...more })
+  assert.deepEqual(await actsOf(world, ada), [
+    `ada quarantine discard ${about(1)}`,
+    `ada quarantine release ${about(2, { passes: true })}`,
+    `eve quarantine approve ${about(2)}`,
+    `ada quarantine approve ${about(2)}`,
+  ])
+})
+
+test('a refused message is readmitted once over HTTP, however often it is asked for', async () => {
+  await using world = await setup()
+  const ada = await world.tokenAs('ada', 'observe', 'operate')
+  await world.refuse('1', Buffer.from('{}'))
+  await world.refuse('2')
+  const post = (message: string, body: object = { why: 'a test' }) =>
+    world.ask(ada, `POST /v1/operators/refused/${message}/readmit`, body)
+  assert.deepEqual(pointersOf(await post('default/1', { why: ' ', as: 'eve' })).toSorted(), ['#/as', '#/why'])
+  assert.equal((await post('nowhere/1')).status, 400)
+  assert.equal((await post('default/3')).status, 404)
+  const gone = await post('default/2')
+  assert.deepEqual([gone.status, /is not kept/.test(JSON.parse(gone.text).detail)], [409, true])
+  const twice = await Promise.all([post('default/1'), post('default/1')])
+  assert.deepEqual(new Set(twice.map(one => one.status)), new Set([204, 409]))
+  const again = await post('default/1')
+  assert.deepEqual([again.status, /before, and goes that way once/.test(JSON.parse(again.text).detail)], [409, true])
+  assert.deepEqual(await actsOf(world, ada), ['ada refused readmit {"lane":"default","message":"1"}'])
 })
 
 test('a token opens what its scopes name and nothing else; the refusal names the scope', async () => {
