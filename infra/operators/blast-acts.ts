@@ -45,7 +45,8 @@ export async function actOnBlast(db: Database, { who, why }: By, acting: Acting)
       last = mine.length < step
       done.recipients += mine.reduce((sum, one) => sum + one.recipients, 0)
       // What has come since nobody has agreed to.
-      const tooMany = decidesAlone && act === 'release' && done.recipients > approvalAbove
+      const more = done.recipients > approvalAbove || mine.some(one => one.more)
+      const tooMany = decidesAlone && act === 'release' && more
       last ||= tooMany
       if (tooMany || mine.length === 0) return
       const intents = mine.map(one => one.intent)
