@@ -58,9 +58,9 @@ export type Trace = {
   expanding?: number
 }
 
-/** True when no message of it was refused and nothing was or is to be decided. */
-export const isUnknown = ({ refused, lines, open, expanding, retraction }: Trace): boolean =>
-  refused.length + lines.length + open.length === 0 && expanding === undefined && retraction === undefined
+/** True when no message of it was refused or held by a guard, and nothing was or is to be decided. */
+export const isUnknown = ({ refused, lines, open, expanding, retraction, quarantine }: Trace): boolean =>
+  refused.length + lines.length + open.length === 0 && (expanding ?? retraction ?? quarantine) === undefined
 
 /** The sentence of an event: its rule's, else what its outcome or deed means. */
 export function eventSentence(event: Pick<TraceLine, 'what' | 'rule' | 'value'> & { kind?: EventKind }): string {

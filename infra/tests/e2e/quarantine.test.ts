@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { traceIntent } from '#analytics/trace-store.ts'
-import { printTrace } from '#analytics/trace.ts'
+import { isUnknown, printTrace } from '#analytics/trace.ts'
 import { readBacklog } from '#ledger/backlog.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { intentId } from '#contracts/ids.ts'
@@ -74,6 +74,18 @@ test('an intent for more than its type allows tells nobody until an operator rel
   assert.deepEqual(await listQuarantines(db), [])
   assert.equal(await acting(world, { kind: 'release' }), 'not in quarantine')
   assert.deepEqual((await world.audit()).problems, [])
+})
+
+test('what names nobody and is discarded is known all the same, and says by whom', async () => {
+  await using world = await startWithAudience()
+  const { db } = world.installation
+  await world.notifier.notify(news, { to: [{ audience: 'all' }], data: {}, key: 'k' })
+  await until(async () => (await listQuarantines(db)).length > 0)
+  assert.equal(await acting(world, { kind: 'discard' }), undefined)
+  await world.settle({ holds: true })
+  const trace = await traceIntent(db, { producer: 'test', key: 'k' })
+  assert.deepEqual([trace.lines, trace.expanding, isUnknown(trace)], [[], undefined, false])
+  assert.match(printTrace(trace, { width: 200, colour: false }), /It was discarded by ada\./)
 })
 
 test('what is discarded tells nobody: who is named ends as discarded, its audience is not read', async () => {
