@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { attemptId, newBatchId } from '#contracts/ids.ts'
 import { keptOfSendgrid, sendgridEvents, sendgridReport } from './email/sendgrid-reports.ts'
+import { attemptNamed } from './report.ts'
 import { keptOfTwilio, twilioErrors, twilioReport, twilioStandings } from './sms/twilio-reports.ts'
 
 test('every event of SendGrid means what its row says, and one that is new only that SendGrid has the mail', () => {
@@ -43,4 +45,11 @@ test('every status and code of Twilio means what its row says, and one that is n
   assert.deepEqual(said('teleported', '39999'), { standing: 'accepted', providerId: 'SM1' })
   for (const one of [{ MessageSid: 'SM1' }, { MessageStatus: 'sent' }, { MessageSid: 'SM 1', MessageStatus: 'sent' }])
     assert.equal(keptOfTwilio(new URLSearchParams(Object.entries(one) as [string, string][]), 'a'), undefined)
+})
+
+test('an attempt is known by its name, also that of the last of very many that are told as one', () => {
+  const batch = newBatchId()
+  for (const slot of [0, 499, 19_999]) assert.deepEqual(attemptNamed(attemptId({ batch, slot })), { batch, slot })
+  for (const text of ['', `${batch}`, `${batch}.`, `${batch}.123456`, `x${batch}.1`])
+    assert.equal(attemptNamed(text), undefined)
 })

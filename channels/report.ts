@@ -27,7 +27,7 @@ export type KeptReport = {
 
 /** The attempt that a report names, or undefined for any other text. */
 export function attemptNamed(text: string): Attempt | undefined {
-  const [, batch, slot] = /^([^.]{36})\.(\d{1,4})$/.exec(text) ?? []
+  const [, batch, slot] = /^([^.]{36})\.(\d{1,5})$/.exec(text) ?? []
   return isUuid(batch) && batch[14] === '7' ? { batch: batch as BatchId, slot: Number(slot) } : undefined
 }
 
