@@ -50,6 +50,6 @@ test('every status and code of Twilio means what its row says, and one that is n
 test('an attempt is known by its name, also that of the last of very many that are told as one', () => {
   const batch = newBatchId()
   for (const slot of [0, 499, 19_999]) assert.deepEqual(attemptNamed(attemptId({ batch, slot })), { batch, slot })
-  for (const text of ['', `${batch}`, `${batch}.`, `${batch}.123456`, `x${batch}.1`])
+  for (const text of ['', batch, `${batch}.`, `${batch}.123456`, `x${batch}.1`])
     assert.equal(attemptNamed(text), undefined)
 })
