@@ -213,14 +213,27 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
 }
 
 /** What is known without a call: a provider has told us that it has it, or a worker was lost that may have sent it. */
-function answerWithout(
-  { place, intent }: OutMessage,
-  { batch, received }: Sending,
-  deps: DeliverDeps,
-): Answer | undefined {
-  const providerId = received.get(place)
+function answerWithout(message: OutMessage, { batch, received }: Sending, deps: DeliverDeps): Answer | undefined {
+  const { place, intent } = message
+  const providerId =
+    received.get(place) ?? (received.size > 0 ? receivedOfAnother(message, batch, received) : undefined)
   if (providerId !== undefined) return { kind: 'accepted', providerId }
   return batch.lapsed && !mayRepeat(batch, intent.type, deps) ? lostWorker : undefined
+}
+
+/** What is told as one may have gone out by a speaker that has dropped out since. */
+function receivedOfAnother(
+  { intent, recipient, endpoint }: OutMessage,
+  { slots, intents }: ClaimedBatch,
+  received: ReadonlyMap<number, string>,
+): string | undefined {
+  if (!intent.digest) return undefined
+  const found = [...received].find(([place]) => {
+    const slot = slots[place]!
+    const isTogether = intents[slot.intent]!.digest?.id === intent.digest!.id
+    return isTogether && slot.recipient === recipient && slot.endpoint === endpoint.id
+  })
+  return found?.[1]
 }
 
 /** Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5). */

@@ -96,9 +96,10 @@ async function raise(tx: Queryable, known: readonly Known[], { catalogue }: Repo
   const packs: EventPack[] = []
   for (const { standing, known: one } of raised) {
     if (standing === 'accepted') continue
-    const { intent, recipient } = one.of
+    const { intent, recipient, told } = one.of
     const waited = catalogue.types.get(intent.type)?.deliver.some(step => step.unless === 'delivered')
-    if (standing === 'delivered' && waited) await writeReached(tx, { recipient, intent: intent.id, at: one.at })
+    if (standing === 'delivered' && waited)
+      for (const each of told) await writeReached(tx, { recipient, intent: each, at: one.at })
     packs.push(packOf(one, standing))
   }
   return [...new Map(packs.map(pack => [pack.pack, pack])).values()]

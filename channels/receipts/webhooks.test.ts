@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
 import type { EventPack } from '#contracts/event.ts'
-import { attemptId, newBatchId } from '#contracts/ids.ts'
+import { attemptId, intentId, newBatchId, newDigestId } from '#contracts/ids.ts'
+import { placeTombstone } from '#ledger/retractions.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { signedEvents } from '#local/simulators/sendgrid-events.ts'
 import { signedForm } from '#local/simulators/twilio-callbacks.ts'
@@ -170,6 +171,25 @@ test('a worker that is lost after sending costs nobody a second mail or text whe
     ids.every(row => !row.ids.includes('""')),
     'with the provider’s own id',
   )
+})
+
+test('what was told as one and reported is not sent again by those who are left when its speaker drops out', async () => {
+  await using world = await setup()
+  world.report()
+  const to = ['a', 'b', 'c'].map(key => ({ recipient: 'anna', endpoint: 'mail', key }))
+  const batches = await world.write({ ...mails(), to, intent: { digest: { id: newDigestId() } } })
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  await assert.rejects(world.deliver(batches), /killed/)
+  delete world.deps.failpoint
+  await until(() => world.simulators.receipts.posted().length >= 1)
+  await world.applied()
+  await placeTombstone(world.db, intentId({ producer: 'test', key: 'c' }))
+  await world.lapse()
+  await world.deliver(batches)
+  assert.deepEqual(await world.open(), [])
+  assert.equal(world.simulators.lines('sendgrid').length, 1)
 })
 
 test('a doubt waits for its receipt, and is sent again only where none came', async () => {
