@@ -4,6 +4,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import { volumeFloorPreset } from '#contracts/quarantine.ts'
 import { addVolumes, readPasses, readUsual, readVolumes, type VolumeCount, volumePeriodMs } from '#ledger/volumes.ts'
 import type { Clock } from '#runtime/clock.ts'
+import { withDeadline } from '#runtime/deadline.ts'
 import { every } from '#runtime/every.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Queryable } from '#runtime/postgres.ts'
@@ -85,8 +86,12 @@ export function startVolumes({ db, clock, log, volumeFloor: floor = volumeFloorP
       }
     },
     async [Symbol.asyncDispose]() {
-      await turns[Symbol.asyncDispose]()
-      await addVolumes(db, process, [...unstored.values()]).catch((error: unknown) =>
+      const last = async () => {
+        await turns[Symbol.asyncDispose]()
+        await addVolumes(db, process, [...unstored.values()])
+      }
+      // A database that does not answer must not keep the process: killed, it would forget its last second as well.
+      await withDeadline(last(), { ms: exchangeMs, what: 'storing the last volumes' }).catch((error: unknown) =>
         log.warn({ error }, 'the last volumes could not be stored'),
       )
     },
