@@ -1,6 +1,7 @@
 import type { Engaged } from '#contracts/engagement.ts'
 import type { DeliveryId, EpochMs, IntentId } from '#contracts/ids.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
 
 /** What is asked of an intent for a person. `event`: the success that its type waits for. */
 export type EngagementAsk = {
@@ -48,39 +49,50 @@ export async function readEngagements(db: Queryable, asked: readonly EngagementA
 export const writeEngagement = (
   db: Queryable,
   { intent = anyIntent, ...done }: { recipient: string; at: EpochMs; what: 'acted'; event: string; intent?: string },
-): Promise<void> => write(db, { ...done, intents: [intent] })
+): Promise<void> => write(db, done, [{ ...done, intent }])
 
 /** What a person looked at of intents. The latest time counts. */
 export const writeLooked = (
   db: Queryable,
-  looked: { recipient: string; at: EpochMs; what: 'seen' | 'read'; intents: readonly IntentId[] },
-): Promise<void> => write(db, { ...looked, event: '' })
+  { intents, what, ...looked }: { recipient: string; at: EpochMs; what: 'seen' | 'read'; intents: readonly IntentId[] },
+): Promise<void> =>
+  write(
+    db,
+    { what, event: '' },
+    intents.map(intent => ({ ...looked, intent })),
+  )
 
-/** That a provider says that it has reached a person. */
-export const writeReached = (
+/** That providers say that they have reached people. */
+export const writeReached = (db: Queryable, reached: readonly Fact[]): Promise<void> =>
+  write(db, { what: 'delivered', event: '' }, reached)
+
+type Fact = { recipient: string; intent: string; at: EpochMs }
+
+async function write(
   db: Queryable,
-  { intent, ...reached }: { recipient: string; at: EpochMs; intent: IntentId },
-): Promise<void> => write(db, { ...reached, what: 'delivered', intents: [intent], event: '' })
-
-type Written = { recipient: string; at: EpochMs; what: string; event: string; intents: readonly string[] }
-
-async function write(db: Queryable, { recipient, intents, what, event, at }: Written): Promise<void> {
+  { what, event }: { what: string; event: string },
+  facts: readonly Fact[],
+): Promise<void> {
+  if (facts.length === 0) return
   await db.query(
     // Who was erased is told of nothing: nothing need be known of them, and a device that was offline may say it late.
     `insert into engagements as e (recipient, intent_id, what, event, at)
-     select $1, i, $3, $4, to_timestamp($5 / 1000.0) from unnest($2::uuid[]) as i
-     where not exists (select from recipients where id = $1 and erased_at is not null) order by i
+     select recipient, intent, $4, $5, to_timestamp(max(f.at) / 1000.0)
+     from unnest($1::text[], $2::uuid[], $3::float8[]) as f(recipient, intent, at)
+     where not exists (select from recipients r where r.id = f.recipient and r.erased_at is not null)
+     group by recipient, intent order by recipient collate "C", intent
      on conflict (recipient, intent_id, what, event) do update set at = excluded.at where e.at < excluded.at`,
-    [recipient, plainArray(intents), what, event, at],
+    [
+      textArray(facts.map(one => one.recipient)),
+      plainArray(facts.map(one => one.intent)),
+      ...[plainArray(facts.map(one => one.at)), what, event],
+    ],
   )
 }
 
-const purgeRows = 10_000
-
 /** Forgets what people did and how far they had read before the ledger begins, in small steps. True when there is more. */
 export async function purgeEngagement(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
-  const step = async (text: string): Promise<boolean> =>
-    (await db.query(`${text} returning 1`, [before, purgeRows])).length === purgeRows
+  const step = (text: string): Promise<boolean> => purgeStep(db, text, [before])
   const old = `< to_timestamp($1 / 1000.0) limit $2 for update skip locked`
   const more = [
     await step(`delete from engagements where ctid in (select ctid from engagements where at ${old})`),

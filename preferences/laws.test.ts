@@ -145,17 +145,17 @@ const withQuiet = (calm: Calm, quiet: QuietHours | undefined): Calm => ({ ...cal
 const locked = ({ who, within }: Calm, quietLocked: boolean): Calm => ({ who, within: { ...within, quietLocked } })
 
 /** What a person or their tenant can do to be told of less at some hour: before it, and after. */
-const calmer: Record<string, (any: Calm, more: QuietHours) => [before: Calm, after: Calm]> = {
-  'more quiet hours of one’s own': (any, more) => {
-    const { quiet = noQuiet } = any.who
-    return [withQuiet(any, quiet), withQuiet(any, { windows: [quiet, more].flatMap(windowsOf) })]
+const calmer: Record<string, (one: Calm, more: QuietHours) => [before: Calm, after: Calm]> = {
+  'more quiet hours of one’s own': (one, more) => {
+    const { quiet = noQuiet } = one.who
+    return [withQuiet(one, quiet), withQuiet(one, { windows: [quiet, more].flatMap(windowsOf) })]
   },
-  'whatever one says of quiet hours that are locked': (any, said) => [
-    withQuiet(locked(any, true), undefined),
-    withQuiet(locked(any, true), said),
+  'whatever one says of quiet hours that are locked': (one, said) => [
+    withQuiet(locked(one, true), undefined),
+    withQuiet(locked(one, true), said),
   ],
-  'a tenant that locks its quiet hours': any => [locked(any, false), locked(any, true)],
-  'a pause': any => [any, { ...any, who: { ...any.who, choices: { ...any.who.choices, paused: true } } }],
+  'a tenant that locks its quiet hours': one => [locked(one, false), locked(one, true)],
+  'a pause': one => [one, { ...one, who: { ...one.who, choices: { ...one.who.choices, paused: true } } }],
 }
 for (const [what, made] of Object.entries(calmer))
   test(`${what} never adds a send at any hour, whatever is locked or set by default`, () => {

@@ -1,4 +1,5 @@
 import { type Queryable, textArray } from '#runtime/postgres.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
 
 /**
  * Locks the window rows of these people until the transaction ends and reads them, in key order so that two routers
@@ -42,14 +43,11 @@ export async function writeWindows(tx: Queryable, windows: ReadonlyMap<string, K
   )
 }
 
-const purgeRows = 10_000
-
 /** Forgets the windows of people in which nothing matters any more, in small steps. True when there is more to do. */
-export async function purgeWindows(db: Queryable, { now }: { now: number }): Promise<boolean> {
-  const rows = await db.query(
+export const purgeWindows = (db: Queryable, { now }: { now: number }): Promise<boolean> =>
+  purgeStep(
+    db,
     `delete from windows where recipient in (
-       select recipient from windows where keep_until < $1::date limit $2 for update skip locked) returning 1`,
-    [new Date(now).toISOString().slice(0, 10), purgeRows],
+       select recipient from windows where keep_until < $1::date limit $2 for update skip locked)`,
+    [new Date(now).toISOString().slice(0, 10)],
   )
-  return rows.length === purgeRows
-}

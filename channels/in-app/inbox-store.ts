@@ -5,6 +5,7 @@ import { joinJson } from '#ledger/batch.ts'
 import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from '#ledger/retractions.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { notesMax, noteRemovals } from '../push/removal-store.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
 import type { OutMessage } from '../provider.ts'
 
 /**
@@ -121,14 +122,11 @@ export async function removeInboxItems(
   return removed!.seen
 }
 
-const purgeRows = 10_000
-
 /** Forgets items that were put there before, read or not, in small steps. True when there is more to do. */
-export async function purgeInboxItems(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
-  const rows = await db.query(
+export const purgeInboxItems = (db: Queryable, { before }: { before: EpochMs }): Promise<boolean> =>
+  purgeStep(
+    db,
     `delete from inbox_items where delivery in (
-       select delivery from inbox_items where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1`,
-    [before, purgeRows],
+       select delivery from inbox_items where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`,
+    [before],
   )
-  return rows.length === purgeRows
-}

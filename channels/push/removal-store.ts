@@ -2,6 +2,7 @@ import type { EpochMs, IntentId } from '#contracts/ids.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { openStopsSql, parseStops } from '#ledger/stops.ts'
 import { type Database, plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
 
 /** Why something is to be taken off the screens that show it. */
 export type RemovalReason = 'read' | 'retracted'
@@ -167,17 +168,14 @@ export async function recordTurns(db: Database, turned: readonly Turned[]): Prom
   })
 }
 
-const purgeRows = 10_000
-
 /** Forgets what was noted before the ledger begins, and people whose last turn is a day ago, in small steps. True when there is more. */
 export async function purgeRemovals(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
   const old = `delete from removals where ctid in (
-    select ctid from removals where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1`
+    select ctid from removals where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`
   // A lease ends with its turn. Whoever comes again begins a window anew: of a day ago none is left.
   const idle = `delete from removal_turns where ctid in (
-    select ctid from removal_turns where due_at is null and (lease_until is null or lease_until < now() - interval '1 day')
-    limit $1 for update skip locked) returning 1`
-  const gone = (await db.query(old, [before, purgeRows])).length
-  const left = (await db.query(idle, [purgeRows])).length
-  return gone === purgeRows || left === purgeRows
+    select ctid from removal_turns where due_at is null and (lease_until is null or lease_until < now() - $1::interval)
+    limit $2 for update skip locked)`
+  const more = [await purgeStep(db, old, [before]), await purgeStep(db, idle, ['1 day'])]
+  return more.includes(true)
 }

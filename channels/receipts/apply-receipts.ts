@@ -1,5 +1,6 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Deed, EventPack } from '#contracts/event.ts'
+import type { ToldStanding } from '#contracts/standing.ts'
 import { type Attempt, deliveryId, type EpochMs, madeAt } from '#contracts/ids.ts'
 import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
 import { factsOf, writeOutbox } from '#ledger/outbox.ts'
@@ -85,14 +86,19 @@ async function engage(tx: Queryable, { attempt, deed, at }: Known, { catalogue }
 }
 
 /** Whatever a device says of a delivery, it has it. */
-function packsOf(known: readonly Known[]): EventPack[] {
-  const packs = known.flatMap(one => [packOf(one, 'standing'), packOf(one, 'engaged')])
-  return [...new Map(packs.map(pack => [pack.pack, pack])).values()]
-}
+const packsOf = (known: readonly Known[]): EventPack[] =>
+  eachOnce(
+    known.flatMap(({ attempt, deed, at }) => [
+      deliveryPack(attempt, { kind: 'standing', what: 'delivered', at }),
+      deliveryPack(attempt, { kind: 'engaged', what: deed, at }),
+    ]),
+  )
 
-function packOf({ attempt, deed, at }: Known, kind: 'standing' | 'engaged'): EventPack {
-  const { batch, lane, channel, provider, recipient, endpoint, intent, day } = attempt
-  const what = kind === 'standing' ? 'delivered' : deed
+type Said = { at: EpochMs } & ({ kind: 'standing'; what: ToldStanding } | { kind: 'engaged'; what: Deed })
+
+/** What was said of a delivery, under a name of the two alone: whoever says it again, of whichever attempt, says the same. */
+export function deliveryPack(of: KnownAttempt, { kind, what, at }: Said): EventPack {
+  const { batch, lane, channel, provider, recipient, endpoint, intent, day } = of
   return {
     ...{ v: 1, day, at, kind, batch, provider, whys: [] },
     pack: `${deliveryId({ intent: intent.id, recipient, endpoint })}/${what}`,
@@ -100,3 +106,8 @@ function packOf({ attempt, deed, at }: Known, kind: 'standing' | 'engaged'): Eve
     slots: [{ i: 0, recipient, channel, endpoint, what }],
   }
 }
+
+/** Of packs of one name the last. */
+export const eachOnce = (packs: readonly EventPack[]): EventPack[] => [
+  ...new Map(packs.map(pack => [pack.pack, pack])).values(),
+]

@@ -1,7 +1,6 @@
-import type { ToldStanding } from '#contracts/standing.ts'
 import { type Attempt, deliveryId, type EpochMs, madeAt } from '#contracts/ids.ts'
 import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
-import { factsOf, writeOutbox } from '#ledger/outbox.ts'
+import { writeOutbox } from '#ledger/outbox.ts'
 import { raiseStandings, type Reported } from '#ledger/standings.ts'
 import type { EventPack } from '#contracts/event.ts'
 import { type HashedMark, markEndpoint, writeReached } from '#preferences/preferences.ts'
@@ -10,7 +9,7 @@ import type { Queryable } from '#runtime/postgres.ts'
 import { sendgridReport } from '../email/sendgrid-reports.ts'
 import { attemptNamed, type Report } from '../report.ts'
 import { twilioReport } from '../sms/twilio-reports.ts'
-import { daysMax, type ReceiptDeps } from './apply-receipts.ts'
+import { daysMax, deliveryPack, eachOnce, type ReceiptDeps } from './apply-receipts.ts'
 import { takeReports, type WaitingReport, waitingReports } from './receipt-store.ts'
 
 /** `addressKey`: what the hashes of addresses are made with. */
@@ -93,16 +92,19 @@ function markOf({ read, of }: Known): HashedMark[] {
 async function raise(tx: Queryable, known: readonly Known[], { catalogue }: ReportDeps): Promise<EventPack[]> {
   const reported = known.map(one => ({ ...reportedOf(one), known: one }))
   const raised = await raiseStandings(tx, reported)
-  const packs: EventPack[] = []
-  for (const { standing, known: one } of raised) {
-    if (standing === 'accepted') continue
-    const { intent, recipient, told } = one.of
-    const waited = catalogue.types.get(intent.type)?.deliver.some(step => step.unless === 'delivered')
-    if (standing === 'delivered' && waited)
-      for (const each of told) await writeReached(tx, { recipient, intent: each, at: one.at })
-    packs.push(packOf(one, standing))
-  }
-  return [...new Map(packs.map(pack => [pack.pack, pack])).values()]
+  await writeReached(
+    tx,
+    raised.flatMap(({ standing, known: { of, at } }) => {
+      const waited = catalogue.types.get(of.intent.type)?.deliver.some(step => step.unless === 'delivered')
+      return standing === 'delivered' && waited ? of.told.map(intent => ({ recipient: of.recipient, intent, at })) : []
+    }),
+  )
+  return eachOnce(
+    raised.flatMap(({ standing, known: { of, at } }) =>
+      // Several attempts of one delivery tell it once.
+      standing === 'accepted' ? [] : [deliveryPack(of, { kind: 'standing', what: standing, at })],
+    ),
+  )
 }
 
 const reportedOf = ({ read, of, named }: Known): Reported => ({
@@ -111,14 +113,3 @@ const reportedOf = ({ read, of, named }: Known): Reported => ({
   standing: read.report.standing,
   providerId: read.report.providerId,
 })
-
-/** Named by delivery and standing: several attempts of one delivery tell it once. */
-function packOf({ of, at }: Known, what: ToldStanding): EventPack {
-  const { batch, lane, channel, provider, recipient, endpoint, intent, day } = of
-  return {
-    ...{ v: 1, day, at, kind: 'standing', batch, provider, whys: [] },
-    pack: `${deliveryId({ intent: intent.id, recipient, endpoint })}/${what}`,
-    intents: [factsOf(intent, lane)],
-    slots: [{ i: 0, recipient, channel, endpoint, what }],
-  }
-}

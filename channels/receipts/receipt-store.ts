@@ -1,5 +1,6 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Queryable } from '#runtime/postgres.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
 import type { KeptReport } from '../report.ts'
 
 /** Providers that report by webhooks. */
@@ -53,14 +54,11 @@ export async function takeReports<R extends WaitingReport>(tx: Queryable, report
   return reports.filter(one => taken.has(`${one.provider} ${one.event}`))
 }
 
-const purgeRows = 10_000
-
 /** Forgets reports that came before the ledger begins, in small steps. True when there is more. */
-export async function purgeReports(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
-  const rows = await db.query(
+export const purgeReports = (db: Queryable, { before }: { before: EpochMs }): Promise<boolean> =>
+  purgeStep(
+    db,
     `delete from receipts where ctid in (
-       select ctid from receipts where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1`,
-    [before, purgeRows],
+       select ctid from receipts where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`,
+    [before],
   )
-  return rows.length === purgeRows
-}

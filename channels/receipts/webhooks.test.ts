@@ -319,6 +319,12 @@ test('what is not signed by the provider for us changes nothing', async () => {
   assert.deepEqual(await everyRow(world.db), before)
 })
 
+test('a request without a body is nobody’s', async () => {
+  await using world = await setup()
+  for (const provider of ['twilio', 'sendgrid'])
+    assert.equal((await fetch(new URL(`/webhooks/${provider}`, world.url), { method: 'POST' })).status, 403)
+})
+
 test('a report of nobody is answered and counted, and one of long ago changes nothing any more', async () => {
   await using world = await setup()
   await world.deliver(await world.write(mails('anna')))

@@ -43,12 +43,12 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
     )
     const routes = { bodyLimit: bodyBytesMax }
     if (trust.twilio)
-      scope.post<{ Body: Buffer }>('/webhooks/twilio', routes, async (request, reply) => {
+      scope.post<{ Body: Buffer | undefined }>('/webhooks/twilio', routes, async (request, reply) => {
         const reports = twilioSaid(request, deps)
         return taken(reply, await keep('twilio', reports, deps))
       })
     if (trust.sendgrid)
-      scope.post<{ Body: Buffer }>('/webhooks/sendgrid', routes, async (request, reply) => {
+      scope.post<{ Body: Buffer | undefined }>('/webhooks/sendgrid', routes, async (request, reply) => {
         const reports = sendgridSaid(request, deps)
         return taken(reply, await keep('sendgrid', reports, deps))
       })
@@ -60,10 +60,12 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
   return applying
 }
 
-type Posted = { body: Buffer; headers: Readonly<Record<string, unknown>>; url: string }
+/** `body`: undefined where there was none. */
+type Posted = { body: Buffer | undefined; headers: Readonly<Record<string, unknown>>; url: string }
+const none = Buffer.alloc(0)
 type Said = readonly (KeptReport | undefined)[]
 
-function twilioSaid({ body, headers, url }: Posted, { trust, secret }: Webhooks): Said {
+function twilioSaid({ body = none, headers, url }: Posted, { trust, secret }: Webhooks): Said {
   const { url: ours, tokens } = trust.twilio!
   const at = url.indexOf('?')
   const query = at === -1 ? '' : url.slice(at)
@@ -74,7 +76,7 @@ function twilioSaid({ body, headers, url }: Posted, { trust, secret }: Webhooks)
   return [named && keptOfTwilio(form, named.attempt)]
 }
 
-function sendgridSaid({ body, headers }: Posted, { trust, clock }: Webhooks): Said {
+function sendgridSaid({ body = none, headers }: Posted, { trust, clock }: Webhooks): Said {
   const events = {
     timestamp: headerOf(headers, 'x-twilio-email-event-webhook-timestamp'),
     signature: headerOf(headers, 'x-twilio-email-event-webhook-signature'),

@@ -1,7 +1,4 @@
-import { counts, replayTests, sampled } from './replay-cases.ts'
+import { replayTests } from './replay-cases.ts'
 
-// With those of replay.test.ts these are all.
-replayTests(
-  'college-dm',
-  counts.filter(count => !sampled.includes(count)),
-)
+replayTests('github-2h')
+replayTests('college-dm')
