@@ -44,7 +44,8 @@ export function fcmProvider({ serviceAccountFile, perMinute }: FcmOptions): Prov
     callsAtOnce,
     pauses: 'lane',
     ...(perMinute !== undefined && {
-      limit: { account: projectIn(serviceAccountFile), rate: { units: perMinute, perMs: 60_000, rampMs } },
+      // The quota is the project's, whoever's key.
+      limit: { account: accountIn(serviceAccountFile).project_id, rate: { units: perMinute, perMs: 60_000, rampMs } },
     }),
     mixes: () => true,
     send: (messages, options) =>
@@ -168,16 +169,15 @@ function credentialIn(serviceAccountFile: string, name: string): Credential {
   return credential
 }
 
-/** What JSON has to say of a text that is none may quote it. */
-/** The quota is the project's, whoever's key. */
-const projectIn = (file: string): string =>
-  (JSON.parse(readFileSync(file, 'utf8')) as { project_id: string }).project_id
+/** As Google writes it. */
+type Account = ServiceAccount & { project_id: string }
 
-function accountIn(file: string): ServiceAccount {
+function accountIn(file: string): Account {
   const text = readFileSync(file, 'utf8')
   try {
-    return JSON.parse(text) as ServiceAccount
+    return JSON.parse(text) as Account
   } catch {
+    // What JSON has to say of a text that is none may quote it.
     throw new Error(`${file} is no service account: it must be the JSON file that Google gives`)
   }
 }
