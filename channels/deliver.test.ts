@@ -164,7 +164,8 @@ test('a template that throws costs its own slots only, and its data stays out of
   })
   assert.equal(world.lines.length, 2)
   assert.doesNotMatch(world.lines.join(), /Secret/)
-  assert.match(world.lines[0]!, /the template in en failed/)
+  assert.match(world.lines[0]!, /test\.greeting, in_app, en: it failed after it read data\.name/)
+  assert.match(world.lines[1]!, /test\.greeting, in_app, en: it gives no body/)
 })
 
 test('a batch of a type, or for a provider, that this worker does not know waits for another worker', async () => {

@@ -122,7 +122,7 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now })
   const { messages, failed } = render(batch, targets, deps)
   for (const message of messages) if (badges[message.place] !== undefined) message.badge = badges[message.place]!
-  for (const place of failed) results[place] = { kind: 'closed', outcome: 'template_error' }
+  for (const { place, why } of failed) results[place] = { kind: 'closed', outcome: 'template_error', why }
   return { sending: { ...claimed, served, messages, received }, results }
 }
 

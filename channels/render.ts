@@ -1,12 +1,14 @@
 import { armOf } from '#contracts/arms.ts'
 import type { Catalogue, ContentOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
+import { sentence, type Why } from '#contracts/decision.ts'
 import { attemptId, deliveryId } from '#contracts/ids.ts'
 import type { ClaimedBatch } from '#ledger/batch.ts'
 import type { Log } from '#runtime/log.ts'
 import { receiptTokens } from './attempt-token.ts'
 import type { OutMessage } from './provider.ts'
 import type { Target } from './recheck.ts'
+import { templateFault, TemplateFault } from './template-fault.ts'
 import { placesOf } from './told-as-one.ts'
 
 /** `addressKey`: the installation's secret, by which devices are known. */
@@ -14,18 +16,18 @@ type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string }
 
 /**
  * Makes the messages of a batch: each (intent, language, arm) is rendered once and shared. A template that throws costs its
- * own slots only (`failed`, by place) and is logged once; what it throws may hold data and is not.
+ * own slots only (`failed`, by place) and is named once in the log; what it throws may hold data and is told nowhere.
  */
 export function render(
   batch: ClaimedBatch,
   targets: readonly Target[],
   deps: RenderDeps,
-): { messages: OutMessage[]; failed: number[] } {
+): { messages: OutMessage[]; failed: Failed[] } {
   const contents = new Map<object, Map<string, Rendered>>()
   const armed = batch.intents.some(intent => deps.catalogue.types.get(intent.type)?.arms)
   const receipt = batch.channel === 'push' ? receiptTokens(batch.id, deps.addressKey) : undefined
   const messages: OutMessage[] = []
-  const failed: number[] = []
+  const failed: Failed[] = []
   for (const target of targets) {
     const { place, recipient, intent, endpoint, locale = '', digest, others } = target
     let byLocale = contents.get(digest ?? intent)
@@ -34,8 +36,8 @@ export function render(
     const wish = arm === undefined ? locale : `${locale} ${arm}`
     let content = byLocale.get(wish)
     if (content === undefined) byLocale.set(wish, (content = rendered({ target, arm, batch, byLocale }, deps)))
-    if (content === 'failed') {
-      failed.push(...placesOf(target))
+    if ('failed' in content) {
+      failed.push(...placesOf(target).map(place => ({ place, why: content.failed })))
       continue
     }
     const attempt = attemptId({ batch: batch.id, slot: place })
@@ -49,7 +51,8 @@ export function render(
   return { messages, failed }
 }
 
-type Rendered = ContentOf[Channel] | 'failed'
+type Failed = { place: number; why: Why }
+type Rendered = ContentOf[Channel] | { failed: Why }
 type Wanted = {
   target: Target
   arm: string | undefined
@@ -66,32 +69,31 @@ function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log }: 
   const known = byLocale.get(key)
   if (known !== undefined) return known
   const { actor, thread, tenant } = intent
-  try {
-    const input = {
-      // The schema has proved the data at the producer.
-      data: intent.data as never,
-      locale,
-      ...(actor !== undefined && { actor }),
-      ...(thread !== undefined && { thread }),
-      ...(tenant !== undefined && { tenant }),
-      // The arms of the type that the template is of.
-      arm: arm as never,
-      ...(digest && { digest: { count: digest.count, items: digest.items as never } }),
-    }
-    // A copy: templates may give the same object twice, but one object stands for one intent and language.
-    const content = { ...templates[locale]![batch.channel]!(input) }
-    assertWhole(batch.channel, content)
-    byLocale.set(key, content)
-    return content
-  } catch (error) {
-    const kind = error instanceof Error ? error.name : typeof error
-    log.error(
-      { type: intent.type, channel: batch.channel, intent: intent.id, kind },
-      `the template in ${locale} failed`,
-    )
-    byLocale.set(key, 'failed')
-    return 'failed'
+  const input = {
+    locale,
+    ...(actor !== undefined && { actor }),
+    ...(thread !== undefined && { thread }),
+    ...(tenant !== undefined && { tenant }),
+    // The arms of the type that the template is of.
+    arm: arm as never,
+    ...(digest && { digest: { count: digest.count, items: digest.items as never } }),
   }
+  // The schema has proved the data at the producer.
+  const template = (data: object) => templates[locale]![batch.channel]!({ ...input, data: data as never })
+  let content: Rendered
+  try {
+    // A copy: templates may give the same object twice, but one object stands for one intent and language.
+    content = { ...template(intent.data) }
+    assertWhole(batch.channel, content)
+  } catch (error) {
+    const of = shared?.name ?? intent.type
+    const why = templateFault({ of, channel: batch.channel, locale, error, data: intent.data, again: template })
+    const kind = error instanceof Error ? error.name : typeof error
+    log.error({ type: intent.type, channel: batch.channel, intent: intent.id, kind }, sentence(why))
+    content = { failed: why }
+  }
+  byLocale.set(key, content)
+  return content
 }
 
 const texts: { [C in Channel]: readonly string[] } = {
@@ -104,8 +106,9 @@ const texts: { [C in Channel]: readonly string[] } = {
 /** A template that reads a field which old data lacks gives holes: they must not get as far as a provider's client. */
 function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>>): void {
   const html = channel === 'email' ? (content.html as { html?: unknown } | undefined)?.html : ''
-  if (texts[channel].some(name => typeof content[name] !== 'string') || typeof html !== 'string')
-    throw new TypeError('the template left a text out')
+  const missing = texts[channel].filter(name => typeof content[name] !== 'string')
+  if (typeof html !== 'string') missing.push('html')
+  if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`)
 }
 
 /** The person's language among those that there are: `de-AT`, else `de`, else the type's first (BCP 47 look-up, RFC 4647 §3.4). */

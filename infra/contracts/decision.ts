@@ -63,6 +63,7 @@ export const rules = [
   'quarantined',
   'discarded',
   'volume',
+  'template_failed',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -129,6 +130,7 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   volume: value => `Held: there are more than ${value} of its kind in ten minutes, and it waits for an operator.`,
   discarded: () => 'Not sent: it was held as too many, and an operator discarded it.',
   dry_run: value => `Not sent: a dry run; else it would have been ${dryRunWords(value)}.`,
+  template_failed: value => `Not sent: its template failed (${value}).`,
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }
 

@@ -164,7 +164,10 @@ const stories: Record<Outcome, Story> = {
   },
   holdout: { sentence: /in a holdout group \(held\.out, 100 %\)/, tell: stage => stage.notify(nobody, 'holdout') },
   no_endpoint: { sentence: /no usable address for push/, tell: stage => stage.notify(urgent, 'no_endpoint') },
-  template_error: { sentence: /its template failed/, tell: stage => stage.notify(broken, 'template_error') },
+  template_error: {
+    sentence: /its template failed \(broken, in_app, en: it failed\)/,
+    tell: stage => stage.notify(broken, 'template_error'),
+  },
   provider_exhausted: {
     sentence: /the provider failed at every try/,
     tell: stage => {
