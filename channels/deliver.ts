@@ -76,7 +76,7 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
   const prepared = await prepare(claimed, deps).catch(error => giveUp(claimed, error, deps))
   if (!prepared) return
   const { sending, results } = prepared
-  const answers = await sendInTime(sending, deps)
+  const answers = await heardMeanwhile(sending, await sendInTime(sending, deps), deps)
   await deps.failpoint?.('after send before record')
 
   for (const { place, result } of settled(sending, answers, deps)) results[place] = result
@@ -211,6 +211,22 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
   )
   return without.map(answer => answer ?? answers.shift())
 }
+
+/** A provider reports within seconds, and a call is waited for longer: what it has reported meanwhile is no doubt. */
+async function heardMeanwhile(
+  sending: Sending,
+  answers: readonly (Answer | undefined)[],
+  { db }: DeliverDeps,
+): Promise<readonly (Answer | undefined)[]> {
+  if (!answers.some(mayBeSent)) return answers
+  const received = await patiently(() => readReceived(db, { ...sending.batch, maybeSent: true }), sending)
+  return answers.map((answer, at) => {
+    const providerId = received.get(sending.messages[at]!.place)
+    return mayBeSent(answer) && providerId !== undefined ? { kind: 'accepted', providerId } : answer
+  })
+}
+const mayBeSent = (answer: Answer | undefined): boolean =>
+  answer?.kind === 'doubt' || (answer?.kind === 'retry' && answer.maybeSent === true)
 
 /** What is known without a call: a provider has told us that it has it, or a worker was lost that may have sent it. */
 function answerWithout(message: OutMessage, { batch, received }: Sending, deps: DeliverDeps): Answer | undefined {

@@ -1,5 +1,6 @@
 import { type Attempt, deliveryId, type EpochMs, madeAt } from '#contracts/ids.ts'
 import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
+import { settleDoubts } from '#ledger/doubts.ts'
 import { writeOutbox } from '#ledger/outbox.ts'
 import { raiseStandings, type Reported } from '#ledger/standings.ts'
 import type { EventPack } from '#contracts/event.ts'
@@ -92,6 +93,10 @@ function markOf({ read, of }: Known): HashedMark[] {
 async function raise(tx: Queryable, known: readonly Known[], { catalogue }: ReportDeps): Promise<EventPack[]> {
   const reported = known.map(one => ({ ...reportedOf(one), known: one }))
   const raised = await raiseStandings(tx, reported)
+  await settleDoubts(
+    tx,
+    raised.flatMap(({ known: { of } }) => (of.moved ? [of.batch] : [])),
+  )
   await writeReached(
     tx,
     raised.flatMap(({ standing, known: { of, at } }) => {

@@ -208,6 +208,37 @@ test('a doubt waits for its receipt, and is sent again only where none came', as
   assert.deepEqual(sent.sort(), [numbers.anna, numbers.ben, numbers.ben])
 })
 
+test('a doubt ends when the last of it is reported, not when its time is over', async () => {
+  await using world = await setup()
+  world.simulators.script.set({ provider: 'twilio', answer: 'acceptThen500', times: 2 })
+  const batches = await world.write(texts('anna', 'ben'))
+  const asked = await world.attempts()
+  await world.deliver(batches)
+  const doubts = async () =>
+    (await world.db.query<{ n: number }>(`select n from batches where doubt and closed_at is null`)).map(row => row.n)
+  assert.deepEqual(await doubts(), [2])
+  const said = (attempt: string, n: number) =>
+    world.status(attempt, { MessageSid: `SM${n}`, MessageStatus: 'delivered', To: numbers.anna! })
+  await said(asked.anna!, 1)
+  await world.applied()
+  assert.deepEqual(await doubts(), [2], 'one of two: the other is still in doubt')
+  await said(asked.ben!, 2)
+  await world.applied()
+  assert.deepEqual(await doubts(), [])
+  await world.deliver(await world.open())
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'sent' })
+  assert.equal(world.simulators.lines('twilio').length, 2)
+})
+
+test('what is reported while its call hangs is no doubt', async () => {
+  await using world = await setup()
+  world.report()
+  world.simulators.script.set({ provider: 'sendgrid', answer: 'slow', ms: 4_000 })
+  world.deps.limits = { leaseMs: 20_000, startWithinMs: 10_000, callMs: 1_500 }
+  await world.deliver(await world.write(mails('anna')))
+  assert.deepEqual(await world.ends(), { anna: 'sent' })
+})
+
 test('an address that bounced or complained is not used again, and a number that is none is dead', async () => {
   await using world = await setup()
   await world.deliver(await world.write(mails('anna', 'ben')))

@@ -1,5 +1,6 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type Attempt, type BatchId, dayOf, type IntentId, type RecipientId } from '#contracts/ids.ts'
+import { outcomeCode } from '#contracts/outcome.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { plainArray } from '#runtime/postgres.ts'
 import { batchKey, type CarriedIntent } from './batch.ts'
@@ -18,6 +19,8 @@ export type KnownAttempt = {
   told: readonly IntentId[]
   /** The day of the delivery's first batch: the same for all its attempts. */
   day: string
+  /** Its slot was closed as `moved`: the delivery goes on in another batch. */
+  moved: boolean
 }
 
 /** Attempts in the order in which they are asked for; undefined for what was none, or of a day that is no longer kept. */
@@ -32,11 +35,12 @@ export async function readAttempts(db: Queryable, attempts: readonly Attempt[]):
       plainArray(ofDay.map(({ slot }) => slot)),
       plainArray(ofDay.map(({ place }) => place)),
     ])
-    for (const { place, lane, channel, intent, from_batch, ...row } of rows) {
+    for (const { place, lane, channel, intent, outcome, from_batch, ...row } of rows) {
       const carried = JSON.parse(intent) as CarriedIntent
       found[place] = {
         ...{ ...row, lane: lanes[lane]!, channel: channels[channel]!, intent: carried, told: [carried.id] },
         day: from_batch === null ? day : await firstDay(db, from_batch),
+        moved: outcome === outcomeCode('moved'),
       }
     }
   }
@@ -55,11 +59,12 @@ type Row = Pick<KnownAttempt, 'batch' | 'provider' | 'recipient' | 'endpoint'> &
   lane: number
   channel: number
   intent: string
+  outcome: number | null
   from_batch: BatchId | null
 }
 
 const select = `
-  select u.place, u.id as batch, b.lane, b.channel, b.provider, b.from_batch,
+  select u.place, u.id as batch, b.lane, b.channel, b.provider, b.from_batch, b.outcomes[u.slot + 1] as outcome,
     b.recipients[u.slot + 1] as recipient, b.endpoints[u.slot + 1] as endpoint,
     split_part(b.payload, E'\\x1f', coalesce(b.picks[u.slot + 1], 0) + 1) as intent
   from unnest($2::uuid[], $3::int[], $4::int[]) as u(id, slot, place) join batches b on b.day = $1 and b.id = u.id

@@ -43,7 +43,10 @@ const rankOf = ({ standing }: Reported): number => standings.indexOf(standing)
  * What of a claimed batch its provider has reported of: it has them, by whichever attempt, whatever became of our record.
  * By place, the provider's id. Asks nothing where no earlier call may have been carried out, or no provider reports.
  */
-export async function readReceived(db: Queryable, batch: ClaimedBatch): Promise<Map<number, string>> {
+export async function readReceived(
+  db: Queryable,
+  batch: Pick<ClaimedBatch, 'maybeSent' | 'channel' | 'slots' | 'intents'>,
+): Promise<Map<number, string>> {
   if (!batch.maybeSent || (batch.channel !== 'sms' && batch.channel !== 'email')) return new Map()
   const deliveries = batch.slots.map(({ recipient, endpoint, intent }) =>
     deliveryId({ intent: batch.intents[intent]!.id, recipient, endpoint }),
