@@ -8,6 +8,7 @@ import { sendgridAnswers } from './email/sendgrid-answers.ts'
 import { messageTo, type Subject, subjects, startSubject } from './providers.fixture.ts'
 import { apnsAnswers } from './push/apns-answers.ts'
 import { fcmAnswers } from './push/fcm-answers.ts'
+import { webPushAnswers } from './push/web-push-answers.ts'
 import { twilioAnswers } from './sms/twilio-answers.ts'
 
 /** What a provider says, in its own words as they travel, and what it means: the documentation once more, as data. */
@@ -138,7 +139,33 @@ const twilio: Row[] = [
   ...[500, 502, 503, 504].map((status): Row => [status, html, 'doubt']),
 ]
 
-const rows: Record<Subject['name'], Row[]> = { fcm, apns, sendgrid, twilio }
+const webpush: Row[] = [
+  [201, '', 'accepted'],
+  [201, html, 'accepted'],
+  [202, '', 'accepted'],
+  // Whoever says so is no push service.
+  [200, html, 'doubt'],
+  [204, '', 'doubt'],
+  [301, '', 'doubt', { headers: { location: 'https://127.0.0.1/elsewhere' } }],
+  [400, '{"errno":110}', 'messageDead'],
+  [401, '', 'config'],
+  [403, 'the VAPID credentials do not correspond to the credentials used to create the subscriptions', 'config'],
+  [404, '', 'addressDead'],
+  [406, '', 'pause', { afterMs: 60_000 }],
+  [410, 'push subscription has unsubscribed or expired.', 'addressDead'],
+  [413, '', 'messageDead'],
+  [429, '', 'pause', { afterMs: 60_000 }],
+  [429, '', 'pause', { headers: { 'retry-after': '7' }, afterMs: 7_000 }],
+  [429, '', 'pause', { headers: { 'retry-after': 'soon' }, afterMs: 60_000 }],
+  [500, '', 'retry', { afterMs: 10_000, maybeSent: true }],
+  [503, '', 'retry', { headers: { 'retry-after': '99' }, afterMs: 99_000, maybeSent: true }],
+  [408, '', 'doubt'],
+  [418, html, 'messageDead'],
+  [502, html, 'doubt'],
+  [504, html, 'doubt'],
+]
+
+const rows: Record<Subject['name'], Row[]> = { fcm, apns, webpush, sendgrid, twilio }
 
 for (const subject of subjects)
   test(`${subject.name}: each answer, as it travels, has the meaning that is written here`, async () => {
@@ -155,13 +182,22 @@ for (const subject of subjects)
   })
 
 test('no table has an answer that no row here is about', () => {
-  const tables = { fcm: fcmAnswers, apns: apnsAnswers, sendgrid: sendgridAnswers, twilio: twilioAnswers }
+  const tables = {
+    fcm: fcmAnswers,
+    apns: apnsAnswers,
+    sendgrid: sendgridAnswers,
+    twilio: twilioAnswers,
+    webpush: webPushAnswers,
+  }
   // Not documented for our requests; each is in its table for the day that it comes.
   const more = /^(HTTP|app\/|messaging\/)|^(UNREGISTERED_FID|21604)$/
   for (const [name, table] of Object.entries(tables)) {
     const said = rows[name as Subject['name']].map(([, body]) => body).join('\n')
     for (const code of Object.keys(table).filter(code => !more.test(code)))
       assert.ok(said.includes(code.split(' ')[0]!), `${name}: ${code}`)
+    const statuses = rows[name as Subject['name']].map(([status]) => `HTTP ${status}`)
+    for (const code of Object.keys(table).filter(code => /^HTTP \d+$/.test(code)))
+      assert.ok(statuses.includes(code), `${name}: ${code}`)
   }
 })
 
@@ -228,6 +264,7 @@ test('a provider’s words stay in its files', () => {
   const own = {
     'channels/push/fcm*.ts': Object.keys(fcmAnswers).map(code => code.split(' ')[0]!),
     'channels/push/apns*.ts': Object.keys(apnsAnswers),
+    'channels/push/web-push*.ts': ['web-push', 'vapid'],
     'channels/email/sendgrid*.ts': ['x-message-id', 'x-ratelimit-reset', 'personalizations'],
     'channels/sms/twilio*.ts': Object.keys(twilioAnswers),
   }

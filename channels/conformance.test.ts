@@ -8,8 +8,9 @@ import { fcmAnswers as fcmScript } from '#local/simulators/fcm.ts'
 import { sendgridAnswers as sendgridScript } from '#local/simulators/sendgrid.ts'
 import { setup } from '#local/simulators/test-setup.ts'
 import { twilioAnswers as twilioScript } from '#local/simulators/twilio.ts'
+import { webPushAnswers as webPushScript } from '#local/simulators/web-push.ts'
 import type { OutMessage, Provider } from './provider.ts'
-import { messageTo, type Simulators, subjects, undoRedirect } from './providers.fixture.ts'
+import { calledBy, messageTo, type Simulators, subjects, undoRedirect } from './providers.fixture.ts'
 
 const all = (kind: AnswerKind, names: string) => Object.fromEntries(names.split(' ').map(name => [name, kind]))
 
@@ -75,6 +76,18 @@ const meanings: Record<ProviderName, Meanings> = {
       20429: 'pause',
     },
   },
+  webpush: {
+    script: webPushScript,
+    expected: {
+      ...all('messageDead', 'badRequest tooLarge'),
+      ...all('config', 'unauthorized forbidden'),
+      ...all('addressDead', 'notFound gone'),
+      ...all('pause', 'throttled tooManyRequests'),
+      ...all('retry', 'internal unavailable acceptThen500 acceptThen503'),
+      // The head says 201: the body is of no interest.
+      garbage: 'accepted',
+    },
+  },
 }
 
 const anyway = {
@@ -83,8 +96,13 @@ const anyway = {
 } as Record<string, AnswerKind>
 
 /** Nothing that a person or an operator must not read in a log. */
-function assertHarmless(answers: readonly Answer[], messages: readonly OutMessage[], { credentials }: Simulators) {
-  const secrets = [credentials.sendgrid.apiKey, credentials.twilio.authToken, credentials.twilio.accountSid, 'Secret']
+function assertHarmless(
+  answers: readonly Answer[],
+  messages: readonly OutMessage[],
+  { credentials }: Pick<Simulators, 'credentials'>,
+) {
+  const { sendgrid, twilio, webpush } = credentials
+  const secrets = [sendgrid.apiKey, twilio.authToken, twilio.accountSid, webpush.privateKey, 'Secret']
   const said = JSON.stringify(answers.map(answer => ('reason' in answer ? answer.reason : '')))
   for (const text of [...secrets, ...messages.map(message => message.endpoint.address)])
     assert.ok(!said.includes(text), `an answer's reason tells "${text}": ${said}`)
@@ -105,7 +123,7 @@ for (const subject of subjects)
         messages.map(() => 'accepted'),
       )
       for (const message of messages) {
-        const line = simulators.lines(subject.name).find(({ address }) => address === message.endpoint.address)!
+        const line = simulators.lines(subject.name).find(({ address }) => address === calledBy(subject, message))!
         const named = subject.logged(message)
         assert.deepEqual({ ...named, ...line }, { ...line, ...named }, 'the log names delivery and attempt')
       }
@@ -121,7 +139,7 @@ for (const subject of subjects)
         await using simulators = await setup()
         await using provider = subject.open(simulators.credentials, simulators.ports)
         const target = messageTo(subject, 666)
-        const address = target.endpoint.address
+        const address = calledBy(subject, target)
         // More than 60 s: firebase-admin does not wait for it.
         simulators.script.set(
           parseRule({

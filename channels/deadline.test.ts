@@ -28,7 +28,7 @@ for (const subject of subjects)
     await using simulators = await setup()
     await using mute = await startMute()
     const { port } = mute
-    const ports = { google: port, apns: port, apnsSandbox: port, sendgrid: port, twilio: port }
+    const ports = { google: port, apns: port, apnsSandbox: port, sendgrid: port, twilio: port, webpush: port }
     await using provider = subject.open(simulators.credentials, ports)
     const messages = Array.from({ length: provider.callSizeMax > 1 ? 3 : 1 }, (_, n) => messageTo(subject, n + 1))
     const begun = performance.now()

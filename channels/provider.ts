@@ -56,6 +56,6 @@ export type Provider<C extends Channel = Channel> = AsyncDisposable & {
   costOf?(content: ContentOf[C]): number
   mixes(content: ContentOf[C]): boolean
   send(messages: readonly OutMessage<C>[], options: SendOptions): Promise<Answer[]>
-  /** The same for removals, at most `callSizeMax`. Only push has a screen to take things off. */
+  /** The same for removals, at most `callSizeMax`. Only push has a screen to take things off, and browsers let nothing be silent. */
   remove?(removals: readonly Removal[], options: SendOptions): Promise<Answer[]>
 }

@@ -2,8 +2,10 @@ import type { ContentOf } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
+import { pushServiceHost } from '#local/credentials.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import type { ProviderName } from '#local/simulators/answers.ts'
+import { subscriptionOf } from '#local/simulators/browser.ts'
 import { parseRule } from '#local/simulators/control.ts'
 import type { Reply } from '#local/simulators/exchange.ts'
 import { setup } from '#local/simulators/test-setup.ts'
@@ -11,17 +13,20 @@ import { sendgridProvider } from './email/sendgrid.ts'
 import type { OutMessage, Provider } from './provider.ts'
 import { apnsIdOf, apnsProvider } from './push/apns.ts'
 import { fcmProvider } from './push/fcm.ts'
+import { webPushProvider } from './push/web-push.ts'
 import { twilioProvider } from './sms/twilio.ts'
 
 export type Simulators = Awaited<ReturnType<typeof setup>>
 /** Where the client libraries find their providers. */
-export type Ports = Pick<Simulators['ports'], 'google' | 'apns' | 'apnsSandbox' | 'sendgrid' | 'twilio'>
+export type Ports = Pick<Simulators['ports'], 'google' | 'apns' | 'apnsSandbox' | 'sendgrid' | 'twilio' | 'webpush'>
 /** A provider, its client and its simulator. */
 export type Subject = {
   name: ProviderName
   channel: Channel
   address: (n: number) => string
   open: (credentials: Simulators['credentials'], ports: Ports) => Provider
+  /** An address as its provider names it, where that is not the whole of it. */
+  called?: (address: string) => string
   /** What the simulator's log names a message by. */
   logged: (message: OutMessage) => { deliveryId?: string; attemptId?: string }
 }
@@ -38,13 +43,17 @@ export async function startSubject(subject: Subject) {
   return {
     ...{ simulators, provider, send },
     told: (message: OutMessage, reply: Reply): Promise<Answer> => {
-      const { address } = message.endpoint
+      const address = calledBy(subject, message)
       simulators.script.set(parseRule({ provider: subject.name, address, answer: 'reply', reply }))
       return send(message)
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
+
+/** The address of a message as its provider's simulator knows it. */
+export const calledBy = ({ called = address => address }: Subject, { endpoint }: OutMessage): string =>
+  called(endpoint.address)
 
 let undo = () => {}
 /** FCM's client is turned to a simulator for the whole process; after the test it is turned back. */
@@ -75,6 +84,19 @@ export const subjects: readonly Subject[] = [
         server: { host: '127.0.0.1', port: ports.apns, otherPort: ports.apnsSandbox, caFile },
       }),
     logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId: apnsIdOf(attemptId) }),
+  },
+  {
+    name: 'webpush',
+    channel: 'push',
+    address: n => subscriptionOf(`browser-${n}`),
+    called: address => (JSON.parse(address) as { endpoint: string }).endpoint,
+    open: ({ webpush, caFile }, ports) =>
+      webPushProvider({
+        ...webpush,
+        hosts: [pushServiceHost],
+        server: { host: '127.0.0.1', port: ports.webpush, caFile },
+      }),
+    logged: ({ deliveryId }) => ({ deliveryId }),
   },
   {
     name: 'sendgrid',

@@ -32,7 +32,31 @@ const forms: Record<Provider, (address: unknown) => boolean> = {
   sendgrid: isEmail,
   twilio: isPhone,
   inbox: () => false,
+  webpush: isSubscription,
 }
+
+/**
+ * The JSON of a browser's `PushSubscription`. Any https URL of a named host is one: which push services we talk to is
+ * configured where they are called.
+ */
+function isSubscription(address: unknown): boolean {
+  if (typeof address !== 'string' || address.length > subscriptionCharsMax) return false
+  try {
+    const { endpoint, keys } = JSON.parse(address) as {
+      endpoint?: unknown
+      keys?: { p256dh?: unknown; auth?: unknown }
+    }
+    const { protocol, hostname, port, username, password, hash } = new URL(endpoint as string)
+    const named = protocol === 'https:' && /\.[a-z]/.test(hostname) && `${port}${username}${password}${hash}` === ''
+    return named && isKey(keys?.p256dh, 65) && isKey(keys?.auth, 16)
+  } catch {
+    return false
+  }
+}
+
+const subscriptionCharsMax = 4_096
+const isKey = (key: unknown, bytes: number): boolean =>
+  typeof key === 'string' && /^[\w-]+=*$/.test(key) && Buffer.from(key, 'base64url').length === bytes
 
 /** No mail server in use tells mailboxes apart by case, and people write them either way. */
 const oneSpelling = (channel: Channel, address: string): string =>

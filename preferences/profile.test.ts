@@ -139,3 +139,35 @@ test('an address is known by a keyed hash, in one spelling', () => {
   assert.equal(masked({ channel: 'email', address: 'ann@mail.example' }), 'a…@mail.example')
   assert.equal(masked({ channel: 'sms', address: '+4915112345678' }), '…5678')
 })
+
+test('the address of a browser is its subscription, which leads over https to a host by name', () => {
+  const keys = { p256dh: Buffer.alloc(65, 4).toString('base64url'), auth: Buffer.alloc(16).toString('base64url') }
+  const takes = (address: unknown) =>
+    problemsOf('u1', { endpoints: [{ channel: 'push', provider: 'webpush', address }] }).length === 0
+  const at = (endpoint: string) => JSON.stringify({ endpoint, expirationTime: null, keys })
+  assert.ok(takes(at('https://updates.push.services.mozilla.com/wpush/v2/gAAA')))
+  assert.ok(
+    takes(JSON.stringify({ endpoint: 'https://web.push.apple.com/Q', keys: { ...keys, auth: `${keys.auth}==` } })),
+  )
+  for (const endpoint of [
+    ...[
+      'http://web.push.apple.com/Q',
+      'https://localhost/x',
+      'https://10.0.0.1/x',
+      'https://[::1]/x',
+      'https://2130706433/',
+    ],
+    ...['https://web.push.apple.com:8443/Q', 'https://a:b@web.push.apple.com/Q', '/Q', ''],
+  ])
+    assert.ok(!takes(at(endpoint)), endpoint)
+  for (const address of [
+    '{}',
+    'null',
+    'x',
+    '',
+    JSON.parse(at('https://web.push.apple.com/Q')),
+    `${at('https://a.b/')} x`,
+  ])
+    assert.ok(!takes(address))
+  assert.ok(!takes(JSON.stringify({ endpoint: 'https://web.push.apple.com/Q', keys: { ...keys, p256dh: 'BA' } })))
+})

@@ -37,7 +37,7 @@ export const startRemovals = (deps: DeliverDeps): AsyncDisposable =>
 
 /** One turn. True when there may be more to do. */
 export async function removeDue(deps: DeliverDeps): Promise<boolean> {
-  const { db, clock, failpoint } = deps
+  const { db, clock, providers, failpoint } = deps
   const begun = { ms: performance.now(), at: clock.now() }
   const { turns, stops } = await claimTurns(db, { limit: peopleMax, leaseMs })
   if (turns.length === 0) return false
@@ -61,7 +61,12 @@ export async function removeDue(deps: DeliverDeps): Promise<boolean> {
       told.length > 1 ? told.map(intent => ({ recipient, intent })) : [],
     ),
   )
-  const byPerson = Map.groupBy(pushes, push => push.recipient)
+  // What cannot be told anything silently keeps nothing open.
+  const removable = pushes.filter(({ provider: name }) => {
+    const provider = providers.get(name)
+    return !provider || provider.remove !== undefined
+  })
+  const byPerson = Map.groupBy(removable, push => push.recipient)
   const waitMs = (push: Push): number | undefined =>
     stopOn(stops, { ...push, channel: 'push' }) ? stoppedMs : providerWaitMs(push.provider, deps)
   const plans = turns.map((turn, at) =>

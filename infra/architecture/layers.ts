@@ -70,6 +70,7 @@ export const layers: readonly Layer[] = [
       ...stores,
       'firebase-admin': ['push/fcm.ts'],
       apn: ['push/apns.ts'],
+      'web-push': ['push/web-push.ts'],
       '@sendgrid/mail': ['email/sendgrid.ts'],
       twilio: ['sms/twilio*.ts'],
     },

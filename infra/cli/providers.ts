@@ -3,8 +3,9 @@ import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { Provider } from '#channels/provider.ts'
 import { apnsProvider } from '#channels/push/apns.ts'
 import { fcmPerMinute, fcmProvider } from '#channels/push/fcm.ts'
+import { webPushProvider } from '#channels/push/web-push.ts'
 import { segmentsPerSecond, twilioProvider, type TwilioSender } from '#channels/sms/twilio.ts'
-import type { LocalCredentials } from '#local/credentials.ts'
+import { type LocalCredentials, pushServiceHost } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 import type { Config } from '#runtime/config.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -46,6 +47,8 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
       perMinute: limits.fcmPerMinute ?? (config.fcm && fcmPerMinute),
     }),
     apnsProvider({ ...(config.apns ?? apnsSimulated(simulated!)), perSecond: limits.apnsPerSecond }),
+    // Who has no web app needs no keys for one.
+    ...(config.webpush || simulated ? [webPushProvider(config.webpush ?? webPushSimulated(simulated!))] : []),
     sendgridProvider({
       ...{ ...(config.sendgrid ?? sendgridSimulated(simulated!)), ...linksOf('sendgrid') },
       perSecond: limits.sendgridPerSecond,
@@ -75,6 +78,11 @@ const apnsSimulated = ({ credentials, ports }: Simulated): Parameters<typeof apn
   ...credentials.apns,
   production: true,
   server: { host: 'localhost', port: ports.apns, otherPort: ports.apnsSandbox, caFile: credentials.caFile },
+})
+const webPushSimulated = ({ credentials, ports }: Simulated): Parameters<typeof webPushProvider>[0] => ({
+  ...credentials.webpush,
+  hosts: [pushServiceHost],
+  server: { host: loopback, port: ports.webpush, caFile: credentials.caFile },
 })
 const sendgridSimulated = ({ credentials, ports }: Simulated): Parameters<typeof sendgridProvider>[0] => ({
   apiKey: credentials.sendgrid.apiKey,

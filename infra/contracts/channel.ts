@@ -16,6 +16,7 @@ export const providers = {
   twilio: 'sms',
   sendgrid: 'email',
   inbox: 'in_app',
+  webpush: 'push',
 } as const satisfies Record<string, Channel>
 export type Provider = keyof typeof providers
 export const isProvider = (name: string): name is Provider => Object.hasOwn(providers, name)

@@ -1,4 +1,4 @@
-import { generateKeyPair, randomBytes } from 'node:crypto'
+import { createECDH, generateKeyPair, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -20,6 +20,8 @@ export type LocalCredentials = {
   /** `webhook` signs the events that SendGrid sends to us (ECDSA P-256). */
   sendgrid: { apiKey: string; webhook: { privateKey: string; publicKey: string } }
   twilio: { accountSid: string; authToken: string; from: string }
+  /** VAPID keys (RFC 8292): the public one a point, the private one a number, base64url. */
+  webpush: { subject: string; publicKey: string; privateKey: string }
 }
 
 const day = 24 * 60 * 60 * 1000
@@ -27,6 +29,9 @@ const lifetimeMs = 365 * day
 /** A set with less life left than this is replaced at the next start. */
 const renewBeforeMs = 30 * day
 const attemptsMax = 3
+
+/** The push service of browsers that only exist here. */
+export const pushServiceHost = 'push.carillon.test'
 
 /** The names a client checks the certificate against, and loopback for clients that are given an address. */
 const serverNames = [
@@ -37,6 +42,7 @@ const serverNames = [
   'api.sandbox.push.apple.com',
   'api.sendgrid.com',
   'api.twilio.com',
+  pushServiceHost,
 ]
 
 /**
@@ -74,6 +80,8 @@ async function readSet(folder: string): Promise<LocalCredentials | undefined> {
   })
   if (text === undefined) return undefined
   const values = JSON.parse(text) as Values
+  // One from before there was a simulator of this is replaced.
+  if (values.webpush === undefined) return undefined
   return {
     ...values,
     caFile: join(folder, 'ca.pem'),
@@ -120,6 +128,7 @@ async function newFiles(now: number): Promise<Record<string, string>> {
       // Twilio's own number for tests: https://www.twilio.com/docs/iam/test-credentials
       from: '+15005550006',
     },
+    webpush: vapidKeys(),
   }
   return {
     'ca.pem': ca,
@@ -140,6 +149,18 @@ const serviceAccount = (of: { projectId: string; clientEmail: string; privateKey
     client_id: '100000000000000000000',
     token_uri: 'https://oauth2.googleapis.com/token',
   })
+
+function vapidKeys(): LocalCredentials['webpush'] {
+  const pair = createECDH('prime256v1')
+  pair.generateKeys()
+  return {
+    subject: 'mailto:push@carillon.test',
+    publicKey: pair.getPublicKey('base64url'),
+    privateKey: Buffer.concat([Buffer.alloc(32), pair.getPrivateKey()])
+      .subarray(-32)
+      .toString('base64url'),
+  }
+}
 
 type KeyPair = { publicKey: string; privateKey: string }
 const pem = {

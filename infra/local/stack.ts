@@ -44,9 +44,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stack.simulators = opened.use(
       await startSimulators({ credentials: stack.credentials, logFile: path.join(dataDir, 'simulators.ndjson') }),
     )
-    const { google, apns, sendgrid, twilio } = stack.simulators.ports
+    const { google, apns, sendgrid, twilio, webpush } = stack.simulators.ports
     opened.defer(redirectGoogleApis({ port: google, caFile: stack.credentials.caFile }))
-    for (const [name, port] of Object.entries({ FCM: google, APNs: apns, SendGrid: sendgrid, Twilio: twilio }))
+    for (const [name, port] of Object.entries({
+      FCM: google,
+      APNs: apns,
+      'web push': webpush,
+      SendGrid: sendgrid,
+      Twilio: twilio,
+    }))
       onPart({ name: `${name} simulator`, address: `127.0.0.1:${port}` })
   }
   const running = opened.move()

@@ -82,6 +82,12 @@ const allowList: Parse<string[]> = value => {
     throw new Error('recipient ids, or beginnings that end in *, with commas between')
   return patterns
 }
+const hostList: Parse<string[]> = value => {
+  const hosts = value.split(',').map(host => host.trim().toLowerCase())
+  if (!hosts.every(host => /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host)))
+    throw new Error('names of hosts, or *. and the end of their names, with commas between')
+  return hosts
+}
 const webhookKeys: Parse<string[]> = value =>
   value.split(',').map(key => {
     const pem = `-----BEGIN PUBLIC KEY-----\n${key.trim()}\n-----END PUBLIC KEY-----\n`
@@ -234,6 +240,30 @@ export const variables = {
     name: 'APNS_MESSAGES_PER_SECOND',
     parse: number(1, 999_999_999),
     meaning: 'A limit of your own. Unset: none, Apple documents none.',
+  },
+  webpushPublicKey: {
+    name: 'WEB_PUSH_PUBLIC_KEY',
+    parse: matching(/^[\w-]{87}$/, '87 characters of base64url'),
+    meaning:
+      'VAPID public key, the `applicationServerKey` of the web app; `npx web-push generate-vapid-keys` makes a pair. Unset: the simulator.',
+  },
+  webpushPrivateKey: {
+    name: 'WEB_PUSH_PRIVATE_KEY',
+    parse: matching(/^[\w-]{43}$/, '43 characters of base64url'),
+    secret: true,
+    meaning: 'The private key of that pair.',
+  },
+  webpushSubject: {
+    name: 'WEB_PUSH_SUBJECT',
+    parse: matching(/^(mailto:|https:\/\/)\S+$/, 'a mailto: or https: URL'),
+    meaning: 'Whom a push service may ask about what we send: a `mailto:` or `https:` URL.',
+  },
+  webpushHosts: {
+    name: 'WEB_PUSH_HOSTS',
+    parse: hostList,
+    preset: 'fcm.googleapis.com,*.push.services.mozilla.com,*.notify.windows.com,web.push.apple.com',
+    meaning:
+      'Push services that we send to, with commas between. What a browser registers for any other host is not sent.',
   },
   sendgridKey: { name: 'SENDGRID_API_KEY', parse: text, secret: true, meaning: 'Unset: the simulator.' },
   sendgridFrom: { name: 'SENDGRID_FROM', parse: mailbox, meaning: 'Sender of e-mail.' },

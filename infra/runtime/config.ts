@@ -86,6 +86,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
   const { project, emulator, apnsProduction } = values
   const whole = wholeOf(values, problems)
   const apns = whole('apnsKeyFile', 'apnsKeyId', 'apnsTeamId', 'apnsTopic')
+  const webpush = whole('webpushPublicKey', 'webpushPrivateKey', 'webpushSubject')
   const sendgrid = whole('sendgridKey', 'sendgridFrom')
   const twilio = whole('twilioSid', 'twilioToken', 'twilioFrom')
   return {
@@ -128,6 +129,12 @@ function configOf(values: Values, env: Env, problems: string[]) {
       teamId: apns.apnsTeamId,
       topic: apns.apnsTopic,
       production: apnsProduction,
+    },
+    webpush: webpush && {
+      publicKey: webpush.webpushPublicKey,
+      privateKey: webpush.webpushPrivateKey,
+      subject: webpush.webpushSubject,
+      hosts: values.webpushHosts,
     },
     sendgrid: sendgrid && {
       apiKey: sendgrid.sendgridKey,

@@ -8,6 +8,7 @@ import type { RequestLog } from './request-log.ts'
 import type { Rule, Script } from './script.ts'
 import { sendgridAnswers } from './sendgrid.ts'
 import { twilioAnswers } from './twilio.ts'
+import { webPushAnswers } from './web-push.ts'
 
 /**
  * Commands the simulators from another process, over HTTP on loopback:
@@ -73,6 +74,7 @@ const answerNames: Record<ProviderName, readonly string[]> = {
   apns: [...commonAnswers, ...Object.keys(apnsAnswers)],
   sendgrid: [...commonAnswers, ...Object.keys(sendgridAnswers)],
   twilio: [...commonAnswers, ...Object.keys(twilioAnswers)],
+  webpush: [...commonAnswers, ...Object.keys(webPushAnswers)],
 }
 
 /** A rule from another process. Throws an error that says what is wrong with it. */

@@ -68,13 +68,13 @@ export function readHttp2(
   )
 }
 
-/** The same for HTTP/1.1. */
+/** The same for HTTP/1.1; over TLS with `sockets`. */
 export function readHttp1(
-  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  { request, response, sockets }: { request: IncomingMessage; response: ServerResponse; sockets?: TcpSockets },
   { bodyBytesMax }: Limits,
   serve: (exchange: Exchange) => void,
 ): void {
-  const reset = () => cutOff(request.socket)
+  const reset = () => cutOff(sockets ? sockets.get(request.socket.remotePort ?? 0) : request.socket)
   request.on('error', () => {})
   response.on('error', () => {})
   readBody(request, bodyBytesMax, (body, tooLarge) =>

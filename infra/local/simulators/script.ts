@@ -4,6 +4,7 @@ import type { Reply } from './exchange.ts'
 import type { FcmAnswer } from './fcm.ts'
 import type { SendgridAnswer } from './sendgrid.ts'
 import type { TwilioAnswer } from './twilio.ts'
+import type { WebPushAnswer } from './web-push.ts'
 
 /**
  * An order to a simulator: how to answer requests to an address, to all addresses with a prefix (`tok-*`), or to all.
@@ -16,6 +17,7 @@ export type Rule = Limits & { address?: string; ms?: number; retryAfterSeconds?:
     | { provider: 'apns'; answer: ApnsAnswer | CommonAnswer }
     | { provider: 'sendgrid'; answer: SendgridAnswer | CommonAnswer }
     | { provider: 'twilio'; answer: TwilioAnswer | CommonAnswer }
+    | { provider: 'webpush'; answer: WebPushAnswer | CommonAnswer }
   )
 
 type Limits = { times?: number; fromMs?: number; forMs?: number }
@@ -84,6 +86,7 @@ const noOrders = (): Record<ProviderName, ProviderOrders> => ({
   apns: empty(),
   sendgrid: empty(),
   twilio: empty(),
+  webpush: empty(),
 })
 
 const never = Number.POSITIVE_INFINITY
@@ -133,6 +136,7 @@ const demoAddresses = {
   sendgrid: { dead: 'dead', hang: 'hang', flaky: 'flaky' },
   apns: { dead: 'deaddead', hang: '42644264', flaky: '35259352' },
   twilio: { dead: '+9993323', hang: '+9994264', flaky: '+99935259' },
+  webpush: { dead: 'dead', hang: 'hang', flaky: 'flaky' },
 } as const satisfies Record<ProviderName, { dead: string; hang: string; flaky: string }>
 
 const demoAnswers = {
@@ -140,13 +144,14 @@ const demoAnswers = {
   apns: { dead: 'Unregistered', flaky: 'ServiceUnavailable' },
   sendgrid: { dead: 'badPersonalization', flaky: 'tooManyRequests' },
   twilio: { dead: '21211', flaky: '20429' },
+  webpush: { dead: 'gone', flaky: 'unavailable' },
 } as const satisfies Record<ProviderName, { dead: string; flaky: string }>
 
 type To = { provider: ProviderName; address: string }
 
 function demoOrder({ provider, address }: To, failedOnce: Set<string>): Omit<Decision, 'index'> | undefined {
   const { dead, hang, flaky } = demoAddresses[provider]
-  const within = provider === 'fcm' || provider === 'sendgrid'
+  const within = provider !== 'apns' && provider !== 'twilio'
   const says = (word: string) => (within ? address.includes(word) : address.startsWith(word))
   if (says(dead)) return { answer: demoAnswers[provider].dead, ms: 0 }
   if (says(hang)) return { answer: 'hang', ms: 0 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
+import https from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
 import type { LocalCredentials } from '#local/credentials.ts'
 import { serveApns } from './apns.ts'
@@ -15,9 +16,13 @@ import { createScript } from './script.ts'
 import type { Script } from './script.ts'
 import { serveSendgrid } from './sendgrid.ts'
 import { serveTwilio } from './twilio.ts'
+import { serveWebPush } from './web-push.ts'
 
-/** `google` speaks for FCM and the OAuth endpoint (TLS), `apns` and its sandbox TLS, the others plain HTTP/1.1. */
-export type SimulatorPorts = Record<'google' | 'apns' | 'apnsSandbox' | 'sendgrid' | 'twilio' | 'control', number>
+/** `google` speaks for FCM and the OAuth endpoint (TLS), `apns` and its sandbox TLS, `webpush` HTTP/1.1 by TLS, the others plain. */
+export type SimulatorPorts = Record<
+  'google' | 'apns' | 'apnsSandbox' | 'sendgrid' | 'twilio' | 'webpush' | 'control',
+  number
+>
 
 export type Simulators = AsyncDisposable & {
   ports: SimulatorPorts
@@ -29,13 +34,16 @@ export type Simulators = AsyncDisposable & {
 
 const loopback = '127.0.0.1'
 const keepRequestsDefault = 50_000
-const bodyBytesMax = { fcm: 1_000_000, apns: 64_000, sendgrid: 30_000_000, twilio: 64_000, control: 1_000_000 }
+const bodyBytesMax = {
+  ...{ fcm: 1_000_000, apns: 64_000, sendgrid: 30_000_000, twilio: 64_000, webpush: 64_000 },
+  control: 1_000_000,
+}
 const streamsMax = { fcm: 100, apns: 1000 }
 /** Longer than any client keeps a connection, so that a request never meets one that is being closed. */
 const keepAliveMs = 10 * 60_000
 
 /**
- * Starts FCM, APNs, SendGrid and Twilio on loopback, and the endpoint that commands them. Requests are answered as the
+ * Starts FCM, APNs, SendGrid, Twilio and a push service of browsers on loopback, and the endpoint that commands them. Requests are answered as the
  * script says, else accepted at once, and every one is logged: counted, the last `keepRequests` (default 50,000; 0 =
  * count only) kept in memory, and appended to `logFile`. Ports are free ones unless given. Disposing cuts connections.
  */
@@ -68,6 +76,7 @@ export async function startSimulators(options: {
     apnsSandbox: await listen(apnsServer(credentials, serveApns({ ...deps, sandbox: true })), ports.apnsSandbox),
     sendgrid: await listen(http1Server(bodyBytesMax.sendgrid, serveSendgrid(deps)), ports.sendgrid),
     twilio: await listen(http1Server(bodyBytesMax.twilio, serveTwilio(deps)), ports.twilio),
+    webpush: await listen(webPushServer(credentials, serveWebPush(deps)), ports.webpush),
     control: await listen(http1Server(bodyBytesMax.control, serveControl(deps)), ports.control),
   }
   const running = opened.move()
@@ -97,6 +106,15 @@ function googleServer({ server: { certificate, key } }: LocalCredentials, serve:
   return http2Listener(server, { bodyBytesMax: bodyBytesMax.fcm }, serve)
 }
 
+function webPushServer({ server: { certificate, key } }: LocalCredentials, serve: Serve): Listener {
+  const sockets: TcpSockets = new Map()
+  const server = https.createServer({ cert: certificate, key, keepAliveTimeout: keepAliveMs }, (request, response) =>
+    readHttp1({ request, response, sockets }, { bodyBytesMax: bodyBytesMax.webpush }, serve),
+  )
+  keepSockets(server, sockets)
+  return { server, cut: () => sockets.forEach(socket => socket.destroy()) }
+}
+
 function apnsServer({ server: { certificate, key } }: LocalCredentials, serve: Serve): Listener {
   const settings = { maxConcurrentStreams: streamsMax.apns }
   const server = http2.createSecureServer({ cert: certificate, key, settings })
@@ -105,15 +123,19 @@ function apnsServer({ server: { certificate, key } }: LocalCredentials, serve: S
 
 function http2Listener(server: http2.Http2SecureServer, limits: { bodyBytesMax: number }, serve: Serve): Listener {
   const sockets: TcpSockets = new Map()
-  server.on('connection', socket => {
-    const port = socket.remotePort!
-    sockets.set(port, socket)
-    socket.once('close', () => sockets.delete(port))
-  })
+  keepSockets(server, sockets)
   server.on('stream', (stream, headers) =>
     readHttp2({ stream: stream as http2.ServerHttp2Stream, headers, sockets }, limits, serve),
   )
   // A client that breaks off, or does not trust our certificate, is its own matter.
   server.on('sessionError', () => {})
   return { server, cut: () => sockets.forEach(socket => socket.destroy()) }
+}
+
+function keepSockets(server: Server, sockets: TcpSockets): void {
+  server.on('connection', socket => {
+    const port = socket.remotePort!
+    sockets.set(port, socket)
+    socket.once('close', () => sockets.delete(port))
+  })
 }

@@ -4,6 +4,7 @@ import { traceIntent } from '#analytics/trace-store.ts'
 import { inboxProvider } from '#channels/in-app/inbox.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { apnsProvider } from '#channels/push/apns.ts'
+import { webPushProvider } from '#channels/push/web-push.ts'
 import { removeDue } from '#channels/push/remove.ts'
 import { budget, idsMax } from '#channels/push/removal-plan.ts'
 import { purgeRemovals, type Sent } from '#channels/push/removal-store.ts'
@@ -13,6 +14,8 @@ import { deliveryId, intentId, newDigestId, type RecipientId, type SetId } from 
 import { audit } from '#ledger/audit.ts'
 import { linkIntents } from '#ledger/holds.ts'
 import { openStop } from '#ledger/stops.ts'
+import { pushServiceHost } from '#local/credentials.ts'
+import { subscriptionOf } from '#local/simulators/browser.ts'
 import { screenOf } from '#local/simulators/screen.ts'
 import { look } from '#preferences/engagement.ts'
 import { deleteRecipient, upsertRecipients } from '#preferences/recipient-store.ts'
@@ -36,6 +39,8 @@ async function setup(endpoints: Endpoint[] = [phone]) {
   const { apns, caFile } = simulators.credentials
   const { apns: port, apnsSandbox: otherPort } = simulators.ports
   world.use(apnsProvider({ ...apns, production: true, server: { host: 'localhost', port, otherPort, caFile } }))
+  const server = { host: '127.0.0.1', port: simulators.ports.webpush, caFile }
+  world.use(webPushProvider({ ...simulators.credentials.webpush, hosts: [pushServiceHost], server }))
   await world.addPerson('anna', { endpoints })
   const now = world.clock.now()
   const lines = () => simulators.log.entries()
@@ -48,7 +53,7 @@ async function setup(endpoints: Endpoint[] = [phone]) {
       keys: string | readonly string[],
       { to = endpoints, thread = 't1', inbox = true, who = 'anna', ago = 0 }: Telling = {},
     ) {
-      for (const provider of ['inbox', 'fcm', 'apns'] as const) {
+      for (const provider of ['inbox', 'fcm', 'apns', 'webpush'] as const) {
         const ids =
           provider === 'inbox'
             ? inbox
@@ -348,5 +353,19 @@ test('the newest go where there is too much for one message', async () => {
   await Promise.all(keys.map(key => world.read({ intent: idOf(key) })))
   await world.remove()
   assert.deepEqual(world.screen('token-phone').shown, [shownAs('k0')])
+  assert.equal(await world.open(), 0)
+})
+
+test('a browser, which lets nothing be silent, is told nothing, and keeps nothing open', async () => {
+  const browser = device(subscriptionOf('anna'), { id: 'browser', provider: 'webpush' })
+  await using world = await setup([phone, browser])
+  await world.tell('a')
+  assert.equal(world.simulators.lines('webpush').length, 1)
+  await world.read({ thread: 't1' })
+  await world.remove()
+  assert.deepEqual(
+    world.removals().map(({ address }) => address),
+    ['token-phone'],
+  )
   assert.equal(await world.open(), 0)
 })

@@ -1,0 +1,32 @@
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import { answerTo, type AnswerTable } from '../answer-table.ts'
+import { retryAfterMs } from '../retry-after.ts'
+
+/**
+ * By HTTP status (https://www.rfc-editor.org/rfc/rfc8030, https://www.rfc-editor.org/rfc/rfc8292): bodies are each push
+ * service's own. What a service says of its own trouble leaves open whether it has the message: it may be sent again, since a
+ * topic replaces it, but that is no "not sent".
+ */
+export const webPushAnswers = {
+  'HTTP 400': { kind: 'messageDead' },
+  'HTTP 401': { kind: 'config' },
+  'HTTP 403': { kind: 'config' },
+  'HTTP 404': { kind: 'addressDead' },
+  // Microsoft: "the cloud service exceeded its throttle limit".
+  'HTTP 406': { kind: 'pause', afterMs: 60_000 },
+  'HTTP 410': { kind: 'addressDead' },
+  'HTTP 413': { kind: 'messageDead' },
+  'HTTP 429': { kind: 'pause', afterMs: 60_000 },
+  'HTTP 500': { kind: 'retry', afterMs: 10_000, maybeSent: true },
+  'HTTP 503': { kind: 'retry', afterMs: 10_000, maybeSent: true },
+} as const satisfies AnswerTable
+
+/** The head of a response. */
+export type WebPushReply = { status: number; headers: Readonly<Record<string, unknown>> }
+
+export function webPushAnswer({ status, headers }: WebPushReply, now: EpochMs): Answer {
+  // Any other success is not a push service's: 201 says that it has the message, 202 that it will tell of its receipt.
+  if (status === 201 || status === 202) return { kind: 'accepted', providerId: '' }
+  return answerTo({ status }, webPushAnswers, { afterMs: retryAfterMs(headers['retry-after'], now) })
+}

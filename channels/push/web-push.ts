@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs'
+import https from 'node:https'
+import { finished } from 'node:stream/promises'
+import webpush from 'web-push'
+import type { Lane } from '#contracts/channel.ts'
+import type { Answer } from '#contracts/outcome.ts'
+import { connectionAnswer } from '../connection.ts'
+import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import { fitPush } from './fit.ts'
+import { webPushAnswer, type WebPushReply } from './web-push-answers.ts'
+
+export type WebPushOptions = {
+  /** VAPID keys (RFC 8292), base64url, and whom a push service may ask. */
+  publicKey: string
+  privateKey: string
+  subject: string
+  /** Hosts of push services, `*.` before the end of a name. Browsers bring their own addresses: no other is called. */
+  hosts: readonly string[]
+  /** Where all of them are instead, and the authority that it is checked against. */
+  server?: { host: string; port: number; caFile: string }
+}
+
+const callsAtOnce = 64
+/** Four weeks, the most that push services keep. */
+const ttlMaxMs = 28 * 24 * 3_600_000
+/** 4,096 bytes of body, less header, padding and tag (https://www.rfc-editor.org/rfc/rfc8291#section-4). */
+const plainBytesMax = 3_993
+const urgencies = { critical: 'high', default: 'normal', bulk: 'low' } as const satisfies Record<Lane, webpush.Urgency>
+
+/**
+ * Web push to the services of browser vendors: encrypted and signed by the `web-push` library, posted by ourselves, because
+ * the library does not hear of a response that breaks off and cannot be stopped. Browsers show something for every push, so nothing
+ * silent is sent: it takes nothing off a screen.
+ */
+export function webPushProvider(options: WebPushOptions): Provider<'push'> {
+  const { hosts, server } = options
+  const agent = new https.Agent({
+    ...{ keepAlive: true, maxSockets: callsAtOnce },
+    // Its own host wins over the request's, whose name the certificate is still checked for.
+    ...(server && { host: server.host, port: server.port, ca: readFileSync(server.caFile) }),
+  })
+  return {
+    name: 'webpush',
+    channel: 'push',
+    callSizeMax: 1,
+    callsAtOnce,
+    pauses: 'lane',
+    mixes: () => true,
+    async send([message], sending) {
+      const subscription = subscriptionIn(message!.endpoint.address)
+      if (!subscription) return [{ kind: 'addressDead', reason: 'not a subscription' }]
+      if (!isAmong(hosts, subscription.endpoint)) return [{ kind: 'messageDead', reason: 'not a known push service' }]
+      const payload = payloadOf(message!)
+      if (Buffer.byteLength(payload) > plainBytesMax) return [{ kind: 'messageDead', reason: 'payload too large' }]
+      const request = requestOf(message!, { subscription, payload, options, sending })
+      if (!request) return [{ kind: 'addressDead', reason: 'not a subscription' }]
+      return [await answered(request, { agent, sending })]
+    },
+    async [Symbol.asyncDispose]() {
+      agent.destroy()
+    },
+  }
+}
+
+/** The JSON of a browser's `PushSubscription`, or undefined. */
+function subscriptionIn(address: string): webpush.PushSubscription | undefined {
+  try {
+    const { endpoint, keys } = JSON.parse(address) as webpush.PushSubscription
+    return new URL(endpoint).protocol === 'https:' ? { endpoint, keys } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** An address that a browser brought must not lead into our own network, nor to another port of a push service. */
+function isAmong(hosts: readonly string[], endpoint: string): boolean {
+  const { hostname, port } = new URL(endpoint)
+  return (
+    port === '' && hosts.some(host => (host.startsWith('*.') ? hostname.endsWith(host.slice(1)) : hostname === host))
+  )
+}
+
+/** What the service worker is told: see infra/docs/apps.md. */
+function payloadOf({ deliveryId, intent, content, receipt, badge }: OutMessage<'push'>): string {
+  const { title, body, url, image } = fitPush(content)
+  return JSON.stringify({ nid: deliveryId, type: intent.type, title, body, url, image, receipt, badge })
+}
+
+type Sending = {
+  subscription: webpush.PushSubscription
+  payload: string
+  options: WebPushOptions
+  sending: SendOptions
+}
+
+/** Undefined when the subscription's keys are none. */
+function requestOf({ deliveryId, intent }: OutMessage<'push'>, { subscription, payload, options, sending }: Sending) {
+  const { subject, publicKey, privateKey } = options
+  const { expiresAt = sending.now + ttlMaxMs } = intent
+  try {
+    return webpush.generateRequestDetails(subscription, payload, {
+      vapidDetails: { subject, publicKey, privateKey },
+      TTL: Math.floor(Math.min(ttlMaxMs, Math.max(0, expiresAt - sending.now)) / 1000),
+      urgency: urgencies[sending.lane],
+      topic: deliveryId,
+    })
+  } catch {
+    return undefined
+  }
+}
+
+type Calling = { agent: https.Agent; sending: SendOptions }
+
+async function answered(request: webpush.RequestDetails, { agent, sending }: Calling): Promise<Answer> {
+  const signal = AbortSignal.timeout(sending.deadlineMs)
+  try {
+    return webPushAnswer(await posted(request, { agent, signal }), sending.now)
+  } catch (error) {
+    return signal.aborted ? { kind: 'doubt', reason: 'deadline' } : connectionAnswer(error)
+  }
+}
+
+/** Redirects are not followed. Resolves when the whole response is there. */
+function posted(
+  { endpoint, method, headers, body }: webpush.RequestDetails,
+  options: { agent: https.Agent; signal: AbortSignal },
+): Promise<WebPushReply> {
+  return new Promise((resolve, reject) => {
+    const request = https.request(endpoint, { method, headers, ...options }, response => {
+      const { statusCode: status = 0, headers } = response
+      // An end that did not come leaves in doubt what the head said.
+      finished(response.resume()).then(() => resolve({ status, headers }), reject)
+    })
+    request.on('error', reject).end(body)
+  })
+}
