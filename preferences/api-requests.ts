@@ -8,6 +8,9 @@ export const invalid = (errors: readonly Problem[]): Error =>
 
 export const gone = (): Error => problem(410, { detail: 'this person was erased' })
 
+export const stale = (): Error =>
+  problem(412, { detail: 'something was changed meanwhile: get it again, then change it' })
+
 /** The name in a path, or the problem that nothing can be there. */
 export function nameOf(text: string): string {
   if (!isName(text)) throw problem(404, { detail: notAName })

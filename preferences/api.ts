@@ -2,7 +2,7 @@ import type { Clock } from '#runtime/clock.ts'
 import type { FastifyInstance, onRequestAsyncHookHandler } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { masked } from './address.ts'
-import { fieldsOf, gone, invalid, nameOf } from './api-requests.ts'
+import { fieldsOf, gone, invalid, nameOf, stale } from './api-requests.ts'
 import { audienceRoutes } from './audience-api.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
@@ -12,6 +12,7 @@ import { type Endpoint, type Person, readPeople } from './preferences.ts'
 import { parseProfile, type Profile } from './profile.ts'
 import { shownQuiet } from './quiet-windows.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
+import { revisionOf } from './revision.ts'
 import { tenantRoutes } from './tenant-api.ts'
 
 export type PreferencesApiOptions = {
@@ -72,22 +73,27 @@ function recipientRoutes(app: FastifyInstance, { db, clock, addressKey }: Prefer
 
 function choiceRoutes(app: FastifyInstance, { db, clock, categories }: PreferencesApiOptions): void {
   const path = '/v1/recipients/:id/preferences'
-  app.get<ById>(path, async request => {
+  app.get<ById>(path, async (request, reply) => {
     const id = nameOf(request.params.id)
     const asked = parseEffective(request.query as Record<string, unknown>, categories)
     if (!asked.ok) throw invalid(asked.problems)
     const { place } = asked.value
-    return effectiveOf((await readPeople(db, [id], [place])).get(id)!, { ...asked.value, at: clock.now() })
+    const person = (await readPeople(db, [id], [place])).get(id)!
+    reply.header('etag', revisionOf(person))
+    return effectiveOf(person, { ...asked.value, at: clock.now() })
   })
-  app.patch<ById>(path, async request => {
+  app.patch<ById>(path, async (request, reply) => {
     const id = nameOf(request.params.id)
     const patch = parseChoicesPatch(request.body, categories)
     if (!patch.ok) throw invalid(patch.problems)
     const now = clock.now()
-    const chosen = await changeChoices({ db, now }, id, patch.value)
+    const chosen = await changeChoices({ db, now, basis: request.headers['if-match'] }, id, patch.value)
     if (chosen.kind === 'refused') throw invalid(chosen.problems)
     if (chosen.kind === 'gone') throw gone()
-    return effectiveOf((await readPeople(db, [id])).get(id)!, { categories, at: now })
+    if (chosen.kind === 'stale') throw stale()
+    const person = (await readPeople(db, [id])).get(id)!
+    reply.header('etag', revisionOf(person))
+    return effectiveOf(person, { categories, at: now })
   })
 }
 

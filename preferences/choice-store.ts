@@ -2,17 +2,31 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { TenantSettings } from '#contracts/preferences.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { type ChoicesPatch, patched } from './choices.ts'
-import { logConsent } from './consent-log.ts'
+import { type ConsentSource, logConsent } from './consent-log.ts'
 import type { Choices } from './preferences.ts'
 import type { Problem } from './profile.ts'
-import { noQuiet, storedQuiet } from './quiet-windows.ts'
+import { noQuiet, quietOf, storedQuiet } from './quiet-windows.ts'
+import { isMatch, revisionOf } from './revision.ts'
 
-/** `gone`: the person was erased, and wishes nothing. */
-export type Chosen = { kind: 'chosen' } | { kind: 'refused'; problems: Problem[] } | { kind: 'gone' }
+/** `gone`: the person was erased, and wishes nothing. `stale`: `basis` is not what there is. */
+export type Chosen =
+  | { kind: 'chosen' }
+  | { kind: 'refused'; problems: Problem[] }
+  | { kind: 'gone' }
+  | { kind: 'stale' }
+
+export type ChoiceStore = {
+  db: Database
+  now: EpochMs
+  /** Through what it comes. Default: `api`. */
+  source?: ConsentSource
+  /** The revisions that it may be made from, as an If-Match header. Absent: any. */
+  basis?: string | undefined
+}
 
 /** Changes what a person prefers, each change of a choice with its line in the consent log, in one transaction. */
 export async function changeChoices(
-  { db, now }: { db: Database; now: EpochMs },
+  { db, now, basis, source = 'api' }: ChoiceStore,
   recipient: string,
   patch: ChoicesPatch,
 ): Promise<Chosen> {
@@ -26,9 +40,10 @@ export async function changeChoices(
     )
     const { choices: before, settings, erased } = row!
     if (erased) return { kind: 'gone' }
+    if (!isMatch(basis, revisionOf(saidIn(row!)))) return { kind: 'stale' }
     const own = ownAfter(row!, patch)
     const zone = own.zone ?? (settings ? (JSON.parse(settings) as TenantSettings).zone : undefined)
-    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, { recipient, now, zone })
+    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, { recipient, now, zone, source })
     if (!result.ok) return { kind: 'refused', problems: result.problems }
     const { choices, lines } = result.value
     await tx.query(
@@ -46,6 +61,13 @@ export async function changeChoices(
 
 type Own = { zone: string | null; locale: string | null; quiet: string | null }
 type Row = Own & { choices: string | null; settings: string | null; erased: boolean }
+
+const saidIn = ({ choices, zone, locale, quiet }: Row) => ({
+  choices: choices ? (JSON.parse(choices) as Choices) : {},
+  ...(zone !== null && { zone }),
+  ...(locale !== null && { locale }),
+  ...(quiet !== null && { quiet: quietOf(quiet) }),
+})
 
 function ownAfter(before: Own, { zone = before.zone, locale = before.locale, quiet }: ChoicesPatch): Own {
   if (quiet === undefined) return { zone, locale, quiet: before.quiet }

@@ -3,7 +3,7 @@ import { channels } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import { cadences, type Pause, type PreferencesPatch, type Wishes } from '#contracts/preferences.ts'
 import { isCadence } from './cadence.ts'
-import type { ConsentLine } from './consent-log.ts'
+import type { ConsentLine, ConsentSource } from './consent-log.ts'
 import { parseLevels, patchedLevels } from './level-choices.ts'
 import { instantOf, membersOf, type No, patchedMap } from './merge-patch.ts'
 import type { Choices } from './preferences.ts'
@@ -84,7 +84,7 @@ function pauseOf(value: unknown): Pause<EpochMs> | undefined {
 export function patched(
   before: Choices,
   patch: ChoicesPatch,
-  { recipient, now, zone = 'UTC' }: { recipient: string; now: EpochMs; zone?: string | undefined },
+  { recipient, now, zone = 'UTC', source = 'api' }: PatchedBy,
 ): Parsed<{ choices: Choices; lines: ConsentLine[] }> {
   const categories = patchedCategories(before.categories, patch.categories)
   const beforeThreads = new Map(Object.entries(before.threads ?? {}).filter(([, until]) => isOpen(until, now)))
@@ -101,7 +101,7 @@ export function patched(
     ...muteLines(beforeThreads, threads),
     ...(paused === pausedBefore ? [] : [{ kind: 'pause' as const, ...wishUntil(paused) }]),
     ...levelLines,
-  ].map((line): ConsentLine => ({ ...line, recipient, source: 'api' }))
+  ].map((line): ConsentLine => ({ ...line, recipient, source }))
   const choices: Choices = {
     ...(categories.size > 0 && { categories: Object.fromEntries(categories) }),
     ...(threads.size > 0 && { threads: Object.fromEntries(threads) }),
@@ -111,6 +111,8 @@ export function patched(
   }
   return { ok: true, value: { choices, lines } }
 }
+
+type PatchedBy = { recipient: string; now: EpochMs; zone?: string | undefined; source?: ConsentSource }
 
 const tooMany = (scope: string): Problem => ({ pointer: pointerTo('levels', scope), detail: 'names too many' })
 

@@ -21,8 +21,10 @@ export type ConsentLine = {
   wish: boolean | null
   /** When a mute, a pause or a level ends by itself. */
   until?: EpochMs
-  source: 'api' | 'moved'
+  source: ConsentSource
 }
+/** Through what a wish came: the product, the person's own token, or a token that another person has registered. */
+export type ConsentSource = 'api' | 'person' | 'moved'
 
 /**
  * Writes wishes into the log, in the transaction that makes them so: the transaction's id in each line is what the

@@ -30,6 +30,7 @@ export const layers: readonly Layer[] = [
       fastify: anyFile,
       pino: anyFile,
       'prom-client': anyFile,
+      jose: ['user-tokens.ts'],
     },
   },
   { folder: 'infra/ledger', imports: ['infra/contracts', 'infra/db', 'infra/runtime'], vendors: { kysely: anyFile } },

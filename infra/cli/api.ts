@@ -7,6 +7,7 @@ import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
+import { meApi } from '#preferences/me-api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
 import { simulateApi } from '#producers/http/simulate-api.ts'
 import { producerOf, type Scope } from '#producers/http/producer-tokens.ts'
@@ -14,6 +15,8 @@ import { openPublisher } from '#producers/sdk/publisher.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { createHttp, listen, serveOperations } from '#runtime/http.ts'
 import type { Metrics } from '#runtime/metrics.ts'
+import { serveUsers } from '#runtime/user-requests.ts'
+import type { UserKey } from '#runtime/user-tokens.ts'
 import { simulate } from '#router/simulate.ts'
 import { successesOf } from './catalogue-from.ts'
 import type { Installation } from './installation.ts'
@@ -30,6 +33,8 @@ export type ApiOptions = {
   publisherLog?: (line: PublisherLogLine) => void
   /** What reports of providers are believed by, of an API at this URL. Absent: none is listened to. */
   trust?: (apiUrl: () => string) => WebhookTrust
+  /** By which tokens of people are believed, and the origins of the pages that may use them. Absent: none. */
+  people?: { keys: readonly UserKey[]; origins: readonly string[] }
 }
 
 const bodyBytesMax = 1024 * 1024
@@ -51,15 +56,14 @@ export async function serveApi(
   const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
     void (await producerOf(db, request.headers, scope))
   analyticsApi(app, { db, authorize: authorize('analytics') })
+  const categories = [...new Set([...catalogue.types.values()].map(type => type.category))]
   preferencesApi(app, {
-    ...{
-      db,
-      clock,
-      addressKey: installation.addressKey,
-      categories: [...new Set([...catalogue.types.values()].map(type => type.category))],
-    },
+    ...{ db, clock, addressKey: installation.addressKey, categories },
     authorize: authorize('people'),
   })
+  const { keys, origins } = options.people ?? { keys: [], origins: [] }
+  const users = serveUsers(app, { keys, origins, audience: prefix, clock })
+  meApi(app, { db, clock, users, categories })
   engagementApi(app, {
     ...{ db, clock, markInbox: markInboxItems, successes: successesOf(catalogue) },
     authorize: authorize('people'),

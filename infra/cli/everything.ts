@@ -14,6 +14,7 @@ import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
 import { secretOf } from './secret.ts'
 import { simulatedOf, startMissing } from './stack.ts'
+import { userKeysOf } from './user-keys.ts'
 import { trustOf } from './webhook-trust.ts'
 
 export type Everything = AsyncDisposable & {
@@ -48,6 +49,7 @@ export async function startEverything(options: {
     await serveApi(installation, {
       ...{ host, port, metrics, approvalAbove },
       ...(publisherLog && { publisherLog }),
+      people: { keys: await userKeysOf(config), origins: config.origins },
       trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),
     }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
   )

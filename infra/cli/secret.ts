@@ -19,11 +19,7 @@ export const secretOf = async ({ secret, dataDir }: Pick<Config, 'secret' | 'dat
 export async function keptSecret(dataDir: string): Promise<string> {
   const file = path.join(dataDir, 'secret')
   try {
-    if (!existsSync(file)) {
-      await openDataFolder(dataDir)
-      await makeSecret(file)
-    }
-    const secret = await readFile(file, 'utf8')
+    const secret = await keptFile(file, randomBytes(32).toString('base64url'))
     if (secret.length >= secretCharsMin) return secret
   } catch (error) {
     stated(`there is no CARILLON_SECRET, and none can be kept in ${dataDir} (CARILLON_DATA_DIR)`)(error)
@@ -34,11 +30,20 @@ export async function keptSecret(dataDir: string): Promise<string> {
   )
 }
 
+/** What a file of the data folder holds, which nobody else may read; where there is none yet, `text` is it from now on. */
+export async function keptFile(file: string, text: string): Promise<string> {
+  if (!existsSync(file)) {
+    await openDataFolder(path.dirname(file))
+    await makeFile(file, text)
+  }
+  return readFile(file, 'utf8')
+}
+
 /** It comes into being whole, and only one does: every process reads the same. */
-async function makeSecret(file: string): Promise<void> {
+async function makeFile(file: string, text: string): Promise<void> {
   const own = `${file}.${randomUUID()}`
   try {
-    await writeFile(own, randomBytes(32).toString('base64url'), { mode: 0o600 })
+    await writeFile(own, text, { mode: 0o600 })
     await link(own, file)
   } catch (error) {
     if (!existsSync(file)) throw error

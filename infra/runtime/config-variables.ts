@@ -67,6 +67,13 @@ const readable: Parse<string> = value => {
   }
   return file
 }
+const files: Parse<string[]> = value => value.split(',').map(name => readable(name.trim()))
+const origins: Parse<string[]> = value =>
+  value.split(',').map(given => {
+    const { origin, protocol } = URL.parse(given.trim()) ?? {}
+    if (origin === given.trim() && (protocol === 'https:' || protocol === 'http:')) return origin
+    throw new Error('origins like https://app.example, with commas between')
+  })
 const mailbox: Parse<string> = value => {
   if (!isEmail(value)) throw new Error('an e-mail address')
   return value
@@ -192,6 +199,18 @@ export const variables = {
     secret: true,
     meaning:
       'Hashes addresses, signs attempt ids and what pushes carry, seals links of mails; must stay the same for ever. Unset: made once in the data folder.',
+  },
+  userKeys: {
+    name: 'CARILLON_USER_KEYS',
+    parse: files,
+    meaning:
+      'Public keys by which the product’s back end signs the tokens of people: JWKS or PEM files, with commas between. Unset: a key made once in the data folder, for one machine.',
+  },
+  origins: {
+    name: 'CARILLON_ORIGINS',
+    parse: origins,
+    meaning:
+      'Origins of the product’s pages, with commas between: browsers may call the API for people from there. Unset: only from its own.',
   },
   lanes: {
     name: 'CARILLON_LANES',

@@ -110,6 +110,8 @@ function configOf(values: Values, env: Env, problems: string[]) {
       publicUrl: values.publicUrl,
     },
     secret: values.secret,
+    userKeys: values.userKeys,
+    origins: values.origins ?? [],
     lanes: values.lanes,
     channels: values.channels,
     workerConcurrency: values.workerConcurrency,

@@ -2,6 +2,7 @@ import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
 import { stated } from '../command.ts'
 import { runInstalled } from '../installed.ts'
+import { userKeysOf } from '../user-keys.ts'
 import { trustOf } from '../webhook-trust.ts'
 
 /** `carillon api`. */
@@ -11,6 +12,7 @@ export function runApi(): Promise<number> {
     const api = opened.use(
       await serveApi(installation, {
         ...{ host, port, metrics: createMetrics(), approvalAbove: config.approvalAbove },
+        people: { keys: await userKeysOf(config), origins: config.origins },
         trust: apiUrl => trustOf(config, { credentials: undefined, apiUrl }),
       }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
     )

@@ -21,7 +21,7 @@ export async function runPreferences(args: string[]): Promise<number> {
   if (patch) {
     const chosen = await changeChoices({ db, now }, user, patch)
     if (chosen.kind === 'refused') throw new CommandError(linesOf(chosen.problems))
-    if (chosen.kind === 'gone') throw new CommandError(`${user} was erased`, 1)
+    if (chosen.kind !== 'chosen') throw new CommandError(`${user} was erased`, 1)
   }
   const person = (await readPeople(db, [user])).get(user)!
   const { effective: _, ...preferences } = effectiveOf(person, { categories: [], at: now })

@@ -1,12 +1,37 @@
 import { parseArgs } from 'node:util'
-import { createProducerToken, isProducer, producerRule, type Scope, scopes } from '#producers/http/producer-tokens.ts'
+import { isName } from '#contracts/ids.ts'
+import { createProducerToken, isProducer, producerRule, scopes } from '#producers/http/producer-tokens.ts'
+import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
+import { mintUserToken, userScopes } from '#runtime/user-tokens.ts'
 import { CommandError } from '../command.ts'
 import { catalogueFrom } from '../catalogue-from.ts'
+import { localKid, localUserKey } from '../user-keys.ts'
 import { visitDatabase } from '../visit.ts'
 
 /** `carillon token`. */
-export async function runToken(args: string[]): Promise<number> {
+export const runToken = (args: string[]): Promise<number> =>
+  args[0] === 'user' ? runUserToken(args.slice(1)) : runProducerToken(args)
+
+/** Stands for the product's back end, on one machine. */
+async function runUserToken(args: string[]): Promise<number> {
+  const options = { scopes: { type: 'string' }, tenant: { type: 'string' } } as const
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options })
+  const { tenant } = values
+  const [recipient, ...rest] = positionals
+  if (!isName(recipient) || rest.length > 0) throw new CommandError('name one person: token user ID')
+  if (tenant !== undefined && !isName(tenant)) throw new CommandError('--tenant must be a name')
+  const { userKeys, dataDir, prefix } = readConfig()
+  if (userKeys)
+    throw new CommandError('CARILLON_USER_KEYS is set: the product’s back end makes the tokens of people', 1)
+  const key = await localUserKey(dataDir)
+  const scopes = scopesOf(values.scopes ?? userScopes.join(','), userScopes)
+  const to = { key, kid: localKid, audience: prefix, scopes, now: systemClock.now() }
+  console.log(await mintUserToken({ recipient, ...(tenant !== undefined && { tenant }) }, to))
+  return 0
+}
+
+async function runProducerToken(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -19,16 +44,16 @@ export async function runToken(args: string[]): Promise<number> {
   const types = values.types?.split(',') ?? [...catalogue.types.keys()]
   const unknown = types.filter(type => !catalogue.types.has(type))
   if (unknown.length > 0) throw new CommandError(`the catalogue has no type ${unknown.join(', ')}`)
-  const opened = scopesOf(values.scopes ?? 'intents')
+  const opened = scopesOf(values.scopes ?? 'intents', scopes)
   await using db = await visitDatabase()
   console.log(await createProducerToken(db, { producer, types, scopes: opened }))
   return 0
 }
 
-function scopesOf(text: string): Scope[] {
+function scopesOf<S extends string>(text: string, known: readonly S[]): S[] {
   return text.split(',').map(name => {
-    const scope = scopes.find(one => one === name)
-    if (!scope) throw new CommandError(`there is no scope "${name}": there are ${scopes.join(', ')}`)
+    const scope = known.find(one => one === name)
+    if (!scope) throw new CommandError(`there is no scope "${name}": there are ${known.join(', ')}`)
     return scope
   })
 }

@@ -1,0 +1,114 @@
+import { type FastifyInstance, type FastifyRequest, type onRequestAsyncHookHandler, problem } from './http.ts'
+import { TokenError, type TokenRules, type User, type UserScope, userScopes, verifyUserToken } from './user-tokens.ts'
+
+/** Where everything lies that a person may do by a token of theirs; no path names a person. */
+const userPath = '/v1/me'
+
+/** How routes for people know who asks. */
+export type Users = {
+  /** Lets a request through whose token opens `scope`, or throws 401, 403 or 429. Before the body is read. */
+  authorize(scope: UserScope): onRequestAsyncHookHandler
+  /** Who asks, in a route that is authorized. */
+  of(request: FastifyRequest): User
+}
+
+export type UsersOptions = TokenRules & {
+  /** Pages of these origins may call from a browser (`https://app.example`). */
+  origins: readonly string[]
+}
+
+/**
+ * Serves people: routes under `/v1/me` that ask `authorize` first. A person has 60 requests at once and 2 a second in each
+ * process (429 with Retry-After). Browsers may call from pages of the listed origins (https://fetch.spec.whatwg.org/#cors).
+ */
+export function serveUsers(app: FastifyInstance, options: UsersOptions): Users {
+  allowOrigins(app, options.origins)
+  const known = new WeakMap<FastifyRequest, User>()
+  const spare = requestBuckets()
+  return {
+    authorize: scope => async request => {
+      const user = await userOf(request, { rules: options, scope })
+      const waitS = spare(user.recipient, options.clock.now())
+      if (waitS > 0)
+        throw problem(429, {
+          detail: `too many requests: try again in ${waitS} s`,
+          headers: { 'retry-after': String(waitS) },
+        })
+      known.set(request, user)
+    },
+    of(request) {
+      const user = known.get(request)
+      if (!user) throw new Error('the route does not authorize its requests')
+      return user
+    },
+  }
+}
+
+async function userOf(
+  request: FastifyRequest,
+  { rules, scope }: { rules: TokenRules; scope: UserScope },
+): Promise<User> {
+  const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1]
+  if (token === undefined)
+    throw problem(401, {
+      detail: 'send the person’s token: Authorization: Bearer …',
+      headers: { 'www-authenticate': 'Bearer realm="carillon"' },
+    })
+  const { scopes, ...user } = await verifyUserToken(token, rules).catch((error: unknown) => {
+    if (!(error instanceof TokenError)) throw error
+    throw problem(401, {
+      detail: error.message,
+      headers: { 'www-authenticate': 'Bearer realm="carillon", error="invalid_token"' },
+    })
+  })
+  if (scopes.includes(scope)) return user
+  throw problem(403, {
+    detail: `the token lacks the scope ${scope} (there are ${userScopes.join(', ')})`,
+    headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },
+  })
+}
+
+const burst = 60
+const perSecond = 2
+const bucketsMax = 50_000
+
+/** Seconds that somebody has to wait, 0 to go on. In memory: a limit of this process, for people, not for attackers. */
+function requestBuckets(): (recipient: string, now: number) => number {
+  // When each bucket is full again. Insertion order is the order of the last request.
+  const fullAt = new Map<string, number>()
+  const stepMs = 1_000 / perSecond
+  return (recipient, now) => {
+    const next = Math.max(fullAt.get(recipient) ?? now, now) + stepMs
+    const overMs = next - now - burst * stepMs
+    if (overMs > 0) return Math.ceil(overMs / 1_000)
+    fullAt.delete(recipient)
+    fullAt.set(recipient, next)
+    if (fullAt.size > bucketsMax) fullAt.delete(fullAt.keys().next().value!)
+    return 0
+  }
+}
+
+const allowed = {
+  'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+  'access-control-allow-headers': 'authorization, content-type, if-match, last-event-id',
+  'access-control-max-age': '600',
+}
+
+/** Credentials are tokens, not cookies, so only reading what is answered has to be allowed. */
+function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const { origin } = request.headers
+    if (!request.url.startsWith(`${userPath}/`)) return
+    reply.header('vary', 'origin')
+    if (origin !== undefined && origins.includes(origin))
+      reply.headers({
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': 'etag, retry-after',
+      })
+  })
+  app.options(`${userPath}/*`, async (request, reply) => {
+    const { origin } = request.headers
+    if (origin !== undefined && origins.includes(origin)) reply.headers(allowed)
+    return reply.code(204).send()
+  })
+}
