@@ -109,7 +109,11 @@ function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>
   const missing = texts[channel].filter(name => typeof content[name] !== 'string')
   if (typeof html !== 'string') missing.push('html')
   if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`)
+  const { image } = content
+  if (channel === 'push' && image !== undefined && !isHttps(image)) throw new TemplateFault('its image is no https URL')
 }
+
+const isHttps = (text: unknown): boolean => typeof text === 'string' && URL.parse(text)?.protocol === 'https:'
 
 /** The person's language among those that there are: `de-AT`, else `de`, else the type's first (BCP 47 look-up, RFC 4647 §3.4). */
 export function localeFor(wish: string, locales: readonly string[]): string {

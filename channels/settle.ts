@@ -40,7 +40,7 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
     case 'suppress':
       return closed('suppressed_address')
     case 'messageDead':
-      return closed('rejected')
+      return { kind: 'closed', outcome: 'rejected', why: { rule: 'rejected', value: answer.reason } }
     case 'pause':
       return later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
     case 'config':

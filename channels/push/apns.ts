@@ -1,11 +1,11 @@
 import apn from 'apn'
-import { attemptOf } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
-import type { OutMessage, Provider, Removal, SendOptions } from '../provider.ts'
+import type { Provider, SendOptions } from '../provider.ts'
 import { apnsAnswer, apnsSuspects, isMisplaced, isSignedAnew } from './apns-answers.ts'
-import { fitPush } from './fit.ts'
+import { notificationOf, removalOf } from './apns-message.ts'
+import { sendFitting } from './fit.ts'
 import { guardTokens } from './guard.ts'
 
 export type ApnsOptions = {
@@ -27,8 +27,6 @@ const callsAtOnce = 32
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
 const closeLimitMs = 2_000
-/** What never expires is kept this long for a device that is off. */
-const storedMs = 28 * 24 * 3_600_000
 
 /** Tokens that turned out to be of the other environment; of the others a few are found out again. */
 const placedMax = 10_000
@@ -61,12 +59,12 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
     }),
     mixes: () => true,
     send: (messages, options) =>
-      sendAll(
-        messages.map(message => ({
-          token: message.endpoint.address,
-          note: notificationOf(message, { ...options, topic }),
-        })),
-        options,
+      sendFitting(
+        messages.map(message => {
+          const note = notificationOf(message, { ...options, topic })
+          return note && { token: message.endpoint.address, note }
+        }),
+        notes => sendAll(notes, options),
       ),
     remove: (removals, options) =>
       sendAll(
@@ -79,8 +77,6 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
     [Symbol.asyncDispose]: () => environments.close(),
   }
 }
-
-type ApnsSendOptions = SendOptions & { topic: string }
 
 type Addressed = { token: string; note: apn.Notification }
 
@@ -127,52 +123,4 @@ async function answered(client: apn.Provider, { token, note }: Addressed): Promi
   const { sent, failed } = await client.send(note, token)
   if (sent.length === 1) return { kind: 'accepted', providerId: note.id ?? '' }
   return apnsAnswer(failed[0] ?? {})
-}
-
-function notificationOf(message: OutMessage<'push'>, { lane, now, topic }: ApnsSendOptions) {
-  const { deliveryId, attemptId, intent, content, receipt, badge } = message
-  const { title, body, url } = fitPush(content)
-  const note = new apn.Notification()
-  note.topic = topic
-  note.pushType = 'alert'
-  note.id = apnsIdOf(attemptId)
-  note.collapseId = deliveryId
-  note.priority = lane === 'bulk' ? 5 : 10
-  // Without it APNs would try once and forget.
-  note.expiry = Math.ceil((intent.expiresAt ?? now + storedMs) / 1000)
-  note.aps = {
-    alert: { title, body },
-    sound: 'default',
-    ...(intent.thread !== undefined && { 'thread-id': intent.thread }),
-    ...(badge !== undefined && { badge }),
-  }
-  note.payload = {
-    nid: deliveryId,
-    type: intent.type,
-    ...(receipt !== undefined && { receipt }),
-    ...(url !== undefined && { url }),
-  }
-  return note
-}
-
-/**
- * A background push: the app is woken and takes off the screen what bears one of the collapse ids. The badge is the app's to
- * set, because `aps` must hold nothing but the flag
- * (https://developer.apple.com/documentation/usernotifications/pushing-background-updates-to-your-app).
- */
-function removalOf({ deliveries, badge, expiresAt }: Removal, { now, topic }: ApnsSendOptions): apn.Notification {
-  const note = new apn.Notification()
-  note.topic = topic
-  note.pushType = 'background'
-  note.priority = 5
-  note.expiry = Math.ceil((expiresAt ?? now + storedMs) / 1000)
-  note.aps = { 'content-available': 1 }
-  note.payload = { carillon: 'remove', ids: deliveries, badge }
-  return note
-}
-
-/** The attempt as a UUID, which APNs wants: the batch's with the slot in place of its last four digits. */
-export function apnsIdOf(attemptId: string): string {
-  const { batch, slot } = attemptOf(attemptId)
-  return batch.slice(0, -4) + slot.toString(16).padStart(4, '0')
 }

@@ -5,9 +5,10 @@ import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
-import type { OutMessage, Provider, Removal, SendOptions } from '../provider.ts'
+import type { Provider, SendOptions } from '../provider.ts'
 import { fcmAnswer, fcmDoubtful, isStaleToken } from './fcm-answers.ts'
-import { fitPush } from './fit.ts'
+import { messageOf, removalOf } from './fcm-message.ts'
+import { sendFitting } from './fit.ts'
 import { guardTokens, proveContents } from './guard.ts'
 
 /** What `sendEach` takes (https://firebase.google.com/docs/cloud-messaging/send/admin-sdk). */
@@ -23,8 +24,6 @@ export type FcmOptions = {
   /** Messages that the project may send in a minute. Absent: no limit of ours. */
   perMinute?: number | undefined
 }
-/** Four weeks, the most FCM stores (https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan). */
-const ttlMaxMs = 28 * 24 * 3_600_000
 
 /** A key that is refused for good must not make us ask for tokens all the time. */
 const renewEveryMs = 60_000
@@ -49,14 +48,21 @@ export function fcmProvider({ serviceAccountFile, perMinute }: FcmOptions): Prov
     }),
     mixes: () => true,
     send: (messages, options) =>
-      sendAll({
-        ...{ clients, options, contents: messages.map(({ content }) => content) },
-        messages: messages.map(message => messageOf(message, options)),
-      }),
+      sendFitting(
+        messages.map(message => {
+          const built = messageOf(message, options)
+          return built && { built, content: message.content }
+        }),
+        fitting =>
+          sendAll({
+            ...{ clients, options, contents: fitting.map(({ content }) => content) },
+            messages: fitting.map(({ built }) => built),
+          }),
+      ),
     remove: (removals, options) =>
       sendAll({
         ...{ clients, options, contents: removals },
-        messages: removals.map(removal => removalOf(removal, options)),
+        messages: removals.map(removal => removalOf(removal, options.now)),
       }),
     [Symbol.asyncDispose]: () => clients.close(),
   }
@@ -181,58 +187,6 @@ function accountIn(file: string): Account {
     throw new Error(`${file} is no service account: it must be the JSON file that Google gives`)
   }
 }
-
-function messageOf(message: OutMessage<'push'>, options: SendOptions): TokenMessage {
-  const { endpoint, deliveryId, intent, content, receipt, badge } = message
-  const { title, body, url, image } = fitPush(content)
-  const { lane, now } = options
-  return {
-    token: endpoint.address,
-    notification: { title, body, ...(image !== undefined && { imageUrl: image }) },
-    // No collapse key: FCM keeps four of them for a device and would drop others. The tag replaces on the screen.
-    data: {
-      nid: deliveryId,
-      type: intent.type,
-      ...(receipt !== undefined && { receipt }),
-      ...(url !== undefined && { url }),
-      ...(badge !== undefined && { badge: String(badge) }),
-    },
-    android: {
-      priority: priorityOf(lane === 'bulk' ? 'NORMAL' : 'HIGH'),
-      notification: { tag: deliveryId, ...(badge !== undefined && { notificationCount: badge }) },
-      ...(intent.expiresAt !== undefined && { ttl: Math.min(ttlMaxMs, Math.max(0, intent.expiresAt - now)) }),
-    },
-    apns: {
-      headers: {
-        'apns-collapse-id': deliveryId,
-        'apns-priority': lane === 'bulk' ? '5' : '10',
-        ...(intent.expiresAt !== undefined && { 'apns-expiration': String(Math.ceil(intent.expiresAt / 1000)) }),
-      },
-      ...(badge !== undefined && { payload: { aps: { badge } } }),
-    },
-  }
-}
-
-/** Data alone: the app takes off the screen what bears one of the tags. Never of high priority, which is for what is shown. */
-function removalOf({ endpoint, deliveries, badge, expiresAt }: Removal, { now }: SendOptions): TokenMessage {
-  const ttl = expiresAt === undefined ? ttlMaxMs : Math.min(ttlMaxMs, Math.max(0, expiresAt - now))
-  return {
-    token: endpoint.address,
-    data: { carillon: 'remove', ids: deliveries.join(','), badge: String(badge) },
-    android: { priority: priorityOf('NORMAL'), ttl },
-    apns: {
-      headers: {
-        ...{ 'apns-push-type': 'background', 'apns-priority': '5' },
-        'apns-expiration': String(Math.ceil((now + ttl) / 1000)),
-      },
-      // Nothing but the flag: with a badge beside it Apple takes it for a push that is shown.
-      payload: { aps: { contentAvailable: true } },
-    },
-  }
-}
-
-/** The names that FCM's description has; the library's types know only those of the old API and pass on either. */
-const priorityOf = (name: 'NORMAL' | 'HIGH') => name as 'normal' | 'high'
 
 function answerOf({ success, messageId, error }: SendResponse, now: EpochMs): Answer {
   if (!success) return fcmAnswer(error ?? {}, now)

@@ -71,6 +71,7 @@ test('the browser reads what its service worker needs, and nobody on the way doe
   assert.equal(decrypted('browser-2', body), undefined, 'another browser cannot read it')
   assert.deepEqual(JSON.parse(decrypted('browser-1', body)!.toString()), {
     ...{ nid: message.deliveryId, type: 'test.greeting', ...content, receipt: 'AQGf', badge: 3 },
+    thread: 't1',
   })
 })
 
@@ -86,6 +87,13 @@ test('its service keeps it until it expires, replaces it by delivery, and wakes 
   await service.send(ending(message, now - 1))
   assert.deepEqual(said(service.last()), ['0', 'normal', message.deliveryId])
   assert.match(message.deliveryId, /^[\w-]{1,32}$/)
+})
+
+test('what a browser could only show as nothing is not sent', async () => {
+  await using service = await startService()
+  const content = { title: 'Title', body: 'Body', silent: true as const }
+  assert.equal((await service.send(messageTo(subject, 1, content))).kind, 'messageDead')
+  assert.equal(service.got.length, 0)
 })
 
 test('the longest push fits into what a service takes', async () => {

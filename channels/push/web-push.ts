@@ -6,7 +6,8 @@ import type { Lane } from '#contracts/channel.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { connectionAnswer } from '../connection.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
-import { fitPush } from './fit.ts'
+import { sendFitting, textFitter, type Texts } from './fit.ts'
+import { dataOf } from './payload.ts'
 import { webPushAnswer, type WebPushReply } from './web-push-answers.ts'
 
 export type WebPushOptions = {
@@ -50,11 +51,13 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
       const subscription = subscriptionIn(message!.endpoint.address)
       if (!subscription) return [{ kind: 'addressDead', reason: 'not a subscription' }]
       if (!isAmong(hosts, subscription.endpoint)) return [{ kind: 'messageDead', reason: 'not a known push service' }]
-      const payload = payloadOf(message!)
-      if (Buffer.byteLength(payload) > plainBytesMax) return [{ kind: 'messageDead', reason: 'payload too large' }]
-      const request = requestOf(message!, { subscription, payload, options, sending })
-      if (!request) return [{ kind: 'addressDead', reason: 'not a subscription' }]
-      return [await answered(request, { agent, sending })]
+      if (message!.content.silent) return [{ kind: 'messageDead', reason: 'a browser shows every push' }]
+      return sendFitting([textsOf(message!)], async ([texts]) => {
+        const payload = JSON.stringify(payloadOf(message!, texts!))
+        const request = requestOf(message!, { subscription, payload, options, sending })
+        if (!request) return [{ kind: 'addressDead', reason: 'not a subscription' }]
+        return [await answered(request, { agent, sending })]
+      })
     },
     async [Symbol.asyncDispose]() {
       agent.destroy()
@@ -81,10 +84,11 @@ function isAmong(hosts: readonly string[], endpoint: string): boolean {
 }
 
 /** What the service worker is told: see infra/docs/apps.md. */
-function payloadOf({ deliveryId, intent, content, receipt, badge }: OutMessage<'push'>): string {
-  const { title, body, url, image } = fitPush(content)
-  return JSON.stringify({ nid: deliveryId, type: intent.type, title, body, url, image, receipt, badge })
+function payloadOf(message: OutMessage<'push'>, { title, body }: Texts) {
+  const { content, badge } = message
+  return { ...dataOf(message, { title, body }), title, body, image: content.image, badge }
 }
+const textsOf = textFitter(payloadOf, plainBytesMax)
 
 type Sending = {
   subscription: webpush.PushSubscription

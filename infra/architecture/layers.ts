@@ -69,8 +69,8 @@ export const layers: readonly Layer[] = [
     imports: ['infra/contracts', 'infra/runtime', 'infra/db', 'infra/ledger', preferencesFace],
     vendors: {
       ...stores,
-      'firebase-admin': ['push/fcm.ts'],
-      apn: ['push/apns.ts'],
+      'firebase-admin': ['push/fcm*.ts'],
+      apn: ['push/apns*.ts'],
       'web-push': ['push/web-push.ts'],
       '@sendgrid/mail': ['email/sendgrid.ts'],
       twilio: ['sms/twilio*.ts'],

@@ -13,7 +13,11 @@ export type Html = { readonly html: string; readonly links?: readonly HtmlLink[]
 /** Where in the HTML a URL stands, escaped, and what it is. */
 export type HtmlLink = { readonly at: number; readonly length: number; readonly url: string }
 
-export type PushContent = { title: string; body: string; url?: string; image?: string }
+/**
+ * Texts that are too long for a push are cut. `url`: where tapping it leads. `image`: an `https:` URL. `silent`: nothing is
+ * shown, the app is woken and gets the texts as data; providers promise little of it.
+ */
+export type PushContent = { title: string; body: string; url?: string; image?: string; silent?: true }
 /** `url`: what the text ends with. Where we are to hear of clicks it takes some 60 characters and a third of it more. */
 export type SmsContent = { text: string; url?: string }
 export type EmailContent = { subject: string; html: Html; text: string }

@@ -64,6 +64,7 @@ export const rules = [
   'discarded',
   'volume',
   'template_failed',
+  'rejected',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -131,6 +132,7 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   discarded: () => 'Not sent: it was held as too many, and an operator discarded it.',
   dry_run: value => `Not sent: a dry run; else it would have been ${dryRunWords(value)}.`,
   template_failed: value => `Not sent: its template failed (${value}).`,
+  rejected: value => `Not sent: the provider refused the message (${value}).`,
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }
 

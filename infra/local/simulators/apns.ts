@@ -26,9 +26,10 @@ export function serveApns({ credentials, script, log, sandbox }: Deps & { sandbo
     const line = {
       provider: 'apns' as const,
       address: device ?? '',
-      deliveryId: text(headers['apns-collapse-id']),
+      deliveryId: text(headers['apns-collapse-id']) ?? payload?.nid,
       attemptId: text(headers['apns-id']),
       ...saidIn(payload),
+      ...(headers['apns-push-type'] === 'background' && { silent: true as const }),
     }
     const expected = { device, payload, topic: credentials.apns.topic, sandbox }
     const reason = tokenFault(headers.authorization) ?? faultOf(exchange, expected)
@@ -187,7 +188,14 @@ function faultOf({ method, headers, body, tooLarge }: Exchange, expected: Expect
   return payload ? undefined : 'PayloadEmpty'
 }
 
-type Payload = { aps: { badge?: unknown }; carillon?: unknown; receipt?: unknown; ids?: unknown; badge?: unknown }
+type Payload = {
+  aps: { badge?: unknown }
+  nid?: string
+  carillon?: unknown
+  receipt?: unknown
+  ids?: unknown
+  badge?: unknown
+}
 
 /** The payload, if it has an `aps`. */
 function payloadOf(body: Buffer): Payload | undefined {

@@ -160,6 +160,9 @@ test('messages that FCM would refuse are refused, and none of them is taken', as
     { token: 'big', data: { text: 'x'.repeat(4097) } },
     { token: 'reserved', data: { 'google.x': '1' } },
     { token: 'reserved', data: { from: '1' } },
+    { token: 'big for Apple', apns: { payload: { aps: { alert: 'x'.repeat(4097) } } } },
+    { token: 'big for browsers', webpush: { notification: { body: 'x'.repeat(4097) } } },
+    { token: 'link', webpush: { fcmOptions: { link: 'http://carillon.test' } } },
   ]
   const { responses } = await fcm.sendEach(bad)
   assert.deepEqual(

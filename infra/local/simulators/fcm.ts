@@ -167,6 +167,7 @@ function lineOf(message: Json | undefined) {
     receipt: asText(data?.receipt),
     ...(data?.carillon === 'remove' && { removes: (asText(data.ids) ?? '').split(',') }),
     ...(badge !== undefined && { badge: Number(badge) }),
+    ...(message !== undefined && message.notification === undefined && { silent: true as const }),
   }
 }
 
@@ -197,8 +198,39 @@ function faultOf(message: Json, bytes: number): Fault | undefined {
   const android = asRecord(message.android)
   if (android?.ttl !== undefined && !/^\d+(\.\d{1,9})?s$/.test(asText(android.ttl) ?? ''))
     return { field: 'message.android.ttl', message: 'Invalid time to live.' }
-  // The limit holds for notification and data; a request that is smaller as a whole needs no measuring.
-  if (bytes > payloadBytesMax && Buffer.byteLength(JSON.stringify([message.notification, data])) > payloadBytesMax)
-    return { field: 'message', message: `Android message is too big: the limit is ${payloadBytesMax} bytes.` }
-  return undefined
+  const link = asText(asRecord(asRecord(message.webpush)?.fcm_options ?? asRecord(message.webpush)?.fcmOptions)?.link)
+  if (link !== undefined && !link.startsWith('https://'))
+    return { field: 'message.webpush.fcm_options.link', message: 'The link must be an HTTPS URL.' }
+  // A request that is smaller as a whole needs no measuring.
+  if (bytes <= payloadBytesMax) return undefined
+  const tooBig = Object.entries(payloadsOf(message)).find(
+    ([, payload]) => Buffer.byteLength(JSON.stringify(payload)) > payloadBytesMax,
+  )
+  return (
+    tooBig && { field: 'message', message: `${tooBig[0]} message is too big: the limit is ${payloadBytesMax} bytes.` }
+  )
+}
+
+/** What a device of each platform is sent. */
+function payloadsOf({
+  notification,
+  data,
+  android,
+  apns,
+  webpush,
+}: Json): Record<'Android' | 'APNs' | 'Webpush', Json> {
+  const shown = asRecord(notification)
+  const on = (platform: unknown) => ({ ...shown, ...asRecord(asRecord(platform)?.notification) })
+  const payload = asRecord(asRecord(apns)?.payload)
+  const alert = shown && { title: shown.title, body: shown.body }
+  return {
+    Android: { notification: on(android), data },
+    APNs: {
+      ...asRecord(data),
+      ...payload,
+      aps: { ...(alert && { alert }), ...asRecord(payload?.aps) },
+      fcm_options: { image: shown?.image },
+    },
+    Webpush: { notification: on(webpush), data, ...asRecord(asRecord(webpush)?.fcm_options) },
+  }
 }

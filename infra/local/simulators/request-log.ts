@@ -20,6 +20,8 @@ export type MessageLine = {
   links?: string[]
   removes?: string[]
   badge?: number
+  /** Of a push: nothing of it is shown. */
+  silent?: true
 }
 
 /**

@@ -12,7 +12,7 @@ export function screenOf(lines: readonly LoggedRequest[], address: string): Scre
   let badge: number | undefined
   for (const line of lines) {
     if (line.address !== address || !line.accepted) continue
-    if (line.deliveryId !== undefined) shown.add(line.deliveryId)
+    if (line.deliveryId !== undefined && !line.silent) shown.add(line.deliveryId)
     for (const id of line.removes ?? []) shown.delete(id)
     badge = line.badge ?? badge
   }
