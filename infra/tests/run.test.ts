@@ -5,6 +5,7 @@ import { globSync, promises as fs } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { variables } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const limits = { timeout: 120_000 }
@@ -89,10 +90,15 @@ async function cloneWith(files: Record<string, string>) {
   return {
     async run(args: readonly string[], more: Record<string, string> = {}) {
       // The runner of this very test marks its children by a variable, and they then run no tests of others.
-      const { NODE_TEST_CONTEXT: _, CI: __, ...inherited } = process.env
+      const own = {
+        NODE_TEST_CONTEXT: undefined,
+        CI: undefined,
+        [variables.postgres]: undefined,
+        [variables.redis]: undefined,
+      }
       const child = spawn(process.execPath, ['infra/tests/run.ts', ...args], {
         cwd: folder.path,
-        env: { ...inherited, CARILLON_TEST_TRACES: folder.path, ...more },
+        env: { ...process.env, ...own, CARILLON_TEST_TRACES: folder.path, ...more },
         stdio: ['ignore', 'pipe', 'ignore'],
       })
       const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])

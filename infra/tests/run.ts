@@ -1,11 +1,13 @@
 // Takes `--long` and parts of paths, runs every test file that matches (*.test.ts, with --long *.long.ts instead) on one
-// shared PostgreSQL and Redis, and prints the failures again at the end. The last line counts the tests. Ends with 0
+// shared PostgreSQL and Redis (those of `variables`, where they run already), and prints the failures again at the end. The last line counts the tests. Ends with 0
 // only if at least one test ran and none failed; with CI=true also only if nothing that is missing here was left out.
 import { globSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '#local/postgres.ts'
 import { startRedis } from '#local/redis.ts'
@@ -16,7 +18,10 @@ type Counts = { passed: number; failed: number; skipped: number }
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = ['analytics', 'channels', 'infra', 'preferences', 'producers', 'router']
-const filesAtOnce = 2
+/** More than the cores of a small machine: a test waits for servers most of its time. */
+const lotsAtOnce = 3
+/** Files of one folder share most of what they load: a process for each costs more than many of them do. */
+const lotFilesMax = 8
 /** They begin, so that none of them is left to run alone at the end. */
 const longest = [
   ...['e2e/replay.test.ts', 'chaos/chaos.test.ts', 'e2e/start.test.ts', 'e2e/roles.test.ts', 'e2e/outcomes.test.ts'],
@@ -37,13 +42,18 @@ process.exitCode = files.length === 0 ? 1 : await runTests(files)
 async function runTests(files: readonly string[]): Promise<number> {
   const interrupted = untilInterrupted()
   await using folder = await temporaryFolder()
-  await using postgres = await startPostgres({ dataDir: path.join(folder.path, 'postgres') })
-  await using redis = await startRedis({ dir: path.join(folder.path, 'redis') })
-  process.env[variables.postgres] = postgres.url
-  if (redis) process.env[variables.redis] = redis.url
-  const missing = whatIsMissing(redis !== undefined)
+  await using servers = new AsyncDisposableStack()
+  if (!process.env[variables.postgres])
+    process.env[variables.postgres] = servers.use(
+      await startPostgres({ dataDir: path.join(folder.path, 'postgres') }),
+    ).url
+  if (!process.env[variables.redis]) {
+    const redis = await startRedis({ dir: path.join(folder.path, 'redis') })
+    if (redis) process.env[variables.redis] = servers.use(redis).url
+  }
+  const missing = whatIsMissing(Boolean(process.env[variables.redis]))
   for (const line of missing) console.error(line)
-  const counts = await runFiles(files, interrupted)
+  const counts = await runLots(await lotsOf(files, folder.path), interrupted)
   for (const line of missing) console.log(line)
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
   if (interrupted.aborted) return interruptedCode
@@ -65,11 +75,46 @@ function testFiles(long: boolean, parts: readonly string[]): string[] {
     .sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1))
 }
 
-async function runFiles(files: readonly string[], signal: AbortSignal): Promise<Counts> {
+type Lot = { file: string; of: readonly string[] }
+
+/**
+ * What one process runs, in the order of `files`. No test begins before all files of its lot are loaded: one that waits
+ * while it is loaded would see its first test begin before its last line.
+ */
+async function lotsOf(files: readonly string[], folder: string): Promise<Lot[]> {
+  const apart = (file: string) => (longest.some(name => file.endsWith(name)) ? file : path.dirname(file))
+  const groups = [...Map.groupBy(files, apart).values()]
+  const lots = groups.flatMap(group =>
+    Array.from({ length: Math.ceil(group.length / lotFilesMax) }, (_, at) =>
+      group.slice(at * lotFilesMax, (at + 1) * lotFilesMax).map(file => path.join(root, file)),
+    ),
+  )
+  return Promise.all(
+    lots.map(async (of, at) => {
+      if (of.length === 1) return { file: of[0]!, of }
+      const file = path.join(folder, `lot-${at}.test.mjs`)
+      await writeFile(file, lotProgram(of))
+      return { file, of }
+    }),
+  )
+}
+
+function lotProgram(files: readonly string[]): string {
+  return `
+import { before, test } from 'node:test'
+const { promise, resolve } = Promise.withResolvers()
+before(() => promise)
+for (const [file, url] of ${JSON.stringify(files.map(file => [file, pathToFileURL(file).href]))})
+  await import(url).catch(error => void test(file, () => { throw error }))
+resolve()
+`
+}
+
+async function runLots(lots: readonly Lot[], signal: AbortSignal): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
   const tests = run({
-    files: files.map(file => path.join(root, file)),
-    concurrency: filesAtOnce,
+    files: lots.map(lot => lot.file),
+    concurrency: lotsAtOnce,
     timeout: values.long ? longFileLimitMs : fileLimitMs,
     signal,
   })
@@ -81,15 +126,18 @@ async function runFiles(files: readonly string[], signal: AbortSignal): Promise<
     counts.skipped = skipped + todo
     counts.failed = tests - passed - skipped - todo
   })
-  const empty: string[] = []
+  const seen = new Set<string | undefined>()
   tests.on('test:pass', test => {
-    if (test.nesting === 0 && test.file !== undefined && path.resolve(test.name) === test.file) empty.push(test.name)
+    // A file without tests is reported as a test by its name.
+    if (test.file !== undefined && path.resolve(test.name) !== test.file) seen.add(test.file)
   })
+  tests.on('test:fail', test => seen.add(test.file).add(path.resolve(test.name)))
   const report = tests.compose(spec)
   report.pipe(process.stdout, { end: false })
   await finished(report)
+  const empty = lots.flatMap(lot => lot.of.filter(file => !seen.has(file)))
   for (const file of empty) console.log(`✖ ${path.relative(root, file)} holds no test`)
-  return { ...counts, passed: counts.passed - empty.length, failed: counts.failed + empty.length }
+  return { ...counts, failed: counts.failed + empty.length }
 }
 
 function whatIsMissing(redis: boolean): string[] {

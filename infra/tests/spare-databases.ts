@@ -1,11 +1,21 @@
 // A database with its schema costs most tests more than all they do with it. One that a test has left is emptied and given
 // to the next; spare ones are known by their names on the server, so that all test files share them.
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { Client, escapeIdentifier } from 'pg'
 import { createDatabase, dropDatabase } from '#local/postgres.ts'
 
 /** `shape` is what its tables were like when it was taken. */
 export type TakenDatabase = { name: string; url: string; shape: string }
+
+const migrations = path.join(import.meta.dirname, '..', 'db', 'migrations')
+/** A server that runs longer than one run has spare ones of other versions of the schema. */
+const sparePrefix = `spare_${globSync('*.ts', { cwd: migrations })
+  .sort()
+  .reduce((hash, file) => hash.update(readFileSync(path.join(migrations, file))), createHash('sha256'))
+  .digest('hex')
+  .slice(0, 8)}_`
 
 /** Takes a database with the whole schema and nothing in it, one of the server's spare ones or a new one. */
 export async function takeDatabase(server: string): Promise<TakenDatabase> {
@@ -25,14 +35,15 @@ export async function leaveDatabase(server: string, { name, url, shape }: TakenD
     await client.query(empty)
     return true
   }).catch(notThere)
-  const left = emptied && (await on(server, client => client.query(rename(name, `spare_${name}`))).catch(inUse))
+  const left = emptied && (await on(server, client => client.query(rename(name, `${sparePrefix}${name}`))).catch(inUse))
   if (!left) await dropDatabase(server, name)
 }
 
 async function takeSpare(server: string, name: string): Promise<string | undefined> {
   return on(server, async client => {
     const { rows } = await client.query<{ datname: string }>(
-      `select datname from pg_database where datname like 'spare\\_%' order by random()`,
+      `select datname from pg_database where starts_with(datname, $1) order by random()`,
+      [sparePrefix],
     )
     for (const { datname } of rows) {
       // Somebody else may have taken it just now.
