@@ -15,6 +15,10 @@ export type OutMessage<C extends Channel = Channel> = {
   endpoint: Endpoint
   intent: CarriedIntent
   content: ContentOf[C]
+  /** The language that it is in. */
+  locale: string
+  /** Of a mail: what it is about that its person may switch off. Absent: it must be told. */
+  categories?: readonly string[]
   /** What is told with it. */
   others?: readonly Target[]
   deliveryId: DeliveryId

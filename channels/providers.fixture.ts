@@ -140,6 +140,7 @@ export function messageTo(subject: Subject, n: number, text = content[subject.ch
     place: n,
     recipient,
     content: text,
+    locale: 'en',
     endpoint: {
       id: 'e',
       channel: subject.channel,

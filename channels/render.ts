@@ -25,6 +25,7 @@ export function render(
 ): { messages: OutMessage[]; failed: Failed[] } {
   const contents = new Map<object, Map<string, Rendered>>()
   const armed = batch.intents.some(intent => deps.catalogue.types.get(intent.type)?.arms)
+  const isMail = batch.channel === 'email'
   const receipt = batch.channel === 'push' ? receiptTokens(batch.id, deps.addressKey) : undefined
   const messages: OutMessage[] = []
   const failed: Failed[] = []
@@ -34,16 +35,19 @@ export function render(
     if (!byLocale) contents.set(digest ?? intent, (byLocale = new Map()))
     const arm = armed ? armOf(deps.catalogue.types.get(intent.type)!, recipient) : undefined
     const wish = arm === undefined ? locale : `${locale} ${arm}`
-    let content = byLocale.get(wish)
-    if (content === undefined) byLocale.set(wish, (content = rendered({ target, arm, batch, byLocale }, deps)))
-    if ('failed' in content) {
-      failed.push(...placesOf(target).map(place => ({ place, why: content.failed })))
+    let said = byLocale.get(wish)
+    if (said === undefined) byLocale.set(wish, (said = rendered({ target, arm, batch, byLocale }, deps)))
+    if ('failed' in said) {
+      const why = said.failed
+      failed.push(...placesOf(target).map(place => ({ place, why })))
       continue
     }
+    const categories = isMail ? switchable(target, deps.catalogue) : undefined
     const attempt = attemptId({ batch: batch.id, slot: place })
     messages.push({
-      ...{ place, recipient, endpoint, intent, content, attemptId: attempt },
+      ...{ place, recipient, endpoint, intent, ...said, attemptId: attempt },
       ...(others && { others }),
+      ...(categories && { categories }),
       deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
       ...(receipt && { receipt: receipt(place) }),
     })
@@ -52,7 +56,7 @@ export function render(
 }
 
 type Failed = { place: number; why: Why }
-type Rendered = ContentOf[Channel] | { failed: Why }
+type Rendered = { content: ContentOf[Channel]; locale: string } | { failed: Why }
 type Wanted = {
   target: Target
   arm: string | undefined
@@ -80,20 +84,28 @@ function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log }: 
   }
   // The schema has proved the data at the producer.
   const template = (data: object) => templates[locale]![batch.channel]!({ ...input, data: data as never })
-  let content: Rendered
+  let said: Rendered
   try {
     // A copy: templates may give the same object twice, but one object stands for one intent and language.
-    content = { ...template(intent.data) }
+    const content = { ...template(intent.data) }
     assertWhole(batch.channel, content)
+    said = { content, locale }
   } catch (error) {
     const of = shared?.name ?? intent.type
     const why = templateFault({ of, channel: batch.channel, locale, error, data: intent.data, again: template })
     const kind = error instanceof Error ? error.name : typeof error
     log.error({ type: intent.type, channel: batch.channel, intent: intent.id, kind }, sentence(why))
-    content = { failed: why }
+    said = { failed: why }
   }
-  byLocale.set(key, content)
-  return content
+  byLocale.set(key, said)
+  return said
+}
+
+/** What a mail is about, with all that is told by it; undefined where nothing of it can be switched off. */
+function switchable({ intent, others = [] }: Target, { types }: Catalogue): string[] | undefined {
+  const told = others.length > 0 ? [intent, ...others.map(one => one.intent)] : [intent]
+  const free = told.filter(({ type }) => !types.get(type)!.mandatory)
+  return free.length > 0 ? [...new Set(free.map(({ category }) => category))] : undefined
 }
 
 const texts: { [C in Channel]: readonly string[] } = {

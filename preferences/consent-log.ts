@@ -23,8 +23,8 @@ export type ConsentLine = {
   until?: EpochMs
   source: ConsentSource
 }
-/** Through what a wish came: the product, the person's own token, or a token that another person has registered. */
-export type ConsentSource = 'api' | 'person' | 'moved'
+/** Through what a wish came: the product, the person's own token, one click of a mail, or a token that another person has registered. */
+export type ConsentSource = 'api' | 'person' | 'one_click' | 'moved'
 
 /**
  * Writes wishes into the log, in the transaction that makes them so: the transaction's id in each line is what the

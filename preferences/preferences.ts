@@ -33,6 +33,7 @@ export { readPresence } from './presence-store.ts'
 export { checkAddressKey, type HashedMark, type Mark, markEndpoint } from './suppression-store.ts'
 export { hasRead, readWatermarks } from './watermark-store.ts'
 export { inTenant } from './tenants.ts'
+export { unsubscribeTokens } from './unsubscribe-token.ts'
 export { whereTo } from './where-to.ts'
 
 /** An address of a person on a channel. */

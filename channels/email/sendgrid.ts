@@ -1,18 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto'
 import sendgrid from '@sendgrid/mail'
 import type { ContentOf } from '#contracts/catalogue.ts'
+import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import { unsubscribeHeaders, unsubscribeUrls } from './unsubscribe.ts'
 import { blamesRecipient, sendgridAnswer, type SendgridFailure } from './sendgrid-answers.ts'
 
 export type SendgridOptions = {
   apiKey: string
   /** The verified sender. */
   from: string
-  /** Where the links of mails lead first. Absent: links stay as they are. */
+  /** Where the links of mails lead first, and where they are unsubscribed from. Absent: links stay as they are, and there are no other. */
   links?: ClickLinks
   /** SendGrid publishes no limit. Absent: none of ours. */
   perSecond?: number | undefined
@@ -34,6 +36,9 @@ const mark = randomBytes(8).toString('hex')
 const fields = ['subject', 'text', 'html'] as const
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
+
+/** SendGrid would lead links of ours, and who unsubscribes, to its own pages. */
+const trackingSettings = { clickTracking: { enable: false }, subscriptionTracking: { enable: false } }
 
 type Mail = Exclude<Parameters<typeof sendgrid.send>[0], unknown[]>
 // The package's export is one shared instance; its class is not among the types, nor is its client.
@@ -57,7 +62,8 @@ export function sendgridProvider({ apiKey, from, links, baseUrl, perSecond }: Se
     mixes: content => ownBytes(partsOf(content)) + linkBytes(content, links) <= ownBytesMax,
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
-      const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, { from, links })) }
+      const mail = { from, links, now: options.now }
+      const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, mail)) }
       return inRounds(messages, sending)
     },
     async [Symbol.asyncDispose]() {},
@@ -128,9 +134,9 @@ async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]
   }
 }
 
-type Sender = { from: string; links: ClickLinks | undefined }
+type Sender = { from: string; links: ClickLinks | undefined; now: EpochMs }
 
-function mailOf(messages: Messages, { from, links }: Sender): Mail {
+function mailOf(messages: Messages, { from, links, now }: Sender): Mail {
   const first = messages[0]!
   const alike = messages.every(({ content }) => content === first.content)
   const linked = (message: OutMessage<'email'>) => withLinks(message.content, hrefsOf(message, links))
@@ -141,15 +147,18 @@ function mailOf(messages: Messages, { from, links }: Sender): Mail {
     if (!alike) return substitutionsOf(partsOf(linked(message)))
     return messages.length === 1 ? {} : linksOf(message, links)
   }
+  const leaves = unsubscribeUrls(messages, { links, now })
   return {
-    ...{ from, subject, text, html },
+    ...{ from, subject, text, html, trackingSettings },
     // SendGrid keeps custom arguments for long and cannot redact them: nothing but the attempt goes there.
-    personalizations: messages.map(message => {
+    personalizations: messages.map((message, at) => {
       const substitutions = ownOf(message)
+      const leave = leaves[at]
       return {
         to: message.endpoint.address,
         customArgs: { attempt_id: message.attemptId },
         ...(Object.keys(substitutions).length > 0 && { substitutions }),
+        ...(leave !== undefined && { headers: unsubscribeHeaders(leave) }),
       }
     }),
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { escaped } from '#contracts/escaped.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '#runtime/http.ts'
 import { clickOf } from '../attempt-token.ts'
 import { isTarget } from '../click-links.ts'
@@ -77,5 +78,3 @@ const send = (reply: FastifyReply, { page, script }: { page: string; script: str
     .send(
       `<!doctype html>\n<html lang="en">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n${page}</html>\n`,
     )
-
-const escaped = (text: string): string => text.replace(/[&<>"'`]/g, character => `&#${character.codePointAt(0)};`)

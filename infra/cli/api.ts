@@ -8,6 +8,7 @@ import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
 import { meApi } from '#preferences/me-api.ts'
+import { unsubscribeApi } from '#preferences/unsubscribe-api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
 import { simulateApi } from '#producers/http/simulate-api.ts'
 import { producerOf, type Scope } from '#producers/http/producer-tokens.ts'
@@ -72,6 +73,7 @@ export async function serveApi(
   const receipts = { db, catalogue, clock, metrics, secret: installation.addressKey }
   deviceReceiptsApi(app, receipts)
   clicksApi(app, receipts)
+  unsubscribeApi(app, receipts)
   let url = ''
   const trust = options.trust?.(() => url) ?? {}
   const reports = webhooksApi(app, { ...receipts, addressKey: installation.addressKey, log, trust })

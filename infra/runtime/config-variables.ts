@@ -191,14 +191,14 @@ export const variables = {
     name: 'CARILLON_PUBLIC_URL',
     parse: url('https', 'http'),
     meaning:
-      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks; Twilio is asked to report to /webhooks/twilio there, and its signatures are checked for that address. Unset: links stay as they are, Twilio is not asked.',
+      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks, and mails are unsubscribed from there, at /u/…; Twilio is asked to report to /webhooks/twilio there, and its signatures are checked for that address. Unset: links stay as they are, Twilio is not asked. With `SENDGRID_API_KEY` it must be set.',
   },
   secret: {
     name: 'CARILLON_SECRET',
     parse: matching(/^.{32,}$/s, 'at least 32 characters'),
     secret: true,
     meaning:
-      'Hashes addresses, signs attempt ids and what pushes carry, seals links of mails; must stay the same for ever. Unset: made once in the data folder.',
+      'Hashes addresses, signs attempt ids and what pushes carry, seals links of mails, also those to unsubscribe; must stay the same for ever. Unset: made once in the data folder.',
   },
   userKeys: {
     name: 'CARILLON_USER_KEYS',

@@ -73,6 +73,12 @@ test('all problems are told at once, secrets in none of them', () => {
   assert.doesNotMatch(text, /canary/)
 })
 
+test('no mail goes to real mailboxes without a way to unsubscribe', () => {
+  const mail = { SENDGRID_API_KEY: 'SG.x', SENDGRID_FROM: 'us@example.com' }
+  assert.deepEqual(problemsOf(mail), ['CARILLON_PUBLIC_URL must be set as well as SENDGRID_API_KEY'])
+  assert.ok(readConfig({ ...mail, CARILLON_PUBLIC_URL: 'https://bell.example' }).sendgrid)
+})
+
 test('a secret may come from a file, but not from two places', async () => {
   await using folder = await temporaryFolder()
   const file = path.join(folder.path, 'secret')

@@ -88,6 +88,9 @@ function configOf(values: Values, env: Env, problems: string[]) {
   const apns = whole('apnsKeyFile', 'apnsKeyId', 'apnsTeamId', 'apnsTopic')
   const webpush = whole('webpushPublicKey', 'webpushPrivateKey', 'webpushSubject')
   const sendgrid = whole('sendgridKey', 'sendgridFrom')
+  // Without it nobody could unsubscribe from what real mailboxes get.
+  if (sendgrid && values.publicUrl === undefined)
+    problems.push('CARILLON_PUBLIC_URL must be set as well as SENDGRID_API_KEY')
   const twilio = whole('twilioSid', 'twilioToken', 'twilioFrom')
   return {
     database: {

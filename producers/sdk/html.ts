@@ -1,4 +1,5 @@
 import type { Html, HtmlLink } from '#contracts/catalogue.ts'
+import { escaped } from '#contracts/escaped.ts'
 
 /** What may stand in an `html` template. Lists are joined; `false`, `null` and `undefined` give nothing. */
 export type HtmlValue = string | number | Html | false | null | undefined | readonly HtmlValue[]
@@ -63,13 +64,3 @@ function write(out: Writing, value: HtmlValue): void {
 }
 
 const isList = (value: HtmlValue): value is readonly HtmlValue[] => Array.isArray(value)
-const escaped = (text: string): string => text.replace(/[&<>"'`]/g, character => entities[character]!)
-
-const entities: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-  '`': '&#96;',
-}

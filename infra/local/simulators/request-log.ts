@@ -18,6 +18,8 @@ export type MessageLine = {
   receipt?: string
   /** Of a mail or text message: where its links lead, in their order. */
   links?: string[]
+  /** Of a mail: the headers of its own. */
+  headers?: Record<string, unknown>
   removes?: string[]
   badge?: number
   /** Of a push: nothing of it is shown. */

@@ -100,6 +100,7 @@ type Personalization = {
   subject?: unknown
   custom_args?: Args
   substitutions?: Args
+  headers?: Args
 }
 type Mail = {
   personalizations?: Personalization[]
@@ -133,6 +134,7 @@ function linesOf({ personalizations, custom_args, content }: Mail): MessageLine[
     deliveryId: asText((one?.custom_args ?? custom_args)?.delivery_id),
     attemptId: asText((one?.custom_args ?? custom_args)?.attempt_id),
     links: linksIn(html, one?.substitutions),
+    ...(one?.headers && { headers: one.headers }),
   }))
 }
 
@@ -179,9 +181,8 @@ function faultOf(mail: Mail): Fault | undefined {
   for (const [index, part] of (Array.isArray(content) ? content : []).entries())
     if (!asText(part?.type) || !asText(part?.value))
       return { field: `content.${index}.value`, message: 'The content value must be a string at least one character.' }
-  for (const name of Object.keys(mail.headers ?? {}))
-    if (reservedHeaders.has(name.toLowerCase()))
-      return { field: `headers.${name}`, message: 'The header is reserved and cannot be set.' }
+  const fault = headersFault(mail.headers, 'headers')
+  if (fault) return fault
   return personalizationFault(personalizations, templated || asText(mail.subject) !== undefined)
 }
 
@@ -207,6 +208,8 @@ function personalizationFault(personalizations: Personalization[], hasSubject: b
         field,
         message: 'Each email address in the personalization block should be unique between to, cc, and bcc.',
       }
+    const fault = headersFault(personalization.headers, `${field}.headers`)
+    if (fault) return fault
     recipients += all.length
     if (!hasSubject && asText(subject) === undefined)
       return { field: 'subject', message: 'The subject is required. You can get around this requirement by templates.' }
@@ -221,6 +224,20 @@ function personalizationFault(personalizations: Personalization[], hasSubject: b
   return recipients > recipientsMax
     ? { field: 'personalizations', message: `At most ${recipientsMax} recipients are allowed.` }
     : undefined
+}
+
+function headersFault(headers: unknown, field: string): Fault | undefined {
+  if (headers === undefined) return undefined
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    return { field, message: 'The headers param must be an object of key/value pairs.' }
+  for (const [name, value] of Object.entries(headers)) {
+    if (reservedHeaders.has(name.toLowerCase()))
+      return { field: `${field}.${name}`, message: 'The header is reserved and cannot be set.' }
+    if (!/^[!-9;-~]+$/.test(name)) return { field, message: 'Header names must be ASCII and cannot contain spaces.' }
+    if (typeof value !== 'string' || /[^\t -~]/.test(value))
+      return { field: `${field}.${name}`, message: 'The header value must be a string of one line of ASCII.' }
+  }
+  return undefined
 }
 
 const bytesOf = (text: unknown): number => Buffer.byteLength(String(text))

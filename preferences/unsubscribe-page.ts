@@ -1,0 +1,134 @@
+import { hash } from 'node:crypto'
+import { escaped } from '#contracts/escaped.ts'
+import type { Unsubscribe } from './unsubscribe-token.ts'
+
+/**
+ * What the page says: it asks, it was done, it was undone; there is nobody left, no such token, or no word that we know.
+ * `locked`: their tenant has these mails sent whatever is chosen.
+ */
+export type PageState =
+  | { kind: 'ask' | 'off' | 'on'; mail: Unsubscribe; locked: boolean }
+  | { kind: 'gone' | 'unknown' | 'unclear' }
+export type Language = 'en' | 'de'
+
+/** The language of ours that a browser asks for first, else English. */
+export const languageOf = (accepted = ''): Language => (/^\s*de\b/i.test(accepted) ? 'de' : 'en')
+
+/** A page without scripts, and the policy that it is sent with. Pure. */
+export function unsubscribePage(state: PageState, language: Language): { html: string; policy: string } {
+  const { title, text, button } = words[language][state.kind](aboutOf(state, language))
+  const said = 'locked' in state && state.locked ? [text, words[language].locked] : [text]
+  const field = state.kind === 'off' ? undoField : leaveField
+  const form = button && `<form method="post">${field}<button>${button}</button></form>`
+  const html = `<!doctype html>
+<html lang="${language}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${style}</style>
+<main>
+<h1>${title}</h1>
+${said.map(line => `<p>${line}</p>`).join('\n')}
+${form ?? ''}
+</main>
+</html>
+`
+  return { html, policy }
+}
+
+const leaveField = '<input type="hidden" name="List-Unsubscribe" value="One-Click">'
+const undoField = '<input type="hidden" name="Resubscribe" value="Yes">'
+
+type About = { what: string; when: string }
+
+function aboutOf(state: PageState, language: Language): About {
+  if (!('mail' in state)) return { what: '', when: '' }
+  const [open, close] = words[language].quotes
+  const names = state.mail.categories.map(category => `${open}${escaped(category.replaceAll('_', ' '))}${close}`)
+  return {
+    what: new Intl.ListFormat(language).format(names),
+    when: new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' }).format(state.mail.issued),
+  }
+}
+
+type Said = { title: string; text: string; button?: string }
+type Words = Record<PageState['kind'], (about: About) => Said> & { locked: string; quotes: readonly [string, string] }
+
+const words: Record<Language, Words> = {
+  en: {
+    quotes: ['“', '”'],
+    ask: ({ what, when }) => ({
+      title: `No more mails about ${what}?`,
+      text: `You follow a link of a mail of ${when}. Nothing else changes: what you get otherwise still comes.`,
+      button: 'Unsubscribe',
+    }),
+    off: ({ what }) => ({
+      title: `You get no more mails about ${what}`,
+      text: 'This counts from now on, and for nothing else. It was not you, or not meant?',
+      button: 'Undo',
+    }),
+    on: ({ what }) => ({
+      title: `You get mails about ${what} again`,
+      text: 'This counts from now on.',
+      button: 'Unsubscribe',
+    }),
+    gone: () => ({
+      title: 'You get no more mails',
+      text: 'Your account was deleted. There is nothing left to switch off.',
+    }),
+    unknown: () => ({
+      title: 'This link leads nowhere',
+      text: 'Nothing was changed. Part of the link is missing, or it was changed on its way: open it in the mail again, or copy all of it.',
+    }),
+    unclear: () => ({
+      title: 'Nothing was changed',
+      text: 'We did not understand what to do. Open the link in the mail again and use the button.',
+    }),
+    locked:
+      'Your organisation has these mails sent whatever its people choose, so they still come. Your choice is kept, and counts as soon as that ends.',
+  },
+  de: {
+    quotes: ['„', '“'],
+    ask: ({ what, when }) => ({
+      title: `Keine E-Mails mehr zu ${what}?`,
+      text: `Du folgst einem Link aus einer E-Mail vom ${when}. Sonst ändert sich nichts: Alles andere kommt weiterhin.`,
+      button: 'Abbestellen',
+    }),
+    off: ({ what }) => ({
+      title: `Du bekommst keine E-Mails mehr zu ${what}`,
+      text: 'Das gilt ab sofort, und nur dafür. Das warst du nicht, oder so war es nicht gemeint?',
+      button: 'Rückgängig machen',
+    }),
+    on: ({ what }) => ({
+      title: `Du bekommst wieder E-Mails zu ${what}`,
+      text: 'Das gilt ab sofort.',
+      button: 'Abbestellen',
+    }),
+    gone: () => ({
+      title: 'Du bekommst keine E-Mails mehr',
+      text: 'Dein Konto wurde gelöscht. Es gibt nichts mehr abzubestellen.',
+    }),
+    unknown: () => ({
+      title: 'Dieser Link führt nirgendwohin',
+      text: 'Nichts wurde geändert. Ein Teil des Links fehlt oder wurde unterwegs verändert: Öffne ihn noch einmal in der E-Mail, oder kopiere ihn ganz.',
+    }),
+    unclear: () => ({
+      title: 'Nichts wurde geändert',
+      text: 'Wir haben nicht verstanden, was zu tun ist. Öffne den Link noch einmal in der E-Mail und nimm den Knopf.',
+    }),
+    locked:
+      'Deine Organisation hat festgelegt, dass diese E-Mails immer verschickt werden, sie kommen also weiterhin. Deine Wahl bleibt gespeichert und gilt, sobald das endet.',
+  },
+}
+
+const style = `
+:root { color-scheme: light dark; --ink: #1a1b1f; --soft: #55585f; --page: #f3f4f6; --card: #fff; --act: #4338ca; --on-act: #fff }
+@media (prefers-color-scheme: dark) { :root { --ink: #f1f2f4; --soft: #a9adb6; --page: #121316; --card: #1d1f24; --act: #a5b4fc; --on-act: #14152b } }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--page); color: var(--ink); font: 1rem/1.6 system-ui, sans-serif }
+main { box-sizing: border-box; width: min(100% - 2rem, 32rem); margin: 1rem; padding: 2rem; border-radius: 1rem; background: var(--card) }
+h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.3; overflow-wrap: anywhere }
+p { margin: 0 0 1rem; color: var(--soft) }
+button { width: 100%; min-height: 3rem; margin-top: .5rem; border: 0; border-radius: .5rem; background: var(--act); color: var(--on-act); font: inherit; font-weight: 600; cursor: pointer }
+button:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px }
+`
+const policy = `default-src 'none'; style-src 'sha256-${hash('sha256', style, 'base64')}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`
