@@ -9,6 +9,7 @@ import { tracesFolder } from '#tests/servers.ts'
 import { everyRow } from './every-row.fixture.ts'
 import { device, greeting, phones, worldWithFcm } from '../world.fixture.ts'
 import { deviceReceiptsApi } from './device-receipts.ts'
+import { createReceipts, type WaitingReceipt } from './web-receipts.js'
 
 const type = { ...greeting, acted: 'greeting.answered' }
 
@@ -208,4 +209,64 @@ test('a page of any origin may report, with no rights but the token', async () =
   assert.equal(refused.headers.get('access-control-allow-origin'), '*')
   assert.equal((await world.report([anna!, 'shown'])).status, 200)
   assert.equal((await fetch(url)).status, 404)
+})
+
+test('an address that floods is asked to come later', async () => {
+  await using world = await setup()
+  const said = await Promise.all(Array.from({ length: 1_500 }, () => world.post('{}')))
+  assert.deepEqual([...new Set(said.map(response => response.status))].sort(), [400, 429])
+  const late = said.find(response => response.status === 429)!
+  assert.match(late.headers.get('retry-after')!, /^[1-9]\d*$/)
+})
+
+/** What a browser keeps for an origin. */
+const cache = () => {
+  let kept: WaitingReceipt[] = []
+  return { load: async () => kept, save: async (receipts: WaitingReceipt[]) => void (kept = receipts) }
+}
+
+test('the module for browsers says what became of a push, keeps what it cannot say, and loses nothing of two at once', async () => {
+  await using world = await setup('anna', 'ben')
+  const { anna, ben } = await world.push()
+  const store = cache()
+  const online = createReceipts({ url: world.url, store })
+  await Promise.all([online.shown({ receipt: anna! }), online.opened({ receipt: anna! }), online.shown(undefined)])
+  assert.deepEqual(await store.load(), [])
+  assert.deepEqual(await world.told(), ['anna delivered', 'anna opened', 'anna seen'])
+
+  const offline = createReceipts({ url: 'http://127.0.0.1:9', store })
+  await Promise.all([offline.shown({ receipt: ben! }), offline.dismissed({ receipt: ben! })])
+  assert.deepEqual(
+    (await store.load()).map(({ event }) => event),
+    ['shown', 'dismissed'],
+  )
+  await online.flush()
+  assert.deepEqual(await store.load(), [])
+  assert.deepEqual(
+    (await world.told()).filter(line => line.startsWith('ben')),
+    ['ben delivered', 'ben dismissed', 'ben seen'],
+  )
+})
+
+test('the module for browsers says much in lots, gives up what is refused as wrong, and keeps what may be taken later', async () => {
+  await using world = await setup('anna')
+  const { anna } = await world.push()
+  const store = cache()
+  const at = new Date(world.clock.now()).toISOString()
+  const many = (token: string): WaitingReceipt[] => Array.from({ length: 250 }, () => ({ token, event: 'acted', at }))
+  await store.save(many(anna!))
+  const module = createReceipts({ url: world.url, store })
+  await module.flush()
+  assert.deepEqual([await store.load(), await world.engaged()], [[], ['anna acted greeting.answered']])
+  await store.save([{ token: anna!, event: 'acted', at: 'no time' }])
+  await module.flush()
+  assert.deepEqual(await store.load(), [])
+
+  await store.save(many(anna!))
+  for (const status of [429, 503]) {
+    await using busy = createHttp({ log: world.deps.log, metrics: world.deps.metrics, bodyLimitBytes: 1024 * 1024 })
+    busy.post('/v1/receipts', async (_request, reply) => reply.code(status).send())
+    await createReceipts({ url: await listen(busy, { port: 0, host: '127.0.0.1' }), store }).flush()
+    assert.equal((await store.load()).length, 250)
+  }
 })

@@ -1,4 +1,5 @@
 import type { Deed } from '#contracts/event.ts'
+import { createClientLimit } from '#runtime/client-limit.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { receiptAttempt } from '../attempt-token.ts'
 import { applyReceipts, type Receipt, type ReceiptDeps } from './apply-receipts.ts'
@@ -9,16 +10,21 @@ export type DeviceReceipts = ReceiptDeps & { secret: string }
 const receiptsMax = 100
 const bodyBytesMax = 32 * 1024
 const preflightS = '86400'
+/** Thousands of phones may share the address of their carrier: only a flood is stopped. */
+const clientRate = { perSecond: 100, burst: 1_000 }
 
 /**
  * `POST /v1/receipts`: what a device says of pushes, up to 100 at once, each by the token that its push carried. The token
  * is all the right that it takes, so any origin may call it and no cookie or other token is looked at. Answers 200 with how
- * many were known; a token of nobody is counted and changes nothing, so that no device repeats it for ever.
+ * many were known; a token of nobody is counted and changes nothing, so that no device repeats it for ever. An address that floods is
+ * answered 429; devices keep what they have to say.
  */
 export function deviceReceiptsApi(app: FastifyInstance, deps: DeviceReceipts): void {
+  const clients = createClientLimit(clientRate)
   void app.register(async scope => {
-    scope.addHook('onRequest', async (_request, reply) => {
+    scope.addHook('onRequest', async (request, reply) => {
       reply.header('access-control-allow-origin', '*')
+      clients.take(request)
     })
     scope.options('/v1/receipts', async (_request, reply) =>
       reply

@@ -97,8 +97,8 @@ export const testLayers: readonly string[] = ['infra/local', 'infra/runtime', 'i
 /** Where the environment may be read: the configuration, and what runs before or beside it. */
 export const environmentReaders = ['infra/runtime/config.ts', 'infra/local/**', 'infra/tests/**', 'infra/cli/start.mjs']
 
-/** Where the wall clock may be read by what ships; the SDK runs in other people's processes and brings its own. */
-export const clockReaders = ['infra/runtime/clock.ts', 'producers/sdk/clock.ts']
+/** Where the wall clock may be read by what ships; the SDK, and what browsers run, bring their own. */
+export const clockReaders = ['infra/runtime/clock.ts', 'producers/sdk/clock.ts', 'channels/receipts/web-receipts.js']
 /** Not the pipeline: started by hand, on one machine. */
 export const clockFree = [
   'infra/architecture/**',

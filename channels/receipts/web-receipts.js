@@ -1,0 +1,65 @@
+// For pages and service workers, as it is: no dependency, no build. What it speaks is `POST /v1/receipts`.
+
+/** The API takes so many at once. */
+const receiptsMax = 100
+/** Of a device that is offline for long the newest are kept. */
+const keptMax = 500
+const sendLimitMs = 10_000
+
+/**
+ * Reports what becomes of pushes. `url`: where Carillon's API is. `store` keeps what could not be said yet; absent: the browser's
+ * Cache Storage, which pages and service workers of an origin share. Each function takes the data of a push (its `receipt` is all that
+ * is looked at), remembers what happened and when, and tries to say it: hand its promise to `event.waitUntil`. It never
+ * rejects; what cannot be said now goes with the next report, or with `flush()`, when the device is online.
+ */
+export function createReceipts({ url, store = cacheStore() }) {
+  const endpoint = new URL('/v1/receipts', url)
+  let line = Promise.resolve()
+  /** One after the other: two at once would each save the other's away. */
+  const inLine = work => (line = line.then(work).catch(() => {}))
+  const flush = () =>
+    inLine(async () => {
+      for (let waiting = await store.load(); waiting.length > 0; waiting = await store.load()) {
+        const lot = waiting.slice(0, receiptsMax)
+        if (!(await isTaken(endpoint, lot))) return
+        await store.save(waiting.slice(lot.length))
+      }
+    })
+  const report = (event, data) => {
+    const token = data?.receipt
+    if (typeof token !== 'string' || token === '') return flush()
+    const said = { token, event, at: new Date().toISOString() }
+    void inLine(async () => store.save([...(await store.load()), said].slice(-keptMax)))
+    return flush()
+  }
+  return {
+    shown: data => report('shown', data),
+    opened: data => report('opened', data),
+    dismissed: data => report('dismissed', data),
+    acted: data => report('acted', data),
+    flush,
+  }
+}
+
+/** What the API refuses as wrong will never be taken, and goes as well; what it may take later (429, 5xx, offline) stays. */
+async function isTaken(endpoint, receipts) {
+  const { status } = await fetch(endpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ receipts }),
+    credentials: 'omit',
+    keepalive: true,
+    signal: AbortSignal.timeout(sendLimitMs),
+  })
+  return status !== 429 && status < 500
+}
+
+const place = '/carillon-receipts'
+
+function cacheStore() {
+  const opened = () => caches.open('carillon')
+  return {
+    load: async () => (await (await (await opened()).match(place))?.json()) ?? [],
+    save: async receipts => (await opened()).put(place, new Response(JSON.stringify(receipts))),
+  }
+}
