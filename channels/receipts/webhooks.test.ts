@@ -350,6 +350,18 @@ test('what is not signed by the provider for us changes nothing', async () => {
   assert.deepEqual(await everyRow(world.db), before)
 })
 
+test('who goes on to post what is not signed is not read any more, whatever else it posts', async () => {
+  await using world = await setup()
+  const statuses: number[] = []
+  for (let n = 0; n < 61; n++)
+    statuses.push((await fetch(new URL('/webhooks/sendgrid', world.url), { method: 'POST' })).status)
+  assert.deepEqual([statuses.at(0), statuses.includes(429)], [403, true])
+  const refused = await world.post('/webhooks/twilio', { headers: {}, body: '' })
+  assert.equal(refused.status, 429)
+  assert.match(refused.headers.get('retry-after')!, /^[1-9]\d*$/)
+  assert.match(refused.headers.get('content-type')!, /^application\/problem\+json/)
+})
+
 test('a request without a body is nobody’s', async () => {
   await using world = await setup()
   for (const provider of ['twilio', 'sendgrid'])

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { addressHash } from '#preferences/preferences.ts'
+import { createClientLimit } from '#runtime/client-limit.ts'
 import { every } from '#runtime/every.ts'
-import { type FastifyInstance, type FastifyReply, problem } from '#runtime/http.ts'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, problem } from '#runtime/http.ts'
 import { verifiedAttempt } from '../attempt-signature.ts'
 import { isSendgridSigned, keptOfSendgrid } from '../email/sendgrid-reports.ts'
 import type { KeptReport } from '../report.ts'
@@ -22,17 +23,26 @@ export type WebhookTrust = {
 export type Webhooks = ReportDeps & { secret: string; trust: WebhookTrust }
 
 const bodyBytesMax = 1024 * 1024
+/** Providers come often and from few addresses: what counts against one is only what it did not sign. */
+const strangerRate = { perSecond: 1, burst: 60 }
 /** What a crash or an outage left is looked for at this pace. */
 const applyPauseMs = 5_000
 
 /**
  * `POST /webhooks/twilio` and `POST /webhooks/sendgrid`. Over the raw bytes: verified, kept without addresses, answered 200,
  * then applied. What is not signed by the provider is a 403 and changes nothing. What names no attempt of ours is answered
- * 200 and counted, so that no provider repeats it. Disposing ends the applying.
+ * 200 and counted, so that no provider repeats it. An address that posts much that is not signed is answered 429, unread.
+ * Disposing ends the applying.
  */
 export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposable {
   const { trust } = deps
   const applying = applier(deps)
+  const strangers = createClientLimit(strangerRate)
+  const believed = (request: FastifyRequest, said: Said | undefined): Said => {
+    if (said) return said
+    strangers.take(request)
+    throw problem(403, { detail: 'the signature is not the provider’s' })
+  }
   void app.register(async scope => {
     // No other type is read, and none is looked into before its signature is checked.
     scope.removeAllContentTypeParsers()
@@ -41,15 +51,16 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
       { parseAs: 'buffer', bodyLimit: bodyBytesMax },
       (_request, body, done) => done(null, body),
     )
+    scope.addHook('onRequest', async request => strangers.check(request))
     const routes = { bodyLimit: bodyBytesMax }
     if (trust.twilio)
       scope.post<{ Body: Buffer | undefined }>('/webhooks/twilio', routes, async (request, reply) => {
-        const reports = twilioSaid(request, deps)
+        const reports = believed(request, twilioSaid(request, deps))
         return taken(reply, await keep('twilio', reports, deps))
       })
     if (trust.sendgrid)
       scope.post<{ Body: Buffer | undefined }>('/webhooks/sendgrid', routes, async (request, reply) => {
-        const reports = sendgridSaid(request, deps)
+        const reports = believed(request, sendgridSaid(request, deps))
         return taken(reply, await keep('sendgrid', reports, deps))
       })
   })
@@ -65,24 +76,25 @@ type Posted = { body: Buffer | undefined; headers: Readonly<Record<string, unkno
 const none = Buffer.alloc(0)
 type Said = readonly (KeptReport | undefined)[]
 
-function twilioSaid({ body = none, headers, url }: Posted, { trust, secret }: Webhooks): Said {
+/** Undefined: it is not signed by them. */
+function twilioSaid({ body = none, headers, url }: Posted, { trust, secret }: Webhooks): Said | undefined {
   const { url: ours, tokens } = trust.twilio!
   const at = url.indexOf('?')
   const query = at === -1 ? '' : url.slice(at)
   const form = new URLSearchParams(body.toString())
   const signature = headerOf(headers, 'x-twilio-signature')
-  if (!isTwilioSigned({ url: ours() + query, form, signature }, tokens)) throw refused()
+  if (!isTwilioSigned({ url: ours() + query, form, signature }, tokens)) return undefined
   const named = verifiedAttempt(new URLSearchParams(query), secret)
   return [named && keptOfTwilio(form, named.attempt)]
 }
 
-function sendgridSaid({ body = none, headers }: Posted, { trust, clock }: Webhooks): Said {
+function sendgridSaid({ body = none, headers }: Posted, { trust, clock }: Webhooks): Said | undefined {
   const events = {
     timestamp: headerOf(headers, 'x-twilio-email-event-webhook-timestamp'),
     signature: headerOf(headers, 'x-twilio-email-event-webhook-signature'),
     body,
   }
-  if (!isSendgridSigned(events, { keys: trust.sendgrid!.keys, now: clock.now() })) throw refused()
+  if (!isSendgridSigned(events, { keys: trust.sendgrid!.keys, now: clock.now() })) return undefined
   const said = keptOfSendgrid(body)
   if (!said) throw problem(400, { detail: 'the body is no list of events' })
   return said
@@ -92,7 +104,6 @@ const headerOf = (headers: Posted['headers'], name: string): string => {
   const said = headers[name]
   return typeof said === 'string' ? said : ''
 }
-const refused = () => problem(403, { detail: 'the signature is not the provider’s' })
 const channelOf = { twilio: 'sms', sendgrid: 'email' } as const
 
 async function keep(provider: ReportingProvider, said: Said, deps: Webhooks): Promise<number> {

@@ -28,6 +28,8 @@ export type ApiOptions = {
   host: string
   port: number
   metrics: Metrics
+  /** Proxies in front of it. Absent: none. */
+  proxies?: number
   /** For more people than this a second operator must agree. Default: 10,000. */
   approvalAbove?: number
   /** Addresses are hashed with it. */
@@ -46,8 +48,8 @@ export async function serveApi(
   options: ApiOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const { db, clock, log, catalogue, addresses, prefix } = installation
-  const { metrics, host, port, publisherLog, approvalAbove = 10_000 } = options
-  const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
+  const { metrics, host, port, publisherLog, proxies, approvalAbove = 10_000 } = options
+  const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax, proxies })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, {
     ...{ catalogue, publisher, db, retract: intent => retract(db, { ...intent, now: clock.now() }) },

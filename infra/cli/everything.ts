@@ -35,6 +35,7 @@ export async function startEverything(options: {
   publisherLog?: (line: PublisherLogLine) => void
 }): Promise<Everything> {
   const { config, log, onPart, publisherLog } = options
+  for (const warning of config.warnings) log.warn({}, warning)
   await using opened = new AsyncDisposableStack()
   opened.use(await claimForStart(config.dataDir))
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
@@ -44,10 +45,10 @@ export async function startEverything(options: {
   const reached = { addresses: addressesOf(config, stack), addressKey: secret, volumeFloor }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   const metrics = createMetrics()
-  const { host, port } = config.http
+  const { host, port, proxies } = config.http
   const api = opened.use(
     await serveApi(installation, {
-      ...{ host, port, metrics, approvalAbove },
+      ...{ host, port, metrics, approvalAbove, proxies },
       ...(publisherLog && { publisherLog }),
       people: { keys: await userKeysOf(config), origins: config.origins },
       trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),

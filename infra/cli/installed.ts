@@ -18,6 +18,7 @@ export async function runInstalled(
   const config = readConfig()
   const log = createLog({ role, level: config.logLevel })
   exitOnCrash(log)
+  for (const warning of config.warnings) log.warn({}, warning)
   await using opened = new AsyncDisposableStack()
   const products = await catalogueFrom(config)
   const { volumeFloor } = config

@@ -17,6 +17,8 @@ export type Variable<T> = {
   preset?: string
   /** May come from the file that `<NAME>_FILE` names, and is never shown. */
   secret?: boolean
+  /** Names a file of secrets. */
+  file?: boolean
 }
 export type ValueOf<V> = V extends { parse: Parse<infer T>; preset: string }
   ? T
@@ -193,6 +195,13 @@ export const variables = {
     meaning:
       'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks, and mails are unsubscribed from there, at /u/…; Twilio is asked to report to /webhooks/twilio there, and its signatures are checked for that address. Unset: links stay as they are, Twilio is not asked. With `SENDGRID_API_KEY` it must be set.',
   },
+  proxies: {
+    name: 'CARILLON_PROXIES',
+    parse: number(0, 10),
+    preset: '0',
+    meaning:
+      'Proxies of yours in front of the API, one after the other: the address of a client, by which floods are stopped, is read from X-Forwarded-For, so many from its end. 0: it is that of the connection.',
+  },
   secret: {
     name: 'CARILLON_SECRET',
     parse: matching(/^.{32,}$/s, 'at least 32 characters'),
@@ -239,6 +248,7 @@ export const variables = {
   fcmFile: {
     name: 'FCM_SERVICE_ACCOUNT_FILE',
     parse: readable,
+    file: true,
     meaning: 'Service account of the Firebase project, JSON. Unset: the simulator.',
   },
   fcmPerMinute: {
@@ -249,6 +259,7 @@ export const variables = {
   apnsKeyFile: {
     name: 'APNS_KEY_FILE',
     parse: readable,
+    file: true,
     meaning: 'Key for Apple push, .p8. Unset: the simulator.',
   },
   apnsKeyId: { name: 'APNS_KEY_ID', parse: appleId, meaning: 'Id of that key.' },

@@ -3,6 +3,7 @@ import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
+import { type Variable, variables } from './config-variables.ts'
 import { ConfigError, describeConfig, type Env, readConfig } from './config.ts'
 
 const problemsOf = (env: Env): readonly string[] => {
@@ -90,6 +91,37 @@ test('a secret may come from a file, but not from two places', async () => {
   ])
   assert.match(problemsOf({ CARILLON_SECRET_FILE: path.join(folder.path, 'none') }).join(), /CARILLON_SECRET_FILE/)
   assert.match(problemsOf({ CARILLON_PREFIX_FILE: file }).join(), /CARILLON_PREFIX_FILE is no variable/)
+})
+
+test('a file of secrets that everybody may read is told of, not what it holds', async () => {
+  await using folder = await temporaryFolder()
+  const files = ['secret', 'account.json', 'key.p8'].map(name => path.join(folder.path, name)) as [
+    string,
+    string,
+    string,
+  ]
+  const [secret, account, key] = files
+  for (const file of files) await fs.writeFile(file, 'a canary of more than 32 characters', { mode: 0o600 })
+  const env = {
+    ...{ CARILLON_SECRET_FILE: secret, FCM_SERVICE_ACCOUNT_FILE: account, APNS_KEY_FILE: key, APNS_TOPIC: 'a.b' },
+    ...{ APNS_KEY_ID: 'ABCDEFGHIJ', APNS_TEAM_ID: 'ABCDEFGHIJ' },
+  }
+  assert.deepEqual(readConfig(env).warnings, [])
+  for (const file of files) await fs.chmod(file, 0o644)
+  const { warnings } = readConfig(env)
+  assert.deepEqual(
+    warnings.map(warning => warning.split(' ')[0]),
+    ['CARILLON_SECRET_FILE', 'FCM_SERVICE_ACCOUNT_FILE', 'APNS_KEY_FILE'],
+  )
+  assert.doesNotMatch(warnings.join(), /canary/)
+})
+
+test('no setting that holds a secret can be had without a file, and none is ever shown', () => {
+  const secrets = ['CARILLON_SECRET', 'DATABASE_URL', 'REDIS_URL', 'SENDGRID_API_KEY', 'TWILIO_AUTH_TOKEN']
+  for (const name of secrets) assert.match(describeConfig(), new RegExp(`\\| \`${name}\` or \`${name}_FILE\` `))
+  for (const { name, secret, file } of Object.values(variables) as Variable<unknown>[])
+    if (/SECRET|TOKEN|PASSWORD|API_KEY|_URL$/.test(name) && name !== 'CARILLON_PUBLIC_URL')
+      assert.ok(secret ?? file, `${name} may come from a file`)
 })
 
 test('the table names every variable once', () => {

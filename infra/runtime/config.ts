@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type ValueOf, type Variable, variables } from './config-variables.ts'
@@ -111,6 +111,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
       port: values.httpPort,
       metricsPort: values.metricsPort,
       publicUrl: values.publicUrl,
+      proxies: values.proxies,
     },
     secret: values.secret,
     userKeys: values.userKeys,
@@ -147,8 +148,22 @@ function configOf(values: Values, env: Env, problems: string[]) {
     },
     sendgridWebhookKeys: values.sendgridWebhookKey,
     twilio: twilio && { accountSid: twilio.twilioSid, authToken: twilio.twilioToken, from: twilio.twilioFrom },
+    /** What an operator should mend, in sentences. */
+    warnings: exposedFiles(env),
     twilioTokens: [values.twilioToken, values.twilioNextToken].filter(token => token !== undefined),
   }
+}
+
+/** Files of secrets that everybody on the machine may read. Windows has other rights. */
+function exposedFiles(env: Env): string[] {
+  if (process.platform === 'win32') return []
+  const names = all.flatMap(({ name, secret, file }) => (secret ? [`${name}_FILE`] : file ? [name] : []))
+  return names
+    .filter(name => {
+      const found = env[name] ? statSync(env[name], { throwIfNoEntry: false }) : undefined
+      return found !== undefined && (found.mode & 0o004) !== 0
+    })
+    .map(name => `${name} names a file that every user of this machine may read: take that right away (chmod 600)`)
 }
 
 /** What only makes sense together: all of it, or undefined when nothing of it is set; anything between is a problem. */

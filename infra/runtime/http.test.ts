@@ -133,3 +133,20 @@ test('what is not HTTP gets a problem, too', async () => {
   assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/)
   assert.match(answer, /application\/problem\+json/)
 })
+
+test('who asks is the connection, or what so many proxies say', async () => {
+  for (const [proxies, ip] of [
+    [0, '127.0.0.1'],
+    [1, '198.51.100.7'],
+    [2, '203.0.113.9'],
+  ] as const) {
+    const metrics = createMetrics()
+    const log = createLog({ role: 'test', write: () => {} })
+    await using app = createHttp({ log, metrics, bodyLimitBytes: 100, proxies })
+    app.get('/ip', async request => ({ ip: request.ip }))
+    const url = await listen(app, { port: 0, host: '127.0.0.1' })
+    // The first was written by whoever likes.
+    const headers = { 'x-forwarded-for': '192.0.2.1, 203.0.113.9, 198.51.100.7' }
+    assert.deepEqual(await (await fetch(`${url}/ip`, { headers })).json(), { ip })
+  }
+})

@@ -30,14 +30,21 @@ const paramLengthMax = 1_800
 /**
  * An HTTP server, not listening yet. Every error is `application/problem+json` (RFC 9457): invalid input with all its
  * problems, an unexpected error (500) with nothing but an id that is in the log. JSON bodies up to `bodyLimitBytes`.
- * Values are not coerced, unknown fields are not removed: a route's schema says what it takes.
+ * Values are not coerced, unknown fields are not removed: a route's schema says what it takes. `proxies`: so many of ours stand in
+ * front, each of which adds to X-Forwarded-For whom it was asked by; without any the header is not looked at.
  */
-export function createHttp(options: { log: Log; metrics: Metrics; bodyLimitBytes: number }): FastifyInstance {
-  const { log, metrics, bodyLimitBytes } = options
+export function createHttp(options: {
+  log: Log
+  metrics: Metrics
+  bodyLimitBytes: number
+  proxies?: number | undefined
+}): FastifyInstance {
+  const { log, metrics, bodyLimitBytes, proxies = 0 } = options
   const answer = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     sendProblem(reply, problemOf(error, request, log))
   const app: FastifyInstance = fastify({
     bodyLimit: bodyLimitBytes,
+    trustProxy: proxies > 0 && ((_address, hop) => hop < proxies),
     routerOptions: { maxParamLength: paramLengthMax },
     requestTimeout: requestLimitMs,
     handlerTimeout: handlerLimitMs,

@@ -8,10 +8,10 @@ import { trustOf } from '../webhook-trust.ts'
 /** `carillon api`. */
 export function runApi(): Promise<number> {
   return runInstalled('api', async ({ config, installation, log, opened }) => {
-    const { host, port } = config.http
+    const { host, port, proxies } = config.http
     const api = opened.use(
       await serveApi(installation, {
-        ...{ host, port, metrics: createMetrics(), approvalAbove: config.approvalAbove },
+        ...{ host, port, metrics: createMetrics(), approvalAbove: config.approvalAbove, proxies },
         people: { keys: await userKeysOf(config), origins: config.origins },
         trust: apiUrl => trustOf(config, { credentials: undefined, apiUrl }),
       }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
