@@ -106,13 +106,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     approvalAbove: values.approvalAbove,
     volumeFloor: values.volumeFloor,
     dataDir: values.dataDir ?? dataDirOf(env),
-    http: {
-      host: values.httpHost,
-      port: values.httpPort,
-      metricsPort: values.metricsPort,
-      publicUrl: values.publicUrl,
-      proxies: values.proxies,
-    },
+    http: httpOf(values),
     secret: values.secret,
     userKeys: values.userKeys,
     origins: values.origins ?? [],
@@ -153,6 +147,10 @@ function configOf(values: Values, env: Env, problems: string[]) {
     twilioTokens: [values.twilioToken, values.twilioNextToken].filter(token => token !== undefined),
   }
 }
+
+const httpOf = ({ httpHost: host, httpPort: port, metricsPort, publicUrl, proxies }: Values) => ({
+  ...{ host, port, metricsPort, publicUrl, proxies },
+})
 
 /** Files of secrets that everybody on the machine may read. Windows has other rights. */
 function exposedFiles(env: Env): string[] {
