@@ -39,7 +39,11 @@ export const layers: readonly Layer[] = [
   {
     folder: 'producers/sdk',
     imports: ['infra/contracts'],
-    vendors: { '@google-cloud/pubsub': ['publisher.ts'], '@standard-schema/spec': anyFile },
+    vendors: {
+      '@google-cloud/pubsub': ['publisher.ts'],
+      'intl-messageformat': ['icu.ts'],
+      '@standard-schema/spec': anyFile,
+    },
   },
   {
     folder: 'producers/outbox',

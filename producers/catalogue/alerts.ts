@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { DigestType, TemplateInput } from '#contracts/catalogue.ts'
 import { defineNotification } from '../sdk/define-notification.ts'
+import { icu } from '../sdk/icu.ts'
 import { mail } from './mail.ts'
 import { told } from './told.ts'
 
@@ -52,15 +53,29 @@ export const morningAlerts: DigestType = {
   templates: {
     en: {
       email: ({ digest }) =>
-        mail({ subject: `${digest?.count ?? 0} alerts`, lines: titlesOf(digest), url: overview, link: 'All alerts' }),
+        mail({
+          subject: alerts.en({ count: digest?.count ?? 0 }),
+          lines: titlesOf(digest),
+          url: overview,
+          link: 'All alerts',
+        }),
     },
     de: {
       email: ({ digest }) =>
-        mail({ subject: `${digest?.count ?? 0} Alarme`, lines: titlesOf(digest), url: overview, link: 'Alle Alarme' }),
+        mail({
+          subject: alerts.de({ count: digest?.count ?? 0 }),
+          lines: titlesOf(digest),
+          url: overview,
+          link: 'Alle Alarme',
+        }),
     },
   },
 }
 
+const alerts = {
+  en: icu('en', '{count, plural, one {# alert} other {# alerts}}'),
+  de: icu('de', '{count, plural, one {# Alarm} other {# Alarme}}'),
+}
 const overview = 'https://community.example/alerts'
 const titlesOf = (digest: TemplateInput<unknown>['digest']): string[] =>
   (digest?.items ?? []).map(({ type, data }) => {

@@ -1,9 +1,15 @@
 import { z } from 'zod'
 import { defineNotification } from '../sdk/define-notification.ts'
+import { icu } from '../sdk/icu.ts'
 import { told } from './told.ts'
 
 const link = z.url({ protocol: /^https$/ })
 const shared = { category: 'referral', lane: 'default', owner: 'growth-team' } as const
+
+const friends = {
+  en: icu('en', '{count, plural, one {# friend} other {# friends}} joined'),
+  de: icu('de', '{count, plural, one {# Freund ist} other {# Freunde sind}} da'),
+}
 
 /** A friend took an invitation. The first is told at once, those of the next hour together. */
 export const friendJoined = defineNotification({
@@ -16,13 +22,13 @@ export const friendJoined = defineNotification({
   deliver: [{ channel: 'in_app' }, { channel: 'push' }],
   ...told(z.strictObject({ friend: z.string(), url: link }), {
     en: ({ data, digest }) => ({
-      title: digest ? `${digest.count} friends joined` : `${data.friend} joined`,
+      title: digest ? friends.en({ count: digest.count }) : `${data.friend} joined`,
       body: 'Your invitation was taken.',
       url: data.url,
       link: 'Say hello',
     }),
     de: ({ data, digest }) => ({
-      title: digest ? `${digest.count} Freunde sind da` : `${data.friend} ist da`,
+      title: digest ? friends.de({ count: digest.count }) : `${data.friend} ist da`,
       body: 'Deine Einladung wurde angenommen.',
       url: data.url,
       link: 'Hallo sagen',

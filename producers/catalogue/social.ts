@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineNotification } from '../sdk/define-notification.ts'
+import { icu } from '../sdk/icu.ts'
 import { mail } from './mail.ts'
 import { told } from './told.ts'
 
@@ -93,6 +94,11 @@ export const mentionReceived = defineNotification({
   },
 })
 
+const replies = {
+  en: icu('en', '{count, plural, one {# reply} other {# replies}} in {title}'),
+  de: icu('de', '{count, plural, one {# Antwort} other {# Antworten}} in {title}'),
+}
+
 /**
  * Somebody answered the person. The inbox shows each answer; what of a thread was not seen for ten minutes is told together,
  * on the channels that the person has left on.
@@ -113,13 +119,17 @@ export const replyReceived = defineNotification({
   ],
   ...told(comment, {
     en: ({ data, digest }) => ({
-      title: digest ? `${digest.count} replies in ${data.title}` : `${data.author} replied in ${data.title}`,
+      title: digest
+        ? replies.en({ count: digest.count, title: data.title })
+        : `${data.author} replied in ${data.title}`,
       body: data.excerpt,
       url: data.url,
       link: 'Reply',
     }),
     de: ({ data, digest }) => ({
-      title: digest ? `${digest.count} Antworten in ${data.title}` : `${data.author} hat in ${data.title} geantwortet`,
+      title: digest
+        ? replies.de({ count: digest.count, title: data.title })
+        : `${data.author} hat in ${data.title} geantwortet`,
       body: data.excerpt,
       url: data.url,
       link: 'Antworten',
