@@ -15,6 +15,7 @@ import type { Metrics } from '#runtime/metrics.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
 import type { Load } from '#runtime/queues.ts'
 import { readBadges } from './badge.ts'
+import type { ContentRules } from './content.ts'
 import { readEngaged } from './engaged.ts'
 import {
   configHold,
@@ -32,6 +33,7 @@ import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
 import { maybeSent, notCalled, settle, waiting } from './settle.ts'
+import { countSegments, type SmsPrices } from './sms/price.ts'
 import { toldBy } from './told-as-one.ts'
 
 export type Failpoint = 'after claim' | 'after send before record' | 'after removal before record'
@@ -47,6 +49,8 @@ export type DeliverDeps = {
   random: () => number
   log: Log
   metrics: Metrics
+  /** Absent: what text messages cost is not counted. */
+  smsPrices?: SmsPrices | undefined
   /** Instead of those of each lane and channel, for tests. */
   limits?: DeliveryLimits
   /** Tests stop a process here. */
@@ -120,11 +124,15 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
     readReceived(deps.db, batch),
   ])
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now })
-  const { messages, failed } = render(batch, targets, deps)
+  const { messages, failed } = render(batch, targets, { ...deps, ...segmentsBy(served.provider) })
   for (const message of messages) if (badges[message.place] !== undefined) message.badge = badges[message.place]!
   for (const { place, why } of failed) results[place] = { kind: 'closed', outcome: 'template_error', why }
   return { sending: { ...claimed, served, messages, received }, results }
 }
+
+/** What a provider of text messages is paid by. */
+const segmentsBy = (provider: Provider): Pick<ContentRules, 'segmentsOf'> =>
+  provider.channel === 'sms' ? { segmentsOf: content => provider.costOf?.(content) ?? 1 } : {}
 
 /** Nobody was called: the batch goes back as it was. A lease that lapses would leave it in doubt (law 5). */
 async function giveUp(claimed: Claimed, error: unknown, { db }: DeliverDeps): Promise<never> {
@@ -193,6 +201,7 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
       metrics.observe('send_seconds', { provider: provider.name }, seconds)
       for (const [answer, n] of counts(answers.map(({ kind }) => kind)))
         metrics.count('answers_total', { provider: provider.name, answer }, n)
+      if (batch.channel === 'sms') countSegments({ messages, costs, answers }, deps)
     }
     return { count: call.count, end }
   }

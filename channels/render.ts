@@ -6,13 +6,14 @@ import { attemptId, deliveryId } from '#contracts/ids.ts'
 import type { ClaimedBatch } from '#ledger/batch.ts'
 import type { Log } from '#runtime/log.ts'
 import { receiptTokens } from './attempt-token.ts'
+import { type ContentRules, sendable } from './content.ts'
 import type { OutMessage } from './provider.ts'
 import type { Target } from './recheck.ts'
-import { templateFault, TemplateFault } from './template-fault.ts'
+import { templateFault } from './template-fault.ts'
 import { placesOf } from './told-as-one.ts'
 
-/** `addressKey`: the installation's secret, by which devices are known. */
-type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string }
+/** `addressKey`: the installation's secret, by which devices are known. `segmentsOf`: of a text message as it will be sent. */
+type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string; segmentsOf?: ContentRules['segmentsOf'] }
 
 /**
  * Makes the messages of a batch: each (intent, language, arm) is rendered once and shared. A template that throws costs its
@@ -64,7 +65,7 @@ type Wanted = {
   byLocale: Map<string, Rendered>
 }
 
-function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log }: RenderDeps): Rendered {
+function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log, segmentsOf }: RenderDeps): Rendered {
   const { intent, locale: wish = '', digest } = target
   const shared = intent.digest?.into === undefined ? undefined : catalogue.digests.get(intent.digest.into)
   const { templates } = shared ?? catalogue.types.get(intent.type)!
@@ -86,9 +87,8 @@ function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log }: 
   const template = (data: object) => templates[locale]![batch.channel]!({ ...input, data: data as never })
   let said: Rendered
   try {
-    // A copy: templates may give the same object twice, but one object stands for one intent and language.
-    const content = { ...template(intent.data) }
-    assertWhole(batch.channel, content)
+    const type = catalogue.types.get(intent.type)!
+    const content = sendable(batch.channel, template(intent.data), { type, ...(segmentsOf && { segmentsOf }) })
     said = { content, locale }
   } catch (error) {
     const of = shared?.name ?? intent.type
@@ -107,25 +107,6 @@ function switchable({ intent, others = [] }: Target, { types }: Catalogue): stri
   const free = told.filter(({ type }) => !types.get(type)!.mandatory)
   return free.length > 0 ? [...new Set(free.map(({ category }) => category))] : undefined
 }
-
-const texts: { [C in Channel]: readonly string[] } = {
-  push: ['title', 'body'],
-  sms: ['text'],
-  email: ['subject', 'text'],
-  in_app: ['title', 'body'],
-}
-
-/** A template that reads a field which old data lacks gives holes: they must not get as far as a provider's client. */
-function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>>): void {
-  const html = channel === 'email' ? (content.html as { html?: unknown } | undefined)?.html : ''
-  const missing = texts[channel].filter(name => typeof content[name] !== 'string')
-  if (typeof html !== 'string') missing.push('html')
-  if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`)
-  const { image } = content
-  if (channel === 'push' && image !== undefined && !isHttps(image)) throw new TemplateFault('its image is no https URL')
-}
-
-const isHttps = (text: unknown): boolean => typeof text === 'string' && URL.parse(text)?.protocol === 'https:'
 
 /** The person's language among those that there are: `de-AT`, else `de`, else the type's first (BCP 47 look-up, RFC 4647 §3.4). */
 export function localeFor(wish: string, locales: readonly string[]): string {

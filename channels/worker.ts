@@ -28,6 +28,7 @@ export type WorkerOptions = {
   concurrency: number
   /** Where rate limits are shared. Absent: in the database. */
   buckets?: Buckets
+  smsPrices?: DeliverDeps['smsPrices']
   /** Instead of those of each lane and channel, for tests. */
   limits?: DeliveryLimits
   failpoint?: DeliverDeps['failpoint']
@@ -57,6 +58,7 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
     pace,
     random,
     providers: new Map(options.providers.map(provider => [provider.name, provider])),
+    smsPrices: options.smsPrices,
     ...(limits && { limits }),
     ...(failpoint && { failpoint }),
   }

@@ -3,9 +3,9 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { signedAttempt } from '../attempt-signature.ts'
-import { type ClickLinks, clickUrl, isTarget } from '../click-links.ts'
+import type { ClickLinks } from '../click-links.ts'
 import type { OutMessage, Provider } from '../provider.ts'
-import { segmentsOf } from './segments.ts'
+import { bodyOf, linkOf, segmentsSent } from './body.ts'
 import { twilioAnswer, type TwilioFailure } from './twilio-answers.ts'
 
 export type TwilioOptions = {
@@ -36,7 +36,6 @@ const costMax = 24
 const requestTimeoutMs = 20_000
 /** https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource */
 const validitySMax = 36_000
-const bodyCharsMax = 1_600
 
 /** Twilio by its official library; it never retries by itself. */
 export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
@@ -49,7 +48,7 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
     callSizeMax: 1,
     callsAtOnce,
     pauses: 'lane',
-    costOf: ({ text }) => segmentsOf(text),
+    costOf: content => segmentsSent(content, options.links),
     ...(perSecond !== undefined && {
       limit: { account: `${accountSid}.${from}`, rate: { units: perSecond, perMs: 1_000, costMax } },
     }),
@@ -71,24 +70,18 @@ async function answered(creating: Promise<{ sid?: string }>, ms: number): Promis
 }
 
 function requestOf(message: OutMessage<'sms'>, { from, callback, links }: TwilioOptions, now: EpochMs) {
-  const { endpoint, intent, attemptId: attempt, deliveryId: delivery } = message
+  const { endpoint, intent, content, attemptId: attempt, deliveryId: delivery } = message
   const { expiresAt } = intent
   const validS = expiresAt === undefined ? validitySMax : Math.floor((expiresAt - now) / 1000)
   return {
     to: endpoint.address,
-    body: bodyOf(message, links),
+    body: bodyOf(content, linkOf(links, attempt)),
     validityPeriod: Math.min(validitySMax, Math.max(1, validS)),
     ...(from.startsWith('MG') ? { messagingServiceSid: from } : { from }),
     ...(callback && {
       statusCallback: `${callback.url}?${signedAttempt({ attempt, delivery, secret: callback.secret })}`,
     }),
   }
-}
-
-function bodyOf({ content: { text, url }, attemptId: attempt }: OutMessage<'sms'>, links?: ClickLinks): string {
-  if (url === undefined) return text
-  const linked = links && isTarget(url) ? `${text} ${clickUrl(links, { attempt, target: url })}` : undefined
-  return linked !== undefined && linked.length <= bodyCharsMax ? linked : `${text} ${url}`
 }
 
 type Request = Parameters<RequestClient['request']>[0]

@@ -60,7 +60,8 @@ export async function startEverything(options: {
   const sending = { config, secret, db: installation.db, simulated: simulatedOf(stack), localUrl: api.url }
   const providers = openProviders(sending)
   for (const provider of providers) opened.use(provider)
-  const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics }
+  const { smsPrices } = config
+  const role = { lanes, channels, concurrency: config.workerConcurrency, providers, metrics, smsPrices }
   opened.use(await startRoles(pipelineRoles, installation, role))
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }

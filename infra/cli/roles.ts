@@ -4,6 +4,7 @@ import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
 import { purgeRemovals } from '#channels/push/removal-store.ts'
 import { purgeReports } from '#channels/receipts/receipt-store.ts'
+import type { SmsPrices } from '#channels/sms/price.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
 import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeStandings, purgeVolumes } from '#ledger/purge.ts'
@@ -24,6 +25,7 @@ export type RoleOptions = {
   concurrency: number
   providers: readonly Provider[]
   metrics: Metrics
+  smsPrices?: SmsPrices | undefined
 }
 
 /** Roles that take work from Pub/Sub, the ledger and the queues. Each may run in any number of processes. */

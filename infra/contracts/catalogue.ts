@@ -90,6 +90,8 @@ export type NotificationType<Data = never, Arm extends string = string, Seen = {
   /** Quiet hours hold `push`, `sms` and `email`; `all` holds the inbox too; `ignore` holds nothing. Critical passes. */
   quietHours?: 'interruptions' | 'all' | 'ignore'
   doubt?: DoubtPolicy
+  /** Segments that a text message of it may take with its link, 1 to 24, since each is billed. Default: 4. */
+  sms?: { segmentsMax: number }
   /** Required when an intent of the type may reach more than 1,000 recipients. */
   maxRecipients?: number
   /** The share of people, 0 to 1, who are never told of it, to be compared with the others. Not if mandatory or critical. */
@@ -259,6 +261,11 @@ function problemsOf(entry: AnyNotificationType): string[] {
   if (within !== undefined && durationPattern.test(within) && durationMs(within) > durationMs(dedupeWithinMax))
     problems.push(`dedupe.within must be at most ${dedupeWithinMax}`)
   if (entry.throttle && !isCountMax(entry.throttle.limit)) problems.push(`throttle.limit ${countRule}`)
+  if (
+    entry.sms &&
+    !(Number.isInteger(entry.sms.segmentsMax) && entry.sms.segmentsMax > 0 && segmentsMaxOf(entry) <= 24)
+  )
+    problems.push('sms.segmentsMax must be a whole number from 1 to 24')
   return [...problems, ...holdoutProblems(entry), ...armsProblems(entry)]
 }
 
@@ -349,3 +356,6 @@ function stepProblems({ deliver, acted }: AnyNotificationType): string[] {
 /** Doubt policy in force: the type's word, else what is safe for the channel. */
 export const doubtPolicyOf = (entry: Pick<AnyNotificationType, 'doubt'>, channel: Channel): DoubtPolicy =>
   entry.doubt ?? (channel === 'email' || channel === 'sms' ? 'await_receipt' : 'resend')
+
+/** Segments that a text message of a type may take. */
+export const segmentsMaxOf = ({ sms }: Pick<AnyNotificationType, 'sms'>): number => sms?.segmentsMax ?? 4

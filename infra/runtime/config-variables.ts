@@ -85,6 +85,14 @@ const smsSender: Parse<string> = value => {
     throw new Error('a number like +15005550006 or the id of a messaging service (MG…)')
   return value
 }
+const smsPrices: Parse<{ currency: string; perSegment: Record<string, number> }> = value => {
+  const [currency, ...prices] = value.trim().split(/\s+/)
+  const isPrice = (text: string) => /^\+[1-9]\d{0,14}=\d+(\.\d+)?$/.test(text)
+  if (!/^[A-Z]{3}$/.test(currency!) || prices.length === 0 || !prices.every(isPrice))
+    throw new Error('a currency and prices of a segment by the beginning of numbers, like USD +1=0.01 +49=0.1')
+  const perSegment = prices.map(text => text.split('=')).map(([prefix, price]) => [prefix!, Number(price)] as const)
+  return { currency: currency!, perSegment: Object.fromEntries(perSegment) }
+}
 const allowList: Parse<string[]> = value => {
   const patterns = value.split(',').map(pattern => pattern.trim())
   if (!patterns.every(pattern => /^(?=.)[^*]*\*?$/.test(pattern)))
@@ -326,6 +334,12 @@ export const variables = {
     parse: oneOf(['long_code', 'short_code', 'other'] as const),
     meaning:
       'What that is: `long_code` takes 1 segment a second, `short_code` 100, `other` (a service of several numbers, a registered campaign, toll-free) what `TWILIO_SEGMENTS_PER_SECOND` says. Unset: `long_code` for a number, else `other`.',
+  },
+  smsPrices: {
+    name: 'CARILLON_SMS_PRICES',
+    parse: smsPrices,
+    meaning:
+      'What a segment costs by the beginning of the number, for `sms_cost_total`: `USD +1=0.01 +49=0.1`. The longest beginning counts. Unset: segments are counted, their cost is not known.',
   },
   twilioPerSecond: {
     name: 'TWILIO_SEGMENTS_PER_SECOND',

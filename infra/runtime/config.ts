@@ -144,6 +144,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     twilio: twilio && { accountSid: twilio.twilioSid, authToken: twilio.twilioToken, from: twilio.twilioFrom },
     /** What an operator should mend, in sentences. */
     warnings: exposedFiles(env),
+    smsPrices: values.smsPrices,
     twilioTokens: [values.twilioToken, values.twilioNextToken].filter(token => token !== undefined),
   }
 }

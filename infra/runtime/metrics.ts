@@ -32,6 +32,11 @@ const counters = {
   },
   outcomes_total: { labels: ['channel', 'outcome'], help: 'Deliveries closed, by outcome' },
   answers_total: { labels: ['provider', 'answer'], help: 'Answers of providers' },
+  sms_segments_total: {
+    labels: ['priced'],
+    help: 'Segments of text messages that were accepted; those whose price is known',
+  },
+  sms_cost_total: { labels: ['currency'], help: 'What those are estimated to cost, by `CARILLON_SMS_PRICES`' },
   receipts_total: {
     labels: ['event', 'result'],
     help: 'What devices, links of mails and providers told us: of known deliveries, of too old ones, of none',

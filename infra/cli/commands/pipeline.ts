@@ -12,10 +12,10 @@ const bodyBytesMax = 1024
 export const runPipeline = (role: PipelineRole): Promise<number> =>
   runInstalled(role, async ({ config, installation, log, opened }) => {
     const metrics = createMetrics()
-    const { lanes, channels, workerConcurrency: concurrency } = config
+    const { lanes, channels, workerConcurrency: concurrency, smsPrices } = config
     const providers = role === 'worker' ? await providersOf({ config, installation, opened }) : []
     for (const provider of providers) opened.use(provider)
-    opened.use(await startRoles([role], installation, { lanes, channels, concurrency, providers, metrics }))
+    opened.use(await startRoles([role], installation, { lanes, channels, concurrency, providers, metrics, smsPrices }))
     const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax })
     serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
     const { host, metricsPort: port } = config.http

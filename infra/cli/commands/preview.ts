@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import type { AnyNotificationType } from '#contracts/catalogue.ts'
+import { segmentsSent } from '#channels/sms/body.ts'
+import type { AnyNotificationType, SmsContent } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { readConfig } from '#runtime/config.ts'
 import { CommandError } from '../command.ts'
@@ -19,7 +20,8 @@ export async function runPreview(args: string[]): Promise<number> {
       },
     },
   })
-  const { catalogue } = await catalogueFrom(readConfig())
+  const config = readConfig()
+  const { catalogue } = await catalogueFrom(config)
   const entry = entryOf(catalogue, positionals[0])
   const locales = Object.keys(entry.templates)
   const locale = values.locale ?? locales[0]!
@@ -37,7 +39,9 @@ export async function runPreview(args: string[]): Promise<number> {
       `${entry.type} is delivered by ${entry.deliver.map(step => step.channel).join(', ')}; channels are ${channels.join(', ')}`,
     )
   const data = values.data === undefined ? fieldNames : await dataOf(entry, values.data)
-  for (const channel of wanted) console.log(shown({ entry, channel, locale, data, arm }))
+  const { publicUrl: url } = config.http
+  for (const channel of wanted)
+    console.log(shown({ entry, channel, locale, data, arm, links: url === undefined ? url : { url } }))
   return 0
 }
 
@@ -50,12 +54,14 @@ function shown({
   locale,
   data,
   arm,
+  links,
 }: {
   entry: AnyNotificationType
   channel: Channel
   locale: string
   data: unknown
   arm: string | undefined
+  links: { url: string } | undefined
 }): string {
   const template = entry.templates[locale]?.[channel]
   const input = { data, locale, arm, actor: '‹actor›', thread: '‹thread›', tenant: '‹tenant›' }
@@ -64,6 +70,7 @@ function shown({
     const text = typeof value === 'string' ? value : (value as { html: string }).html
     return `  ${field.padEnd(8)} ${text.replaceAll('\n', '\n           ')}`
   })
+  if (channel === 'sms') lines.push(`  segments ${segmentsSent(content as SmsContent, links)}`)
   return [[entry.type, channel, locale, ...(arm === undefined ? [] : [`arm ${arm}`])].join(' · '), ...lines, ''].join(
     '\n',
   )

@@ -1,0 +1,45 @@
+import { type AnyNotificationType, type ContentOf, segmentsMaxOf, type SmsContent } from '#contracts/catalogue.ts'
+import type { Channel } from '#contracts/channel.ts'
+import { plainText } from './sms/body.ts'
+import { TemplateFault } from './template-fault.ts'
+
+/** `segmentsOf`: of a text message as it will be sent. */
+export type ContentRules = { type: Pick<AnyNotificationType, 'sms'>; segmentsOf?: (content: SmsContent) => number }
+
+/**
+ * What a template gave, as it may go to a provider; a copy, since templates may give the same object twice. Throws a
+ * `TemplateFault` where it may not.
+ */
+export function sendable<C extends Channel>(channel: C, given: ContentOf[C], rules: ContentRules): ContentOf[C] {
+  const content: ContentOf[C] = { ...given }
+  assertWhole(channel, content)
+  return channel === 'sms' ? (shortText(content as SmsContent, rules) as ContentOf[C]) : content
+}
+
+const texts: { [C in Channel]: readonly string[] } = {
+  push: ['title', 'body'],
+  sms: ['text'],
+  email: ['subject', 'text'],
+  in_app: ['title', 'body'],
+}
+
+/** A template that reads a field which old data lacks gives holes: they must not get as far as a provider's client. */
+function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>>): void {
+  const html = channel === 'email' ? (content.html as { html?: unknown } | undefined)?.html : ''
+  const missing = texts[channel].filter(name => typeof content[name] !== 'string')
+  if (typeof html !== 'string') missing.push('html')
+  if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`)
+  const { image } = content
+  if (channel === 'push' && image !== undefined && !isHttps(image)) throw new TemplateFault('its image is no https URL')
+}
+
+const isHttps = (text: unknown): boolean => typeof text === 'string' && URL.parse(text)?.protocol === 'https:'
+
+/** A phone shows it as it is, and it costs what its type may cost. */
+function shortText(content: SmsContent, { type, segmentsOf }: ContentRules): SmsContent {
+  const plain = { ...content, text: plainText(content.text) }
+  const segments = segmentsOf?.(plain) ?? 1
+  const most = segmentsMaxOf(type)
+  if (segments > most) throw new TemplateFault(`it takes ${segments} segments, and may take ${most}`)
+  return plain
+}
