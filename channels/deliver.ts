@@ -9,6 +9,7 @@ import type { ClaimedBatch, SlotResult } from '#ledger/batch.ts'
 import { claimBatch, postponeBatch, recordBatch, returnBatch } from '#ledger/claim.ts'
 import { readReceived } from '#ledger/standings.ts'
 import { markEndpoint, readReachable } from '#preferences/preferences.ts'
+import type { Routes } from '#contracts/routes.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
@@ -17,6 +18,7 @@ import type { Load } from '#runtime/queues.ts'
 import { readBadges } from './badge.ts'
 import type { ContentRules } from './content.ts'
 import { readEngaged } from './engaged.ts'
+import { mayMove, otherRoute, routesElsewhere } from './failover.ts'
 import {
   configHold,
   type DeliveryLimits,
@@ -32,7 +34,7 @@ import type { OutMessage, Provider } from './provider.ts'
 import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
-import { maybeSent, notCalled, settle, waiting } from './settle.ts'
+import { maybeSent, notCalled, reroutedTo, settle, waiting } from './settle.ts'
 import { countSegments, type SmsPrices } from './sms/price.ts'
 import { toldBy } from './told-as-one.ts'
 
@@ -44,6 +46,8 @@ export type DeliverDeps = {
   catalogue: Catalogue
   providers: ReadonlyMap<string, Provider>
   pace: Pace
+  /** Of channels that have several accounts. */
+  routes?: Routes
   clock: Clock
   /** From 0 to 1. */
   random: () => number
@@ -69,7 +73,10 @@ export async function deliver(job: DeliverJob, deps: DeliverDeps): Promise<void>
   const limits = deps.limits ?? limitsOf(job)
   const provider = providers.get(job.provider)
   const entered = provider && (await pace.enter({ ...job, provider }))
-  if (entered && 'waitMs' in entered) return postponeBatch(db, { id: job.batchId, ...entered })
+  if (entered && 'waitMs' in entered) {
+    const left = await leaveRoute(job, { provider, wait: entered, limits }, deps)
+    return left ? undefined : postponeBatch(db, { id: job.batchId, ...entered })
+  }
   using entry = entered
 
   const begunMs = performance.now()
@@ -165,15 +172,40 @@ function unserved({ batch, served }: Claimed, { catalogue, clock, pace, log }: D
  */
 async function giveBack(claimed: Claimed, wait: Wait | undefined, deps: DeliverDeps): Promise<void> {
   const { batch } = claimed
-  const now = deps.clock.now()
   const { dueInMs, reason } = waiting(wait)
   const waits: SlotResult = { kind: 'retry', dueInMs, ...(reason && { reason }), spent: false, why: notCalled }
-  const results = batch.slots.map(({ intent: at }) => {
-    const intent = batch.intents[at]!
-    return overAt(now, intent) ?? retracted(intent, batch) ?? waits
-  })
+  const results = unlessOver(batch, waits, deps)
   if (results.every(result => result === waits)) return returnBatch(deps.db, { batch, ...waiting(wait) })
   await record(claimed, results, deps)
+}
+
+function unlessOver(batch: ClaimedBatch, otherwise: SlotResult, { clock }: DeliverDeps): SlotResult[] {
+  const now = clock.now()
+  return batch.slots.map(({ intent: at }) => {
+    const intent = batch.intents[at]!
+    return overAt(now, intent) ?? retracted(intent, batch) ?? otherwise
+  })
+}
+
+type Unfit = { provider: Provider; wait: Wait; limits: DeliveryLimits }
+
+/** What waits for a route that is not fit goes by another, without a call. False: it waits on, unclaimed. */
+async function leaveRoute(job: DeliverJob, { provider, wait, limits }: Unfit, deps: DeliverDeps): Promise<boolean> {
+  const { db, clock } = deps
+  if (wait.reason !== 'circuit' && wait.reason !== 'pause') return false
+  const route = otherRoute('unfit', { ...job, provider }, deps)
+  if (route === undefined) return false
+  const begunMs = performance.now()
+  const batch = await claimBatch(db, { id: job.batchId, now: clock.now(), leaseMs: limits.leaseMs })
+  if (!batch) return true
+  const claimed: Claimed = { batch, limits, begunMs, served: undefined }
+  const leave = async () => {
+    if (await giveBackStopped(claimed, deps)) return
+    if (!mayMove(batch, route)) return giveBack(claimed, wait, deps)
+    await record(claimed, unlessOver(batch, reroutedTo(route, 'unfit'), deps), deps)
+  }
+  await leave().catch(error => giveUp(claimed, error, deps))
+  return true
 }
 
 /** True when an operator has stopped all of a batch: what waits costs neither a row nor a look at its people. */
@@ -284,6 +316,7 @@ function settled(
     // As long again as it has waited already: what nobody mends is asked less and less often.
     holdMs: Math.min(configHold.maxMs, Math.max(configHold.minMs, waitedMs)),
     unsent: served.entry.wait(),
+    elsewhere: routesElsewhere(batch, served.provider, deps),
   }
   return messages.flatMap(({ place, intent, others = [] }, at) => {
     const doubt = doubtPolicyOf(catalogue.types.get(intent.type)!, batch.channel)

@@ -37,3 +37,5 @@ export const retryWaitMinMs = 1_000
 export const stoppedMs = 15_000
 /** Between two attempts to record while the database is away. */
 export const recordPauseMs = 500
+/** A route that asked for a pause of so long is one that others may stand in for; after `rampMs` they take all of what waits for it. */
+export const failover = { pauseMinMs: 30_000, rampMs: { critical: 5_000, default: 30_000, bulk: 60_000 } }

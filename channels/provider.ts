@@ -1,5 +1,5 @@
 import type { ContentOf } from '#contracts/catalogue.ts'
-import type { Channel, Lane, Provider as ProviderName } from '#contracts/channel.ts'
+import type { Channel, Lane } from '#contracts/channel.ts'
 import type { DeliveryId, EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
@@ -47,7 +47,8 @@ export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number }
  * for anything that a provider or a network can do. No answer's reason holds an address or a secret.
  */
 export type Provider<C extends Channel = Channel> = AsyncDisposable & {
-  readonly name: ProviderName
+  /** The route: the provider's name, and for another account of it `_` and a word more. */
+  readonly name: string
   readonly channel: C
   readonly callSizeMax: number
   /** Calls that a process may have under way, over all its batches. */

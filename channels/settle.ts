@@ -5,6 +5,7 @@ import type { Answer, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
 import type { Wait, WaitReason } from '#contracts/wait.ts'
 import type { SlotResult } from '#ledger/batch.ts'
 import { backoff, receiptWaitMs, triesMax } from './limits.ts'
+import type { Leaving } from './failover.ts'
 import { expired } from './recheck.ts'
 
 /** What the slots of a batch have in common. */
@@ -21,6 +22,8 @@ export type BatchTerms = {
   holdMs: number
   /** How long slots that no call was begun for wait, and why. */
   unsent: Wait | undefined
+  /** The routes by which goes what surely was not sent by this one, by why it leaves. */
+  elsewhere?: { readonly [L in Leaving]?: string | undefined }
 }
 export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
 
@@ -29,7 +32,10 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  * before it expires is closed now.
  */
 export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
-  if (answer === undefined) return later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
+  if (answer === undefined)
+    return (
+      leaves('unfit', slot, batch) ?? later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
+    )
   switch (answer.kind) {
     case 'accepted':
       return batch.channel === 'in_app'
@@ -42,11 +48,15 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
     case 'messageDead':
       return { kind: 'closed', outcome: 'rejected', why: { rule: 'rejected', value: answer.reason } }
     case 'pause':
-      return later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
+      return (
+        leaves('unfit', slot, batch) ?? later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
+      )
     case 'config':
-      return later({ dueInMs: batch.holdMs, reason: 'circuit', spent: false }, slot, batch)
+      return (
+        leaves('refused', slot, batch) ?? later({ dueInMs: batch.holdMs, reason: 'circuit', spent: false }, slot, batch)
+      )
     case 'retry':
-      if (!answer.maybeSent) return retried(answer, slot, batch)
+      if (!answer.maybeSent) return spent(leaves('unfit', slot, batch), batch) ?? retried(answer, slot, batch)
       return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
     case 'doubt':
       return doubtful(slot, batch)
@@ -81,11 +91,28 @@ const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 const doubtOf = ({ doubt }: SlotTerms, { channel }: BatchTerms): DoubtPolicy =>
   doubt === 'await_receipt' && receiptWaitMs[channel] === undefined ? 'resend' : doubt
 
+/** What goes on by another route, at once. */
+export function reroutedTo(route: string, leaving: Leaving): Extract<SlotResult, { kind: 'retry' }> {
+  const why: Why = { rule: 'rerouted', value: `${route} ${leaving}` }
+  return { kind: 'retry', dueInMs: 0, reason: 'route', route, spent: false, why }
+}
+
+function leaves(leaving: Leaving, slot: SlotTerms, batch: BatchTerms): SlotResult | undefined {
+  const route = batch.elsewhere?.[leaving]
+  return route === undefined ? undefined : later(reroutedTo(route, leaving), slot, batch)
+}
+
+/** Tries are counted over all routes. */
+function spent(result: SlotResult | undefined, { tries }: BatchTerms): SlotResult | undefined {
+  if (result?.kind !== 'retry' || tries + 1 >= triesMax) return undefined
+  return { ...result, spent: true }
+}
+
 type Later = Omit<Extract<SlotResult, { kind: 'retry' }>, 'kind'>
 
 function later(retry: Later, { expiresAt }: SlotTerms, { now }: BatchTerms): SlotResult {
   if (expiresAt !== undefined && now + retry.dueInMs > expiresAt) return expired(expiresAt)
-  return { kind: 'retry', ...retry }
+  return { ...retry, kind: 'retry' }
 }
 
 /** Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), never before the provider said. */

@@ -1,5 +1,6 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { loadOf } from '#ledger/claim.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Log } from '#runtime/log.ts'
@@ -19,6 +20,8 @@ export type WorkerOptions = {
   queues: Queues
   catalogue: Catalogue
   providers: readonly Provider[]
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   clock: Clock
   log: Log
   metrics: Metrics
@@ -59,6 +62,7 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
     random,
     providers: new Map(options.providers.map(provider => [provider.name, provider])),
     smsPrices: options.smsPrices,
+    ...(options.routes && { routes: options.routes }),
     ...(limits && { limits }),
     ...(failpoint && { failpoint }),
   }

@@ -2,6 +2,7 @@ import { catalogueOf, type AnyNotificationType } from '#contracts/catalogue.ts'
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { outcomeName } from '#contracts/outcome.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { admitIntents } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
 import { type ReadyBatch, writeSet } from '#ledger/set.ts'
@@ -125,6 +126,7 @@ export type Written = {
   lane?: Lane
   sensitive?: boolean
   intent?: Partial<CarriedIntent>
+  routes?: Routes
 }
 
 async function written({ db, clock }: DeliverDeps, written: Written): Promise<ReadyBatch[]> {
@@ -155,7 +157,16 @@ async function written({ db, clock }: DeliverDeps, written: Written): Promise<Re
     )
     const admitted = admissions.filter(one => one === 'admitted').length
     const intake = { admitted, duplicate: ids.length - admitted }
-    return writeSet(tx, { id: set, lane, origin: 'messages', now, intake, decided, released: 0 })
+    return writeSet(tx, {
+      id: set,
+      lane,
+      origin: 'messages',
+      now,
+      intake,
+      decided,
+      routes: written.routes,
+      released: 0,
+    })
   })
 }
 

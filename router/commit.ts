@@ -1,6 +1,7 @@
 import { durationMs } from '#contracts/catalogue.ts'
 import { readCancels } from '#contracts/engagement.ts'
 import type { Lane } from '#contracts/channel.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { type EpochMs, type IntentId, newSetId, type SetId } from '#contracts/ids.ts'
 import { type Admission, admitIntents, refuseMessages, type RefusedMessage } from '#ledger/admit.ts'
 import type { CarriedIntent } from '#ledger/batch.ts'
@@ -25,6 +26,7 @@ export type CommitDeps = {
   trustEventTime: boolean
   /** Absent: nothing is held for its volume. */
   volumes?: Volumes | undefined
+  routes?: Routes | undefined
   failpoint?: (name: 'after insert before commit') => Promise<void>
 }
 
@@ -72,7 +74,7 @@ export async function commit(admitted: Admitted, facts: Facts, deps: CommitDeps)
     const ready = await writeSet(tx, {
       ...{ id: set, lane: deps.lane, origin: 'messages', now: deps.now },
       ...{ received: admitted.received, intake },
-      decided,
+      ...{ decided, routes: deps.routes },
       released: 0,
     })
     await deps.failpoint?.('after insert before commit')

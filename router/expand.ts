@@ -1,6 +1,7 @@
 import type { AnyNotificationType, Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId, type RecipientId } from '#contracts/ids.ts'
+import type { Routes } from '#contracts/routes.ts'
 import {
   checkpoint,
   type Expansion,
@@ -37,6 +38,8 @@ export type ExpandDeps = {
   catalogue: Catalogue
   log: Log
   sources: readonly MembershipSource[]
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   now: EpochMs
   trustEventTime: boolean
 }
@@ -87,7 +90,7 @@ async function expandNext(ahead: Expansion, deps: ExpandDeps): Promise<ReadyBatc
     return writeSet(tx, {
       ...{ id: set, lane: ahead.lane, origin: 'expansion', now },
       intake: {},
-      decided,
+      ...{ decided, routes: deps.routes },
       released: 0,
     })
   })

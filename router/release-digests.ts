@@ -1,6 +1,7 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
+import type { Routes } from '#contracts/routes.ts'
 import {
   closeDigests,
   digestMax,
@@ -26,7 +27,7 @@ const digestsMax = 50
 /** What is of a type that this process does not know waits for one that does; a digest that fails waits as long. */
 const failedDelayMs = 60_000
 
-type ReleaseDeps = { lane: Lane; catalogue: Catalogue; log: Log; now: EpochMs }
+type ReleaseDeps = { lane: Lane; catalogue: Catalogue; routes?: Routes | undefined; log: Log; now: EpochMs }
 
 /**
  * Tells what waited in digests that are due: each of its members is decided again at this instant, and what is left is one
@@ -129,7 +130,7 @@ function parted(
 async function tell(
   tx: Queryable,
   told: readonly { digest: OpenDigest; holds: readonly DueHold[]; decided: Decided[] }[],
-  { lane, now }: ReleaseDeps,
+  { lane, routes, now }: ReleaseDeps,
 ): Promise<ReadyBatch[]> {
   if (told.length === 0) return []
   const set = newSetId()
@@ -138,5 +139,5 @@ async function tell(
   await releaseHolds(tx, { holds, set, now })
   const released = holds.reduce((n, hold) => n + hold.slots.length, 0)
   const decided = told.flatMap(one => one.decided)
-  return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, released })
+  return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, routes, released })
 }

@@ -1,6 +1,7 @@
 import type { AnyNotificationType, Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import { type EpochMs, newSetId } from '#contracts/ids.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { type DueHold, dueHolds, postponeHolds, releaseHolds } from '#ledger/holds.ts'
 import type { OpenDigest } from '#ledger/digests.ts'
 import { quarantinesOf } from '#ledger/quarantine.ts'
@@ -19,7 +20,7 @@ const holdRowsMax = 8
 /** What is of a type that this process does not know waits for one that does; a hold that fails waits as long. */
 const failedDelayMs = 60_000
 
-type ReleaseDeps = { lane: Lane; catalogue: Catalogue; log: Log; now: EpochMs }
+type ReleaseDeps = { lane: Lane; catalogue: Catalogue; routes?: Routes | undefined; log: Log; now: EpochMs }
 
 /**
  * Takes up holds of a lane that are due and decides them again at this instant. Returns the batches that became ready,
@@ -54,7 +55,7 @@ export async function releaseDue(
 
 async function release(
   db: Database,
-  { lane, catalogue, now }: ReleaseDeps,
+  { lane, catalogue, routes, now }: ReleaseDeps,
   ahead: readonly DueHold[],
 ): Promise<ReadyBatch[]> {
   const recipients = ahead.flatMap(hold => hold.slots.map(slot => slot.recipient))
@@ -73,7 +74,7 @@ async function release(
     decided.push(...holds.flatMap(hold => heldAgain(hold, { catalogue, until: now + failedDelayMs })))
     await releaseHolds(tx, { holds, set, now })
     const released = holds.reduce((n, hold) => n + hold.slots.length, 0)
-    return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, released })
+    return writeSet(tx, { id: set, lane, origin: 'release', now, intake: {}, decided, routes, released })
   })
 }
 

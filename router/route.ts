@@ -1,5 +1,6 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Lane } from '#contracts/channel.ts'
+import type { Routes } from '#contracts/routes.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { ReadyBatch } from '#ledger/set.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -17,6 +18,8 @@ export type RouteDeps = {
   /** A replay decides by the time of the events; the running system by its clock. */
   trustEventTime: boolean
   volumes?: Volumes | undefined
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   enqueue(ready: readonly ReadyBatch[]): Promise<void>
   /** Tests stop a process here. */
   failpoint?: (name: Failpoint) => Promise<void>

@@ -4,6 +4,7 @@ import type { Lane } from '#contracts/channel.ts'
 import { newSetId, type EpochMs } from '#contracts/ids.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { routerSubscriptionOf } from '#contracts/messages.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { refuseMessages } from '#ledger/admit.ts'
 import { unmarkEnqueued } from '#ledger/ready.ts'
 import { type Intake, type ReadyBatch, writeSet } from '#ledger/set.ts'
@@ -29,6 +30,8 @@ export type RouterDeps = {
   lanes: readonly Lane[]
   /** A replay: decisions are taken at the time of the events, in their order. */
   trustEventTime?: boolean
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   /** So many recipients of a type and producer in ten minutes are never held. */
   volumeFloor?: number | undefined
   /** After each set: what it took in, and how long that took. */
@@ -76,7 +79,7 @@ async function startLane(
   const { db, addressKey, catalogue, clock, log, failpoint } = deps
   const trustEventTime = deps.trustEventTime ?? false
   const routeDeps: RouteDeps = {
-    ...{ db, addressKey, lane, catalogue, clock, trustEventTime, volumes },
+    ...{ db, addressKey, lane, catalogue, clock, trustEventTime, volumes, routes: deps.routes },
     enqueue: ready => enqueue(ready, deps),
     ...(failpoint && { failpoint }),
   }

@@ -1,5 +1,6 @@
 import { type AnyNotificationType, catalogueOf, type CatalogueOptions } from '#contracts/catalogue.ts'
 import { type EpochMs, intentId } from '#contracts/ids.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { encodeIntent, type Intent } from '#contracts/intent.ts'
 import { type CarriedIntent, splitJson } from '#ledger/batch.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
@@ -37,12 +38,15 @@ export function intentOf(about: Partial<Intent> & Pick<Intent, 'type' | 'to' | '
   return { id, producer: 'test', key, catalogue: '1', lane: 'default', data: {}, ...about }
 }
 
+type RoutedBy = {
+  db: Database
+  types: readonly AnyNotificationType[]
+  options?: CatalogueOptions
+  routes?: Routes
+}
+
 /** Routes intents as one set at an instant; gives what was taken in. */
-export async function routeAt(
-  now: EpochMs,
-  intents: readonly Intent[],
-  { db, types, options }: { db: Database; types: readonly AnyNotificationType[]; options?: CatalogueOptions },
-) {
+export async function routeAt(now: EpochMs, intents: readonly Intent[], { db, types, options, routes }: RoutedBy) {
   const messages = intents.map(intent => ({
     ...{ id: intent.id, data: Buffer.from(encodeIntent(intent)), publishedAt: intent.occurredAt },
     ack: () => {},
@@ -55,7 +59,7 @@ export async function routeAt(
       catalogue: catalogueOf('1', types, options),
       clock: { now: () => now },
     },
-    ...{ trustEventTime: false, enqueue: async () => {} },
+    ...{ trustEventTime: false, enqueue: async () => {}, routes },
   })
   return intake
 }

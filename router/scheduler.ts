@@ -2,6 +2,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { type Lane, lanes as allLanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
 import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { readmitAsked, readmitParked } from '#ledger/admit.ts'
 import { freeStopped } from '#ledger/stops.ts'
 import { resendDoubts } from '#ledger/doubts.ts'
@@ -30,6 +31,8 @@ export type SchedulerDeps = {
   log: Log
   prefix: string
   lanes: readonly Lane[]
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   trustEventTime?: boolean
 }
 

@@ -11,6 +11,8 @@ import { unsubscribeHeaders, unsubscribeUrls } from './unsubscribe.ts'
 import { blamesRecipient, sendgridAnswer, type SendgridFailure } from './sendgrid-answers.ts'
 
 export type SendgridOptions = {
+  /** The route, where it is not the provider's only account. */
+  name?: string
   apiKey: string
   /** The verified sender. */
   from: string
@@ -46,14 +48,21 @@ const MailService = sendgrid.constructor as new () => typeof sendgrid
 type WithClient = { client: { setDefaultRequest(name: string, value: unknown): void } }
 
 /** SendGrid by its official library: one request for many mails, each with an attempt id and, if need be, a text of its own. */
-export function sendgridProvider({ apiKey, from, links, baseUrl, perSecond }: SendgridOptions): Provider<'email'> {
+export function sendgridProvider({
+  name = 'sendgrid',
+  apiKey,
+  from,
+  links,
+  baseUrl,
+  perSecond,
+}: SendgridOptions): Provider<'email'> {
   const service = new MailService()
   service.setApiKey(apiKey)
   service.setTimeout(requestTimeoutMs)
   // Setting the key resets it, so after.
   if (baseUrl !== undefined) (service as unknown as WithClient).client.setDefaultRequest('baseUrl', baseUrl)
   return {
-    name: 'sendgrid',
+    name,
     channel: 'email',
     callSizeMax,
     callsAtOnce,

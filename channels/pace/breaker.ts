@@ -5,7 +5,7 @@ export type Cause = 'failures' | 'config'
 /** Whether a provider is called at all. Pure: time is an argument, in milliseconds of any one clock. */
 export type Breaker =
   | { kind: 'closed'; tallies: readonly Tally[]; configFaults: number }
-  | { kind: 'open'; cause: Cause; probeAt: number }
+  | { kind: 'open'; cause: Cause; probeAt: number; since: number }
 /** Calls of one second. */
 type Tally = { at: number; calls: number; failed: number }
 
@@ -44,14 +44,17 @@ export function afterCall(
   return { kind: 'closed', tallies, configFaults }
 }
 
-const opened = (cause: Cause, now: number): Breaker => ({ kind: 'open', cause, probeAt: now + probeEveryMs[cause] })
+const opened = (cause: Cause, now: number, since = now): Breaker => ({
+  ...{ kind: 'open', cause, since },
+  probeAt: now + probeEveryMs[cause],
+})
 
-function afterProbe(breaker: Breaker, answers: readonly Answer[], now: number): Breaker {
+function afterProbe(breaker: Extract<Breaker, { kind: 'open' }>, answers: readonly Answer[], now: number): Breaker {
   switch (verdictOf(answers)) {
     case 'good':
       return closedBreaker
     case 'config':
-      return opened('config', now)
+      return opened('config', now, breaker.since)
     default:
       return breaker
   }

@@ -4,6 +4,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import type { Wait } from '#contracts/wait.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
+import { failover } from '../limits.ts'
 import type { Provider } from '../provider.ts'
 import type { Buckets } from './bucket-store.ts'
 import { admits, afterCall, type Breaker, type Cause, closedBreaker, probing } from './breaker.ts'
@@ -22,6 +23,11 @@ export type Pace = {
   retryWait(batch: { provider: Provider; lane: Lane; size: number; tries: number }): Wait | undefined
   /** How long a provider is not to be called at all for a lane; undefined: it may be. */
   wait(of: { provider: Provider; lane: Lane }): Wait | undefined
+  /**
+   * For how long a provider has not been fit for a lane: its circuit is open, or it asked for a pause that is not over soon.
+   * Undefined: it is.
+   */
+  unfitMs(of: { provider: Provider; lane: Lane }): number | undefined
   /** Providers that are not called, and why. */
   openCircuits(): { provider: string; cause: Cause }[]
 }
@@ -51,7 +57,7 @@ export type PaceOptions = {
 type State = {
   provider: Provider
   breaker: Breaker
-  pausedUntil: Map<Lane, number>
+  pauses: Map<Lane, { from: number; until: number }>
   budgets: Map<Lane, RetryBudget>
   places: Places
   turns: Turns | undefined
@@ -105,6 +111,7 @@ export function createPace(options: PaceOptions): Pace {
       const gate = gateOf({ state: stateOf(provider), lane, ...entering })
       return typeof gate === 'object' ? gate : undefined
     },
+    unfitMs: ({ provider, lane }) => unfitMs(stateOf(provider), lane, nowMs()),
     openCircuits: () =>
       [...states.values()].flatMap(({ provider, breaker }) =>
         breaker.kind === 'open' ? [{ provider: provider.name, cause: breaker.cause }] : [],
@@ -115,7 +122,7 @@ export function createPace(options: PaceOptions): Pace {
 function newState(provider: Provider, buckets: Buckets): State {
   const { limit, callsAtOnce } = provider
   return {
-    ...{ provider, breaker: closedBreaker, pausedUntil: new Map(), budgets: new Map() },
+    ...{ provider, breaker: closedBreaker, pauses: new Map(), budgets: new Map() },
     places: createPlaces(callsAtOnce),
     turns: limit && createTurns({ buckets, key: `${provider.name}:${limit.account}`, limit: limit.rate }),
   }
@@ -142,12 +149,18 @@ async function enter(entering: Entering, size: number): Promise<Entry | Wait> {
 
 function gateOf({ state, lane, nowMs, random }: Entering): 'all' | 'probe' | Wait {
   const now = nowMs()
-  const pauseMs = (state.pausedUntil.get(lane) ?? now) - now
+  const pauseMs = (state.pauses.get(lane)?.until ?? now) - now
   if (pauseMs > 0) return { waitMs: pauseMs, reason: 'pause' }
   const admitted = admits(state.breaker, now)
   if (typeof admitted !== 'object') return admitted
   const holdMs = (circuitHoldMs[lane] / 2) * (1 + random())
   return { waitMs: Math.max(admitted.waitMs, holdMs), reason: 'circuit' }
+}
+
+function unfitMs({ breaker, pauses }: State, lane: Lane, now: number): number | undefined {
+  if (breaker.kind === 'open') return now - breaker.since
+  const pause = pauses.get(lane)
+  return pause && pause.until - now >= failover.pauseMinMs ? now - pause.from : undefined
 }
 
 type Own = { probe: boolean; turn?: Turn | undefined; waitMs?: number }
@@ -271,11 +284,14 @@ type Paused = { answer: Extract<Answer, { kind: 'pause' }>; now: number; log: Lo
  * A quota that one lane has used up is used up for the less urgent ones as well; a more urgent one asks for itself, and
  * what is paused leaves it room. A provider that closes its connection pauses every lane.
  */
-function pause({ provider, pausedUntil }: State, lane: Lane, { answer, now, log }: Paused): void {
+function pause({ provider, pauses }: State, lane: Lane, { answer, now, log }: Paused): void {
   const until = now + answer.afterMs
   const from = provider.pauses === 'all' ? 0 : lanes.indexOf(lane)
-  const longer = lanes.slice(from).filter(one => until > (pausedUntil.get(one) ?? 0))
-  for (const one of longer) pausedUntil.set(one, until)
+  const longer = lanes.slice(from).filter(one => until > (pauses.get(one)?.until ?? 0))
+  for (const one of longer) {
+    const before = pauses.get(one)
+    pauses.set(one, { from: before && before.until > now ? before.from : now, until })
+  }
   const fields = { provider: provider.name, reason: answer.reason, pauseMs: answer.afterMs, lanes: longer.length }
   if (longer.includes(lane)) log.warn(fields, 'the provider is paused')
 }

@@ -3,6 +3,7 @@ import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
 import { settleDoubts } from '#ledger/doubts.ts'
 import { writeOutbox } from '#ledger/outbox.ts'
 import { raiseStandings, type Reported } from '#ledger/standings.ts'
+import { providerOfRoute } from '#contracts/routes.ts'
 import type { EventPack } from '#contracts/event.ts'
 import { type HashedMark, markEndpoint, writeReached } from '#preferences/preferences.ts'
 import type { Log } from '#runtime/log.ts'
@@ -70,7 +71,7 @@ async function knownOf(read: readonly Read[], { db, clock }: ReportDeps): Promis
   )
   return recent.flatMap(({ read: one, named }, place): Known[] => {
     const of = found[place]
-    if (!of || of.provider !== one.provider) return []
+    if (!of || providerOfRoute(of.provider) !== one.provider) return []
     const at = Math.min(now, Math.max(madeAt(named.batch), one.report.at ?? one.at))
     return [{ read: one, of, named, at }]
   })

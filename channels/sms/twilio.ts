@@ -9,6 +9,8 @@ import { bodyOf, linkOf, segmentsSent } from './body.ts'
 import { twilioAnswer, type TwilioFailure } from './twilio-answers.ts'
 
 export type TwilioOptions = {
+  /** The route, where it is not the provider's only account. */
+  name?: string
   accountSid: string
   authToken: string
   /** A number, or the id of a messaging service (`MG…`). */
@@ -43,7 +45,7 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
   const httpClient = baseUrl === undefined ? new twilio.RequestClient({ timeout: requestTimeoutMs }) : sentTo(baseUrl)
   const client = twilio(accountSid, authToken, { httpClient })
   return {
-    name: 'twilio',
+    name: options.name ?? 'twilio',
     channel: 'sms',
     callSizeMax: 1,
     callsAtOnce,

@@ -41,8 +41,8 @@ export async function startEverything(options: {
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config)
   const secret = await secretOf(config)
-  const { approvalAbove, volumeFloor } = config
-  const reached = { addresses: addressesOf(config, stack), addressKey: secret, volumeFloor }
+  const { approvalAbove, volumeFloor, routes } = config
+  const reached = { addresses: addressesOf(config, stack), addressKey: secret, volumeFloor, routes }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   const metrics = createMetrics()
   const { host, port, proxies } = config.http

@@ -4,6 +4,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
 import { withKeyedDedupe } from '#contracts/keyed-dedupe.ts'
 import { eventsTopicOf, routerSubscriptionOf, sinkSubscriptionOf, topicOf } from '#contracts/messages.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { daysAhead, ensurePartitions } from '#db/partitions.ts'
 import { checkAddressKey, type MembershipSource } from '#preferences/preferences.ts'
 import { type Clock, systemClock } from '#runtime/clock.ts'
@@ -35,6 +36,8 @@ export type Installation = AsyncDisposable & {
   buckets: Buckets
   catalogue: Catalogue
   sources: readonly MembershipSource[]
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   /** So many recipients of a type and producer in ten minutes are never held. */
   volumeFloor?: number | undefined
   clock: Clock
@@ -55,10 +58,11 @@ export async function openInstallation(options: {
   /** Audiences whose members a product team keeps itself. */
   sources?: readonly MembershipSource[]
   volumeFloor?: number
+  routes?: Routes
   log: Log
   clock?: Clock
 }): Promise<Installation> {
-  const { addresses, addressKey, catalogue, sources = [], volumeFloor, log, clock = systemClock } = options
+  const { addresses, addressKey, catalogue, sources = [], volumeFloor, routes, log, clock = systemClock } = options
   const { databaseUrl, databaseDirectUrl, redisUrl, prefix } = addresses
   await using opened = new AsyncDisposableStack()
   await prepareDatabase(databaseDirectUrl).catch(stated(`cannot use the database at ${placeOf(databaseDirectUrl)}`))
@@ -91,6 +95,7 @@ export async function openInstallation(options: {
     catalogue: withKeyedDedupe(catalogue, addressKey),
     sources,
     volumeFloor,
+    routes,
     clock,
     log,
     prefix,

@@ -21,8 +21,8 @@ export async function runInstalled(
   for (const warning of config.warnings) log.warn({}, warning)
   await using opened = new AsyncDisposableStack()
   const products = await catalogueFrom(config)
-  const { volumeFloor } = config
-  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config), volumeFloor }
+  const { volumeFloor, routes } = config
+  const reached = { addresses: configuredAddresses(config), addressKey: await secretOf(config), volumeFloor, routes }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   await work({ config, installation, log, opened })
   log.info({ catalogue: products.catalogue.version }, `${role} works`)

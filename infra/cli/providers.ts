@@ -5,6 +5,7 @@ import { apnsProvider } from '#channels/push/apns.ts'
 import { fcmPerMinute, fcmProvider } from '#channels/push/fcm.ts'
 import { webPushProvider } from '#channels/push/web-push.ts'
 import { segmentsPerSecond, twilioProvider, type TwilioSender } from '#channels/sms/twilio.ts'
+import { providerOfRoute } from '#contracts/routes.ts'
 import { type LocalCredentials, pushServiceHost } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 import type { Config } from '#runtime/config.ts'
@@ -35,12 +36,9 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
         'Set their keys (`carillon config` lists them), or run `carillon simulators` first',
       1,
     )
-  const { publicUrl } = config.http
   const { limits } = config
-  const linksOf = (name: 'sendgrid' | 'twilio') => {
-    const url = publicUrl ?? (config[name] === undefined ? localUrl : undefined)
-    return url === undefined ? {} : { links: { url, secret } }
-  }
+  const { publicUrl } = config.http
+  const sending = { simulated, secret, publicUrl, localUrl }
   return [
     fcmProvider({
       ...(config.fcm ?? simulated!.credentials.fcm),
@@ -49,28 +47,53 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
     apnsProvider({ ...(config.apns ?? apnsSimulated(simulated!)), perSecond: limits.apnsPerSecond }),
     // Who has no web app needs no keys for one.
     ...(config.webpush || simulated ? [webPushProvider(config.webpush ?? webPushSimulated(simulated!))] : []),
-    sendgridProvider({
-      ...{ ...(config.sendgrid ?? sendgridSimulated(simulated!)), ...linksOf('sendgrid') },
-      perSecond: limits.sendgridPerSecond,
-    }),
-    twilioProvider({
-      ...(config.twilio ?? twilioSimulated(simulated!)),
-      ...linksOf('twilio'),
-      perSecond: limits.twilioPerSecond ?? (config.twilio && segmentsPerSecond[senderOf(config)]),
-      ...callbackOf(config, { localUrl, secret }),
-    }),
+    ...[{ ...config, name: 'sendgrid' }, ...config.accounts]
+      .filter(isOf('sendgrid'))
+      .map(one => sendgridOf(one, sending)),
+    ...[{ ...config, name: 'twilio' }, ...config.accounts].filter(isOf('twilio')).map(one => twilioOf(one, sending)),
     inboxProvider(db),
   ] as Provider[]
 }
 
-const senderOf = ({ limits, twilio }: Config): TwilioSender =>
-  limits.twilioSender ?? (twilio?.from.startsWith('+') ? 'long_code' : 'other')
-
-/** Where Twilio reports to. Its simulator reaches this machine. */
-function callbackOf({ http, twilio }: Config, { localUrl, secret }: { localUrl: string | undefined; secret: string }) {
-  const url = http.publicUrl ?? (twilio === undefined ? localUrl : undefined)
-  return url === undefined ? {} : { callback: { url: `${url}/webhooks/twilio`, secret } }
+/** An account, by its route. */
+type Account = Pick<
+  Config['accounts'][number],
+  'name' | 'sendgrid' | 'sendgridPerSecond' | 'twilio' | 'twilioPerSecond' | 'twilioSender'
+>
+type Sending = {
+  simulated: Simulated | undefined
+  secret: string
+  publicUrl?: string | undefined
+  localUrl?: string | undefined
 }
+
+const isOf =
+  (provider: string) =>
+  ({ name }: Account) =>
+    providerOfRoute(name) === provider
+
+function sendgridOf({ name, sendgrid, sendgridPerSecond: perSecond }: Account, sending: Sending): Provider<'email'> {
+  const url = urlOf(sendgrid, sending)
+  return sendgridProvider({
+    ...{ name, perSecond, ...(sendgrid ?? sendgridSimulated(sending.simulated!)) },
+    ...(url !== undefined && { links: { url, secret: sending.secret } }),
+  })
+}
+
+function twilioOf({ name, twilio, twilioPerSecond, twilioSender }: Account, sending: Sending): Provider<'sms'> {
+  const { secret } = sending
+  const url = urlOf(twilio, sending)
+  const sender: TwilioSender = twilioSender ?? (twilio?.from.startsWith('+') ? 'long_code' : 'other')
+  return twilioProvider({
+    ...{ name, ...(twilio ?? twilioSimulated(sending.simulated!)) },
+    perSecond: twilioPerSecond ?? (twilio && segmentsPerSecond[sender]),
+    ...(url !== undefined && { links: { url, secret }, callback: { url: `${url}/webhooks/twilio`, secret } }),
+  })
+}
+
+/** Where links lead and reports come: as the world reaches us. A simulator reaches this machine. */
+const urlOf = (account: object | undefined, { publicUrl, localUrl }: Sending): string | undefined =>
+  publicUrl ?? (account === undefined ? localUrl : undefined)
 
 const loopback = '127.0.0.1'
 

@@ -65,6 +65,7 @@ export const rules = [
   'volume',
   'template_failed',
   'rejected',
+  'rerouted',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -133,6 +134,10 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   dry_run: value => `Not sent: a dry run; else it would have been ${dryRunWords(value)}.`,
   template_failed: value => `Not sent: its template failed (${value}).`,
   rejected: value => `Not sent: the provider refused the message (${value}).`,
+  rerouted: value => {
+    const [route, why] = value.split(' ')
+    return `Not sent yet: it goes by ${route}, since the account before ${why === 'refused' ? 'refuses our settings' : 'is not to be called now'}.`
+  },
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }
 

@@ -7,6 +7,7 @@ export const waitReasons = {
   retry_budget: 'too much is being tried again in its lane',
   stopped: 'an operator stopped it',
   worker: 'no worker that asked for it can send it',
+  route: 'it goes by another account',
 } as const
 export type WaitReason = keyof typeof waitReasons
 /** So long, and why. */

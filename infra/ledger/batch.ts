@@ -98,6 +98,8 @@ export type ClaimedBatch = {
   claimedAt: EpochMs
   /** What operators had stopped when it was claimed, by the claim's own snapshot. */
   stops: readonly Stop[]
+  /** Why it was not due until now. */
+  waitedFor?: WaitReason
   intents: CarriedIntent[]
   slots: Slot[]
   /** Of its intents, as the claim saw them. */
@@ -109,9 +111,10 @@ export type SlotResult =
   | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
   /**
    * Try again after `dueInMs`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
-   * whether that call may have been carried out, `why` that there was none, `reason` what it waits for.
+   * whether that call may have been carried out, `why` that there was none, `reason` what it waits for, `route` where it goes
+   * by another route from now on.
    */
-  | { kind: 'retry'; dueInMs: number; reason?: WaitReason; spent: boolean; maybeSent?: true; why?: Why }
+  | { kind: 'retry'; dueInMs: number; reason?: WaitReason; spent: boolean; maybeSent?: true; why?: Why; route?: string }
   /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. */
   | { kind: 'doubt'; dueInMs: number }
 

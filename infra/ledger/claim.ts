@@ -53,7 +53,7 @@ export async function claimBatch(
        lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot(),
        maybe_sent = b.maybe_sent or ready.lapsed
      from ready where b.day = $1 and b.id = $2
-     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.payload, b.reasons,
+     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.waits_for, b.payload, b.reasons,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
        array_to_string(b.picks, ',') as picks, ${openStopsSql} as stops, ${tombstonesAmong('b.intents')}`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
@@ -72,6 +72,7 @@ type ClaimRow = {
   maybe_sent: boolean
   attempt: number
   lapsed: boolean
+  waits_for: string | null
   payload: string
   reasons: string | null
   recipients: string
@@ -98,6 +99,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
     lapsed: row.lapsed,
     claimedAt: now,
     stops: parseStops(row.stops),
+    ...(row.waits_for !== null && { waitedFor: row.waits_for as WaitReason }),
     intents: splitJson<CarriedIntent>(row.payload),
     slots: row.recipients.split('\u001f').map((recipient, at) => ({
       recipient: recipient as RecipientId,
@@ -184,12 +186,15 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       intent => intent.id,
     )
     const doubt = result.kind === 'doubt'
+    const maybeSent = batch.maybeSent || doubt || (result.maybeSent ?? false)
+    // Whoever may have sent it keeps it: another route would send it a second time (law 5).
+    const provider = maybeSent || doubt ? batch.provider : (result.route ?? batch.provider)
     return {
       ...{
         set: batch.set,
         lane: batch.lane,
         channel: batch.channel,
-        provider: batch.provider,
+        provider,
         sensitive: batch.sensitive,
       },
       id: newBatchId(),
@@ -199,7 +204,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),
       whys: { values: [] },
       tries: batch.tries + (doubt || result.spent ? 1 : 0),
-      maybeSent: batch.maybeSent || doubt || (result.maybeSent ?? false),
+      maybeSent,
       lapsed: batch.lapsed && !doubt && !result.spent,
       doubt,
       from: { batch: batch.id, places },

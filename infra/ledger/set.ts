@@ -12,6 +12,7 @@ import {
   type SetId,
 } from '#contracts/ids.ts'
 import type { Outcome } from '#contracts/outcome.ts'
+import { routeFor, type Routes } from '#contracts/routes.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { batchSizeMax, type CarriedIntent, joinJson, laneCode, channelCode, type NewBatch, pack } from './batch.ts'
 import { type OpenDigest, writeDigests } from './digests.ts'
@@ -53,6 +54,8 @@ export type NewSet = {
   received?: number
   intake: Partial<Record<Intake, number>>
   decided: readonly Decided[]
+  /** Of channels that have several accounts. */
+  routes?: Routes | undefined
   /** Held decisions that this set takes up again. */
   released: number
 }
@@ -117,10 +120,21 @@ function inChunks<T>(items: readonly T[], size: number, together: (one: T, next:
 function deliveries(set: NewSet): NewBatch[] {
   // One entry for each endpoint, so that a person with two devices is two deliveries.
   const wanted = set.decided.filter(one => one.verdict.kind === 'deliver')
-  const single = wanted.flatMap(one => one.endpoints.map(endpoint => ({ ...one, endpoints: [endpoint] })))
+  const single = wanted.flatMap(one =>
+    one.endpoints.map(endpoint => ({ ...one, endpoints: [routed(endpoint, one, set.routes)] })),
+  )
   return grouped(single, one => `${one.channel} ${one.endpoints[0]!.provider} ${one.sensitive}`).flatMap(group =>
     inChunks(sideBySide(group), batchSizeMax(set.lane, group[0]!.channel), toldAsOne).map(part => batchOf(set, part)),
   )
+}
+
+type Address = Decided['endpoints'][number]
+
+/** What is told as one goes by one route. */
+function routed(endpoint: Address, { channel, intent, recipient }: Decided, routes: Routes = {}): Address {
+  const several = routes[channel]
+  if (!several) return endpoint
+  return { ...endpoint, provider: routeFor(several, { recipient, intent: intent.digest?.id ?? intent.id }) }
 }
 
 /** What is told as one to an endpoint, next to each other in the order in which it happened. */

@@ -1,7 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
-import { channels, lanes } from '#contracts/channel.ts'
+import { type Channel, channels, lanes } from '#contracts/channel.ts'
+import { isRouteOf, type Route, weightOf } from '#contracts/routes.ts'
 import { volumeFloorPreset } from '#contracts/quarantine.ts'
 import { isEmail, isPhone } from '#contracts/intent.ts'
 import { logLevels } from './log-levels.ts'
@@ -115,6 +116,22 @@ const webhookKeys: Parse<string[]> = value =>
     }
     throw new Error('verification keys as SendGrid shows them, with commas between')
   })
+const routesOf =
+  (channel: Channel): Parse<Route[]> =>
+  value => {
+    const routes = value.split(',').map(part => {
+      const [, name = '', weight = ''] = /^([a-z0-9_]+):(\d{1,4})$/.exec(part.trim()) ?? []
+      return { name, weight: Number(weight) }
+    })
+    const names = new Set(routes.map(({ name }) => name))
+    if (names.size < routes.length || weightOf(routes) === 0 || ![...names].every(name => isRouteOf(channel, name)))
+      throw new Error(`accounts and weights like ${exampleRoutes[channel]}, each once, one with a weight`)
+    return routes
+  }
+const exampleRoutes: { readonly [C in Channel]?: string } = {
+  sms: 'twilio:90,twilio_b:10',
+  email: 'sendgrid:1,sendgrid_b:1',
+}
 const flag: Parse<boolean> = value => oneOf(['true', 'false'])(value) === 'true'
 const postgres = url('postgres', 'postgresql')
 const appleId = matching(/^\w{10}$/, '10 letters and digits')
@@ -252,6 +269,17 @@ export const variables = {
     parse: oneOf(logLevels),
     preset: 'info',
     meaning: `What goes to stderr: ${logLevels.join(', ')}.`,
+  },
+  routesSms: {
+    name: 'CARILLON_ROUTES_SMS',
+    parse: routesOf('sms'),
+    meaning:
+      'Several accounts for text messages and their weights: `twilio:90,twilio_b:10`. What `twilio_b` has of its own has `_B` behind its name, `TWILIO_FROM_B`; the rest is as for `twilio`. Unset: one.',
+  },
+  routesEmail: {
+    name: 'CARILLON_ROUTES_EMAIL',
+    parse: routesOf('email'),
+    meaning: 'The same for mails: `sendgrid:50,sendgrid_b:50`, with `SENDGRID_API_KEY_B`.',
   },
   fcmFile: {
     name: 'FCM_SERVICE_ACCOUNT_FILE',

@@ -80,6 +80,45 @@ test('no mail goes to real mailboxes without a way to unsubscribe', () => {
   assert.ok(readConfig({ ...mail, CARILLON_PUBLIC_URL: 'https://bell.example' }).sendgrid)
 })
 
+test('another account of a provider has what is set for it, and the rest of the first', async () => {
+  await using folder = await temporaryFolder()
+  const file = path.join(folder.path, 'token')
+  await fs.writeFile(file, 'token b\n')
+  const twilio = {
+    TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}`,
+    TWILIO_AUTH_TOKEN: 'token',
+    TWILIO_FROM: '+15005550006',
+    CARILLON_ROUTES_SMS: 'twilio:90, twilio_b:10,twilio_c:0',
+  }
+  const config = readConfig({ ...twilio, TWILIO_FROM_B: '+15005550007', TWILIO_AUTH_TOKEN_C_FILE: file })
+  assert.deepEqual(config.routes, {
+    sms: [
+      { name: 'twilio', weight: 90 },
+      { name: 'twilio_b', weight: 10 },
+      { name: 'twilio_c', weight: 0 },
+    ],
+  })
+  assert.deepEqual(
+    config.accounts.map(({ name, twilio: account }) => [name, account?.authToken, account?.from]),
+    [
+      ['twilio_b', 'token', '+15005550007'],
+      ['twilio_c', 'token b', '+15005550006'],
+    ],
+  )
+  assert.deepEqual([...new Set(config.twilioTokens)], ['token', 'token b'], 'reports of each are believed')
+  const reached = { CARILLON_PUBLIC_URL: 'https://bell.example' }
+  const mails = { SENDGRID_FROM: 'us@mail.example', SENDGRID_API_KEY: 'SG.a', SENDGRID_API_KEY_EU: 'SG.b', ...reached }
+  const [eu] = readConfig({ ...mails, CARILLON_ROUTES_EMAIL: 'sendgrid:1,sendgrid_eu:1' }).accounts
+  assert.deepEqual(eu!.sendgrid, { apiKey: 'SG.b', from: 'us@mail.example' })
+  assert.equal(readConfig(mails).routes, undefined)
+
+  assert.match(problemsOf(twilio).join('\n'), /twilio_b would be the account of twilio again/)
+  const { TWILIO_AUTH_TOKEN: _, TWILIO_FROM: __, ...half } = twilio
+  assert.equal(problemsOf({ ...half, TWILIO_FROM_B: '+15005550007', TWILIO_FROM_C: 'x' }).length, 3)
+  for (const routes of ['twilio', 'twilio:x', 'twilio:0', 'sendgrid:1', 'twilio:1,twilio:2', 'twilio_:1'])
+    assert.match(problemsOf({ CARILLON_ROUTES_SMS: routes }).join(), /must be accounts and weights like/, routes)
+})
+
 test('a secret may come from a file, but not from two places', async () => {
   await using folder = await temporaryFolder()
   const file = path.join(folder.path, 'secret')

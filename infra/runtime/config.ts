@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { providerOfRoute } from '#contracts/routes.ts'
 import { type ValueOf, type Variable, variables } from './config-variables.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -24,7 +25,7 @@ export function readConfig(env: Env = process.env): Config {
   const problems = unknownNames(env)
   const entries = Object.entries(variables).map(([key, variable]) => [key, read(variable, env, problems)])
   const config = configOf(Object.fromEntries(entries) as Values, env, problems)
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)])
   return config
 }
 
@@ -87,11 +88,12 @@ function configOf(values: Values, env: Env, problems: string[]) {
   const whole = wholeOf(values, problems)
   const apns = whole('apnsKeyFile', 'apnsKeyId', 'apnsTeamId', 'apnsTopic')
   const webpush = whole('webpushPublicKey', 'webpushPrivateKey', 'webpushSubject')
-  const sendgrid = whole('sendgridKey', 'sendgridFrom')
+  const accounts = accountsOf(values, env, problems)
+  const { routesSms: sms, routesEmail: email } = values
+  const own = accountIn(values, problems)
   // Without it nobody could unsubscribe from what real mailboxes get.
-  if (sendgrid && values.publicUrl === undefined)
+  if (own.sendgrid && values.publicUrl === undefined)
     problems.push('CARILLON_PUBLIC_URL must be set as well as SENDGRID_API_KEY')
-  const twilio = whole('twilioSid', 'twilioToken', 'twilioFrom')
   return {
     database: {
       url: values.databaseUrl,
@@ -115,14 +117,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     workerConcurrency: values.workerConcurrency,
     logLevel: values.logLevel,
     fcm: values.fcmFile === undefined ? undefined : { serviceAccountFile: values.fcmFile },
-    /** What is said of the providers' limits; theirs are in their files. */
-    limits: {
-      fcmPerMinute: values.fcmPerMinute,
-      apnsPerSecond: values.apnsPerSecond,
-      sendgridPerSecond: values.sendgridPerSecond,
-      twilioPerSecond: values.twilioPerSecond,
-      twilioSender: values.twilioSender,
-    },
+    limits: { fcmPerMinute: values.fcmPerMinute, apnsPerSecond: values.apnsPerSecond },
     apns: apns && {
       keyFile: apns.apnsKeyFile,
       keyId: apns.apnsKeyId,
@@ -136,16 +131,17 @@ function configOf(values: Values, env: Env, problems: string[]) {
       subject: webpush.webpushSubject,
       hosts: values.webpushHosts,
     },
-    sendgrid: sendgrid && {
-      apiKey: sendgrid.sendgridKey,
-      from: sendgrid.sendgridFrom,
-    },
+    ...own,
+    /** Of channels that have several accounts, and the others of these by the names of their routes. */
+    routes: sms || email ? { ...(sms && { sms }), ...(email && { email }) } : undefined,
+    accounts,
     sendgridWebhookKeys: values.sendgridWebhookKey,
-    twilio: twilio && { accountSid: twilio.twilioSid, authToken: twilio.twilioToken, from: twilio.twilioFrom },
     /** What an operator should mend, in sentences. */
-    warnings: exposedFiles(env),
+    warnings: exposedFiles(env, accounts),
     smsPrices: values.smsPrices,
-    twilioTokens: [values.twilioToken, values.twilioNextToken].filter(token => token !== undefined),
+    twilioTokens: [values, ...accounts].flatMap(({ twilioToken, twilioNextToken }) =>
+      [twilioToken, twilioNextToken].filter(token => token !== undefined),
+    ),
   }
 }
 
@@ -154,15 +150,60 @@ const httpOf = ({ httpHost: host, httpPort: port, metricsPort, publicUrl, proxie
 })
 
 /** Files of secrets that everybody on the machine may read. Windows has other rights. */
-function exposedFiles(env: Env): string[] {
+function exposedFiles(env: Env, accounts: readonly { suffix: string }[]): string[] {
   if (process.platform === 'win32') return []
-  const names = all.flatMap(({ name, secret, file }) => (secret ? [`${name}_FILE`] : file ? [name] : []))
+  const suffixes = ['', ...accounts.map(({ suffix }) => suffix)]
+  const names = all.flatMap(({ name, secret, file }) =>
+    secret ? suffixes.map(suffix => `${name}${suffix}_FILE`) : file ? [name] : [],
+  )
   return names
     .filter(name => {
       const found = env[name] ? statSync(env[name], { throwIfNoEntry: false }) : undefined
       return found !== undefined && (found.mode & 0o004) !== 0
     })
     .map(name => `${name} names a file that every user of this machine may read: take that right away (chmod 600)`)
+}
+
+/** What an account of a provider is, whole or not at all. */
+function accountIn(values: Values, problems: string[]) {
+  const whole = wholeOf(values, problems)
+  const sendgrid = whole('sendgridKey', 'sendgridFrom')
+  const twilio = whole('twilioSid', 'twilioToken', 'twilioFrom')
+  return {
+    sendgrid: sendgrid && { apiKey: sendgrid.sendgridKey, from: sendgrid.sendgridFrom },
+    sendgridPerSecond: values.sendgridPerSecond,
+    twilio: twilio && { accountSid: twilio.twilioSid, authToken: twilio.twilioToken, from: twilio.twilioFrom },
+    twilioPerSecond: values.twilioPerSecond,
+    twilioSender: values.twilioSender,
+  }
+}
+
+const accountKeys: Readonly<Record<string, readonly (keyof Values)[]>> = {
+  sendgrid: ['sendgridKey', 'sendgridFrom', 'sendgridPerSecond'],
+  twilio: ['twilioSid', 'twilioToken', 'twilioNextToken', 'twilioFrom', 'twilioSender', 'twilioPerSecond'],
+}
+
+/** The accounts that routes name beside the first: `twilio_b` has what is set with `_B` behind its name, else what the first has. */
+function accountsOf(values: Values, env: Env, problems: string[]) {
+  const named = [...(values.routesSms ?? []), ...(values.routesEmail ?? [])].filter(({ name }) => name.includes('_'))
+  return named.map(({ name }) => {
+    const provider = providerOfRoute(name)
+    const suffix = name.slice(provider.length).toUpperCase()
+    const told = problems.length
+    const own = accountKeys[provider]!.flatMap(key => {
+      const { preset: _, ...variable }: Variable<unknown> = variables[key]
+      const value = read({ ...variable, name: variable.name + suffix }, env, problems)
+      return value === undefined ? [] : [[key, value] as const]
+    })
+    const [first] = accountKeys[provider]!
+    if (own.length === 0 && told === problems.length && values[first!] !== undefined)
+      problems.push(
+        `${name} would be the account of ${provider} again: set what it has of its own, with ${suffix} behind the name`,
+      )
+    const all: Values = { ...values, ...Object.fromEntries(own) }
+    const { twilioToken, twilioNextToken } = all
+    return { ...{ name, suffix, twilioToken, twilioNextToken }, ...accountIn(all, problems) }
+  })
 }
 
 /** What only makes sense together: all of it, or undefined when nothing of it is set; anything between is a problem. */
