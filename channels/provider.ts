@@ -19,6 +19,8 @@ export type OutMessage<C extends Channel = Channel> = {
   locale: string
   /** Of a mail: what it is about that its person may switch off. Absent: it must be told. */
   categories?: readonly string[]
+  /** Why this person is told: `mention`, `role` … */
+  reason?: string
   /** What is told with it. */
   others?: readonly Target[]
   deliveryId: DeliveryId

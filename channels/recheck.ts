@@ -19,6 +19,8 @@ export type Target = {
   intent: CarriedIntent
   endpoint: Endpoint
   locale?: string
+  /** Why this person is told: `mention`, `role` … */
+  reason?: string
   /** What its message tells, where it speaks for others; and who they are. */
   digest?: Digested<JsonObject>
   others?: readonly Target[]
@@ -38,8 +40,9 @@ export function recheck(
     const person = inTenant(facts.people.get(slot.recipient)!, intent.tenant)
     const refused = refusal({ slot, intent, person, batch, engaged: facts.engaged[place] }, facts)
     if ('kind' in refused) return refused
-    const { recipient } = slot
-    targets.push({ place, recipient, intent, endpoint: refused, ...(person.locale && { locale: person.locale }) })
+    const { recipient, reason } = slot
+    const { locale } = person
+    targets.push({ place, recipient, intent, endpoint: refused, ...(locale && { locale }), ...(reason && { reason }) })
     return undefined
   })
   return { targets: toldAsOne(targets), results }

@@ -31,7 +31,7 @@ export function render(
   const messages: OutMessage[] = []
   const failed: Failed[] = []
   for (const target of targets) {
-    const { place, recipient, intent, endpoint, locale = '', digest, others } = target
+    const { place, recipient, intent, endpoint, locale = '', digest, others, reason } = target
     let byLocale = contents.get(digest ?? intent)
     if (!byLocale) contents.set(digest ?? intent, (byLocale = new Map()))
     const arm = armed ? armOf(deps.catalogue.types.get(intent.type)!, recipient) : undefined
@@ -49,6 +49,7 @@ export function render(
       ...{ place, recipient, endpoint, intent, ...said, attemptId: attempt },
       ...(others && { others }),
       ...(categories && { categories }),
+      ...(reason && { reason }),
       deliveryId: deliveryId({ intent: intent.id, recipient, endpoint: endpoint.id }),
       ...(receipt && { receipt: receipt(place) }),
     })

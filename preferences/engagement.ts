@@ -9,6 +9,8 @@ export type EngagementStore = {
   now: EpochMs
   /** Marks a person's items in the inbox, which is not ours, and gives how many were found. */
   markInbox: (tx: Queryable, mark: InboxMark) => Promise<number>
+  /** Hears whose inbox has changed, after the commit. */
+  tell?: (recipients: readonly string[]) => void
 }
 
 /**
@@ -27,13 +29,15 @@ const lateMs = { intent: 35 * 86_400_000, item: 3_600_000 }
  * A person has seen or read something, on whatever surface: the inbox shows it so, and what is read is not told any more.
  * Safe to repeat; what was read stays read.
  */
-export const look = ({ db, ...store }: EngagementStore, looked: Looked): Promise<void> =>
-  db.transaction(tx => lookIn(tx, store, looked))
+export async function look({ db, tell, ...store }: EngagementStore, looked: Looked): Promise<void> {
+  await db.transaction(tx => lookIn(tx, store, looked))
+  tell?.([looked.recipient])
+}
 
 /** The same in a transaction of the caller's. */
 export async function lookIn(
   tx: Queryable,
-  { now, markInbox }: Omit<EngagementStore, 'db'>,
+  { now, markInbox }: Omit<EngagementStore, 'db' | 'tell'>,
   looked: Looked,
 ): Promise<void> {
   const { recipient, what } = looked

@@ -1,4 +1,4 @@
-import type { InboxMark } from '#contracts/engagement.ts'
+import type { InboxDeed, InboxMark } from '#contracts/engagement.ts'
 import { type DeliveryId, deliveryId, type EpochMs, type IntentId, type RecipientId } from '#contracts/ids.ts'
 import type { Tombstones } from '#contracts/retraction.ts'
 import { joinJson } from '#ledger/batch.ts'
@@ -7,6 +7,10 @@ import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { notesMax, noteRemovals } from '../push/removal-store.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import type { OutMessage } from '../provider.ts'
+
+// Whoever changes inboxes first takes the next number of each person, by a lock on the person's row and in the order of
+// their names, and then touches items. So the numbers of a person are committed in their order (who sees one, sees all
+// before it), and no two wait for each other.
 
 /**
  * Adds items that are not there yet, in one statement; what messages share travels once. The same delivery of another
@@ -26,17 +30,32 @@ export async function putInboxItems(
     kinds.set(message.content, shared.push(message))
     return shared.length
   })
+  const people = new Map<string, number>()
+  for (const { recipient } of messages) people.set(recipient, (people.get(recipient) ?? 0) + 1)
+  const left = new Map(people)
+  const behind = messages.map(({ recipient }) => {
+    const more = left.get(recipient)! - 1
+    left.set(recipient, more)
+    return more
+  })
   const [row] = await db.query<{ tombstones: TombstonesColumn }>(
-    `with put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content)
-     select u.delivery, u.recipient, s.intent, s.type, to_timestamp(s.at / 1000.0), to_timestamp($9 / 1000.0), nullif(s.thread, ''), s.content
-     from unnest($1::text[], $2::text[], $3::int[]) as u(delivery, recipient, pick)
+    `with numbered as (
+       insert into inbox_people as p (recipient, last)
+       select * from unnest($10::text[], $11::int[]) as a(recipient, n) order by recipient collate "C"
+       on conflict (recipient) do update set last = p.last + excluded.last returning recipient, last),
+     put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content, reason, number)
+     select u.delivery, u.recipient, s.intent, s.type, to_timestamp(s.at / 1000.0), to_timestamp($9 / 1000.0), nullif(s.thread, ''), s.content,
+       nullif(u.reason, ''), n.last - u.behind
+     from unnest($1::text[], $2::text[], $3::int[], $12::text[], $13::int[]) as u(delivery, recipient, pick, reason, behind)
      join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f')) with ordinality
        as s(intent, type, at, thread, content, place) on s.place = u.pick
+     join numbered n on n.recipient = u.recipient
      where not exists (select from retractions r
        where r.id = s.intent and (r.occurred_until is null or r.occurred_until >= to_timestamp(s.at / 1000.0)))
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
-       thread = excluded.thread, content = excluded.content, seen_at = null, read_at = null
+       thread = excluded.thread, content = excluded.content, reason = excluded.reason, number = excluded.number,
+       seen_at = null, read_at = null, archived_at = null
      where inbox_items.occurred_at <> excluded.occurred_at)
      select ${tombstonesAmong('$4::uuid[]')}`,
     [
@@ -49,40 +68,66 @@ export async function putInboxItems(
       textArray(shared.map(({ intent }) => intent.thread ?? '')),
       joinJson(shared.map(({ content }) => content)),
       now,
+      textArray([...people.keys()]),
+      plainArray([...people.values()]),
+      textArray(messages.map(message => message.reason ?? '')),
+      plainArray(behind),
     ],
   )
   return tombstonesIn(row!.tombstones)
 }
 
 /**
- * Marks items as seen, or as read and so seen, each once; what is read by that is to be taken off the screens that show it.
- * Gives how many were found.
+ * Marks items as seen, or as read and so seen, or archived and so read; what is read by that is to be taken off the screens
+ * that show it. What was so before stays as it was. Gives how many were found, marked before or not.
  */
-export async function markInboxItems(tx: Queryable, mark: InboxMark): Promise<number> {
+export async function markInboxItems(tx: Queryable, mark: InboxMark | OwnMark): Promise<number> {
   const { recipient, what, now } = mark
-  const read = what === 'read' ? ', read_at = coalesce(i.read_at, to_timestamp($1 / 1000.0))' : ''
+  const { sets, changes } = deeds[what]
   const { where, values } = wanted(mark)
-  // Locked in the order in which `putInboxItems` does.
   const rows = await tx.query<Marked>(
-    `with found as materialized (
-       select delivery, intent_id, occurred_at, read_at is null as unread from inbox_items where ${where} order by delivery for update)
-     update inbox_items i set seen_at = coalesce(i.seen_at, to_timestamp($1 / 1000.0))${read}
-     from found where i.delivery = found.delivery returning found.intent_id as intent, found.occurred_at as at, found.unread`,
+    `with person as materialized (select from inbox_people where recipient = $2 for update),
+     found as materialized (
+       select delivery, intent_id, occurred_at, read_at is null as unread, ${changes} as changes from inbox_items
+       where (select count(*) from person) >= 0 and recipient = $2 and ${where} order by delivery for update),
+     numbered as (
+       insert into inbox_people as p (recipient, last) select $2, 1 where exists (select from found where changes)
+       on conflict (recipient) do update set last = p.last + 1 returning last),
+     logged as (
+       insert into inbox_changes (recipient, number, deliveries, at)
+       select $2, last, (select array_agg(delivery) from found where changes), to_timestamp($1 / 1000.0) from numbered),
+     marked as (update inbox_items i set ${sets} from found where i.delivery = found.delivery and changes)
+     select intent_id as intent, occurred_at as at, unread from found`,
     [now, recipient, ...values],
   )
-  if (what === 'read') await noteRemovals(tx, removalsOf(mark, rows))
+  if (what === 'read' || what === 'archived') await noteRemovals(tx, removalsOf(mark, rows))
   return rows.length
+}
+
+/** What a person does in the inbox itself: with items that they name, or with all up to a number of theirs. */
+export type OwnMark = { recipient: string; what: InboxDeed; now: EpochMs } & (
+  | { deliveries: readonly DeliveryId[] }
+  | { upToNumber: number; thread?: string }
+)
+
+const seen = 'seen_at = coalesce(i.seen_at, to_timestamp($1 / 1000.0))'
+const read = `${seen}, read_at = coalesce(i.read_at, to_timestamp($1 / 1000.0))`
+const deeds: Record<InboxDeed, { sets: string; changes: string }> = {
+  seen: { sets: seen, changes: 'seen_at is null' },
+  read: { sets: read, changes: 'read_at is null' },
+  archived: { sets: `${read}, archived_at = to_timestamp($1 / 1000.0)`, changes: 'archived_at is null' },
+  unarchived: { sets: 'archived_at = null', changes: 'archived_at is not null' },
 }
 
 type Marked = { intent: IntentId; at: Date; unread: boolean }
 
 /** Of very many the newest. A push without an item in the inbox is known by its intent alone. */
-function removalsOf(mark: InboxMark, items: readonly Marked[]) {
-  const { recipient, device } = mark
+function removalsOf(mark: InboxMark | OwnMark, items: readonly Marked[]) {
+  const { recipient } = mark
   const newest = items.filter(item => item.unread).toSorted((a, b) => b.at.getTime() - a.at.getTime())
   const intents = 'intent' in mark ? intentsOf(mark) : newest.map(item => item.intent)
   const of = intents.slice(0, notesMax).map(intent => ({ recipient, intent }))
-  return { of, why: 'read' as const, ...(device !== undefined && { device }) }
+  return { of, why: 'read' as const, ...('device' in mark && mark.device !== undefined && { device: mark.device }) }
 }
 
 const intentsOf = ({ intent, others = [] }: { intent: IntentId; others?: readonly IntentId[] }): IntentId[] => [
@@ -90,15 +135,21 @@ const intentsOf = ({ intent, others = [] }: { intent: IntentId; others?: readonl
   ...others,
 ]
 
-function wanted(mark: InboxMark): { where: string; values: unknown[] } {
+function wanted(mark: InboxMark | OwnMark): { where: string; values: unknown[] } {
   if ('intent' in mark) {
     const recipient = mark.recipient as RecipientId
     const items = intentsOf(mark).map(intent => deliveryId({ intent, recipient, endpoint: 'inbox' }))
-    return { where: 'recipient = $2 and delivery = any($3::text[])', values: [textArray(items)] }
+    return { where: 'delivery = any($3::text[])', values: [textArray(items)] }
+  }
+  if ('deliveries' in mark) return { where: 'delivery = any($3::text[])', values: [textArray(mark.deliveries)] }
+  if ('upToNumber' in mark) {
+    const { upToNumber, thread = null, what } = mark
+    const where = `number <= $3::bigint and ($4::text is null or thread = $4) and ${deeds[what].changes}`
+    return { where, values: [upToNumber, thread] }
   }
   const { what, thread = null, after, upTo } = mark
   return {
-    where: `recipient = $2 and read_at is null and ${what}_at is null and ($3::text is null or thread = $3)
+    where: `read_at is null and ${what}_at is null and ($3::text is null or thread = $3)
        and occurred_at > to_timestamp($4 / 1000.0) and occurred_at <= to_timestamp($5 / 1000.0)`,
     values: [thread, after, upTo],
   }
@@ -109,24 +160,38 @@ function wanted(mark: InboxMark): { where: string; values: unknown[] } {
  * how many of them had been seen.
  */
 export async function removeInboxItems(
-  db: Queryable,
+  tx: Queryable,
   { deliveries, until }: { deliveries: readonly DeliveryId[]; until?: EpochMs },
 ): Promise<number> {
-  const [removed] = await db.query<{ seen: number }>(
-    `with removed as (
-       delete from inbox_items where delivery = any($1::text[]) and ($2::float8 is null or occurred_at <= to_timestamp($2 / 1000.0))
-       returning seen_at is not null or read_at is not null as seen)
+  const [removed] = await tx.query<{ seen: number }>(
+    `with people as materialized (
+       select from inbox_people where recipient in (select recipient from inbox_items where delivery = any($1::text[]))
+       order by recipient for update),
+     removed as (
+       delete from inbox_items where (select count(*) from people) >= 0 and delivery = any($1::text[])
+         and ($2::float8 is null or occurred_at <= to_timestamp($2 / 1000.0))
+       returning delivery, recipient, seen_at is not null or read_at is not null as seen),
+     numbered as (
+       insert into inbox_people as p (recipient, last) select distinct recipient, 1 from removed order by recipient
+       on conflict (recipient) do update set last = p.last + 1 returning recipient, last),
+     logged as (
+       insert into inbox_changes (recipient, number, deliveries)
+       select recipient, n.last, array_agg(delivery) from removed join numbered n using (recipient) group by recipient, n.last)
      select (count(*) filter (where seen))::int as seen from removed`,
     [textArray(deliveries), until ?? null],
   )
   return removed!.seen
 }
 
-/** Forgets items that were put there before, read or not, in small steps. True when there is more to do. */
-export const purgeInboxItems = (db: Queryable, { before }: { before: EpochMs }): Promise<boolean> =>
-  purgeStep(
-    db,
-    `delete from inbox_items where delivery in (
-       select delivery from inbox_items where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`,
-    [before],
-  )
+/**
+ * Forgets items that were put there before, read or not, and changes of before then, in small steps. True when there is more
+ * to do.
+ */
+export async function purgeInboxItems(db: Queryable, { before }: { before: EpochMs }): Promise<boolean> {
+  const items = `delete from inbox_items where delivery in (
+    select delivery from inbox_items where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`
+  const changes = `delete from inbox_changes where ctid in (
+    select ctid from inbox_changes where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`
+  const more = [await purgeStep(db, items, [before]), await purgeStep(db, changes, [before])]
+  return more.includes(true)
+}

@@ -4,8 +4,11 @@ import type { Database } from '#runtime/postgres.ts'
 import type { Provider } from '../provider.ts'
 import { putInboxItems } from './inbox-store.ts'
 
-/** Our own inbox. An item is there exactly once, however often it is sent; one that was taken back meanwhile is not. Rejects when the database is away. */
-export const inboxProvider = (db: Database): Provider<'in_app'> => ({
+/** Our own inbox. An item is there exactly once, however often it is sent; one that was taken back meanwhile is not. Rejects when the database is away. `tell` hears whose inbox has changed. */
+export const inboxProvider = (
+  db: Database,
+  tell: (recipients: readonly string[]) => void = () => {},
+): Provider<'in_app'> => ({
   name: 'inbox',
   channel: 'in_app',
   callSizeMax: 500,
@@ -14,6 +17,7 @@ export const inboxProvider = (db: Database): Provider<'in_app'> => ({
   mixes: () => true,
   async send(messages, { now }) {
     const tombstones = await putInboxItems(db, messages, now)
+    tell(messages.map(message => message.recipient))
     return messages.map(({ intent, deliveryId }): Answer => {
       const end = takenBack(intent, tombstones)
       return end ? { kind: 'takenBack', end } : { kind: 'accepted', providerId: deliveryId }

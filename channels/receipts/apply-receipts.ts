@@ -10,7 +10,14 @@ import type { Metrics } from '#runtime/metrics.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { markInboxItems } from '../in-app/inbox-store.ts'
 
-export type ReceiptDeps = { db: Database; catalogue: Catalogue; clock: Clock; metrics: Metrics }
+export type ReceiptDeps = {
+  db: Database
+  catalogue: Catalogue
+  clock: Clock
+  metrics: Metrics
+  /** Hears whose inbox may have changed, after the commit. */
+  tell?: (recipients: readonly string[]) => void
+}
 export type Receipt = { attempt: Attempt; deed: Deed; at: EpochMs }
 
 /** The sink takes no events of older days, and of these the ledger has everything. */
@@ -39,11 +46,12 @@ export async function applyReceipts(deps: ReceiptDeps, receipts: readonly Receip
     metrics.count('receipts_total', { event: deed, result: attempt ? 'known' : 'unknown' })
     return attempt ? [{ attempt, deed, at: clamped(at, { from: madeAt(attempt.batch), now }) }] : []
   })
-  if (known.length > 0)
-    await db.transaction(async tx => {
-      for (const one of known.toSorted(byPerson)) await engage(tx, one, deps)
-      await writeOutbox(tx, packsOf(known))
-    })
+  if (known.length === 0) return 0
+  await db.transaction(async tx => {
+    for (const one of known.toSorted(byPerson)) await engage(tx, one, deps)
+    await writeOutbox(tx, packsOf(known))
+  })
+  deps.tell?.(known.map(one => one.attempt.recipient))
   return known.length
 }
 

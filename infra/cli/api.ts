@@ -1,5 +1,7 @@
 import { analyticsApi } from '#analytics/api.ts'
+import { inboxApi } from '#channels/in-app/inbox-api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import { openInboxStreams } from '#channels/in-app/inbox-streams.ts'
 import { clicksApi } from '#channels/receipts/clicks.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
 import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
@@ -67,12 +69,15 @@ export async function serveApi(
   const { keys, origins } = options.people ?? { keys: [], origins: [] }
   const users = serveUsers(app, { keys, origins, audience: prefix, clock })
   meApi(app, { db, clock, users, categories })
+  const { signals } = installation
+  const streams = openInboxStreams({ db, signals, catalogue, clock, log })
+  inboxApi(app, { ...{ db, clock, catalogue, users, streams }, tell: signals.tell })
   engagementApi(app, {
-    ...{ db, clock, markInbox: markInboxItems, successes: successesOf(catalogue) },
+    ...{ db, clock, markInbox: markInboxItems, tell: signals.tell, successes: successesOf(catalogue) },
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'intents'),
   })
-  const receipts = { db, catalogue, clock, metrics, secret: installation.addressKey }
+  const receipts = { db, catalogue, clock, metrics, tell: signals.tell, secret: installation.addressKey }
   deviceReceiptsApi(app, receipts)
   clicksApi(app, receipts)
   unsubscribeApi(app, receipts)
@@ -92,6 +97,8 @@ export async function serveApi(
   return {
     url,
     async [Symbol.asyncDispose]() {
+      // Before the server, which waits for what is open.
+      await streams[Symbol.asyncDispose]()
       await app.close()
       await reports[Symbol.asyncDispose]()
       await publisher[Symbol.asyncDispose]()

@@ -57,7 +57,8 @@ export async function startEverything(options: {
   onPart({ name: 'HTTP API', address: api.url })
   reportHere(config, stack, api.url)
   // After the API: what goes to simulators leads back to it.
-  const sending = { config, secret, db: installation.db, simulated: simulatedOf(stack), localUrl: api.url }
+  const { db, signals } = installation
+  const sending = { config, secret, db, tell: signals.tell, simulated: simulatedOf(stack), localUrl: api.url }
   const providers = openProviders(sending)
   for (const provider of providers) opened.use(provider)
   const { smsPrices } = config

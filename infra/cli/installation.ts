@@ -13,6 +13,7 @@ import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { openPubSub, type PubSubPort } from '#runtime/pubsub.ts'
 import { openQueues, type Queues } from '#runtime/queues.ts'
 import { openRedisScripts } from '#runtime/redis.ts'
+import { postgresSignals, redisSignals, type Signals } from '#runtime/signals.ts'
 import { type Buckets, postgresBuckets, redisBuckets } from '#channels/pace/bucket-store.ts'
 import { stated } from './command.ts'
 
@@ -34,6 +35,8 @@ export type Installation = AsyncDisposable & {
   queues: Queues
   /** What workers share of the providers' limits, where the queues are. */
   buckets: Buckets
+  /** Hints between processes: whose inbox has changed. */
+  signals: Signals
   catalogue: Catalogue
   sources: readonly MembershipSource[]
   /** Of channels that have several accounts. */
@@ -83,14 +86,22 @@ export async function openInstallation(options: {
       onError: (error, at) => log.warn({ ...at, error }, 'the queue store has trouble'),
     }),
   )
-  const onError = (error: unknown) => log.warn({ error }, 'the store of rate limits has trouble')
-  const redis = redisUrl === undefined ? undefined : opened.use(await openRedisScripts(redisUrl, onError))
+  const trouble = (of: string) => (error: unknown) => log.warn({ error }, `the store of ${of} has trouble`)
+  const redis =
+    redisUrl === undefined ? undefined : opened.use(await openRedisScripts(redisUrl, trouble('rate limits')))
+  const hints = { name: `${prefix}_inbox`, onError: trouble('hints between processes') }
+  const signals = opened.use(
+    redisUrl === undefined
+      ? postgresSignals({ db, directUrl: databaseDirectUrl }, hints)
+      : redisSignals(redisUrl, hints),
+  )
   const running = opened.move()
   return {
     addresses,
     db,
     pubsub,
     queues,
+    signals,
     buckets: redis ? redisBuckets(redis, prefix) : postgresBuckets(db),
     catalogue: withKeyedDedupe(catalogue, addressKey),
     sources,

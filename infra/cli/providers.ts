@@ -18,6 +18,8 @@ export type Simulated = { credentials: LocalCredentials; ports: SimulatorPorts }
 type Options = {
   config: Config
   db: Database
+  /** Hears whose inbox has changed. */
+  tell?: (recipients: readonly string[]) => void
   secret: string
   simulated: Simulated | undefined
   /** Where this machine reaches the API: what a simulator took leads there, where the world has no way to it. */
@@ -28,7 +30,7 @@ type Options = {
  * The adapter of every provider: real where it is configured, else a simulator behind the same client library. Throws a
  * `CommandError` when there is neither.
  */
-export function openProviders({ config, db, secret, simulated, localUrl }: Options): Provider[] {
+export function openProviders({ config, db, tell, secret, simulated, localUrl }: Options): Provider[] {
   const missing = (['fcm', 'apns', 'sendgrid', 'twilio'] as const).filter(name => config[name] === undefined)
   if (missing.length > 0 && !simulated)
     throw new CommandError(
@@ -51,7 +53,7 @@ export function openProviders({ config, db, secret, simulated, localUrl }: Optio
       .filter(isOf('sendgrid'))
       .map(one => sendgridOf(one, sending)),
     ...[{ ...config, name: 'twilio' }, ...config.accounts].filter(isOf('twilio')).map(one => twilioOf(one, sending)),
-    inboxProvider(db),
+    inboxProvider(db, tell),
   ] as Provider[]
 }
 

@@ -5,6 +5,7 @@ import type { Retracted } from '#contracts/retraction.ts'
 import {
   addSeen,
   countRetracted,
+  endFollowUp,
   hastenHolds,
   inboxDeliveries,
   lockTombstone,
@@ -27,10 +28,10 @@ export async function retract(
   const id = intentId({ producer, key })
   // Committed by itself: who claims from here on sees it, and what is counted below was claimed before or never will be.
   await placeTombstone(db, id)
+  await clearInboxes(db, { id })
   return db.transaction(async tx => {
     await lockTombstone(tx, id)
     await hastenHolds(tx, { ids: [id], now })
-    await clearInboxes(tx, { id })
     return countRetracted(tx, id)
   })
 }
@@ -42,16 +43,15 @@ const followUpsMax = 100
  * inbox items. And has devices told that show it: none of them need be waited for by whoever retracts. True when there may be more to do.
  */
 async function followUpRetractions(db: Database, { now }: { now: EpochMs }): Promise<boolean> {
-  return db.transaction(async tx => {
-    const due = await takeFollowUps(tx, { limit: followUpsMax })
-    if (due.length === 0) return false
-    await hastenHolds(tx, { ids: due.map(one => one.id), now })
-    for (const one of due) {
-      await clearInboxes(tx, one)
-      await clearScreens(tx, one)
-    }
-    return due.length === followUpsMax
-  })
+  const due = await takeFollowUps(db, { limit: followUpsMax })
+  if (due.length === 0) return false
+  await hastenHolds(db, { ids: due.map(one => one.id), now })
+  for (const one of due) {
+    await clearInboxes(db, one)
+    await clearScreens(db, one)
+    await endFollowUp(db, one)
+  }
+  return due.length === followUpsMax
 }
 
 const followUpEveryMs = 1_000
@@ -64,14 +64,16 @@ export const startFollowUps = ({ db, clock, log }: Pick<Installation, 'db' | 'cl
     error => log.warn({ task: 'retractions', error }, 'a scheduled task failed and will run again'),
   )
 
-async function clearInboxes(tx: Queryable, { id, until }: { id: IntentId; until?: EpochMs }): Promise<void> {
-  for await (const deliveries of inboxDeliveries(tx, id)) {
-    const seen = await removeInboxItems(tx, { deliveries, ...(until !== undefined && { until }) })
-    if (seen > 0) await addSeen(tx, { id, seen })
-  }
+/** Page by page, each in its own transaction: one of all would keep everybody's inbox locked until its end. */
+async function clearInboxes(db: Database, { id, until }: { id: IntentId; until?: EpochMs }): Promise<void> {
+  for await (const deliveries of inboxDeliveries(db, id))
+    await db.transaction(async tx => {
+      const seen = await removeInboxItems(tx, { deliveries, ...(until !== undefined && { until }) })
+      if (seen > 0) await addSeen(tx, { id, seen })
+    })
 }
 
-async function clearScreens(tx: Queryable, { id, until }: { id: IntentId; until?: EpochMs }): Promise<void> {
-  for await (const people of pushedTo(tx, { id, ...(until !== undefined && { until }) }))
-    await noteRemovals(tx, { of: people.map(recipient => ({ recipient, intent: id })), why: 'retracted' })
+async function clearScreens(db: Queryable, { id, until }: { id: IntentId; until?: EpochMs }): Promise<void> {
+  for await (const people of pushedTo(db, { id, ...(until !== undefined && { until }) }))
+    await noteRemovals(db, { of: people.map(recipient => ({ recipient, intent: id })), why: 'retracted' })
 }

@@ -27,6 +27,10 @@ const enough: Record<Unless, readonly Engagement[]> = {
 export const readCancels = ({ readCancels, mandatory, lane }: AnyNotificationType): boolean =>
   readCancels ?? !(mandatory || lane === 'critical')
 
+/** What a person does with what lies in their inbox. Who archives something has read it, and puts it out of sight. */
+export const inboxDeeds = ['seen', 'read', 'archived', 'unarchived'] as const
+export type InboxDeed = (typeof inboxDeeds)[number]
+
 /**
  * What a person has looked at: one intent's item, or all that occurred in a time, of one thread or of all. `device`: the
  * endpoint where, which shows it no more. `others`: what was told with the intent in one message.

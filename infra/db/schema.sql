@@ -211,6 +211,15 @@ CREATE INDEX holds_by_digest ON public.holds USING btree (digest_id) WHERE ((dig
 CREATE INDEX holds_by_set ON public.holds USING btree (set_id);
 CREATE INDEX holds_due ON public.holds USING btree (lane, due_at) WHERE ((released_at IS NULL) AND (digest_id IS NULL));
 
+create table inbox_changes (
+  recipient text collate "C" not null,
+  number bigint not null,
+  deliveries text[] not null,
+  at timestamp with time zone not null default now(),
+  constraint inbox_changes_pkey PRIMARY KEY (recipient, number)
+);
+CREATE INDEX inbox_changes_by_time ON public.inbox_changes USING brin (at);
+
 create table inbox_items (
   delivery text collate "C" not null,
   recipient text collate "C" not null,
@@ -222,10 +231,20 @@ create table inbox_items (
   content text not null,
   seen_at timestamp with time zone,
   read_at timestamp with time zone,
+  number bigint not null default 0,
+  archived_at timestamp with time zone,
+  reason text,
   constraint inbox_items_pkey PRIMARY KEY (delivery)
 );
+CREATE INDEX inbox_items_by_number ON public.inbox_items USING btree (recipient, number);
 CREATE INDEX inbox_items_by_time ON public.inbox_items USING brin (created_at);
 CREATE INDEX inbox_items_unread ON public.inbox_items USING btree (recipient, occurred_at DESC) WHERE (read_at IS NULL);
+
+create table inbox_people (
+  recipient text collate "C" not null,
+  last bigint not null,
+  constraint inbox_people_pkey PRIMARY KEY (recipient)
+) with (fillfactor=50);
 
 create table intent_sets (
   intent_id uuid not null,

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely'
+import type { SurfaceTables } from './surface-tables.ts'
 
 /** Which module writes a table. Others may read it. */
 export const owners = {
@@ -34,6 +35,8 @@ export const owners = {
   producer_tokens: 'producers/http',
   receipts: 'channels',
   inbox_items: 'channels',
+  inbox_people: 'channels',
+  inbox_changes: 'channels',
   removals: 'channels',
   removal_turns: 'channels',
   pace_buckets: 'channels',
@@ -44,7 +47,7 @@ export const owners = {
 type Day = ColumnType<string, string, never>
 
 /** The tables as kysely sees them. `schema.sql` beside it is dumped from the real server and compared in a test. */
-export type Schema = {
+export type Schema = SurfaceTables & {
   /** One narrow row per intent: the idempotency key. Kept 35 days, longer than Pub/Sub can redeliver. */
   admitted: { id: string; body_hash: string; set_id: string }
   /** Messages that could not become intents; a parked one waits for a catalogue that knows its type. */
@@ -324,36 +327,6 @@ export type Schema = {
     types: string[]
     scopes: string[]
     created_at: Generated<Date>
-  }
-  inbox_items: {
-    delivery: string
-    recipient: string
-    intent_id: string
-    type: string
-    occurred_at: Date
-    created_at: Date
-    thread: string | null
-    content: string
-    seen_at: Date | null
-    read_at: Date | null
-  }
-  /** What is to be taken off the screens that show it, and which endpoints were told. `why`: `read` or `retracted`. */
-  removals: {
-    intent_id: string
-    recipient: string
-    why: string
-    at: Generated<Date>
-    told: Generated<string[]>
-    told_at: Date | null
-    done_at: Date | null
-  }
-  /** People with removals: when they are looked at, by which worker until when, and when each device was sent some. */
-  removal_turns: {
-    recipient: string
-    due_at: Date | null
-    lease_until: Date | null
-    turn: Generated<number>
-    sent: Generated<string>
   }
   /** What workers share of a provider's limit; unlogged. Milliseconds by the server's clock. */
   pace_buckets: { key: string; free_at: number; ramp_from: number }

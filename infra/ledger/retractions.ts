@@ -133,23 +133,33 @@ export async function addSeen(tx: Queryable, { id, seen }: { id: IntentId; seen:
   await tx.query(`update retractions set seen = seen + $2 where id = $1`, [id, seen])
 }
 
+/** A tombstone whose intent one process looks at again, until `heldUntil`. */
+export type FollowUp = { id: IntentId; until?: EpochMs; isLast: boolean; heldUntil: string }
+
 /**
  * Tombstones whose intents are to be looked at again: what was being written while they were placed did not see them.
- * Twice each, the second time when no transaction of then can be open any more. Other processes take others.
+ * Twice each, the second time when no transaction of then can be open any more. Other processes take others; those of one
+ * that is lost come again.
  */
-export async function takeFollowUps(
-  tx: Queryable,
-  { limit }: { limit: number },
-): Promise<{ id: IntentId; until?: EpochMs }[]> {
-  const rows = await tx.query<{ id: IntentId; occurred_until: Date | null }>(
-    `update retractions r
-     set follow_up_at = case when r.follow_up_at < r.at + $2 * interval '1 ms' then r.at + $2 * interval '1 ms' end
-     from (select id from retractions where follow_up_at <= now() order by follow_up_at limit $1 for update skip locked) due
-     where r.id = due.id returning r.id, r.occurred_until`,
-    [limit, followUp.lastMs],
+export async function takeFollowUps(db: Queryable, { limit }: { limit: number }): Promise<FollowUp[]> {
+  const rows = await db.query<Omit<FollowUp, 'until'> & { occurred_until: Date | null }>(
+    `update retractions r set follow_up_at = now() + $2 * interval '1 ms'
+     from (select id, follow_up_at from retractions where follow_up_at <= now() order by follow_up_at limit $1 for update skip locked) due
+     where r.id = due.id returning r.id, r.occurred_until, due.follow_up_at >= r.at + $3 * interval '1 ms' as "isLast",
+       r.follow_up_at::text as "heldUntil"`,
+    [limit, followUp.leaseMs, followUp.lastMs],
   )
-  return rows.map(({ id, occurred_until: until }) => ({ id, ...(until && { until: until.getTime() }) }))
+  return rows.map(({ occurred_until: until, ...row }) => ({ ...row, ...(until && { until: until.getTime() }) }))
+}
+
+/** Says that one was looked at; when it was placed anew meanwhile, it is looked at again as that says. */
+export async function endFollowUp(db: Queryable, { id, isLast, heldUntil }: FollowUp): Promise<void> {
+  await db.query(
+    `update retractions set follow_up_at = case when not $3::bool then at + $4 * interval '1 ms' end
+     where id = $1 and follow_up_at = $2::timestamptz`,
+    [id, heldUntil, isLast, followUp.lastMs],
+  )
 }
 
 /** After the tombstone. The last is later than any statement or idle transaction may take, twice over. */
-const followUp = { firstMs: 1_000, lastMs: 60_000 }
+const followUp = { firstMs: 1_000, lastMs: 60_000, leaseMs: 60_000 }

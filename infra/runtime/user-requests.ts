@@ -1,3 +1,4 @@
+import type { EpochMs } from '#contracts/ids.ts'
 import { type FastifyInstance, type FastifyRequest, type onRequestAsyncHookHandler, problem } from './http.ts'
 import { TokenError, type TokenRules, type User, type UserScope, userScopes, verifyUserToken } from './user-tokens.ts'
 
@@ -10,6 +11,8 @@ export type Users = {
   authorize(scope: UserScope): onRequestAsyncHookHandler
   /** Who asks, in a route that is authorized. */
   of(request: FastifyRequest): User
+  /** When the token of such a request expires: what goes on for longer ends then. */
+  until(request: FastifyRequest): EpochMs
 }
 
 export type UsersOptions = TokenRules & {
@@ -23,45 +26,49 @@ export type UsersOptions = TokenRules & {
  */
 export function serveUsers(app: FastifyInstance, options: UsersOptions): Users {
   allowOrigins(app, options.origins)
-  const known = new WeakMap<FastifyRequest, User>()
+  const known = new WeakMap<FastifyRequest, Believed>()
+  const believed = (request: FastifyRequest): Believed => {
+    const found = known.get(request)
+    if (!found) throw new Error('the route does not authorize its requests')
+    return found
+  }
   const spare = requestBuckets()
   return {
     authorize: scope => async request => {
-      const user = await userOf(request, { rules: options, scope })
-      const waitS = spare(user.recipient, options.clock.now())
+      const found = await userOf(request, { rules: options, scope })
+      const waitS = spare(found.user.recipient, options.clock.now())
       if (waitS > 0)
         throw problem(429, {
           detail: `too many requests: try again in ${waitS} s`,
           headers: { 'retry-after': String(waitS) },
         })
-      known.set(request, user)
+      known.set(request, found)
     },
-    of(request) {
-      const user = known.get(request)
-      if (!user) throw new Error('the route does not authorize its requests')
-      return user
-    },
+    of: request => believed(request).user,
+    until: request => believed(request).expiresAt,
   }
 }
+
+type Believed = { user: User; expiresAt: EpochMs }
 
 async function userOf(
   request: FastifyRequest,
   { rules, scope }: { rules: TokenRules; scope: UserScope },
-): Promise<User> {
+): Promise<Believed> {
   const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1]
   if (token === undefined)
     throw problem(401, {
       detail: 'send the person’s token: Authorization: Bearer …',
       headers: { 'www-authenticate': 'Bearer realm="carillon"' },
     })
-  const { scopes, ...user } = await verifyUserToken(token, rules).catch((error: unknown) => {
+  const { scopes, ...believed } = await verifyUserToken(token, rules).catch((error: unknown) => {
     if (!(error instanceof TokenError)) throw error
     throw problem(401, {
       detail: error.message,
       headers: { 'www-authenticate': 'Bearer realm="carillon", error="invalid_token"' },
     })
   })
-  if (scopes.includes(scope)) return user
+  if (scopes.includes(scope)) return believed
   throw problem(403, {
     detail: `the token lacks the scope ${scope} (there are ${userScopes.join(', ')})`,
     headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
-import { isName } from '#contracts/ids.ts'
+import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { Clock } from './clock.ts'
 
 /**
@@ -30,11 +30,14 @@ export class TokenError extends Error {
 export type TokenRules = { keys: readonly UserKey[]; audience: string; clock: Clock }
 
 /**
- * The person of a token and what it opens. It is a JWT, signed by ES256 with a key that its `kid` names, with `aud`, `sub`
+ * The person of a token, what it opens and until when. It is a JWT, signed by ES256 with a key that its `kid` names, with `aud`, `sub`
  * (the recipient id), `iat`, `exp` (at most 15 minutes later), `scope` (words with spaces between), and perhaps `tenant` and
  * `nbf` (RFC 7519). Throws a `TokenError` for every other.
  */
-export async function verifyUserToken(token: string, rules: TokenRules): Promise<User & { scopes: UserScope[] }> {
+export async function verifyUserToken(
+  token: string,
+  rules: TokenRules,
+): Promise<{ user: User; scopes: UserScope[]; expiresAt: EpochMs }> {
   const { keys, audience, clock } = rules
   const now = clock.now()
   const keyOf = ({ kid }: { kid?: string | undefined }) => {
@@ -57,7 +60,8 @@ export async function verifyUserToken(token: string, rules: TokenRules): Promise
   if (!isName(sub) || (tenant !== undefined && !isName(tenant)) || typeof scope !== 'string')
     throw new TokenError('sub and tenant must be names, and scope a text')
   const scopes = userScopes.filter(one => scope.split(' ').includes(one))
-  return { recipient: sub, ...(tenant !== undefined && { tenant }), scopes }
+  const user = { recipient: sub, ...(tenant !== undefined && { tenant }) }
+  return { user, scopes, expiresAt: exp! * 1_000 }
 }
 
 function reasonOf(error: unknown): string {

@@ -31,5 +31,6 @@ async function providersOf({ config, installation, opened }: Installed): Promise
   const { openProviders } = await import('../providers.ts')
   const { simulatedBeside } = await import('../simulators-beside.ts')
   const simulated = await simulatedBeside(config, opened)
-  return openProviders({ config, db: installation.db, secret: await secretOf(config), simulated })
+  const { db, signals } = installation
+  return openProviders({ config, db, tell: signals.tell, secret: await secretOf(config), simulated })
 }
