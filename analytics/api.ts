@@ -1,62 +1,53 @@
-import { type Channel, channels } from '#contracts/channel.ts'
-import { type EpochMs, type IntentId, isName, isUuid } from '#contracts/ids.ts'
+import { type EpochMs, type IntentId, isUuid } from '#contracts/ids.ts'
+import type { Clock } from '#runtime/clock.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
-import type { Database } from '#runtime/postgres.ts'
-import { funnel } from './funnel-store.ts'
-import { type Dimension, dimensions } from './funnel.ts'
+import { type Database, isTimeLimit } from '#runtime/postgres.ts'
+import { answerFunnel, answerOutcomes, answerSeries, type Asked } from './answers.ts'
+import { type Bucket, buckets, edgesOf, isZone } from './periods.ts'
+import { filters, questionOf } from './question.ts'
 import { traceIntent } from './trace-store.ts'
 import { isUnknown } from './trace.ts'
 
 export type AnalyticsApiOptions = {
   db: Database
+  clock: Clock
   /** Lets a request through or throws 401 or 403. */
   authorize: (request: { headers: { authorization?: string | undefined } }) => Promise<void>
+  /** Groups of fewer are not told. */
+  groupMin: number
 }
 
-const funnelQuery = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    type: { type: 'string' },
-    category: { type: 'string' },
-    channel: { enum: channels },
-    since: { type: 'string', format: 'date-time' },
-    until: { type: 'string', format: 'date-time' },
-    by: { enum: dimensions },
-    with_simulated: { enum: ['true', 'false'] },
-  },
-}
+/** What every question may say; a field that is not here is refused. */
+const fieldsOfAll = [
+  ...filters,
+  ...(['since', 'until', 'by', 'unit', 'window', 'with_simulated', 'source', 'bucket', 'zone'] as const),
+] as const
+const paths = {
+  funnel: { answer: answerFunnel, fields: [...fieldsOfAll, 'times', 'compare'] },
+  series: { answer: answerSeries, fields: fieldsOfAll },
+  outcomes: { answer: answerOutcomes, fields: fieldsOfAll },
+} as const
 
-type FunnelRequest = {
-  Querystring: {
-    type?: string
-    category?: string
-    channel?: Channel
-    since?: string
-    until?: string
-    by?: Dimension
-    with_simulated?: 'true' | 'false'
-  }
-}
+/** Where no time is said: a week, to the end of this hour. */
+const sincePresetMs = 7 * 86_400_000
+const hourMs = 3_600_000
+
+type AskRequest = { Querystring: Record<string, string | string[]> }
 type TraceRequest = { Params: { intent: string } }
 
 /**
- * `GET /v1/analytics/funnel?type&category&channel&since&until&by&with_simulated` (times as in RFC 3339) and
- * `GET /v1/trace/:intent`. Every error is RFC 9457.
+ * `GET /v1/analytics/funnel`, `/series`, `/outcomes` (README.md has their fields; times as in RFC 3339) and
+ * `GET /v1/trace/:intent`. They change nothing. Every error is RFC 9457.
  */
-export function analyticsApi(app: ReturnType<typeof createHttp>, { db, authorize }: AnalyticsApiOptions): void {
-  app.get<FunnelRequest>(
-    '/v1/analytics/funnel',
-    { preHandler: authorize, schema: { querystring: funnelQuery } },
-    async ({ query }) => {
-      const { channel, by } = query
-      const names = { type: query.type, category: query.category }
-      const times = { since: msOf(query.since), until: msOf(query.until) }
-      refuse([...namesRefused(names), ...timesRefused(times)])
-      const includeSimulated = query.with_simulated === 'true'
-      return { funnels: await funnel(db, { ...names, ...times, channel, by, includeSimulated }) }
-    },
-  )
+export function analyticsApi(app: ReturnType<typeof createHttp>, options: AnalyticsApiOptions): void {
+  const { db, clock, authorize, groupMin } = options
+  for (const [path, { answer, fields }] of Object.entries(paths))
+    app.get<AskRequest>(`/v1/analytics/${path}`, { preHandler: authorize }, async ({ query }) => {
+      const now = clock.now()
+      const asked = askedOf(query, { now, fields })
+      if (path !== 'funnel') refuseTooMany(asked)
+      return answer({ db, now, groupMin }, asked).catch(tooLong)
+    })
   app.get<TraceRequest>('/v1/trace/:intent', { preHandler: authorize }, async ({ params }) => {
     const id = params.intent.toLowerCase()
     if (!isUuid(id)) refuse(['params intent must be a UUID'])
@@ -71,21 +62,49 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, { db, authorize
   })
 }
 
-function refuse(details: readonly string[]): void {
-  if (details.length === 0) return
+/** A question from the outside, with every default; throws 400 with all problems. */
+function askedOf(
+  query: Record<string, string | string[]>,
+  { now, fields }: { now: EpochMs; fields: readonly string[] },
+): Asked & { compare: boolean } {
+  const problems = Object.keys(query)
+    .filter(field => !fields.includes(field))
+    .map(field => `querystring has no ${field}: there are ${fields.join(', ')}`)
+  const once: Record<string, string> = {}
+  for (const [field, value] of Object.entries(query))
+    if (typeof value === 'string') once[field] = value
+    else problems.push(`querystring ${field} must be there once`)
+  const { bucket = 'hour', zone = 'UTC', compare } = once
+  if (!buckets.includes(bucket as Bucket)) problems.push(`querystring bucket must be one of ${buckets.join(', ')}`)
+  if (!isZone(zone)) problems.push('querystring zone must be a time zone like Europe/Berlin')
+  if (compare !== undefined && compare !== 'previous') problems.push('querystring compare must be previous')
+  const question = questionOf(once, field => `querystring ${field}`)
+  if (Array.isArray(question)) problems.push(...question)
+  if (problems.length > 0 || Array.isArray(question)) return refuse(problems)
+  const until = question.until ?? now - (now % hourMs) + hourMs
+  const asked: Asked = {
+    ...{ ...question, source: question.source ?? 'rollup', since: question.since ?? until - sincePresetMs, until },
+    ...{ bucket: bucket as Bucket, zone },
+  }
+  return { ...asked, compare: compare !== undefined }
+}
+
+function refuseTooMany(asked: Asked): void {
+  try {
+    edgesOf(asked)
+  } catch (error) {
+    refuse([`querystring ${(error as Error).message}`])
+  }
+}
+
+function refuse(details: readonly string[]): never {
   const errors = details.map(detail => ({ detail }))
   throw problem(400, { title: 'Invalid request', detail: `${errors.length} problem(s)`, errors })
 }
 
-const namesRefused = (names: Record<string, string | undefined>): string[] =>
-  Object.keys(names)
-    .filter(name => names[name] !== undefined && !isName(names[name]))
-    .map(name => `querystring ${name} must be a name of 1 to 200 characters`)
-/** The format lets leap seconds through. */
-const timesRefused = (times: Record<string, EpochMs | undefined>): string[] =>
-  Object.keys(times)
-    .filter(name => Number.isNaN(times[name]))
-    .map(name => `querystring ${name} must be a time without a leap second`)
+function tooLong(error: unknown): never {
+  if (isTimeLimit(error)) throw problem(503, { detail: 'the answer took too long: ask for a shorter time' })
+  throw error
+}
 
 const isoOf = (ms: EpochMs): string => new Date(ms).toISOString()
-const msOf = (time: string | undefined): EpochMs | undefined => (time === undefined ? undefined : Date.parse(time))

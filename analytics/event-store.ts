@@ -4,6 +4,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import type { EventPack, IntentFacts } from '#contracts/event.ts'
 import { partitionOf } from '#db/partitions.ts'
 import type { Connection, Database, Queryable } from '#runtime/postgres.ts'
+import { markTouched } from './rollup-store.ts'
 import {
   copyHeader,
   copyTrailer,
@@ -21,7 +22,7 @@ import {
 
 /**
  * Stores packs, each once for ever: the packs' names go in first, and only the events of those that were new follow.
- * One transaction. The same pack in another transaction waits here for that one to end. Gives what was new.
+ * Marks what they touch to be counted anew. One transaction. The same pack in another transaction waits here for that one to end. Gives what was new.
  * Every day's partition must exist; packs must be distinct.
  */
 export async function storePacks(
@@ -31,6 +32,7 @@ export async function storePacks(
   return db.transaction(async (tx, connection) => {
     const fresh = await newPacks(tx, packs)
     await copyEvents(connection, fresh)
+    await markTouched(tx, fresh)
     return { packs: fresh.length, events: fresh.reduce((sum, pack) => sum + pack.slots.length, 0) }
   })
 }

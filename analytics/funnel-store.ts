@@ -1,79 +1,72 @@
-import type { Database } from '#runtime/postgres.ts'
-import { type Counted, type Dimension, type FunnelQuery, type FunnelRow, shapeFunnel } from './funnel.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { asking } from './asking.ts'
+import { accepted, countUnits, type Counted, type Counting, type Group, type Took } from './count-store.ts'
+import { type FunnelRow, shapeFunnel } from './funnel.ts'
+import { type Dimension, type Filter, orderingPreset, type Question } from './question.ts'
+import { countRolledUp } from './rollup-store.ts'
+
+export type Counts = { counted: Counted[]; took: Took[]; from: 'raw' | 'rollup' }
 
 /**
- * Counts notifications from the raw events, so that a late event changes the answer. Reads the days since `since`
- * (all, without it) whole; a notification belongs to its intent's time. Rejects after 30 s.
+ * How far notifications (or people) came, by a dimension if one is asked for. Read from rollups where they know the answer,
+ * else from the raw events of the days since `since`. Rejects after 20 s.
  */
-export async function funnel(db: Database, query: FunnelQuery = {}): Promise<FunnelRow[]> {
-  const { text, values } = statement(query)
-  const counted = await db.transaction(async tx => {
-    // Notifications are grouped in memory; beyond this they spill to disk.
-    await tx.query(`set local work_mem = '64MB'`)
-    return tx.query<Counted>(text, values)
-  })
-  return shapeFunnel(counted, query.by)
+export async function funnel(db: Database, question: Question = {}): Promise<FunnelRow[]> {
+  const { counted, took } = await countsOf(db, question)
+  return shapeFunnel({ counted, took }, question)
 }
 
-// Only a provider's answer closes or moves a delivery without a rule; what a rule closed was never sent, unless it is in
-// doubt: then a call was made that nobody knows the answer of.
-const called = `kind = 'settled' and (what = 'in_doubt' or rule is null and what in
-  ('moved', 'sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted'))`
-const accepted = `kind = 'settled' and what in ('sent', 'delivered')`
-/** The one that accepted it, else the first that was tried. */
-const provider = `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`
-/** A text that sorts by time, in front of a fact: the greatest is the last. */
-const stamp = `lpad((extract(epoch from at) * 1000)::bigint::text, 15, '0')`
+/** What the answers are made of. `edges`: ascending instants; the first group is then the place of the period, from 0. */
+export async function countsOf(db: Database, question: Question, edges: readonly number[] = []): Promise<Counts> {
+  return asking(db, async tx => {
+    const rolledUp = await countRolledUp(tx, question, edges)
+    if (rolledUp) return { counted: rolledUp, took: [], from: 'rollup' }
+    return { ...(await countRaw(tx, question, edges)), from: 'raw' }
+  })
+}
 
-/** Every decision names the arm of its person; what is engaged with need not. */
-const arm = `max(arm)`
-
-const intentColumns = ['type', 'category', 'lane'] as const
-
-const groups: Partial<Record<Dimension, string>> = { channel: 'channel', provider, arm }
-
-function statement(query: FunnelQuery): { text: string; values: unknown[] } {
+/** The same from the raw events, whatever rollups there are. */
+function countRaw(
+  tx: Queryable,
+  question: Question,
+  edges: readonly number[] = [],
+): Promise<{ counted: Counted[]; took: Took[] }> {
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
-  const where = ['true']
-  for (const column of ['type', 'category', 'channel'] as const)
-    if (query[column] !== undefined) where.push(`${column} = ${value(query[column])}`)
-  if (query.since !== undefined) {
-    const since = value(new Date(query.since))
+  const where: string[] = []
+  const having: string[] = []
+  for (const column of ['type', 'category', 'channel', 'lane', 'producer', 'tenant'] as const)
+    if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
+  for (const filter of ['provider', 'arm'] as const)
+    if (question[filter] !== undefined) having.push(`${ofUnit[filter]} = ${value(question[filter])}`)
+  const { since = edges[0], until = edges.at(-1) } = question
+  if (since !== undefined) {
+    const from = value(new Date(since))
     // Nothing is packed before it happened, but for a clock that is a minute ahead.
-    where.push(`occurred_at >= ${since} and day >= (${since}::timestamptz at time zone 'utc')::date - 1`)
+    where.push(`occurred_at >= ${from}`, `day >= (${from}::timestamptz at time zone 'utc')::date - 1`)
   }
-  if (query.until !== undefined) where.push(`occurred_at < ${value(new Date(query.until))}`)
-  if (!query.includeSimulated) where.push('not simulated')
-  // What an intent has once need not be looked at for every notification unless it is asked for.
-  const ofIntent = intentColumns.find(column => column === query.by)
-  const group = ofIntent ?? groups[query.by ?? 'outcome'] ?? 'null::text'
-  const text = `
-    with facts as (
-      select ${group} as grp,
-        bool_or(kind = 'decided' and what = 'deliver') as decided,
-        bool_or(${called}) as attempted,
-        bool_or(kind = 'settled' and what = 'moved') as moved,
-        min(what) filter (where ${accepted}) as accepted,
-        max(${stamp} || what) filter (where kind = 'settled' and what not in ('moved', 'sent', 'delivered')) as closed,
-        max(${stamp} || what) filter (where kind = 'decided' and what <> 'deliver') as undelivered,
-        max(${stamp} || rule) filter (where kind = 'decided' and what = 'held') as held,
-        bool_or(kind = 'engaged' and what in ('seen', 'opened', 'read')) as seen,
-        bool_or(kind = 'engaged' and what in ('opened', 'read')) as opened,
-        bool_or(kind = 'engaged' and what = 'acted') as acted
-      from delivery_events where ${where.join(' and ')}
-      group by intent_id, recipient, channel${ofIntent ? `, ${ofIntent}` : ''}
-      having bool_or(kind = 'decided')
-    ), ends as (
-      select *,
-        case when not decided then 0 when accepted is null then (case when attempted then 2 else 1 end)
-          when not seen then 3 when not opened then 4 when not acted then 5 else 6 end as reached,
-        case when not decided then substr(undelivered, 16)
-          else coalesce(accepted, substr(closed, 16), case when moved then 'retrying' else 'queued' end) end as fate
-      from facts
-    )
-    select ${query.by === 'outcome' ? 'fate' : 'grp'} as grp, reached, fate,
-      case when fate = 'held' then substr(held, 16) end as reason, count(*)::int as n
-    from ends group by 1, 2, 3, 4`
-  return { text, values }
+  if (until !== undefined) where.push(`occurred_at < ${value(new Date(until))}`)
+  if (!question.includeSimulated) where.push('not simulated')
+  const groups: Group[] = edges.length > 0 ? [{ of: 'row', sql: periodOf('occurred_at', value(edges)) }] : []
+  if (question.by !== undefined) groups.push(groupOf(question.by))
+  const { unit = 'notification', windowMs = orderingPreset.windowMs, times = false } = question
+  return countUnits(tx, { ...{ unit, where, having, values, groups, times }, ...orderingPreset, windowMs })
+}
+
+/** The place of the period that a time is in. */
+const periodOf = (column: string, edges: string): string =>
+  `(width_bucket(extract(epoch from ${column})::float8 * 1000, ${edges}::float8[]) - 1)::text`
+
+/** Known of a unit only from all its events. */
+const ofUnit: Record<'provider' | 'arm', string> = {
+  // The one that accepted it, else the first that was tried.
+  provider: `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`,
+  // Every decision names the arm of its person; what is engaged with need not.
+  arm: 'max(arm)',
+}
+
+function groupOf(by: Dimension): Counting['groups'][number] {
+  if (by === 'outcome') return { of: 'end' }
+  if (by === 'provider' || by === 'arm') return { of: 'unit', sql: ofUnit[by] }
+  return { of: 'row', sql: by satisfies Filter }
 }

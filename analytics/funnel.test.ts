@@ -1,24 +1,48 @@
 import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'node:test'
-import { type FunnelRow, printFunnel, shapeFunnel } from './funnel.ts'
+import type { Counted } from './count-store.ts'
+import { type FunnelRow, printFunnel, shapeFunnel as shape } from './funnel.ts'
+import type { Dimension } from './question.ts'
 
-const counted = [
-  { grp: 'a', reached: 6, fate: 'sent', reason: null, n: 1 },
-  { grp: 'a', reached: 3, fate: 'sent', reason: null, n: 1200 },
-  { grp: 'a', reached: 2, fate: 'rejected', reason: null, n: 2 },
-  { grp: 'a', reached: 1, fate: 'queued', reason: null, n: 7 },
-  { grp: 'a', reached: 0, fate: 'throttled', reason: null, n: 20 },
-  { grp: 'a', reached: 0, fate: 'held', reason: 'quiet_hours', n: 30 },
-  { grp: null, reached: 0, fate: 'no_endpoint', reason: null, n: 5 },
+/** Pushes: nobody tells that they were delivered. A stage that is not told of is passed with the one before. */
+const push = { told: 2, reason: null, machine: false }
+const ofA: Counted[] = [
+  { ...push, groups: ['a'], reached: 7, fate: 'sent', n: 1 },
+  { ...push, groups: ['a'], reached: 4, fate: 'sent', n: 1200 },
+  { ...push, groups: ['a'], reached: 2, fate: 'rejected', n: 2 },
+  { ...push, groups: ['a'], reached: 1, fate: 'queued', n: 7 },
+  { ...push, groups: ['a'], reached: 0, fate: 'throttled', n: 20 },
+  { ...push, groups: ['a'], reached: 0, fate: 'held', reason: 'quiet_hours', n: 30 },
 ]
+const counted: Counted[] = [...ofA, { ...push, groups: [null], reached: 0, fate: 'no_endpoint', n: 5 }]
+const shapeFunnel = (rows: readonly Counted[], by: Dimension | undefined) => shape({ counted: rows, took: [] }, { by })
 
 test('each stage counts what came that far, and the rest is named where it left', () => {
   const [a, none, ...others] = shapeFunnel(counted, 'provider')
   assert.deepEqual(others, [])
-  assert.deepEqual(a, {
+  const { bases, ...shown } = a!
+  assert.deepEqual(bases.accepted, { first: 1260, previous: 1203 })
+  assert.deepEqual(
+    [bases.delivered, bases.seen],
+    [
+      { first: 0, previous: 0 },
+      { first: 1260, previous: 1201 },
+    ],
+  )
+  assert.deepEqual(shown, {
     group: 'a',
-    stages: { intended: 1260, decided: 1210, attempted: 1203, accepted: 1201, seen: 1, opened: 1, acted: 1 },
+    stages: {
+      intended: 1260,
+      decided: 1210,
+      attempted: 1203,
+      accepted: 1201,
+      delivered: 0,
+      seen: 1,
+      opened: 1,
+      acted: 1,
+    },
+    machineOpened: 0,
     rest: [
       { after: 'intended', what: 'held', reason: 'quiet_hours', n: 30 },
       { after: 'intended', what: 'throttled', n: 20 },
@@ -34,6 +58,27 @@ test('each stage counts what came that far, and the rest is named where it left'
     )
 })
 
+test('what nobody tells of is in no base: a rate is of those who could have told', () => {
+  const mail = { told: 1, groups: [], reason: null, machine: false, fate: 'sent' }
+  const [row] = shapeFunnel(
+    [
+      { ...push, groups: [], reached: 4, fate: 'sent', n: 60 },
+      { ...push, groups: [], reached: 5, fate: 'sent', n: 40 },
+      { ...mail, reached: 3, n: 10 },
+      { ...mail, reached: 5, n: 25 },
+      { ...mail, reached: 6, n: 5, machine: false },
+      { ...mail, reached: 5, n: 2, machine: true },
+    ],
+    undefined,
+  )
+  const { stages, bases, machineOpened } = row!
+  assert.deepEqual([stages.accepted, stages.delivered, stages.seen, stages.opened], [142, 32, 40, 5])
+  assert.deepEqual(bases.delivered, { first: 42, previous: 42 })
+  assert.deepEqual(bases.seen, { first: 100, previous: 100 })
+  assert.deepEqual(bases.opened, { first: 142, previous: 72 })
+  assert.equal(machineOpened, 2)
+})
+
 test('without a breakdown there is one funnel, also of nothing', () => {
   assert.equal(shapeFunnel(counted, undefined)[0]!.stages.intended, 1265)
   const empty = shapeFunnel([], undefined)
@@ -42,7 +87,7 @@ test('without a breakdown there is one funnel, also of nothing', () => {
 })
 
 test('a terminal of 80 columns', () => {
-  const text = printFunnel(shapeFunnel(counted.slice(0, 6), undefined), { width: 80, colour: false })
+  const text = printFunnel(shapeFunnel(ofA, undefined), { width: 80, colour: false })
   assert.equal(
     text,
     `                                                                of all  of prev.

@@ -1,59 +1,82 @@
-import type { Channel } from '#contracts/channel.ts'
-import type { EpochMs } from '#contracts/ids.ts'
-
-/** The stages that a notification (one intent, to one person, on one channel) passes, in order. README.md defines them. */
-export const stages = ['intended', 'decided', 'attempted', 'accepted', 'seen', 'opened', 'acted'] as const
-export type Stage = (typeof stages)[number]
-
-/** What a funnel can be broken down by. */
-export const dimensions = ['type', 'channel', 'category', 'provider', 'lane', 'outcome', 'arm'] as const
-export type Dimension = (typeof dimensions)[number]
-
-/** Which notifications: by what happened from `since` to before `until` (the intent's time), of a type, category, channel. */
-export type FunnelQuery = {
-  type?: string | undefined
-  category?: string | undefined
-  channel?: Channel | undefined
-  since?: EpochMs | undefined
-  until?: EpochMs | undefined
-  by?: Dimension | undefined
-  /** Counts engagement that was made up at a stated rate, too. */
-  includeSimulated?: boolean | undefined
-}
+import type { Counted, Took } from './count-store.ts'
+import type { Dimension, Question } from './question.ts'
+import { percentileOf, type Stage, stages } from './stages.ts'
 
 /**
- * One funnel. `stages` count notifications, each only where it passed all stages before. `rest` says where those went
- * that were not accepted: `intended = accepted + Σ rest`. Without `by` the group is absent; a group may be null (no
- * provider yet).
+ * One funnel. `stages` count units that passed it and every stage before it that is told of. `bases`: what a rate of the stage is
+ * of: the units that tell of it, of all (`first`) and of those that passed the stage before (`previous`). `rest` says where those
+ * went that were not accepted: `intended = accepted + Σ rest`. Without `by` the group is absent; a group may be null (no
+ * provider yet). `machineOpened`: opened by a machine and by nobody else, so in no stage.
  */
-export type FunnelRow = { group?: string | null; stages: Record<Stage, number>; rest: Rest[] }
-/** `after`: the last stage that was passed. `what`: an outcome, or held, queued, retrying. `reason`: why it is held. */
+export type FunnelRow = {
+  group?: string | null
+  stages: Record<Stage, number>
+  bases: Record<Stage, { first: number; previous: number }>
+  machineOpened: number
+  rest: Rest[]
+  times?: Partial<Record<Stage, Times>>
+}
+/** `after`: the last stage that was passed. `what`: an outcome, or held, queued, retrying, too_late. `reason`: why it is held. */
 export type Rest = { after: Stage; what: string; reason?: string; n: number }
-
-/** Notifications of one group that came equally far and ended alike, as the store counts them. */
-export type Counted = { grp: string | null; reached: number; fate: string; reason: string | null; n: number }
+/** From the stage before, in ms, each to within 1 %. */
+export type Times = { n: number; p50: number; p90: number; p99: number }
 
 /** Counts as funnels, the largest first. Without a breakdown there is always one, be it empty. */
-export function shapeFunnel(counted: readonly Counted[], by: Dimension | undefined): FunnelRow[] {
-  if (by === undefined) return [rowOf(counted)]
-  const groups = Map.groupBy(counted, ({ grp }) => grp)
-  return [...groups]
-    .map(([group, ofGroup]) => ({ group, ...rowOf(ofGroup) }))
+export function shapeFunnel(
+  { counted, took }: { counted: readonly Counted[]; took: readonly Took[] },
+  { by, times }: { by?: Dimension | undefined } & Pick<Question, 'times'>,
+): FunnelRow[] {
+  const groupOf = ({ groups }: { groups: (string | null)[] }) => groups.at(-1) ?? null
+  const timed = (rows: readonly Took[]) => (times ? { times: timesOf(rows) } : {})
+  if (by === undefined) return [{ ...rowOf(counted), ...timed(took) }]
+  const tookBy = Map.groupBy(took, groupOf)
+  return [...Map.groupBy(counted, groupOf)]
+    .map(([group, ofGroup]) => ({ group, ...rowOf(ofGroup), ...timed(tookBy.get(group) ?? []) }))
     .sort((a, b) => b.stages.intended - a.stages.intended || (String(a.group) < String(b.group) ? -1 : 1))
 }
 
 const acceptedAt = stages.indexOf('accepted')
+const bitOf: Partial<Record<Stage, number>> = { delivered: 1, seen: 2 }
+/** Whether units that are alike tell of a stage at all. */
+const tellsOf = (told: number, stage: Stage): boolean => (told & (bitOf[stage] ?? 0)) === (bitOf[stage] ?? 0)
 
-function rowOf(counted: readonly Counted[]): FunnelRow {
-  const passed = stages.map((_, stage) => counted.reduce((sum, { reached, n }) => sum + (reached >= stage ? n : 0), 0))
-  const rest = counted
-    .filter(({ reached }) => reached < acceptedAt)
-    .map(({ reached, fate, reason, n }): Rest => {
-      const of = { after: stages[reached]!, what: fate, n }
+export function rowOf(counted: readonly Counted[]): Omit<FunnelRow, 'group' | 'times'> {
+  const sum = (rows: readonly { n: number }[]) => rows.reduce((total, { n }) => total + n, 0)
+  const telling = stages.map(stage => counted.filter(({ told }) => tellsOf(told, stage)))
+  const reaching = (at: number, stage: number) => sum(telling[at]!.filter(({ reached }) => reached >= stage))
+  const rest = [
+    ...Map.groupBy(
+      counted.filter(({ reached }) => reached < acceptedAt),
+      restKey,
+    ).values(),
+  ]
+    .map((alike): Rest => {
+      const { reached, fate, reason } = alike[0]!
+      const of = { after: stages[reached]!, what: fate, n: sum(alike) }
       return reason === null ? of : { ...of, reason }
     })
     .sort((a, b) => stages.indexOf(a.after) - stages.indexOf(b.after) || b.n - a.n || (a.what < b.what ? -1 : 1))
-  return { stages: Object.fromEntries(stages.map((stage, at) => [stage, passed[at]!])) as FunnelRow['stages'], rest }
+  return {
+    stages: byStage(at => reaching(at, at)),
+    bases: byStage(at => ({ first: reaching(at, 0), previous: reaching(at, Math.max(0, at - 1)) })),
+    machineOpened: sum(counted.filter(({ machine }) => machine)),
+    rest,
+  }
+}
+
+const restKey = ({ reached, fate, reason }: Counted): string => `${reached} ${fate} ${reason}`
+
+const byStage = <T>(of: (at: number) => T): Record<Stage, T> =>
+  Object.fromEntries(stages.map((stage, at) => [stage, of(at)])) as Record<Stage, T>
+
+function timesOf(took: readonly Took[]): Partial<Record<Stage, Times>> {
+  return Object.fromEntries(
+    [...Map.groupBy(took, ({ step }) => step)].map(([step, buckets]): [string, Times] => {
+      const n = buckets.reduce((total, one) => total + one.n, 0)
+      const share = (of: number) => percentileOf(buckets, of)!
+      return [stages[step]!, { n, p50: share(0.5), p90: share(0.9), p99: share(0.99) }]
+    }),
+  )
 }
 
 /** How the stages are called for people. */
@@ -62,6 +85,7 @@ const stageNames: Record<Stage, string> = {
   decided: 'decided to send',
   attempted: 'attempted',
   accepted: 'accepted',
+  delivered: 'delivered',
   seen: 'seen',
   opened: 'opened',
   acted: 'acted',
@@ -95,25 +119,43 @@ const widthMin = 24
 const bars = { max: 50, min: 8 }
 const percentWidth = 10
 
-function linesOf({ stages: counts, rest }: FunnelRow): Line[] {
-  const all = counts.intended
-  // Where nobody reports what people looked at, three empty stages would look like a fault.
-  const known = counts.seen > 0 ? stages : stages.slice(0, acceptedAt + 1)
+function linesOf({ stages: counts, bases, rest, times }: FunnelRow): Line[] {
+  // Where nobody reports what people looked at, empty stages would look like a fault.
+  const known = counts.seen + counts.opened > 0 ? stages : stages.slice(0, acceptedAt + 1)
   return known.flatMap((stage, at) => {
     const n = counts[stage]
-    const previous = at > 0 ? counts[stages[at - 1]!] : undefined
-    const line: Line = { label: stageNames[stage], n, ofAll: n / all, rest: false }
-    if (previous) line.ofPrevious = n / previous
+    const { first, previous } = bases[stage]
+    // Nobody tells of it here, or hardly anybody could.
+    if (first === 0) return []
+    const took = times?.[stage]
+    const median = took === undefined ? '' : `  ~${duration(took.p50)}`
+    const line: Line = { label: `${stageNames[stage]}${median}`, n, ofAll: n / first, rest: false }
+    if (at > 0 && previous > 0) line.ofPrevious = n / previous
     const lost = rest
       .filter(({ after }) => after === stage)
       .map(({ what, reason, n }): Line => ({
         label: `  ${reason ? `${what}: ${reason}` : what}`,
         n,
-        ofAll: n / all,
+        ofAll: n / counts.intended,
         rest: true,
       }))
     return [line, ...lost]
   })
+}
+
+/** Short, for people: 12ms, 3.4s, 5m, 2h, 1.5d. */
+function duration(ms: number): string {
+  if (ms < 1_000) return `${ms}ms`
+  const [unit, size] = (
+    [
+      ['d', 86_400_000],
+      ['h', 3_600_000],
+      ['m', 60_000],
+      ['s', 1_000],
+    ] as const
+  ).find(([, size]) => ms >= size)!
+  const n = ms / size
+  return `${n < 10 ? Number(n.toFixed(1)) : Math.round(n)}${unit}`
 }
 
 function layoutOf(rows: readonly FunnelRow[], width: number): Layout {

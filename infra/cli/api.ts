@@ -34,6 +34,8 @@ export type ApiOptions = {
   proxies?: number
   /** For more people than this a second operator must agree. Default: 10,000. */
   approvalAbove?: number
+  /** Groups of fewer are not told to analysts. Default: 5. */
+  groupMin?: number
   /** Addresses are hashed with it. */
   publisherLog?: (line: PublisherLogLine) => void
   /** What reports of providers are believed by, of an API at this URL. Absent: none is listened to. */
@@ -50,7 +52,7 @@ export async function serveApi(
   options: ApiOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const { db, clock, log, catalogue, addresses, prefix } = installation
-  const { metrics, host, port, publisherLog, proxies, approvalAbove = 10_000 } = options
+  const { metrics, host, port, publisherLog, proxies, approvalAbove = 10_000, groupMin = 5 } = options
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax, proxies })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, {
@@ -60,7 +62,7 @@ export async function serveApi(
   simulateApi(app, { catalogue, db, clock, simulate: supposed => simulate(installation, supposed) })
   const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
     void (await producerOf(db, request.headers, scope))
-  analyticsApi(app, { db, authorize: authorize('analytics') })
+  analyticsApi(app, { db, clock, authorize: authorize('analytics'), groupMin })
   const categories = [...new Set([...catalogue.types.values()].map(type => type.category))]
   preferencesApi(app, {
     ...{ db, clock, addressKey: installation.addressKey, categories },

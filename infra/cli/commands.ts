@@ -1,4 +1,4 @@
-import { dimensions } from '#analytics/funnel.ts'
+import { dimensions } from '#analytics/question.ts'
 import { lanes } from '#contracts/channel.ts'
 import { resumePolicies, stopScopes } from '#contracts/stop.ts'
 import { scopes } from '#producers/http/producer-tokens.ts'
@@ -125,8 +125,9 @@ const statements: readonly Command[] = [
 const questions: readonly Command[] = [
   {
     name: 'funnel',
-    usage: `funnel [--type T] [--channel C] [--since 24h] [--by ${dimensions.join('|')}] [--with-simulated]`,
-    summary: 'Shows how far notifications came, and where the rest went.',
+    usage: `funnel [--type T] [--category C] [--channel CH] [--provider P] [--lane L] [--producer P] [--tenant T] [--arm A] [--since 24h] [--until TIME] [--by ${dimensions.join('|')}] [--unit notification|recipient] [--window 7d] [--times] [--compare] [--with-simulated] [--json]`,
+    summary:
+      'Shows how far notifications (or people) came, and where the rest went. --times tells how long each step took (the median), --compare shows the time of the same length before it.',
     example: 'funnel --since 24h --by channel',
     run: async args => (await import('./commands/funnel.ts')).runFunnel(args),
   },

@@ -41,14 +41,14 @@ export async function startEverything(options: {
   const stack = opened.use(await startMissing(config, onPart).catch(stated('cannot start the servers of this machine')))
   const products = await catalogueFrom(config)
   const secret = await secretOf(config)
-  const { approvalAbove, volumeFloor, routes } = config
+  const { approvalAbove, groupMin, volumeFloor, routes } = config
   const reached = { addresses: addressesOf(config, stack), addressKey: secret, volumeFloor, routes }
   const installation = opened.use(await openInstallation({ ...reached, ...products, log }))
   const metrics = createMetrics()
   const { host, port, proxies } = config.http
   const api = opened.use(
     await serveApi(installation, {
-      ...{ host, port, metrics, approvalAbove, proxies },
+      ...{ host, port, metrics, approvalAbove, groupMin, proxies },
       ...(publisherLog && { publisherLog }),
       people: { keys: await userKeysOf(config), origins: config.origins },
       trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),

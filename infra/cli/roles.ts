@@ -1,4 +1,5 @@
 import { startSink } from '#analytics/collect.ts'
+import { startRollups } from '#analytics/rollups.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
@@ -52,7 +53,7 @@ async function startRole(
 ): Promise<AsyncDisposable> {
   switch (role) {
     case 'sink':
-      return startSink({ ...installation, metrics: options.metrics })
+      return startStoring(installation, options.metrics)
     case 'worker':
       return startWorker({ ...installation, ...options })
     case 'router':
@@ -60,6 +61,14 @@ async function startRole(
     default:
       return role satisfies never
   }
+}
+
+async function startStoring(installation: Installation, metrics: Metrics): Promise<AsyncDisposable> {
+  await using opened = new AsyncDisposableStack()
+  opened.use(startRollups({ ...installation, metrics }))
+  opened.use(await startSink({ ...installation, metrics }))
+  const running = opened.move()
+  return { [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 const hourMs = 3_600_000

@@ -131,6 +131,7 @@ create table delivery_events (
   simulated boolean not null default false,
   arm text
 ) partition by RANGE (day);
+CREATE INDEX delivery_events_by_cohort ON ONLY public.delivery_events USING brin (occurred_at) WITH (pages_per_range='32');
 CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
 
 create table delivery_events_20260101 partition of delivery_events FOR VALUES FROM ('2026-01-01') TO ('2026-01-02') with (autovacuum_vacuum_insert_scale_factor=0.05);
@@ -184,6 +185,24 @@ create table expansions (
   constraint expansions_pkey PRIMARY KEY (intent_id)
 ) with (fillfactor=70);
 CREATE INDEX expansions_open ON public.expansions USING btree (due_at) WHERE (done_at IS NULL);
+
+create table funnel_hours (
+  cohort timestamp with time zone not null,
+  type text not null,
+  category text not null,
+  lane text not null,
+  producer text not null,
+  channel text not null,
+  provider text,
+  arm text,
+  told smallint not null,
+  reached smallint not null,
+  fate text not null,
+  reason text,
+  machine boolean not null,
+  n integer not null
+);
+CREATE INDEX funnel_hours_by_cohort ON public.funnel_hours USING btree (cohort, type);
 
 create table holds (
   id uuid not null,
@@ -399,6 +418,23 @@ create table retractions (
 );
 CREATE INDEX retractions_by_time ON public.retractions USING brin (at);
 CREATE INDEX retractions_to_follow_up ON public.retractions USING btree (follow_up_at) WHERE (follow_up_at IS NOT NULL);
+
+create table rollup_marks (
+  id bigint not null generated always as identity,
+  cohort timestamp with time zone not null,
+  type text not null,
+  newest timestamp with time zone not null,
+  constraint rollup_marks_pkey PRIMARY KEY (id)
+);
+CREATE INDEX rollup_marks_by_cohort ON public.rollup_marks USING btree (cohort);
+
+create table rollup_state (
+  one boolean not null,
+  newest_event timestamp with time zone not null,
+  at timestamp with time zone not null default now(),
+  constraint rollup_state_pkey PRIMARY KEY (one),
+  constraint rollup_state_one_check CHECK (one)
+);
 
 create table sets (
   day date not null,

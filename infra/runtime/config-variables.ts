@@ -190,6 +190,12 @@ export const variables = {
     preset: '10000',
     meaning: 'A quarantined intent for more people than this is released only when a second person approves.',
   },
+  groupMin: {
+    name: 'CARILLON_ANALYTICS_GROUP_MIN',
+    parse: number(1, 999_999_999),
+    preset: '5',
+    meaning: 'The analytics API tells of no group of fewer notifications (or people, where people are counted).',
+  },
   volumeFloor: {
     name: 'CARILLON_VOLUME_FLOOR',
     parse: number(1, 999_999_999),

@@ -106,6 +106,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     catalogue: values.catalogue,
     allow: values.allow,
     approvalAbove: values.approvalAbove,
+    groupMin: values.groupMin,
     volumeFloor: values.volumeFloor,
     dataDir: values.dataDir ?? dataDirOf(env),
     http: httpOf(values),

@@ -12,6 +12,7 @@ export function runApi(): Promise<number> {
     const api = opened.use(
       await serveApi(installation, {
         ...{ host, port, metrics: createMetrics(), approvalAbove: config.approvalAbove, proxies },
+        groupMin: config.groupMin,
         people: { keys: await userKeysOf(config), origins: config.origins },
         trust: apiUrl => trustOf(config, { credentials: undefined, apiUrl }),
       }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),

@@ -1,37 +1,60 @@
 import { parseArgs } from 'node:util'
-import { funnel } from '#analytics/funnel-store.ts'
-import { type Dimension, dimensions, printFunnel } from '#analytics/funnel.ts'
-import { type Channel, channels } from '#contracts/channel.ts'
+import { answerFunnel } from '#analytics/answers.ts'
+import { printFunnel } from '#analytics/funnel.ts'
+import { filters, type Question, questionOf } from '#analytics/question.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { CommandError } from '../command.ts'
 import { catalogueFrom } from '../catalogue-from.ts'
 import { sinceOf, terminal, visitDatabase } from '../visit.ts'
 
+const text = { type: 'string' } as const
+const flag = { type: 'boolean', default: false } as const
+const options = {
+  ...{ type: text, category: text, channel: text, provider: text, lane: text, producer: text, tenant: text, arm: text },
+  ...{ since: text, until: text, by: text, unit: text, window: text },
+  ...{ times: flag, compare: flag, 'with-simulated': flag, json: flag },
+} as const
+
 /** `carillon funnel`. */
 export async function runFunnel(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      ...{ type: { type: 'string' }, channel: { type: 'string' }, since: { type: 'string' }, by: { type: 'string' } },
-      'with-simulated': { type: 'boolean', default: false },
-    },
-  })
-  const channel = oneOf(values.channel, channels, '--channel') as Channel | undefined
-  const by = oneOf(values.by, dimensions, '--by') as Dimension | undefined
-  const since = sinceOf(values.since, systemClock.now())
+  const { values } = parseArgs({ args, options })
+  const now = systemClock.now()
+  const asked = { ...questionFrom(values, now), compare: values.compare, bucket: 'hour', zone: 'UTC' } as const
+  if (values.compare && values.since === undefined) throw new CommandError('--compare needs --since')
   const { catalogue } = await catalogueFrom(readConfig())
   await using db = await visitDatabase()
-  const rows = await funnel(db, { type: values.type, channel, by, since, includeSimulated: values['with-simulated'] })
+  // Who may read the database may count everybody in it.
+  const answer = await answerFunnel({ db, now, groupMin: 1 }, asked)
+  const { funnels, previous } = answer
   // Events may be of a type that is in no catalogue any more.
-  if (values.type !== undefined && rows.every(row => row.stages.intended === 0) && !catalogue.types.has(values.type))
+  if (values.type && funnels.every(row => row.stages.intended === 0) && !catalogue.types.has(values.type))
     throw new CommandError(`there is no type ${values.type}; there are ${[...catalogue.types.keys()].join(', ')}`)
-  console.log(printFunnel(rows, terminal()))
+  if (values.json) console.log(JSON.stringify(answer))
+  else console.log(printFunnel(funnels, terminal()))
+  if (previous && !values.json)
+    console.log(`${previous.since} to ${previous.until}:\n\n${printFunnel(previous.funnels, terminal())}`)
   return 0
 }
 
-function oneOf(value: string | undefined, known: readonly string[], option: string): string | undefined {
-  if (value !== undefined && !known.includes(value))
-    throw new CommandError(`${option} must be one of ${known.join(', ')}`)
-  return value
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
+
+function questionFrom(values: Values, now: number): Question & { since: number; until: number } {
+  const { since, times, until, by, unit, window } = values
+  const given = Object.fromEntries(
+    filters.map(filter => [filter, values[filter]]).filter(([, value]) => value !== undefined),
+  )
+  const question = questionOf(
+    {
+      ...(given as Record<string, string>),
+      ...{ ...(until && { until }), ...(by && { by }), ...(unit && { unit }), ...(window && { window }) },
+      ...{ times: String(times), with_simulated: String(values['with-simulated']) },
+    },
+    field => `--${field}`,
+  )
+  if (Array.isArray(question)) throw new CommandError(question.join('; '))
+  return { ...question, since: sinceOf(since, now) ?? 0, until: question.until ?? now + aheadMs }
 }
+
+/** The clocks of producers may be ahead of ours. */
+const aheadMs = 60_000

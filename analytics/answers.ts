@@ -1,0 +1,86 @@
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Database } from '#runtime/postgres.ts'
+import { countsOf } from './funnel-store.ts'
+import { type FunnelRow, shapeFunnel } from './funnel.ts'
+import { type Bucket, edgesOf } from './periods.ts'
+import type { Question } from './question.ts'
+import { lagOf } from './rollup-store.ts'
+import { type OutcomeSeries, type Series, shapeOutcomes, shapeSeries } from './series.ts'
+
+/** A question with its time stated; series and outcomes are cut into periods. */
+export type Asked = Question & { since: EpochMs; until: EpochMs; bucket: Bucket; zone: string }
+type Told = { db: Database; now: EpochMs; groupMin: number }
+
+/** How far behind an answer may be: the age of the newest event that is stored, and hours that are to be counted anew. */
+export type Behind = { source: 'raw' | 'rollup'; newestEvent: string | null; ageMs: number | null; dirty: number }
+type Answer = { since: string; until: string; behind: Behind; hidden: number }
+export type FunnelAnswer = Answer & {
+  funnels: FunnelRow[]
+  previous?: { since: string; until: string; funnels: FunnelRow[] }
+}
+export type SeriesAnswer = Answer & { edges: string[]; series: Series[] }
+export type OutcomesAnswer = Answer & { edges: string[]; outcomes: OutcomeSeries[] }
+
+/**
+ * Funnels of a time, and if asked of the time of the same length before it. Groups of fewer than `groupMin` units are left out
+ * and counted in `hidden`.
+ */
+export async function answerFunnel(told: Told, asked: Asked & { compare?: boolean }): Promise<FunnelAnswer> {
+  const { since, until, compare = false } = asked
+  const { counted, took, from } = await countsOf(told.db, asked)
+  const { kept: funnels, hidden } = hideSmall(shapeFunnel({ counted, took }, asked), told.groupMin)
+  const answer = { ...(await answerOf(told, asked, from)), hidden, funnels }
+  if (!compare) return answer
+  const earlier = { ...asked, since: since - (until - since), until: since }
+  const before = hideSmall(shapeFunnel(await countsOf(told.db, earlier), earlier), told.groupMin).kept
+  return { ...answer, previous: { since: iso(earlier.since), until: iso(earlier.until), funnels: before } }
+}
+
+/** How many came how far, by hours or days of a zone. */
+export async function answerSeries(told: Told, asked: Asked): Promise<SeriesAnswer> {
+  const edges = edgesOf(asked)
+  const { counted, from } = await countsOf(told.db, widened(asked, edges), edges)
+  const total = ({ stages }: Series) => stages.intended.reduce((sum, n) => sum + n, 0)
+  const all = shapeSeries(counted, edges, asked.by !== undefined)
+  const series = all.filter(one => isShown(total(one), told.groupMin))
+  return { ...(await answerOf(told, asked, from)), hidden: all.length - series.length, edges: edges.map(iso), series }
+}
+
+/** What became of them, by hours or days of a zone. */
+export async function answerOutcomes(told: Told, asked: Asked): Promise<OutcomesAnswer> {
+  const edges = edgesOf(asked)
+  const { counted, from } = await countsOf(told.db, { ...widened(asked, edges), by: undefined }, edges)
+  const shown = isShown(
+    counted.reduce((sum, { n }) => sum + n, 0),
+    told.groupMin,
+  )
+  const outcomes = shown ? shapeOutcomes(counted, edges) : []
+  return { ...(await answerOf(told, asked, from)), hidden: shown ? 0 : 1, edges: edges.map(iso), outcomes }
+}
+
+/** A period that is begun is told whole: its bar is compared with the others. */
+const widened = (asked: Asked, edges: readonly EpochMs[]): Asked => ({
+  ...asked,
+  since: edges[0]!,
+  until: edges.at(-1)!,
+})
+
+const isShown = (n: number, groupMin: number): boolean => n === 0 || n >= groupMin
+
+function hideSmall(rows: readonly FunnelRow[], groupMin: number): { kept: FunnelRow[]; hidden: number } {
+  const kept = rows.filter(({ stages }) => isShown(stages.intended, groupMin))
+  return { kept, hidden: rows.length - kept.length }
+}
+
+async function answerOf(
+  { db, now }: Told,
+  { since, until }: Asked,
+  source: Behind['source'],
+): Promise<Omit<Answer, 'hidden'>> {
+  const { newestEvent, dirty } = await lagOf(db)
+  const ageMs = newestEvent === null ? null : Math.max(0, now - newestEvent.getTime())
+  const behind = { source, newestEvent: newestEvent === null ? null : newestEvent.toISOString(), ageMs, dirty }
+  return { since: iso(since), until: iso(until), behind }
+}
+
+const iso = (ms: EpochMs): string => new Date(ms).toISOString()

@@ -1,0 +1,136 @@
+import type { EventPack } from '#contracts/event.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { accepted, countUnits, type Counted, type Group } from './count-store.ts'
+import { type Dimension, orderingPreset, type Question } from './question.ts'
+
+const hourMs = 3_600_000
+
+/**
+ * Says in the sink's own transaction which hours of which types are to be counted anew: by the intent's time, however late the
+ * event. Rows are only ever added, so that sinks wait neither for each other nor for the counting.
+ */
+export async function markTouched(tx: Queryable, packs: readonly EventPack[]): Promise<void> {
+  const marks = new Map<string, { cohort: number; type: string; newest: number }>()
+  for (const { at, intents } of packs)
+    for (const { occurredAt, type } of intents) {
+      const cohort = occurredAt - (occurredAt % hourMs)
+      const key = `${cohort} ${type}`
+      marks.set(key, { cohort, type, newest: Math.max(at, marks.get(key)?.newest ?? 0) })
+    }
+  if (marks.size === 0) return
+  await tx.query(
+    `insert into rollup_marks (cohort, type, newest)
+     select to_timestamp(cohort / 1000.0), type, to_timestamp(newest / 1000.0) from jsonb_to_recordset($1::jsonb) as m(cohort float8, type text, newest float8)`,
+    [JSON.stringify([...marks.values()])],
+  )
+}
+
+const rollupLock = 726_026_001
+const row = (sql: string): Group => ({ of: 'row', sql })
+/** The columns of a rollup, as the counting groups them. Tenants are too many to be kept apart. */
+const groups = {
+  ...{ type: row('type'), category: row('category'), lane: row('lane'), producer: row('producer') },
+  channel: row('channel'),
+  provider: {
+    of: 'unit',
+    sql: `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`,
+  },
+  arm: { of: 'unit', sql: 'max(arm)' },
+} satisfies Record<string, Group>
+const columns = Object.keys(groups)
+
+/**
+ * Counts one marked hour anew from the raw events, the one that has waited longest, and puts that in the place of what was
+ * counted before. True when one was found. Only one of any number of callers works at a time. What is marked while it counts
+ * stays marked: events are seen or come with a mark that outlives this.
+ */
+export async function recomputeHour(db: Database): Promise<boolean> {
+  return db.transaction(async tx => {
+    const [lock] = await tx.query<{ mine: boolean }>(`select pg_try_advisory_xact_lock(${rollupLock}) as mine`)
+    if (!lock!.mine) return false
+    const marks = await tx.query<{ cohort: Date; type: string; newest: Date }>(
+      `delete from rollup_marks where cohort = (select cohort from rollup_marks order by id limit 1) returning cohort, type, newest`,
+    )
+    if (marks.length === 0) return false
+    const { cohort } = marks[0]!
+    const types = [...new Set(marks.map(mark => mark.type))]
+    // A statement of its own: it sees everything whose marks were seen.
+    const { counted } = await countUnits(tx, {
+      ...orderingPreset,
+      unit: 'notification',
+      where: [
+        `occurred_at >= $1 and occurred_at < $1::timestamptz + interval '1 hour'`,
+        `day >= ($1::timestamptz at time zone 'utc')::date - 1 and type = any($2::text[]) and not simulated`,
+      ],
+      having: [],
+      values: [cohort, types],
+      groups: Object.values(groups),
+    })
+    await tx.query(`delete from funnel_hours where cohort = $1 and type = any($2::text[])`, [cohort, types])
+    await writeHour(tx, cohort, counted)
+    const newest = new Date(Math.max(...marks.map(mark => mark.newest.getTime())))
+    await tx.query(
+      `insert into rollup_state (one, newest_event) values (true, $1)
+       on conflict (one) do update set newest_event = greatest(rollup_state.newest_event, excluded.newest_event), at = now()`,
+      [newest],
+    )
+    return true
+  })
+}
+
+async function writeHour(tx: Queryable, cohort: Date, counted: readonly Counted[]): Promise<void> {
+  const rows = counted.map(({ groups: of, told, reached, fate, reason, machine, n }) => ({
+    ...Object.fromEntries(columns.map((column, at) => [column, of[at]])),
+    ...{ told, reached, fate, reason, machine, n },
+  }))
+  const all = [...columns, 'told', 'reached', 'fate', 'reason', 'machine', 'n'].join(', ')
+  await tx.query(
+    `insert into funnel_hours (cohort, ${all}) select $1, ${all} from jsonb_populate_recordset(null::funnel_hours, $2::jsonb)`,
+    [cohort, JSON.stringify(rows)],
+  )
+}
+
+/** What the rollups know: notifications within the usual window, whole hours, without what was made up. */
+const answers = ({ unit, windowMs, tenant, includeSimulated, times, by, source, since, until }: Question): boolean =>
+  source === 'rollup' &&
+  (unit ?? 'notification') === 'notification' &&
+  (windowMs ?? orderingPreset.windowMs) === orderingPreset.windowMs &&
+  !(tenant || includeSimulated || times || by === 'tenant') &&
+  wholeHours([since ?? 0, until ?? 0])
+
+const wholeHours = (times: readonly number[]): boolean => times.every(time => time % hourMs === 0)
+
+/** Counts from the rollups; undefined where they do not know the answer. */
+export async function countRolledUp(
+  tx: Queryable,
+  question: Question,
+  edges: readonly number[],
+): Promise<Counted[] | undefined> {
+  if (!answers(question) || !wholeHours(edges)) return undefined
+  const values: unknown[] = []
+  const value = (given: unknown) => `$${values.push(given)}`
+  const where = ['true']
+  for (const column of ['type', 'category', 'channel', 'provider', 'lane', 'producer', 'arm'] as const)
+    if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
+  const { since = edges[0], until = edges.at(-1), by } = question
+  if (since !== undefined) where.push(`cohort >= ${value(new Date(since))}`)
+  if (until !== undefined) where.push(`cohort < ${value(new Date(until))}`)
+  const period = `(width_bucket(extract(epoch from cohort)::float8 * 1000, ${edges.length > 0 ? value(edges) : 'null'}::float8[]) - 1)::text`
+  const shown = [...(edges.length > 0 ? [period] : []), ...(by === undefined ? [] : [columnOf(by)])]
+  return tx.query<Counted>(
+    `select array[${shown.join(', ')}]::text[] as groups, told::int as told, reached::int as reached, fate, reason, machine, sum(n)::int as n
+     from funnel_hours where ${where.join(' and ')} group by 1, 2, 3, 4, 5, 6`,
+    values,
+  )
+}
+
+const columnOf = (by: Dimension): string => (by === 'outcome' ? 'fate' : by)
+
+/** How far behind answers are: when the newest event that was stored happened, and hours of types to be counted anew. */
+export async function lagOf(db: Queryable): Promise<{ newestEvent: Date | null; dirty: number }> {
+  const [lag] = await db.query<{ newestEvent: Date | null; dirty: number }>(
+    `select greatest((select newest_event from rollup_state), max(newest)) as "newestEvent",
+       count(distinct (cohort, type))::int as dirty from rollup_marks`,
+  )
+  return lag!
+}

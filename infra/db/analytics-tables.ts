@@ -1,0 +1,53 @@
+import type { Generated } from 'kysely'
+import type { Day } from './schema.ts'
+
+/** The tables of analytics as kysely sees them. */
+export type AnalyticsTables = {
+  event_packs: { day: Day; pack: string }
+  delivery_events: {
+    day: Day
+    at: Date
+    kind: string
+    what: string
+    intent_id: string
+    type: string
+    category: string
+    producer: string
+    tenant: string | null
+    lane: string
+    occurred_at: Date
+    recipient: string
+    channel: string
+    endpoint: string | null
+    provider: string | null
+    rule: string | null
+    rule_value: string | null
+    batch_id: string | null
+    set_id: string | null
+    simulated: Generated<boolean>
+    /** `experiment/arm`. */
+    arm: string | null
+  }
+  /** Hours of types that are to be counted anew. Rows are only added, by sinks, and taken by who counts. */
+  rollup_marks: { id: Generated<string>; cohort: Date; type: string; newest: Date }
+  rollup_state: { one: Generated<boolean>; newest_event: Date; at: Generated<Date> }
+  /** Notifications by the hour of their intents, alike in everything that is asked. Always counted from raw, never added to. */
+  funnel_hours: {
+    cohort: Date
+    type: string
+    category: string
+    lane: string
+    producer: string
+    channel: string
+    provider: string | null
+    arm: string | null
+    /** Bit 0: `delivered` is told of, bit 1: `seen`. */
+    told: number
+    /** Position of the furthest stage. */
+    reached: number
+    fate: string
+    reason: string | null
+    machine: boolean
+    n: number
+  }
+}
