@@ -31,11 +31,15 @@ export function serveFcm(deps: { credentials: LocalCredentials; script: Script; 
     if (exchange.path !== path) return no('wrongProject', fcmAnswers.wrongProject())
     const fault = message === undefined ? notJson : faultOf(message, exchange.body.length)
     if (fault !== undefined) return no('invalidArgument', invalidArgument(fault))
+    if (!tokenPattern.test(asText(message?.token) ?? 'none')) return no('invalidToken', fcmAnswers.invalidToken())
     const decision = script.decide('fcm', [record.lines[0]!.address])
     if (request?.validate_only === true && decision.answer === 'accept') return no('validateOnly', ok())
     settle(exchange, verdict(decision, { answers: fcmAnswers, ok, failures }), record)
   }
 }
+
+/** Letters, digits and what stands between them in registration tokens. */
+const tokenPattern = /^[\w:.-]+$/
 
 const fcmErrorType = 'type.googleapis.com/google.firebase.fcm.v1.FcmError'
 
