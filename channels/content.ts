@@ -28,9 +28,10 @@ function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>
   const html = channel === 'email' ? (content.html as { html?: unknown } | undefined)?.html : ''
   const missing = texts[channel].filter(name => typeof content[name] !== 'string')
   if (typeof html !== 'string') missing.push('html')
-  if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`)
+  if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`, missing[0]!)
   const { image } = content
-  if (channel === 'push' && image !== undefined && !isHttps(image)) throw new TemplateFault('its image is no https URL')
+  if (channel === 'push' && image !== undefined && !isHttps(image))
+    throw new TemplateFault('its image is no https URL', 'image')
 }
 
 const isHttps = (text: unknown): boolean => typeof text === 'string' && URL.parse(text)?.protocol === 'https:'
@@ -40,6 +41,6 @@ function shortText(content: SmsContent, { type, segmentsOf }: ContentRules): Sms
   const plain = { ...content, text: plainText(content.text) }
   const segments = segmentsOf?.(plain) ?? 1
   const most = segmentsMaxOf(type)
-  if (segments > most) throw new TemplateFault(`it takes ${segments} segments, and may take ${most}`)
+  if (segments > most) throw new TemplateFault(`it takes ${segments} segments, and may take ${most}`, 'text')
   return plain
 }

@@ -22,7 +22,7 @@ test('a template that fails is named with its channel, its language and the fiel
 test('what reads no data names none, and what says what is wrong is told as it says it', () => {
   assert.equal(told(() => undefined!['x']).value, 'comment.created, push, de: it failed')
   assert.equal(
-    told(() => '', new TemplateFault('it gives no body')).value,
+    told(() => '', new TemplateFault('it gives no body', 'body')).value,
     'comment.created, push, de: it gives no body',
   )
 })

@@ -4,29 +4,46 @@ import type { Why } from '#contracts/decision.ts'
 /** What a template did wrong, in words that may be told: names of fields and numbers, no data. */
 export class TemplateFault extends Error {
   override readonly name = 'TemplateFault'
+  /** Of what the template gives. */
+  readonly field: string
+
+  constructor(message: string, field: string) {
+    super(message)
+    this.field = field
+  }
 }
 
-type Failing = {
-  /** The type, or the shared digest, that the template is of. */
-  of: string
-  channel: Channel
-  locale: string
+type Failed = {
   error: unknown
   data: object
   /** Runs the template once more. */
   again: (data: object) => unknown
 }
 
+type Failing = Failed & {
+  /** The type, or the shared digest, that the template is of. */
+  of: string
+  channel: Channel
+  locale: string
+}
+
 /**
  * Names the template that failed and the field that it failed at, as the reason of a `template_error`. What the error itself
  * says may quote data and is not told: the template, which is pure, runs once more to see what it looked at last.
  */
-export function templateFault({ of, channel, locale, error, data, again }: Failing): Why {
-  const what = error instanceof TemplateFault ? error.message : `it failed${after(lastRead(data, again))}`
-  return { rule: 'template_failed', value: `${of}, ${channel}, ${locale}: ${what}` }
-}
+export const templateFault = ({ of, channel, locale, ...failed }: Failing): Why => ({
+  rule: 'template_failed',
+  value: `${of}, ${channel}, ${locale}: ${faultOf(failed).words}`,
+})
 
-const after = (field: string | undefined): string => (field === undefined ? '' : ` after it read data.${field}`)
+/** What may be told of it, and the field that it is about: of what the template gives, or of the data. */
+export function faultOf({ error, data, again }: Failed): { words: string; field?: string } {
+  if (error instanceof TemplateFault) return { words: error.message, field: error.field }
+  const field = lastRead(data, again)
+  return field === undefined
+    ? { words: 'it failed' }
+    : { words: `it failed after it read data.${field}`, field: `data.${field}` }
+}
 
 /** The field of the data that was read last, if it has a name that code would write: what is data itself is not told. */
 function lastRead(data: object, again: (data: object) => unknown): string | undefined {

@@ -185,6 +185,14 @@ const questions: readonly Command[] = [
     run: async args => (await import('./commands/preview.ts')).runPreview(args),
   },
   {
+    name: 'catalogue',
+    usage: 'catalogue check [--unused 30d] [--json] | catalogue store',
+    summary:
+      'Looks for what is wrong with the catalogue before anybody is told: missing languages, texts too long, data that breaks what is under way, types that nobody uses. Exit code 1 when there is something. store keeps what its data looks like, to be compared with.',
+    example: 'catalogue check --unused 60d',
+    run: async args => (await import('./commands/catalogue.ts')).runCatalogue(args),
+  },
+  {
     name: 'token',
     usage: `token PRODUCER [--scopes ${scopes.join(',')}] [--types comment.created,…] | token user ID [--tenant T] [--scopes …]`,
     summary:

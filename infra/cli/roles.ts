@@ -8,6 +8,7 @@ import { purgeReports } from '#channels/receipts/receipt-store.ts'
 import type { SmsPrices } from '#channels/sms/price.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
+import { storeSchemas } from '#ledger/catalogue-schemas.ts'
 import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeStandings, purgeVolumes } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
 import { volumeDays } from '#ledger/volumes.ts'
@@ -17,6 +18,7 @@ import type { Metrics } from '#runtime/metrics.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
 import { purgeWindows } from '#router/windows-store.ts'
+import { schemasOf } from './catalogue/json-schema.ts'
 import { type Installation, preparePartitions } from './installation.ts'
 import { startFollowUps } from './retract.ts'
 
@@ -77,7 +79,8 @@ const dayMs = 86_400_000
 const retentionDays = { ...keptDays, volumes: volumeDays + 1, events: 90, refused: 90, contacts: 90, inbox: 90 }
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
-  const { db, clock, log } = installation
+  const { db, clock, log, catalogue } = installation
+  await storeSchemas(db, { catalogue: catalogue.version, types: schemasOf(catalogue) })
   await using opened = new AsyncDisposableStack()
   opened.use(
     every(

@@ -75,6 +75,8 @@ export type NotificationType<Data = never, Arm extends string = string, Seen = {
   value: 1 | 2 | 3 | 4 | 5
   /** Shape of `data`, any Standard Schema (https://standardschema.dev). */
   schema: StandardSchemaV1
+  /** Data that makes long texts, for `carillon catalogue check`. Default: made up by the schema. */
+  examples?: readonly unknown[]
   /** Ignores opt-outs and quiet hours, never suppressions. For what a person must be told. */
   mandatory?: boolean
   /** Data is dropped when the intent settles and shown nowhere; so never for `in_app`, which keeps what it is given. */

@@ -88,6 +88,14 @@ alter table batches_20260101 alter payload set statistics 0;
 alter table batches_20260101 alter whys set statistics 0;
 alter table batches_20260101 alter outcomes set statistics 0;
 
+create table catalogue_schemas (
+  type text collate "C" not null,
+  catalogue text not null,
+  schema text not null,
+  since timestamp with time zone not null default now(),
+  constraint catalogue_schemas_pkey PRIMARY KEY (type)
+);
+
 create table consent_log (
   id bigint not null generated always as identity,
   xid xid8 not null default pg_current_xact_id(),

@@ -22,6 +22,7 @@ export const owners = {
   volumes: 'infra/ledger',
   volume_passes: 'infra/ledger',
   standings: 'infra/ledger',
+  catalogue_schemas: 'infra/ledger',
   windows: 'router',
   recipients: 'preferences',
   addresses: 'preferences',
@@ -71,6 +72,8 @@ export type Schema = AnalyticsTables &
       /** An operator wants it admitted again. */
       asked_at: Date | null
     }
+    /** The JSON Schema of a type's data, as the catalogue that was started or stored last has it. */
+    catalogue_schemas: { type: string; catalogue: string; schema: string; since: Generated<Date> }
     /** The journal: one row for every router transaction, what it took in and what it decided. Never updated. */
     sets: {
       day: Day

@@ -7,8 +7,8 @@ import type { AnyNotificationType, NotificationType } from '#contracts/catalogue
  */
 export type NotificationOf<Schema extends StandardSchemaV1, Arm extends string = string> = Omit<
   NotificationType<StandardSchemaV1.InferOutput<Schema>, Arm, string extends Arm ? unknown : { arm: Arm }>,
-  'schema'
-> & { readonly schema: Schema }
+  'schema' | 'examples'
+> & { readonly schema: Schema; readonly examples?: readonly StandardSchemaV1.InferInput<Schema>[] }
 
 /** An entry with this schema, whatever its arms: what a call is checked against. */
 export type EntryOf<Schema extends StandardSchemaV1> = Omit<AnyNotificationType, 'schema'> & { readonly schema: Schema }

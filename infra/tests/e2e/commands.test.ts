@@ -19,7 +19,7 @@ async function setup() {
   await migrate(db)
   const running = opened.move()
   return {
-    db,
+    ...{ db, url },
     /** Runs a command; gives its exit code and what it printed, on stderr if it failed. */
     run: async (...args: string[]) => {
       await using program = startProgram(args, { DATABASE_URL: url })
@@ -138,4 +138,37 @@ test('what is held for its volume, and what was refused, goes on or ends from th
     'ada refused readmit',
     'eve quarantine approve',
   ])
+})
+
+test('a catalogue is checked against what was stored of the one before', limits, async () => {
+  await using world = await setup()
+  const { db, run } = world
+  const [stored, out] = await run('catalogue', 'store')
+  assert.equal(stored, 0, out)
+  const [fine, said] = await run('catalogue', 'check')
+  assert.equal(fine, 0, said)
+  assert.match(said, /^catalogue \d+: \d+ types, \d+ texts, compared with \d+ stored schemas; 0 problems\n$/)
+
+  const before = { type: 'object', properties: { old: { type: 'string' } }, required: [] }
+  await db.query(`update catalogue_schemas set schema = $1, since = now() - interval '40 days' where type = $2`, [
+    ...[JSON.stringify(before), 'comment.created'],
+  ])
+  await db.query(`insert into catalogue_schemas (type, catalogue, schema) values ('some.thing', '1', '{}')`)
+  await using program = startProgram(['catalogue', 'check', '--json'], { DATABASE_URL: world.url })
+  assert.equal(await program.ended, 1)
+  const { problems } = JSON.parse(program.out) as { problems: { type: string; field?: string; problem: string }[] }
+  assert.deepEqual(
+    problems.filter(({ field }) => field === undefined || field === 'data.old').map(one => [one.type, one.problem]),
+    [
+      ['comment.created', 'was removed: breaks what was stated by catalogue 2'],
+      ['some.thing', 'is gone since catalogue 1: what is under way of it would wait for ever'],
+      ['comment.created', 'nothing of it was stated for 30 days'],
+    ],
+  )
+  assert.deepEqual(
+    [(await run('catalogue', 'store'))[0], (await run('catalogue', 'check', '--unused', '60d'))[0]],
+    [0, 0],
+    'what is stored anew is what counts',
+  )
+  assert.equal((await run('catalogue', 'burn'))[0], 2)
 })
