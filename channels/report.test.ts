@@ -15,10 +15,17 @@ test('every event of SendGrid means what its row says, and one that is new only 
   for (const [name, row] of Object.entries(sendgridEvents)) {
     const [word = '', ...rest] = name.split(' ')
     const more = word === 'dropped' ? { reason: rest.join(' ') } : { type: rest.join(' ') || 'bounce' }
-    const { standing, mark, providerId, at } = said(word, { ...more, response: '550 no such user ann@example.com' })
+    if (rest[0] === 'machine') Object.assign(more, { sg_machine_open: true })
+    const { standing, mark, providerId, at, deed } = said(word, {
+      ...more,
+      response: '550 no such user ann@example.com',
+    })
     assert.deepEqual(
-      [standing, mark?.reason, providerId, at],
-      [row.standing, 'reason' in row ? row.reason : undefined, 'm', 1_800_000_000_000],
+      [standing, mark?.reason, providerId, at, deed],
+      [
+        ...[row.standing, 'reason' in row ? row.reason : undefined, 'm', 1_800_000_000_000],
+        'deed' in row ? row.deed : undefined,
+      ],
       name,
     )
   }

@@ -1,3 +1,4 @@
+import type { Deed } from '#contracts/event.ts'
 import type { Attempt, BatchId, EpochMs } from '#contracts/ids.ts'
 import { isUuid } from '#contracts/ids.ts'
 import type { Standing } from '#contracts/standing.ts'
@@ -9,6 +10,8 @@ export type Report = {
   providerId: string
   /** When it happened, where the provider says. */
   at?: EpochMs
+  /** What was done with the message, to be told. It stops no later step and reads nothing. */
+  deed?: Deed
   /** What it teaches about the address. */
   mark?: { state: 'dead' | 'suppressed'; reason: string }
   /** Something that only an operator can mend: the provider's code. */

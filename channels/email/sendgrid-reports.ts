@@ -1,19 +1,22 @@
 import { type KeyObject, verify } from 'node:crypto'
+import type { Deed } from '#contracts/event.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Standing } from '#contracts/standing.ts'
 import { idIn, type KeptReport, type Report } from '../report.ts'
 
-type Row = { standing: Standing; reason?: string }
+type Row = { standing: Standing; reason?: string; deed?: Deed }
 
 /**
  * By event, for a bounce with its type, for what was dropped with its reason
  * (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event). `reason`: the address is not used again.
- * Opens and clicks are no consent and no proof of a reader: machines make them.
+ * `deed`: told, and nothing more: an image that was loaded is no consent and no proof of a reader. What says of itself that it is
+ * a machine (Apple's and others' mail privacy loads every image) is told apart. Clicks are ours to count, by our own links.
  */
 export const sendgridEvents = {
   processed: { standing: 'accepted' },
   deferred: { standing: 'accepted' },
-  open: { standing: 'accepted' },
+  open: { standing: 'accepted', deed: 'seen' },
+  'open machine': { standing: 'accepted', deed: 'machine_opened' },
   click: { standing: 'accepted' },
   group_resubscribe: { standing: 'accepted' },
   delivered: { standing: 'delivered' },
@@ -66,14 +69,14 @@ function keptOf(said: unknown): KeptReport | undefined {
   const attempt = idIn(event.attempt_id)
   const word = idIn(event.event)
   if (id === undefined || attempt === undefined || word === undefined) return undefined
-  const { email, timestamp, type, reason } = event
+  const { email, timestamp, type, reason, sg_machine_open: isMachine } = event
   const message = idIn(event.sg_message_id)?.split('.')[0] ?? id
   return {
     ...{ event: id, attempt },
     // The words of a reason may quote the mailbox: only those that the table knows are kept.
     body: {
       id: message,
-      event: kindOf(word, word === 'dropped' ? reason : type),
+      event: kindOf(word, { dropped: reason, bounce: type, open: isMachine === true && 'machine' }),
       ...(isSeconds(timestamp) && { timestamp }),
     },
     ...(typeof email === 'string' && email !== '' && { address: email }),
@@ -82,20 +85,22 @@ function keptOf(said: unknown): KeptReport | undefined {
 
 const isSeconds = (said: unknown): said is number => Number.isInteger(said) && (said as number) > 0
 
-function kindOf(word: string, more: unknown): string {
-  const whole = `${word} ${String(more).toLowerCase()}`
+/** `more`: by event, what else makes it what it is. */
+function kindOf(word: string, more: Readonly<Record<string, unknown>>): string {
+  const whole = `${word} ${String(Object.hasOwn(more, word) ? more[word] : '').toLowerCase()}`
   return Object.hasOwn(sendgridEvents, whole) ? whole : word
 }
 
 /** What a kept event says. */
 export function sendgridReport({ id, event, timestamp }: KeptReport['body']): Report {
   const table: Readonly<Record<string, Row>> = sendgridEvents
-  const { standing, reason }: Row = Object.hasOwn(table, String(event))
+  const { standing, reason, deed }: Row = Object.hasOwn(table, String(event))
     ? table[String(event)]!
     : sendgridEvents.processed
   return {
     ...{ standing, providerId: String(id) },
     ...(typeof timestamp === 'number' && { at: timestamp * 1000 }),
+    ...(deed !== undefined && { deed }),
     ...(reason !== undefined && { mark: { state: 'suppressed' as const, reason } }),
   }
 }

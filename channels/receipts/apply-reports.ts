@@ -37,12 +37,8 @@ export async function applyReports(deps: ReportDeps): Promise<boolean> {
   if (marks.length > 0) await markEndpoint(deps, marks)
   const taken = await db.transaction(async tx => {
     const ours = new Set(await takeReports(tx, read))
-    const told = await raise(
-      tx,
-      known.filter(one => ours.has(one.read)),
-      deps,
-    )
-    await writeOutbox(tx, told)
+    const fresh = known.filter(one => ours.has(one.read))
+    await writeOutbox(tx, [...(await raise(tx, fresh, deps)), ...deedsOf(fresh)])
     return ours
   })
   const found = new Map(known.map(one => [one.read, one]))
@@ -112,6 +108,13 @@ async function raise(tx: Queryable, known: readonly Known[], { catalogue }: Repo
     ),
   )
 }
+
+const deedsOf = (known: readonly Known[]): EventPack[] =>
+  eachOnce(
+    known.flatMap(({ read: { report }, of, at }) =>
+      report.deed === undefined ? [] : [deliveryPack(of, { kind: 'engaged', what: report.deed, at })],
+    ),
+  )
 
 const reportedOf = ({ read, of, named }: Known): Reported => ({
   delivery: deliveryId({ intent: of.intent.id, recipient: of.recipient, endpoint: of.endpoint }),

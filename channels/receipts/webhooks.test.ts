@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
+import type { EventPack } from '#contracts/event.ts'
 import { attemptId, newBatchId } from '#contracts/ids.ts'
 import { signedEvents } from '#local/simulators/sendgrid-events.ts'
 import { signedForm } from '#local/simulators/twilio-callbacks.ts'
@@ -87,6 +88,22 @@ test('delivered stops a step that waits for nothing else', async () => {
   assert.deepEqual(rows, [{ line: 'anna delivered' }])
 })
 
+test('an image that was loaded is told, by a machine apart from others, and has neither read nor stopped anything', async () => {
+  await using world = await setup()
+  await world.deliver(await world.write(mails('anna', 'ben')))
+  const { anna, ben } = await world.attempts()
+  const opens = [event(anna!, 'open', { sg_machine_open: false }), event(ben!, 'open', { sg_machine_open: true })]
+  for (let n = 0; n < 3; n++)
+    await world.events(opens.map(one => ({ ...one, sg_event_id: `${one.sg_event_id} ${n}`.replace(' ', '-') })))
+  await world.applied()
+  const rows = await world.db.query<{ payload: string }>(`select payload from outbox where payload like '%engaged%'`)
+  const packs = new Map(rows.map(row => JSON.parse(row.payload) as EventPack).map(pack => [pack.pack, pack.slots[0]!]))
+  const told = [...packs.values()].map(({ recipient, what }) => `${recipient} ${what}`)
+  assert.deepEqual(told.toSorted(), ['anna seen', 'ben machine_opened'])
+  assert.deepEqual(await world.db.query('select from engagements'), [])
+  assert.deepEqual(await world.told(), [], 'no word on whether it arrived')
+})
+
 test('what is not signed by the provider for us changes nothing', async () => {
   await using world = await setup()
   await world.deliver(await world.write(mails('anna')))
@@ -150,12 +167,10 @@ test('what is not signed by the provider for us changes nothing', async () => {
 
 test('who goes on to post what is not signed is not read any more, whatever else it posts', async () => {
   await using world = await setup()
-  const statuses: number[] = []
-  for (let n = 0; n < 61; n++)
-    statuses.push((await fetch(new URL('/webhooks/sendgrid', world.url), { method: 'POST' })).status)
-  assert.deepEqual([statuses.at(0), statuses.includes(429)], [403, true])
-  const refused = await world.post('/webhooks/twilio', { headers: {}, body: '' })
-  assert.equal(refused.status, 429)
+  const posts = Array.from({ length: 150 }, (_, n) => (n % 2 ? '/webhooks/sendgrid' : '/webhooks/twilio'))
+  const said = await Promise.all(posts.map(path => fetch(new URL(path, world.url), { method: 'POST' })))
+  assert.deepEqual(new Set(said.map(response => response.status)), new Set([403, 429]))
+  const refused = said.find(response => response.status === 429)!
   assert.match(refused.headers.get('retry-after')!, /^[1-9]\d*$/)
   assert.match(refused.headers.get('content-type')!, /^application\/problem\+json/)
 })
