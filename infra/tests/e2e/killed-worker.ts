@@ -39,7 +39,7 @@ async function run({ databaseUrl, prefix, publicUrl, credentials, ports, standMs
   const db = await openPostgres({ url: databaseUrl, connectionsMax: 8, name: 'killed' })
   const queues = await openQueues({ postgresUrl: databaseUrl, prefix, onError: () => {} })
   redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-  const config = { http: { publicUrl }, limits: {} } as Config
+  const config = { http: { publicUrl }, limits: {}, accounts: [] as Config['accounts'] } as Config
   await startWorker({
     ...{ db, addressKey: secret, queues, catalogue, clock: systemClock, limits },
     ...{ log: createLog({ role: 'killed', level: 'error' }), metrics: createMetrics() },

@@ -108,7 +108,11 @@ async function hire(setup: Setup): Promise<Worker> {
     await once(child, 'exit')
   }
   child.send(setup)
-  await once(child, 'message')
+  const exit = once(child, 'exit').then(([code]) =>
+    Promise.reject(new Error(`a worker ended with ${code} at its start`)),
+  )
+  exit.catch(() => {})
+  await Promise.race([once(child, 'message'), exit])
   return { child, kill, [Symbol.asyncDispose]: kill }
 }
 
