@@ -89,7 +89,7 @@ async function startPipeline(setup: Exclude<Setup, { role: 'pubsub' | 'simulator
   const credentials = await localCredentials(path.join(setup.folder, 'credentials'))
   const simulated = { credentials, ports: setup.ports }
   redirectGoogleApis({ port: setup.ports.google, caFile: credentials.caFile })
-  const config = { http: { publicUrl }, limits: {} } as Config
+  const config = { http: { publicUrl }, limits: {}, accounts: [] as Config['accounts'] } as Config
   const providers = openProviders({ config, db: installation.db, secret, simulated })
   const limits = setup.limits && { limits: setup.limits }
   const work = {
