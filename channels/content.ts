@@ -3,8 +3,12 @@ import type { Channel } from '#contracts/channel.ts'
 import { plainText } from './sms/body.ts'
 import { TemplateFault } from './template-fault.ts'
 
-/** `segmentsOf`: of a text message as it will be sent. */
-export type ContentRules = { type: Pick<AnyNotificationType, 'sms'>; segmentsOf?: (content: SmsContent) => number }
+/** `segmentsOf`: of a text message as it will be sent. `faultIn`: what its provider cannot send, in words without data. */
+export type ContentRules = {
+  type: Pick<AnyNotificationType, 'sms'>
+  segmentsOf?: (content: SmsContent) => number
+  faultIn?: (content: ContentOf[Channel]) => string | undefined
+}
 
 /**
  * What a template gave, as it may go to a provider; a copy, since templates may give the same object twice. Throws a
@@ -13,6 +17,8 @@ export type ContentRules = { type: Pick<AnyNotificationType, 'sms'>; segmentsOf?
 export function sendable<C extends Channel>(channel: C, given: ContentOf[C], rules: ContentRules): ContentOf[C] {
   const content: ContentOf[C] = { ...given }
   assertWhole(channel, content)
+  const fault = rules.faultIn?.(content)
+  if (fault !== undefined) throw new TemplateFault(fault, 'replyTo')
   return channel === 'sms' ? (shortText(content as SmsContent, rules) as ContentOf[C]) : content
 }
 
@@ -29,6 +35,8 @@ function assertWhole(channel: Channel, content: Readonly<Record<string, unknown>
   const missing = texts[channel].filter(name => typeof content[name] !== 'string')
   if (typeof html !== 'string') missing.push('html')
   if (missing.length > 0) throw new TemplateFault(`it gives no ${missing.join(', no ')}`, missing[0]!)
+  if (channel === 'email' && /[\r\n\0\u2028\u2029]/.test(content.subject as string))
+    throw new TemplateFault('its subject holds a line break, which would begin another header', 'subject')
   const { image } = content
   if (channel === 'push' && image !== undefined && !isHttps(image))
     throw new TemplateFault('its image is no https URL', 'image')

@@ -131,15 +131,17 @@ async function prepare(claimed: Claimed, deps: DeliverDeps): Promise<Prepared | 
     readReceived(deps.db, batch),
   ])
   const { targets, results } = recheck(batch, { people, engaged, catalogue, now })
-  const { messages, failed } = render(batch, targets, { ...deps, ...segmentsBy(served.provider) })
+  const { messages, failed } = render(batch, targets, { ...deps, ...rulesBy(served.provider) })
   for (const message of messages) if (badges[message.place] !== undefined) message.badge = badges[message.place]!
   for (const { place, why } of failed) results[place] = { kind: 'closed', outcome: 'template_error', why }
   return { sending: { ...claimed, served, messages, received }, results }
 }
 
-/** What a provider of text messages is paid by. */
-const segmentsBy = (provider: Provider): Pick<ContentRules, 'segmentsOf'> =>
-  provider.channel === 'sms' ? { segmentsOf: content => provider.costOf?.(content) ?? 1 } : {}
+/** What a provider asks of a content. */
+const rulesBy = (provider: Provider): Omit<ContentRules, 'type'> => ({
+  ...(provider.channel === 'sms' && { segmentsOf: content => provider.costOf?.(content) ?? 1 }),
+  ...(provider.faultIn && { faultIn: content => provider.faultIn!(content) }),
+})
 
 /** Nobody was called: the batch goes back as it was. A lease that lapses would leave it in doubt (law 5). */
 async function giveUp(claimed: Claimed, error: unknown, { db }: DeliverDeps): Promise<never> {

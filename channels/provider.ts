@@ -62,6 +62,8 @@ export type Provider<C extends Channel = Channel> = AsyncDisposable & {
   /** Units of the limit that a message costs. Absent: 1. */
   costOf?(content: ContentOf[C]): number
   mixes(content: ContentOf[C]): boolean
+  /** What is wrong with a content that this installation cannot send, in words without data. */
+  faultIn?(content: ContentOf[C]): string | undefined
   send(messages: readonly OutMessage<C>[], options: SendOptions): Promise<Answer[]>
   /** The same for removals, at most `callSizeMax`. Only push has a screen to take things off, and browsers let nothing be silent. */
   remove?(removals: readonly Removal[], options: SendOptions): Promise<Answer[]>

@@ -12,8 +12,8 @@ import type { Target } from './recheck.ts'
 import { templateFault } from './template-fault.ts'
 import { placesOf } from './told-as-one.ts'
 
-/** `addressKey`: the installation's secret, by which devices are known. `segmentsOf`: of a text message as it will be sent. */
-type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string; segmentsOf?: ContentRules['segmentsOf'] }
+/** `addressKey`: the installation's secret, by which devices are known. `segmentsOf`, `faultIn`: of its provider. */
+type RenderDeps = { catalogue: Catalogue; log: Log; addressKey: string } & Omit<ContentRules, 'type'>
 
 /**
  * Makes the messages of a batch: each (intent, language, arm) is rendered once and shared. A template that throws costs its
@@ -66,7 +66,8 @@ type Wanted = {
   byLocale: Map<string, Rendered>
 }
 
-function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log, segmentsOf }: RenderDeps): Rendered {
+function rendered({ target, arm, batch, byLocale }: Wanted, deps: RenderDeps): Rendered {
+  const { catalogue, log, segmentsOf, faultIn } = deps
   const { intent, locale: wish = '', digest } = target
   const shared = intent.digest?.into === undefined ? undefined : catalogue.digests.get(intent.digest.into)
   const { templates } = shared ?? catalogue.types.get(intent.type)!
@@ -89,7 +90,11 @@ function rendered({ target, arm, batch, byLocale }: Wanted, { catalogue, log, se
   let said: Rendered
   try {
     const type = catalogue.types.get(intent.type)!
-    const content = sendable(batch.channel, template(intent.data), { type, ...(segmentsOf && { segmentsOf }) })
+    const content = sendable(batch.channel, template(intent.data), {
+      type,
+      ...(segmentsOf && { segmentsOf }),
+      ...(faultIn && { faultIn }),
+    })
     said = { content, locale }
   } catch (error) {
     const of = shared?.name ?? intent.type

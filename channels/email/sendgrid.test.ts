@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { attemptId, newBatchId } from '#contracts/ids.ts'
+import { attemptId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { type ClickLinks, clickUrl } from '../click-links.ts'
 import { pageOf } from '../page.fixture.ts'
 import type { OutMessage } from '../provider.ts'
+import { unsubscribeTokens } from '#preferences/preferences.ts'
 import { sendgridProvider } from './sendgrid.ts'
 
 test('mails of different texts travel in one request, and each person gets their own', async () => {
@@ -17,13 +18,13 @@ test('mails of different texts travel in one request, and each person gets their
   await server.send(mails)
   const [request, ...more] = server.requests
   assert.equal(more.length, 0)
-  assert.deepEqual(
-    request!.personalizations.map(one => [one.to[0]!.email, read(request!, one)]),
-    mails.map(({ endpoint, content }) => [
-      endpoint.address,
-      { subject: content.subject, 'text/plain': content.text, 'text/html': content.html.html },
-    ]),
-  )
+  mails.forEach(({ endpoint, content }, at) => {
+    const one = request!.personalizations[at]!
+    const { subject, 'text/plain': text, 'text/html': page } = read(request!, one)
+    assert.deepEqual([one.to[0]!.email, subject], [endpoint.address, content.subject])
+    assert.ok(text!.startsWith(`${content.text}\n`) && page!.includes(`>${content.html.html}<`))
+    assert.doesNotMatch(page! + text!, /\[\[|\{\{(?!text\}\})/)
+  })
 })
 
 test('one text for all is said once', async () => {
@@ -90,8 +91,8 @@ test('a request refused for a setting of ours is not held against its mails', as
 
 test('a mail too long for a substitution does not mix', async () => {
   await using server = await startRecorder()
-  assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_500)).content), true)
-  assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_600)).content), false)
+  assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_400)).content), true)
+  assert.equal(server.provider.mixes(mail('', 'ä'.repeat(1_500)).content), false)
 })
 
 test('each gets links of their own, in HTML and text, whether mails are alike, differ or are alone', async () => {
@@ -116,8 +117,8 @@ test('each gets links of their own, in HTML and text, whether mails are alike, d
     mails.forEach(({ content, attemptId: id }, at) => {
       const { 'text/html': page, 'text/plain': text } = read(request, request.personalizations[at]!)
       const own = clickUrl(links, { attempt: id, target: url })
-      assert.equal(page, content.html.html.replaceAll('https://example.com/?a=1&#38;b=2', own))
-      assert.equal(text, content.text.replace(`Read: ${url}\n`, `Read: ${own}\n`))
+      assert.ok(page!.includes(content.html.html.replaceAll('https://example.com/?a=1&#38;b=2', own)))
+      assert.ok(text!.startsWith(content.text.replace(`Read: ${url}\n`, `Read: ${own}\n`)))
     })
   }
   const [, alike] = server.requests
@@ -141,8 +142,91 @@ test('links that would not fit stay as they are', async () => {
   assert.ok(page.includes('https://bell.example/c/') && page.includes(urls[39]!))
 })
 
-type Personalization = { to: { email: string }[]; substitutions?: Record<string, string> }
-type Request = { subject: string; content: { type: string; value: string }[]; personalizations: Personalization[] }
+const bell = { url: 'https://bell.example', secret: 'a secret of this test' }
+const about = (address: string, said: string, more: Partial<OutMessage<'email'>> = {}): OutMessage<'email'> => ({
+  ...mail(address, said),
+  ...{ recipient: address.split('@')[0] as RecipientId, categories: ['social'], ...more },
+})
+
+test('each mail has headers and a foot of its own to unsubscribe by, and one content is still said once', async () => {
+  await using server = await startRecorder({ links: bell })
+  const { content } = mail('', 'news')
+  const differ = ['eve', 'fay'].map(name => about(`${name}@example.com`, `for ${name}`))
+  const must = about('gus@example.com', 'must', { locale: 'de' })
+  delete must.categories
+  for (const mails of [
+    ['ann', 'bob'].map(name => about(`${name}@example.com`, '', { content })),
+    [about('cem@example.com', 'alone', { locale: 'de-AT' })],
+    [...differ, must],
+  ]) {
+    await server.send(mails)
+    const request = server.requests.at(-1)!
+    for (const [at, one] of request.personalizations.entries()) {
+      const { 'text/html': page, 'text/plain': text } = read(request, one)
+      const { recipient, categories } = mails[at]!
+      if (!categories) {
+        assert.equal(one.headers, undefined)
+        assert.ok(!page!.includes('/u/') && !text!.includes('/u/') && page!.includes('weil du es wissen musst'))
+        continue
+      }
+      const url = /^<(.*)>$/.exec(one.headers!['List-Unsubscribe']!)![1]!
+      assert.equal(one.headers!['List-Unsubscribe-Post'], 'List-Unsubscribe=One-Click')
+      const [token] = unsubscribeTokens([{ recipient, categories, issued: 0 }], bell.secret)
+      assert.equal(url, `${bell.url}/u/${token}`)
+      assert.ok(page!.includes(`<a href="${url}">`) && text!.includes(`: ${url}\n`))
+    }
+  }
+  const [alike] = server.requests
+  assert.deepEqual(
+    alike!.personalizations.map(one => Object.keys(one.substitutions!).length),
+    [1, 1],
+  )
+})
+
+test('a layout of its own leads to where it is unsubscribed from, and answers go where a name says', async () => {
+  const replyTo = { default: 'us@example.com', support: 'Support <help@example.com>' }
+  await using server = await startRecorder({ links: bell, replyTo })
+  const own = { subject: 'Own', text: 'Own', layout: 'none', html: pageOf('Own', ['#unsubscribe']) } as const
+  await server.send([about('ann@example.com', '', { content: own })])
+  await server.send([about('bob@example.com', '', { content: { ...own, replyTo: 'support' } })])
+  const [first, second] = server.requests
+  const url = /^<(.*)>$/.exec(first!.personalizations[0]!.headers!['List-Unsubscribe']!)![1]!
+  assert.deepEqual(read(first!, first!.personalizations[0]!), {
+    ...{ subject: 'Own', 'text/plain': 'Own', 'text/html': `<p>Own</p><a href="${url}">x</a>` },
+  })
+  assert.deepEqual(
+    [first!.reply_to?.email, second!.reply_to],
+    ['us@example.com', { name: 'Support', email: 'help@example.com' }],
+  )
+  const { provider } = server
+  assert.deepEqual([provider.mixes(own), provider.mixes({ ...own, replyTo: 'support' })], [false, false])
+  assert.equal(provider.faultIn!({ ...own, replyTo: 'constructor' }), 'its replyTo is none of default, support')
+  assert.equal(provider.faultIn!({ ...own, replyTo: 'support' }), undefined)
+})
+
+test('one bad address among a thousand is found by few requests, and all others are sent', async () => {
+  const bad = 'u677@example.com'
+  await using server = await startRecorder({ links: bell, bad })
+  const { content } = mail('', 'news')
+  const mails = Array.from({ length: 1_000 }, (_, n) => about(`u${n}@example.com`, '', { content }))
+  const answers = await server.send(mails)
+  const others = answers.filter((_, n) => n !== 677)
+  assert.ok(answers[677]!.kind === 'messageDead' && others.every(({ kind }) => kind === 'accepted'))
+  // Two for each time that the rest is halved, and the first.
+  assert.equal(server.requests.length, 1 + 2 * Math.ceil(Math.log2(1_000)))
+})
+
+type Personalization = {
+  to: { email: string }[]
+  substitutions?: Record<string, string>
+  headers?: Record<string, string>
+}
+type Request = {
+  subject: string
+  content: { type: string; value: string }[]
+  personalizations: Personalization[]
+  reply_to?: { email: string; name?: string }
+}
 
 /** What SendGrid would make of it for one person. */
 function read({ subject, content }: Request, { substitutions = {} }: Personalization): Record<string, string> {
@@ -158,13 +242,22 @@ const mail = (address: string, said: string) =>
   ({
     endpoint: { address },
     attemptId: `attempt-${address}`,
+    locale: 'en',
     // A dollar and a brace mean nothing in a substitution.
     content: { subject: said, text: `$& {{text}} ${said}`, html: { html: `<p>${said}</p>` } },
   }) as OutMessage<'email'>
 
-type Saying = { ms?: number; status?: number; fields?: readonly (string | null)[]; links?: ClickLinks }
+type Saying = {
+  ms?: number
+  status?: number
+  fields?: readonly (string | null)[]
+  links?: ClickLinks
+  replyTo?: Record<string, string>
+  /** An address that is refused. */
+  bad?: string
+}
 
-async function startRecorder({ ms = 0, status = 202, fields = [], links }: Saying = {}) {
+async function startRecorder({ ms = 0, status = 202, fields = [], links, replyTo, bad }: Saying = {}) {
   const requests: Request[] = []
   let atOnce = 0
   let mostAtOnce = 0
@@ -174,13 +267,21 @@ async function startRecorder({ ms = 0, status = 202, fields = [], links }: Sayin
     requests.push(said)
     await sleep(ms)
     atOnce--
-    response.writeHead(status, { 'x-message-id': said.personalizations[0]!.to[0]!.email })
-    response.end(JSON.stringify({ errors: fields.map(field => ({ field, message: 'no' })) }))
+    const at = said.personalizations.findIndex(one => one.to[0]!.email === bad)
+    const faults = at < 0 ? fields : [`personalizations.${at}.to.0.email`]
+    response.writeHead(at < 0 ? status : 400, { 'x-message-id': said.personalizations[0]!.to[0]!.email })
+    response.end(JSON.stringify({ errors: faults.map(field => ({ field, message: 'no' })) }))
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const baseUrl = `http://127.0.0.1:${port}/`
-  const provider = sendgridProvider({ apiKey: 'SG.x', from: 'us@example.com', baseUrl, ...(links && { links }) })
+  const provider = sendgridProvider({
+    apiKey: 'SG.x',
+    from: 'us@example.com',
+    baseUrl,
+    ...(links && { links }),
+    ...(replyTo && { replyTo }),
+  })
   return {
     ...{ requests, provider },
     mostAtOnce: () => mostAtOnce,

@@ -7,6 +7,8 @@ import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
+import { type Brand, plainBrand } from './layout.ts'
+import { letterFields, letterOf, type LetterParts, letterParts } from './letter.ts'
 import { unsubscribeHeaders, unsubscribeUrls } from './unsubscribe.ts'
 import { blamesRecipient, sendgridAnswer, type SendgridFailure } from './sendgrid-answers.ts'
 
@@ -14,8 +16,11 @@ export type SendgridOptions = {
   /** The route, where it is not the provider's only account. */
   name?: string
   apiKey: string
-  /** The verified sender. */
+  /** The verified sender: an address, or `Name <address>`. */
   from: string
+  /** Where answers go, written alike, by the names that contents choose from; `default` where they choose none. */
+  replyTo?: ReplyTo
+  brand?: Brand
   /** Where the links of mails lead first, and where they are unsubscribed from. Absent: links stay as they are, and there are no other. */
   links?: ClickLinks
   /** SendGrid publishes no limit. Absent: none of ours. */
@@ -23,6 +28,8 @@ export type SendgridOptions = {
   /** Another server than SendGrid's: `http://127.0.0.1:8025/`. */
   baseUrl?: string
 }
+
+export type ReplyTo = Readonly<Record<string, string>>
 
 /** Personalizations that one request takes (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations). */
 const callSizeMax = 1000
@@ -35,7 +42,6 @@ const callsAtOnce = 64
 const ownBytesMax = 9_500
 /** In every tag, so that no text that somebody wrote can hold one. */
 const mark = randomBytes(8).toString('hex')
-const fields = ['subject', 'text', 'html'] as const
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
 
@@ -48,14 +54,9 @@ const MailService = sendgrid.constructor as new () => typeof sendgrid
 type WithClient = { client: { setDefaultRequest(name: string, value: unknown): void } }
 
 /** SendGrid by its official library: one request for many mails, each with an attempt id and, if need be, a text of its own. */
-export function sendgridProvider({
-  name = 'sendgrid',
-  apiKey,
-  from,
-  links,
-  baseUrl,
-  perSecond,
-}: SendgridOptions): Provider<'email'> {
+export function sendgridProvider(options: SendgridOptions): Provider<'email'> {
+  const { name = 'sendgrid', apiKey, from, replyTo = {}, brand = plainBrand, links, baseUrl, perSecond } = options
+  const sender: Sender = { from, replyTo, links, letter: letterOf(brand) }
   const service = new MailService()
   service.setApiKey(apiKey)
   service.setTimeout(requestTimeoutMs)
@@ -68,11 +69,19 @@ export function sendgridProvider({
     callsAtOnce,
     pauses: 'lane',
     ...(perSecond !== undefined && { limit: { account: accountOf(apiKey), rate: { units: perSecond, perMs: 1_000 } } }),
-    mixes: content => ownBytes(partsOf(content)) + linkBytes(content, links) <= ownBytesMax,
+    // A layout and an address for answers are the request's.
+    mixes: content =>
+      content.layout === undefined &&
+      content.replyTo === undefined &&
+      ownBytes(content) + footBytes(links) + linkBytes(content, links) <= ownBytesMax,
+    faultIn: ({ replyTo: name }) =>
+      name === undefined || Object.hasOwn(replyTo, name)
+        ? undefined
+        : `its replyTo is none of ${Object.keys(replyTo).join(', ')}`,
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
-      const mail = { from, links, now: options.now }
-      const sending = { ...options, untilMs, post: (part: Messages) => service.send(mailOf(part, mail)) }
+      const post = (part: Messages) => service.send(mailOf(part, sender, options.now))
+      const sending = { ...options, untilMs, post }
       return inRounds(messages, sending)
     },
     async [Symbol.asyncDispose]() {},
@@ -143,25 +152,37 @@ async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]
   }
 }
 
-type Sender = { from: string; links: ClickLinks | undefined; now: EpochMs }
+type Sender = {
+  from: string
+  replyTo: ReplyTo
+  links: ClickLinks | undefined
+  letter: ReturnType<typeof letterOf>
+}
 
-function mailOf(messages: Messages, { from, links, now }: Sender): Mail {
+function mailOf(messages: Messages, { from, replyTo, links, letter }: Sender, now: EpochMs): Mail {
   const first = messages[0]!
-  const alike = messages.every(({ content }) => content === first.content)
-  const linked = (message: OutMessage<'email'>) => withLinks(message.content, hrefsOf(message, links))
-  // What differs between mails of one content is where their links lead first.
-  const content = messages.length === 1 ? linked(first) : withLinks(first.content, linkTagsOf(first.content, links))
-  const { subject, text, html } = alike ? partsOf(content) : tags
-  const ownOf = (message: OutMessage<'email'>): Record<string, string> => {
-    if (!alike) return substitutionsOf(partsOf(linked(message)))
-    return messages.length === 1 ? {} : linksOf(message, links)
-  }
+  const { content } = first
+  const alike = messages.every(message => message.content === content)
   const leaves = unsubscribeUrls(messages, { links, now })
+  const own = (at: number): LetterParts => {
+    const message = messages[at]!
+    const linked = withLinks(message.content, new Map([...hrefsOf(message, links), ...leaveHref(leaves[at])]))
+    return letterParts({ ...message, content: linked }, leaves[at])
+  }
+  const substitutionsOf = (at: number): Record<string, string> => {
+    if (!alike) return tagged(own(at))
+    if (messages.length === 1) return {}
+    return { ...linksOf(messages[at]!, links), ...(leaves[at] !== undefined && { [leaveTag]: leaves[at] }) }
+  }
+  // What differs between mails of one content is where their links lead first, and where they are unsubscribed from.
+  const said = !alike ? tags : messages.length === 1 ? own(0) : sharedParts(first, { links, leave: leaves[0] })
+  const reply = content.replyTo === undefined ? replyTo.default : replyTo[content.replyTo]
   return {
-    ...{ from, subject, text, html, trackingSettings },
+    ...{ from, ...letter(said, content.layout), trackingSettings },
+    ...(reply && { replyTo: reply }),
     // SendGrid keeps custom arguments for long and cannot redact them: nothing but the attempt goes there.
     personalizations: messages.map((message, at) => {
-      const substitutions = ownOf(message)
+      const substitutions = substitutionsOf(at)
       const leave = leaves[at]
       return {
         to: message.endpoint.address,
@@ -179,19 +200,32 @@ const targetsOf = (content: Email, links?: ClickLinks): readonly string[] => (li
 /** By where the links of a mail lead, where they are to lead first. */
 const hrefsOf = ({ content, attemptId: attempt }: OutMessage<'email'>, links?: ClickLinks): Map<string, string> =>
   new Map(targetsOf(content, links).map(target => [target, clickUrl(links!, { attempt, target })]))
+/** Where a link of a content's own leads that says so. */
+const leaveHref = (url: string | undefined): [string, string][] => (url === undefined ? [] : [['#unsubscribe', url]])
 const linkTag = (n: number): string => `link${n}-${mark}`
-const linkTagsOf = (content: Email, links?: ClickLinks): Map<string, string> =>
-  new Map(targetsOf(content, links).map((target, n) => [target, `{{${linkTag(n)}}}`]))
+const leaveTag = `leave-${mark}`
 const linksOf = (message: OutMessage<'email'>, links?: ClickLinks): Record<string, string> =>
   Object.fromEntries([...hrefsOf(message, links).values()].map((href, n) => [linkTag(n), href]))
+
+/** What all mails of one content say, with tags where each has an address of its own. */
+function sharedParts(
+  message: OutMessage<'email'>,
+  { links, leave }: { links: ClickLinks | undefined; leave: string | undefined },
+) {
+  const { content } = message
+  const leaves = leave === undefined ? undefined : `{{${leaveTag}}}`
+  const hrefs = targetsOf(content, links).map((target, n): [string, string] => [target, `{{${linkTag(n)}}}`])
+  return letterParts({ ...message, content: withLinks(content, new Map([...hrefs, ...leaveHref(leaves)])) }, leaves)
+}
+
 /** What links add to a mail, in its HTML and in its text. */
 const linkBytes = (content: Email, links?: ClickLinks): number =>
   targetsOf(content, links).reduce((sum, target) => sum + 2 * clickUrlChars(links!, target), 0)
+/** What a foot adds that names two or three categories, and where it leads, twice. */
+const footBytes = (links?: ClickLinks): number => 500 + (links ? 2 * (links.url.length + 203) : 0)
+const ownBytes = ({ subject, text, html, preview = '' }: Email) =>
+  [subject, text, html.html, preview].reduce((sum, part) => sum + Buffer.byteLength(part), 0)
 
-type Parts = Record<(typeof fields)[number], string>
 // The library puts the braces around the names of substitutions.
-const tags: Parts = { subject: `{{subject-${mark}}}`, text: `{{text-${mark}}}`, html: `{{html-${mark}}}` }
-
-const partsOf = ({ subject, text, html }: ContentOf['email']): Parts => ({ subject, text, html: html.html })
-const substitutionsOf = (parts: Parts) => Object.fromEntries(fields.map(field => [`${field}-${mark}`, parts[field]]))
-const ownBytes = (parts: Parts) => fields.reduce((sum, field) => sum + Buffer.byteLength(parts[field]), 0)
+const tags = Object.fromEntries(letterFields.map(field => [field, `{{${field}-${mark}}}`])) as LetterParts
+const tagged = (parts: LetterParts) => Object.fromEntries(letterFields.map(field => [`${field}-${mark}`, parts[field]]))

@@ -179,8 +179,9 @@ const questions: readonly Command[] = [
   },
   {
     name: 'preview',
-    usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--arm A] [--data '{…}']",
-    summary: 'Renders the templates of a type, as a person would get them.',
+    usage: "preview TYPE [--locale en] [--channel push|sms|email|in_app] [--arm A] [--data '{…}'] [--html FILE]",
+    summary:
+      'Renders the templates of a type, as a person would get them. --html writes its mail as a page, in its layout.',
     example: 'preview comment.created --channel push --locale de',
     run: async args => (await import('./commands/preview.ts')).runPreview(args),
   },

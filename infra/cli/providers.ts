@@ -1,3 +1,4 @@
+import { type Brand, plainBrand } from '#channels/email/layout.ts'
 import { sendgridProvider } from '#channels/email/sendgrid.ts'
 import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { Provider } from '#channels/provider.ts'
@@ -40,7 +41,7 @@ export function openProviders({ config, db, tell, secret, simulated, localUrl }:
     )
   const { limits } = config
   const { publicUrl } = config.http
-  const sending = { simulated, secret, publicUrl, localUrl }
+  const sending = { simulated, secret, publicUrl, localUrl, replyTo: config.mail.replyTo ?? {}, brand: brandOf(config) }
   return [
     fcmProvider({
       ...(config.fcm ?? simulated!.credentials.fcm),
@@ -67,7 +68,14 @@ type Sending = {
   secret: string
   publicUrl?: string | undefined
   localUrl?: string | undefined
+  replyTo: Readonly<Record<string, string>>
+  brand: Brand
 }
+
+/** What mails look like. */
+export const brandOf = ({ mail }: Config): Brand => ({
+  ...{ name: mail.brand ?? plainBrand.name, colour: mail.colour ?? plainBrand.colour, postal: mail.postal },
+})
 
 const isOf =
   (provider: string) =>
@@ -78,6 +86,7 @@ function sendgridOf({ name, sendgrid, sendgridPerSecond: perSecond }: Account, s
   const url = urlOf(sendgrid, sending)
   return sendgridProvider({
     ...{ name, perSecond, ...(sendgrid ?? sendgridSimulated(sending.simulated!)) },
+    ...{ replyTo: sending.replyTo, brand: sending.brand },
     ...(url !== undefined && { links: { url, secret: sending.secret } }),
   })
 }

@@ -20,7 +20,19 @@ export type HtmlLink = { readonly at: number; readonly length: number; readonly 
 export type PushContent = { title: string; body: string; url?: string; image?: string; silent?: true }
 /** `url`: what the text ends with. Where we are to hear of clicks it takes some 60 characters and a third of it more. */
 export type SmsContent = { text: string; url?: string }
-export type EmailContent = { subject: string; html: Html; text: string }
+/**
+ * `html` is what stands within the installation's layout; with `layout` `none` it is the whole mail, which names its sender
+ * itself and has a link to `#unsubscribe`: that leads to where its person unsubscribes. `text` says the same for who
+ * reads no HTML. `preview`: what lists of mails show beside the subject. `replyTo`: one of `CARILLON_MAIL_REPLY_TO`, by name.
+ */
+export type EmailContent = {
+  subject: string
+  html: Html
+  text: string
+  preview?: string
+  layout?: 'none'
+  replyTo?: string
+}
 export type InAppContent = { title: string; body: string; url?: string }
 export type ContentOf = { push: PushContent; sms: SmsContent; email: EmailContent; in_app: InAppContent }
 

@@ -1,14 +1,32 @@
-import { createPublicKey } from 'node:crypto'
-import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
-import { type Channel, channels, lanes } from '#contracts/channel.ts'
-import { isRouteOf, type Route, weightOf } from '#contracts/routes.ts'
+import { channels, lanes } from '#contracts/channel.ts'
 import { volumeFloorPreset } from '#contracts/quarantine.ts'
-import { isEmail, isPhone } from '#contracts/intent.ts'
 import { logLevels } from './log-levels.ts'
-
-/** Makes the value of a text, or throws an error that says what the text must be. */
-type Parse<T> = (text: string) => T
+import {
+  allowList,
+  appleId,
+  files,
+  flag,
+  hostList,
+  line,
+  matching,
+  number,
+  oneOf,
+  origins,
+  postgres,
+  readable,
+  root,
+  routesOf,
+  sender,
+  senders,
+  smsPrices,
+  smsSender,
+  someOf,
+  text,
+  url,
+  webhookKeys,
+  type Parse,
+} from './config-values.ts'
 
 export type Variable<T> = {
   name: string
@@ -26,115 +44,6 @@ export type ValueOf<V> = V extends { parse: Parse<infer T>; preset: string }
   : V extends { parse: Parse<infer T> }
     ? T | undefined
     : never
-
-const root = path.resolve(import.meta.dirname, '..', '..')
-
-const text: Parse<string> = value => value
-const matching =
-  (pattern: RegExp, what: string): Parse<string> =>
-  value => {
-    if (!pattern.test(value)) throw new Error(what)
-    return value
-  }
-const number =
-  (min: number, max: number): Parse<number> =>
-  value => {
-    if (!/^\d{1,9}$/.test(value) || Number(value) < min || Number(value) > max)
-      throw new Error(`a whole number from ${min} to ${max}`)
-    return Number(value)
-  }
-const oneOf =
-  <T extends string>(names: readonly T[]): Parse<T> =>
-  value => {
-    const found = names.find(name => name === value)
-    if (found === undefined) throw new Error(`one of ${names.join(', ')}`)
-    return found
-  }
-const someOf =
-  <T extends string>(names: readonly T[]): Parse<T[]> =>
-  value => [...new Set(value.split(',').map(name => oneOf(names)(name.trim())))]
-const url =
-  (...schemes: string[]): Parse<string> =>
-  value => {
-    const scheme = URL.parse(value)?.protocol.slice(0, -1)
-    if (scheme === undefined || !schemes.includes(scheme))
-      throw new Error(`a URL that begins with ${schemes.join(':// or ')}://`)
-    return value.replace(/\/$/, '')
-  }
-const readable: Parse<string> = value => {
-  const file = path.resolve(value)
-  try {
-    accessSync(file, constants.R_OK)
-  } catch {
-    throw new Error('a file that this process may read')
-  }
-  return file
-}
-const files: Parse<string[]> = value => value.split(',').map(name => readable(name.trim()))
-const origins: Parse<string[]> = value =>
-  value.split(',').map(given => {
-    const { origin, protocol } = URL.parse(given.trim()) ?? {}
-    if (origin === given.trim() && (protocol === 'https:' || protocol === 'http:')) return origin
-    throw new Error('origins like https://app.example, with commas between')
-  })
-const mailbox: Parse<string> = value => {
-  if (!isEmail(value)) throw new Error('an e-mail address')
-  return value
-}
-const smsSender: Parse<string> = value => {
-  if (!isPhone(value) && !/^MG[0-9a-f]{32}$/.test(value))
-    throw new Error('a number like +15005550006 or the id of a messaging service (MG…)')
-  return value
-}
-const smsPrices: Parse<{ currency: string; perSegment: Record<string, number> }> = value => {
-  const [currency, ...prices] = value.trim().split(/\s+/)
-  const isPrice = (text: string) => /^\+[1-9]\d{0,14}=\d+(\.\d+)?$/.test(text)
-  if (!/^[A-Z]{3}$/.test(currency!) || prices.length === 0 || !prices.every(isPrice))
-    throw new Error('a currency and prices of a segment by the beginning of numbers, like USD +1=0.01 +49=0.1')
-  const perSegment = prices.map(text => text.split('=')).map(([prefix, price]) => [prefix!, Number(price)] as const)
-  return { currency: currency!, perSegment: Object.fromEntries(perSegment) }
-}
-const allowList: Parse<string[]> = value => {
-  const patterns = value.split(',').map(pattern => pattern.trim())
-  if (!patterns.every(pattern => /^(?=.)[^*]*\*?$/.test(pattern)))
-    throw new Error('recipient ids, or beginnings that end in *, with commas between')
-  return patterns
-}
-const hostList: Parse<string[]> = value => {
-  const hosts = value.split(',').map(host => host.trim().toLowerCase())
-  if (!hosts.every(host => /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host)))
-    throw new Error('names of hosts, or *. and the end of their names, with commas between')
-  return hosts
-}
-const webhookKeys: Parse<string[]> = value =>
-  value.split(',').map(key => {
-    const pem = `-----BEGIN PUBLIC KEY-----\n${key.trim()}\n-----END PUBLIC KEY-----\n`
-    try {
-      if (createPublicKey(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1') return pem
-    } catch {
-      // Told below, without the words of the library.
-    }
-    throw new Error('verification keys as SendGrid shows them, with commas between')
-  })
-const routesOf =
-  (channel: Channel): Parse<Route[]> =>
-  value => {
-    const routes = value.split(',').map(part => {
-      const [, name = '', weight = ''] = /^([a-z0-9_]+):(\d{1,4})$/.exec(part.trim()) ?? []
-      return { name, weight: Number(weight) }
-    })
-    const names = new Set(routes.map(({ name }) => name))
-    if (names.size < routes.length || weightOf(routes) === 0 || ![...names].every(name => isRouteOf(channel, name)))
-      throw new Error(`accounts and weights like ${exampleRoutes[channel]}, each once, one with a weight`)
-    return routes
-  }
-const exampleRoutes: { readonly [C in Channel]?: string } = {
-  sms: 'twilio:90,twilio_b:10',
-  email: 'sendgrid:1,sendgrid_b:1',
-}
-const flag: Parse<boolean> = value => oneOf(['true', 'false'])(value) === 'true'
-const postgres = url('postgres', 'postgresql')
-const appleId = matching(/^\w{10}$/, '10 letters and digits')
 
 /** Every variable of the project: its name, what it may be, its default, what it means. */
 export const variables = {
@@ -338,11 +247,36 @@ export const variables = {
       'Push services that we send to, with commas between. What a browser registers for any other host is not sent.',
   },
   sendgridKey: { name: 'SENDGRID_API_KEY', parse: text, secret: true, meaning: 'Unset: the simulator.' },
-  sendgridFrom: { name: 'SENDGRID_FROM', parse: mailbox, meaning: 'Sender of e-mail.' },
+  sendgridFrom: {
+    name: 'SENDGRID_FROM',
+    parse: sender,
+    meaning: 'Sender of e-mail: an address that SendGrid has verified, or `Name <address>`.',
+  },
   sendgridPerSecond: {
     name: 'SENDGRID_MAILS_PER_SECOND',
     parse: number(1, 999_999_999),
     meaning: 'A limit of your own, or what your plan allows. Unset: none, SendGrid publishes none.',
+  },
+  mailReplyTo: {
+    name: 'CARILLON_MAIL_REPLY_TO',
+    parse: senders,
+    meaning:
+      'Where answers to mails go, by name: `default=Team <team@example.com>,support=help@example.com`. Templates choose a name; `default` counts where they do not. Unset: to the sender.',
+  },
+  mailBrand: {
+    name: 'CARILLON_MAIL_BRAND',
+    parse: line(60),
+    meaning: 'Name at the head and foot of mails. Unset: Carillon.',
+  },
+  mailColour: {
+    name: 'CARILLON_MAIL_COLOUR',
+    parse: matching(/^#[0-9a-fA-F]{6}$/, 'a colour like #4338ca'),
+    meaning: 'Colour of buttons and links in mails. Unset: #4338ca.',
+  },
+  mailPostal: {
+    name: 'CARILLON_MAIL_POSTAL',
+    parse: line(200),
+    meaning: 'Postal address at the foot of mails, which CAN-SPAM asks for. Unset: none.',
   },
   twilioSid: {
     name: 'TWILIO_ACCOUNT_SID',

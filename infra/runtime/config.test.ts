@@ -119,6 +119,32 @@ test('another account of a provider has what is set for it, and the rest of the 
     assert.match(problemsOf({ CARILLON_ROUTES_SMS: routes }).join(), /must be accounts and weights like/, routes)
 })
 
+test('senders of mails are addresses, with names that cannot become headers or other addresses', () => {
+  const config = readConfig({
+    CARILLON_MAIL_REPLY_TO: 'default=us@example.com, support=Acme Hilfe <help@example.com>',
+    CARILLON_MAIL_BRAND: 'Acme & Söhne',
+  })
+  assert.deepEqual(config.mail.replyTo, { default: 'us@example.com', support: 'Acme Hilfe <help@example.com>' })
+  for (const bad of [
+    'us',
+    'A\r\nBcc: x@example.com <us@example.com>',
+    'A\u2028 <us@example.com>',
+    '"A" <us@example.com>',
+    'A <us@example.com',
+    'A <us@example.com> x',
+    'b@example.com <us@example.com>',
+  ]) {
+    assert.match(problemsOf({ SENDGRID_FROM: bad }).join(), /SENDGRID_FROM .*must be an e-mail address/s, bad)
+    assert.equal(problemsOf({ CARILLON_MAIL_REPLY_TO: `support=${bad}` }).length, 1, bad)
+  }
+  for (const bad of [
+    { CARILLON_MAIL_COLOUR: 'red' },
+    { CARILLON_MAIL_POSTAL: 'a\nb' },
+    { CARILLON_MAIL_REPLY_TO: 'x' },
+  ])
+    assert.equal(problemsOf(bad).length, 1)
+})
+
 test('a secret may come from a file, but not from two places', async () => {
   await using folder = await temporaryFolder()
   const file = path.join(folder.path, 'secret')

@@ -133,6 +133,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
       hosts: values.webpushHosts,
     },
     ...own,
+    mail: mailOf(values),
     /** Of channels that have several accounts, and the others of these by the names of their routes. */
     routes: sms || email ? { ...(sms && { sms }), ...(email && { email }) } : undefined,
     accounts,
@@ -164,6 +165,11 @@ function exposedFiles(env: Env, accounts: readonly { suffix: string }[]): string
     })
     .map(name => `${name} names a file that every user of this machine may read: take that right away (chmod 600)`)
 }
+
+/** What all mails look like, and where answers to them go. */
+const mailOf = ({ mailReplyTo, mailBrand, mailColour, mailPostal }: Values) => ({
+  ...{ replyTo: mailReplyTo, brand: mailBrand, colour: mailColour, postal: mailPostal },
+})
 
 /** What an account of a provider is, whole or not at all. */
 function accountIn(values: Values, problems: string[]) {

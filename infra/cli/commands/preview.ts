@@ -1,11 +1,14 @@
+import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { letterOf, letterParts } from '#channels/email/letter.ts'
 import { segmentsSent } from '#channels/sms/body.ts'
-import type { AnyNotificationType, SmsContent } from '#contracts/catalogue.ts'
+import type { AnyNotificationType, ContentOf, SmsContent } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
-import { readConfig } from '#runtime/config.ts'
+import { type Config, readConfig } from '#runtime/config.ts'
 import { CommandError } from '../command.ts'
 import { dataOf, entryOf } from '../catalogue-entry.ts'
 import { catalogueFrom } from '../catalogue-from.ts'
+import { brandOf } from '../providers.ts'
 
 /** `carillon preview`. */
 export async function runPreview(args: string[]): Promise<number> {
@@ -17,6 +20,7 @@ export async function runPreview(args: string[]): Promise<number> {
         channel: { type: 'string' },
         data: { type: 'string' },
         arm: { type: 'string' },
+        html: { type: 'string' },
       },
     },
   })
@@ -41,31 +45,39 @@ export async function runPreview(args: string[]): Promise<number> {
   const data = values.data === undefined ? fieldNames : await dataOf(entry, values.data)
   const { publicUrl: url } = config.http
   for (const channel of wanted)
-    console.log(shown({ entry, channel, locale, data, arm, links: url === undefined ? url : { url } }))
+    console.log(shown({ entry, channel, locale, data, arm }, url === undefined ? url : { url }))
+  if (values.html !== undefined) {
+    if (!wanted.includes('email')) throw new CommandError('--html writes a mail, and email is not among the channels')
+    const page = pageOf({ entry, channel: 'email', locale, data, arm }, config)
+    await writeFile(values.html, page).catch((error: NodeJS.ErrnoException) => {
+      throw new CommandError(`${values.html} cannot be written: ${error.code}`, 1)
+    })
+    console.log(`${values.html}: the mail, to be opened in a browser`)
+  }
   return 0
+}
+
+type Asked = { entry: AnyNotificationType; channel: Channel; locale: string; data: unknown; arm: string | undefined }
+
+/** The mail as its layout shows it. Its links lead where the template says. */
+function pageOf(asked: Asked, config: Config): string {
+  const { entry, locale } = asked
+  const content = contentOf(asked) as ContentOf['email']
+  const said = { content, locale, ...(!entry.mandatory && { categories: [entry.category] }) }
+  return letterOf(brandOf(config))(letterParts(said, '#unsubscribe'), content.layout).html
+}
+
+function contentOf({ entry, channel, locale, data, arm }: Asked): ContentOf[Channel] | undefined {
+  const input = { data, locale, arm, actor: '‹actor›', thread: '‹thread›', tenant: '‹tenant›' }
+  return entry.templates[locale]?.[channel]?.(input as never)
 }
 
 /** Without data each field shows its own name. */
 const fieldNames: unknown = new Proxy({}, { get: (_, name) => (typeof name === 'string' ? `‹${name}›` : undefined) })
 
-function shown({
-  entry,
-  channel,
-  locale,
-  data,
-  arm,
-  links,
-}: {
-  entry: AnyNotificationType
-  channel: Channel
-  locale: string
-  data: unknown
-  arm: string | undefined
-  links: { url: string } | undefined
-}): string {
-  const template = entry.templates[locale]?.[channel]
-  const input = { data, locale, arm, actor: '‹actor›', thread: '‹thread›', tenant: '‹tenant›' }
-  const content = template?.(input as never)
+function shown(asked: Asked, links: { url: string } | undefined): string {
+  const { entry, channel, locale, arm } = asked
+  const content = contentOf(asked)
   const lines = Object.entries(content ?? {}).map(([field, value]) => {
     const text = typeof value === 'string' ? value : (value as { html: string }).html
     return `  ${field.padEnd(8)} ${text.replaceAll('\n', '\n           ')}`
