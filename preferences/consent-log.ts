@@ -23,8 +23,11 @@ export type ConsentLine = {
   until?: EpochMs
   source: ConsentSource
 }
-/** Through what a wish came: the product, the person's own token, one click of a mail, or a token that another person has registered. */
-export type ConsentSource = 'api' | 'person' | 'one_click' | 'moved'
+/**
+ * Through what a wish came: the product, the person's own token, the page that a mail links to, one click of a mail, or a
+ * token that another person has registered.
+ */
+export type ConsentSource = 'api' | 'person' | 'link' | 'one_click' | 'moved'
 
 /**
  * Writes wishes into the log, in the transaction that makes them so: the transaction's id in each line is what the

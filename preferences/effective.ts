@@ -39,7 +39,7 @@ export function effectiveOf(known: Person, asked: Effective): Preferences {
   }
 }
 
-function chosen({ choices, quiet, zone, locale }: Person, at: EpochMs) {
+export function chosen({ choices, quiet, zone, locale }: Person, at: EpochMs) {
   const threads = Object.entries(choices.threads ?? {}).filter(([, until]) => until === true || until > at)
   const { paused } = choices
   return {
@@ -89,7 +89,10 @@ function effectOf(person: Person, ask: Parameters<typeof mayWe>[1]) {
   }
 }
 
-function quietHoursOf(known: Person, { person, at }: { person: Person; at: EpochMs }): Preferences['quietHours'] {
+export function quietHoursOf(
+  known: Person,
+  { person, at }: { person: Person; at: EpochMs },
+): Preferences['quietHours'] {
   const { quiet, rule } = quietIn(known, person.within)
   const { zone = 'UTC' } = person
   const until = quiet && quietUntil({ quiet, zone, at })

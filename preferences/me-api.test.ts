@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import type { Preferences } from '#contracts/preferences.ts'
+import type { OwnPreferences } from '#contracts/preferences.ts'
 import { manualClock } from '#runtime/clock.ts'
 import { createHttp, listen, problem } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
@@ -10,7 +10,7 @@ import { serveUsers } from '#runtime/user-requests.ts'
 import { mintUserToken, type User } from '#runtime/user-tokens.ts'
 import { preferencesApi } from './api.ts'
 import { meApi } from './me-api.ts'
-import { createStores } from './store.fixture.ts'
+import { createStores, device } from './store.fixture.ts'
 
 const noon = Date.parse('2026-11-21T12:00:00Z')
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -28,7 +28,8 @@ async function createApi() {
   const users = serveUsers(app, { keys: [{ kid: 'k', key: publicKey }], audience: 'carillon', clock, origins: [] })
   const { db, addressKey } = stores
   const categories = ['social', 'billing']
-  meApi(app, { db, clock, users, categories })
+  const offers = categories.map(category => ({ category, channels: [{ channel: 'push' as const, mandatory: false }] }))
+  meApi(app, { db, clock, users, offers })
   const authorize = async () => {
     throw problem(401, {})
   }
@@ -52,7 +53,7 @@ async function createApi() {
         ...(body !== undefined && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(30_000),
       })
-      const answer = (await response.json()) as Preferences & { detail?: string }
+      const answer = (await response.json()) as OwnPreferences & { detail?: string }
       return { status: response.status, etag: response.headers.get('etag')!, body: answer }
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -68,7 +69,7 @@ test('people see and change their own preferences, and the log says that it was 
   assert.deepEqual([before.status, before.body.categories], [200, {}])
   const after = await ann(`PATCH ${own}`, { categories: { social: { push: false } } }, before.etag)
   assert.deepEqual([after.status, after.body.categories], [200, { social: { push: false } }])
-  assert.equal(after.body.effective.find(one => one.category === 'social')!.channels[0]!.on, false)
+  assert.equal(after.body.grid.find(one => one.category === 'social')!.cells[0]!.on, false)
   assert.deepEqual(await api.db.query('select recipient, source from consent_log'), [
     { recipient: 'ann', source: 'person' },
   ])
@@ -106,11 +107,13 @@ test('nobody reaches another person or tenant, by path, query or body', async ()
       assert.ok([401, 404].includes((await ann(`${method} ${path}`)).status), `${method} ${path}`)
   for (const field of ['user', 'user_id', 'id', 'recipient', 'sub', 'tenant'])
     assert.equal((await ann(`PATCH ${own}`, { [field]: 'bob', paused: true })).status, 422)
-  assert.equal((await ann(`GET ${own}?tenant=other`)).status, 403)
-  assert.equal((await ann(`GET ${own}?tenant=acme`)).status, 200)
+  for (const tenant of ['other', 'acme']) assert.equal((await ann(`GET ${own}?tenant=${tenant}`)).status, 422)
+  await api.upsert(noon, { id: 'bob', endpoints: [device('a-token-of-bob', 'phone')] })
+  assert.equal((await ann('DELETE /v1/me/devices/phone')).status, 404)
+  assert.deepEqual(await api.endpoints('bob'), ['push/phone active'])
   assert.deepEqual((await api.person('bob')).choices, {})
   assert.deepEqual((await api.person('ann')).choices, {})
-  assert.deepEqual(await api.consent(), [])
+  assert.deepEqual(await api.consent('ann'), [])
 })
 
 test('who was erased has nothing to change', async () => {

@@ -1,27 +1,33 @@
+import type { Offer, OwnPreferences } from '#contracts/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { type FastifyInstance, type FastifyReply, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Users } from '#runtime/user-requests.ts'
 import type { User } from '#runtime/user-tokens.ts'
-import { gone, invalid, stale } from './api-requests.ts'
+import { gone, invalid, nameOf, stale } from './api-requests.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
-import { effectiveOf } from './effective.ts'
-import { parseEffective } from './effective-query.ts'
+import { signOutDevice } from './device-store.ts'
+import { readHistory } from './history-store.ts'
+import { ownPreferences } from './own-preferences.ts'
 import { type Person, readPeople } from './preferences.ts'
+import { pointerTo } from './profile.ts'
 import { revisionOf } from './revision.ts'
 
 export type MeApiOptions = {
   db: Database
   clock: Clock
   users: Users
-  /** The categories that a person can switch. */
-  categories: readonly string[]
+  /** What people can switch. */
+  offers: readonly Offer[]
 }
 
+const shownChanges = 8
+const changesMax = 100
+
 /**
- * What people see and change of their own preferences by a token of theirs: `/v1/me/preferences`. No path, query or body
- * names a person: it is the token's. A change names what it was made from (If-Match), and is refused where that is old.
+ * What people see and change of their own preferences by a token of theirs: `/v1/me/preferences`, `/v1/me/devices`, `/v1/me/history`. No path,
+ * query or body names a person or a tenant: both are the token's. A change may name what it was made from (If-Match).
  */
 export function meApi(app: FastifyInstance, options: MeApiOptions): void {
   void app.register(async scope => {
@@ -31,29 +37,44 @@ export function meApi(app: FastifyInstance, options: MeApiOptions): void {
       { parseAs: 'string' },
       scope.getDefaultJsonParser('error', 'error'),
     )
-    ownPreferences(scope, options)
+    preferencesRoutes(scope, options)
+    scope.get('/v1/me/history', async request => {
+      const query = queryOf(request.query, ['before'])
+      if (query.before !== undefined && !/^\d{1,18}$/.test(query.before))
+        throw invalid([{ pointer: '#/before', detail: 'must be the id of a change' }])
+      const { recipient } = options.users.of(request)
+      await living(options.db, { recipient })
+      const found = await readHistory(options.db, recipient, { ...query, limit: changesMax + 1 })
+      return { changes: found.slice(0, changesMax), more: found.length > changesMax }
+    })
   })
 }
 
-function ownPreferences(app: FastifyInstance, { db, clock, users, categories }: MeApiOptions): void {
+function preferencesRoutes(app: FastifyInstance, { db, clock, users, offers }: MeApiOptions): void {
   const path = '/v1/me/preferences'
-  const answer = async (user: User, reply: FastifyReply, query: Record<string, unknown> = {}) => {
-    const asked = parseEffective({ ...query, tenant: query['tenant'] ?? user.tenant }, categories)
-    if (!asked.ok) throw invalid(asked.problems)
-    const { place } = asked.value
-    if (user.tenant !== undefined && place.tenant !== user.tenant)
-      throw problem(403, { detail: 'the token is for another tenant' })
-    const person = await living(db, user, place)
+  const categories = offers.map(({ category }) => category)
+  const pageOf = async (user: User, reply: FastifyReply): Promise<OwnPreferences> => {
+    const [person, history] = await Promise.all([
+      living(db, user),
+      readHistory(db, user.recipient, { limit: shownChanges }),
+    ])
     reply.header('etag', revisionOf(person))
-    return effectiveOf(person, { ...asked.value, at: clock.now() })
+    return ownPreferences(person, { offers, history, tenant: user.tenant, at: clock.now() })
   }
-  app.get(path, async (request, reply) => answer(users.of(request), reply, request.query as Record<string, unknown>))
+  app.get(path, async (request, reply) => {
+    queryOf(request.query, [])
+    return pageOf(users.of(request), reply)
+  })
   app.patch(path, async (request, reply) => {
     const user = users.of(request)
     const patch = parseChoicesPatch(request.body, categories)
     if (!patch.ok) throw invalid(patch.problems)
     const basis = request.headers['if-match']
-    const chosen = await changeChoices({ db, now: clock.now(), basis, source: 'person' }, user.recipient, patch.value)
+    const chosen = await changeChoices(
+      { db, now: clock.now(), basis, source: user.through },
+      user.recipient,
+      patch.value,
+    )
     switch (chosen.kind) {
       case 'refused':
         throw invalid(chosen.problems)
@@ -62,15 +83,30 @@ function ownPreferences(app: FastifyInstance, { db, clock, users, categories }: 
       case 'stale':
         throw stale()
       case 'chosen':
-        return answer(user, reply)
+        return pageOf(user, reply)
       default:
         return chosen satisfies never
     }
   })
+  app.delete<{ Params: { device: string } }>('/v1/me/devices/:device', async (request, reply) => {
+    const user = users.of(request)
+    const device = nameOf(request.params.device)
+    const signedOut = await signOutDevice({ db, now: clock.now(), source: user.through }, { ...user, device })
+    if (!signedOut) throw problem(404, { detail: 'there is no such device' })
+    return pageOf(user, reply)
+  })
 }
 
-async function living(db: Database, { recipient }: User, place: { tenant?: string }): Promise<Person> {
-  const person = (await readPeople(db, [recipient], [place])).get(recipient)!
+/** What a query says: these fields and no others, since one that is passed over might have meant somebody. */
+function queryOf<F extends string>(query: unknown, known: readonly F[]): { [N in F]?: string } {
+  const given = query as Record<string, unknown>
+  const wrong = Object.keys(given).filter(field => !known.includes(field as F) || typeof given[field] !== 'string')
+  if (wrong.length > 0) throw invalid(wrong.map(field => ({ pointer: pointerTo(field), detail: 'is not asked here' })))
+  return given as { [N in F]?: string }
+}
+
+async function living(db: Database, { recipient, tenant }: User): Promise<Person> {
+  const person = (await readPeople(db, [recipient], tenant === undefined ? [] : [{ tenant }])).get(recipient)!
   if (person.erased) throw gone()
   return person
 }

@@ -2,15 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Person } from './preferences.ts'
 
 /** What a person has said, as an entity tag (RFC 9110): who changes it by an old one does not know what they change. Pure. */
-export function revisionOf({
-  choices,
-  zone,
-  locale,
-  quiet,
-}: Pick<Person, 'choices' | 'zone' | 'locale' | 'quiet'>): string {
-  const said = JSON.stringify([choices, zone ?? null, locale ?? null, quiet ?? null])
-  return `"${createHash('sha256').update(said).digest('base64url').slice(0, 22)}"`
-}
+export const revisionOf = ({ choices, zone, locale, quiet }: Said): string =>
+  entityTag([choices, zone ?? null, locale ?? null, quiet ?? null])
+type Said = Pick<Person, 'choices' | 'zone' | 'locale' | 'quiet'>
+
+/** The tag of anything that JSON can say. Pure. */
+const entityTag = (value: unknown): string =>
+  `"${createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 22)}"`
 
 /** Whether an If-Match header, if there is one, is about this revision. */
 export const isMatch = (ifMatch: string | undefined, revision: string): boolean =>

@@ -62,7 +62,12 @@ export const layers: readonly Layer[] = [
     imports: ['infra/contracts', 'producers/sdk', 'producers/catalogue'],
     vendors: { zod: anyFile, '@octokit/webhooks-examples': anyFile },
   },
-  { folder: 'preferences', imports: ['infra/contracts', 'infra/runtime', 'infra/db'], vendors: stores },
+  {
+    folder: 'preferences',
+    imports: ['infra/contracts', 'infra/runtime', 'infra/db'],
+    // Code for browsers, which is served with it.
+    vendors: { ...stores, 'lit-html': ['page/*.ts'] },
+  },
   {
     folder: 'router',
     imports: ['infra/contracts', 'infra/runtime', 'infra/db', 'infra/ledger', preferencesFace],
@@ -102,7 +107,12 @@ export const testLayers: readonly string[] = ['infra/local', 'infra/runtime', 'i
 export const environmentReaders = ['infra/runtime/config.ts', 'infra/local/**', 'infra/tests/**', 'infra/cli/start.mjs']
 
 /** Where the wall clock may be read by what ships; the SDK, and what browsers run, bring their own. */
-export const clockReaders = ['infra/runtime/clock.ts', 'producers/sdk/clock.ts', 'channels/receipts/web-receipts.js']
+export const clockReaders = [
+  'infra/runtime/clock.ts',
+  'producers/sdk/clock.ts',
+  'channels/receipts/web-receipts.js',
+  'preferences/page/**',
+]
 /** Not the pipeline: started by hand, on one machine. */
 export const clockFree = [
   'infra/architecture/**',

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { analyticsApi } from '#analytics/api.ts'
 import { inboxApi } from '#channels/in-app/inbox-api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
@@ -5,23 +6,27 @@ import { openInboxStreams } from '#channels/in-app/inbox-streams.ts'
 import { clicksApi } from '#channels/receipts/clicks.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
 import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
+import type { Offer } from '#contracts/preferences.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
+import { hostedPage } from '#preferences/hosted-page.ts'
 import { meApi } from '#preferences/me-api.ts'
+import { pageLinkUser } from '#preferences/page-link.ts'
 import { unsubscribeApi } from '#preferences/unsubscribe-api.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
 import { simulateApi } from '#producers/http/simulate-api.ts'
 import { producerOf, type Scope } from '#producers/http/producer-tokens.ts'
 import { openPublisher } from '#producers/sdk/publisher.ts'
 import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
-import { createHttp, listen, serveOperations } from '#runtime/http.ts'
+import { serveBrowserCode } from '#runtime/browser-code.ts'
+import { createHttp, type FastifyInstance, listen, serveOperations } from '#runtime/http.ts'
 import type { Metrics } from '#runtime/metrics.ts'
-import { serveUsers } from '#runtime/user-requests.ts'
+import { serveUsers, type Users } from '#runtime/user-requests.ts'
 import type { UserKey } from '#runtime/user-tokens.ts'
 import { simulate } from '#router/simulate.ts'
-import { successesOf } from './catalogue-from.ts'
+import { offersOf, successesOf } from './catalogue-from.ts'
 import type { Installation } from './installation.ts'
 import { retract } from './retract.ts'
 import { unreadiness } from './roles.ts'
@@ -63,14 +68,13 @@ export async function serveApi(
   const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
     void (await producerOf(db, request.headers, scope))
   analyticsApi(app, { db, clock, authorize: authorize('analytics'), groupMin })
-  const categories = [...new Set([...catalogue.types.values()].map(type => type.category))]
+  const offers = offersOf(catalogue)
+  const categories = offers.map(({ category }) => category)
   preferencesApi(app, {
     ...{ db, clock, addressKey: installation.addressKey, categories },
     authorize: authorize('people'),
   })
-  const { keys, origins } = options.people ?? { keys: [], origins: [] }
-  const users = serveUsers(app, { keys, origins, audience: prefix, clock })
-  meApi(app, { db, clock, users, categories })
+  const users = openToPeople(app, { installation, offers, people: options.people })
   const { signals } = installation
   const streams = openInboxStreams({ db, signals, catalogue, clock, log })
   inboxApi(app, { ...{ db, clock, catalogue, users, streams }, tell: signals.tell })
@@ -106,4 +110,23 @@ export async function serveApi(
       await publisher[Symbol.asyncDispose]()
     },
   }
+}
+
+/** The page for people and its API, and who may use what is theirs. */
+function openToPeople(
+  app: FastifyInstance,
+  {
+    installation,
+    offers,
+    people,
+  }: Pick<ApiOptions, 'people'> & { installation: Installation; offers: readonly Offer[] },
+): Users {
+  const { db, clock, prefix, addressKey: secret } = installation
+  const { keys, origins } = people ?? { keys: [], origins: [] }
+  const linkUser = (link: string, now: number) => pageLinkUser(link, { secret, now })
+  const users = serveUsers(app, { keys, origins, audience: prefix, clock, linkUser })
+  hostedPage(app)
+  serveBrowserCode(app, { preferences: path.resolve(import.meta.dirname, '../../preferences/page') })
+  meApi(app, { db, clock, users, offers })
+  return users
 }

@@ -106,6 +106,13 @@ const statements: readonly Command[] = [
     run: async args => (await import('./commands/preferences.ts')).runPreferences(args),
   },
   {
+    name: 'page',
+    usage: 'page USER [--tenant T]',
+    summary: 'Prints the link to the page where a person sees and changes what they prefer. It opens for 90 days.',
+    example: 'page felix-7',
+    run: async args => (await import('./commands/page.ts')).runPage(args),
+  },
+  {
     name: 'tenant',
     usage: `tenant ID [--set '{"zone": "Europe/Berlin"}']`,
     summary:

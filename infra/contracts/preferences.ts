@@ -93,3 +93,55 @@ export type Preferences = {
   /** The windows that count, in which zone, and by which rule; `until`: they hold now, so long. */
   quietHours: { windows: QuietWindow[]; zone: string; rule: QuietRule; sentence: string; until?: string }
 }
+
+/** What a category is told by, as the catalogue says; `mandatory`: all of it by this channel must be told. */
+export type Offer = { category: string; channels: readonly { channel: Channel; mandatory: boolean }[] }
+
+/**
+ * One switch of a person's page. `wanted` is where it stands; `on` is what follows now, by which rule, also where a pause or
+ * a mute is over it. `locked`: it cannot be moved. `reachable`: there is an address to send to.
+ */
+export type Cell = {
+  channel: Channel
+  wanted: boolean
+  on: boolean
+  locked: boolean
+  reachable: boolean
+  rule: string
+  sentence: string
+}
+/** An address of a person, with enough of it to tell it from others. `since`: when it was last registered. */
+export type Device = {
+  id: string
+  channel: Channel
+  provider: string
+  app?: string
+  address: string
+  state: string
+  since?: string
+}
+/** A line of the consent log. `wish`: given, withdrawn, or taken back (null). `through`: by whom or what it came. */
+export type Change = {
+  id: string
+  at: string
+  kind: string
+  wish: boolean | null
+  through: string
+  category?: string
+  channel?: Channel
+  endpoint?: string
+  thread?: string
+  room?: string
+  tenant?: string
+  said?: string
+  until?: string
+}
+/** All that a person's page shows. `history`: the latest changes. */
+export type OwnPreferences = Omit<Preferences, 'effective'> & {
+  grid: { category: string; cells: Cell[] }[]
+  devices: Device[]
+  history: Change[]
+  /** The tenant in which it is asked, and whether it has quiet hours. */
+  tenant?: string
+  tenantQuiet: boolean
+}

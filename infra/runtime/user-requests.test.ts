@@ -70,8 +70,8 @@ const handmade = (claims: object) => forged({ alg: 'ES256', kid: 'one' }, claims
 test('a token opens what its scope says, for its person', async () => {
   await using server = await createServer()
   const { status, body } = await server.ask(await mint())
-  assert.deepEqual([status, body], [200, { recipient: 'ann', tenant: 'acme' }])
-  assert.deepEqual((await server.ask(handmade(sound))).body, { recipient: 'ann' })
+  assert.deepEqual([status, body], [200, { recipient: 'ann', tenant: 'acme', through: 'person' }])
+  assert.deepEqual((await server.ask(handmade(sound))).body, { recipient: 'ann', through: 'person' })
   const other = await server.ask(await mint(), { at: '/v1/me/preferences' })
   assert.equal(other.status, 403)
   assert.match(other.headers.get('www-authenticate')!, /insufficient_scope.*preferences/)

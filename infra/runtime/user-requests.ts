@@ -9,8 +9,8 @@ const userPath = '/v1/me'
 export type Users = {
   /** Lets a request through whose token opens `scope`, or throws 401, 403 or 429. Before the body is read. */
   authorize(scope: UserScope): onRequestAsyncHookHandler
-  /** Who asks, in a route that is authorized. */
-  of(request: FastifyRequest): User
+  /** Who asks, in a route that is authorized, and by what. */
+  of(request: FastifyRequest): User & { through: 'person' | 'link' }
   /** When the token of such a request expires: what goes on for longer ends then. */
   until(request: FastifyRequest): EpochMs
 }
@@ -18,6 +18,8 @@ export type Users = {
 export type UsersOptions = TokenRules & {
   /** Pages of these origins may call from a browser (`https://app.example`). */
   origins: readonly string[]
+  /** Whom the link of a mail speaks for, if it is one; it opens `preferences` alone. */
+  linkUser?: (link: string, now: number) => User | undefined
 }
 
 /**
@@ -35,7 +37,7 @@ export function serveUsers(app: FastifyInstance, options: UsersOptions): Users {
   const spare = requestBuckets()
   return {
     authorize: scope => async request => {
-      const found = await userOf(request, { rules: options, scope })
+      const found = await userOf(request, { options, scope })
       const waitS = spare(found.user.recipient, options.clock.now())
       if (waitS > 0)
         throw problem(429, {
@@ -49,11 +51,13 @@ export function serveUsers(app: FastifyInstance, options: UsersOptions): Users {
   }
 }
 
-type Believed = { user: User; expiresAt: EpochMs }
+type Believed = { user: ReturnType<Users['of']>; expiresAt: EpochMs }
+/** For so long a request by a link may go on. */
+const linkTrustMs = 15 * 60_000
 
 async function userOf(
   request: FastifyRequest,
-  { rules, scope }: { rules: TokenRules; scope: UserScope },
+  { options, scope }: { options: UsersOptions; scope: UserScope },
 ): Promise<Believed> {
   const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1]
   if (token === undefined)
@@ -61,14 +65,17 @@ async function userOf(
       detail: 'send the person’s token: Authorization: Bearer …',
       headers: { 'www-authenticate': 'Bearer realm="carillon"' },
     })
-  const { scopes, ...believed } = await verifyUserToken(token, rules).catch((error: unknown) => {
+  const now = options.clock.now()
+  const linked = scope === 'preferences' ? options.linkUser?.(token, now) : undefined
+  if (linked) return { user: { ...linked, through: 'link' }, expiresAt: now + linkTrustMs }
+  const { scopes, user, expiresAt } = await verifyUserToken(token, options).catch((error: unknown) => {
     if (!(error instanceof TokenError)) throw error
     throw problem(401, {
       detail: error.message,
       headers: { 'www-authenticate': 'Bearer realm="carillon", error="invalid_token"' },
     })
   })
-  if (scopes.includes(scope)) return believed
+  if (scopes.includes(scope)) return { user: { ...user, through: 'person' }, expiresAt }
   throw problem(403, {
     detail: `the token lacks the scope ${scope} (there are ${userScopes.join(', ')})`,
     headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },

@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '#local/postgres.ts'
 import { startRedis } from '#local/redis.ts'
+import { chromiumPath } from './chromium.ts'
 import { specsFolder, tracesFolder, variables } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -151,6 +152,10 @@ function whatIsMissing(redis: boolean): string[] {
   if (!specsFolder())
     left.push(
       `!!! NOBODY READ OUR REQUESTS: set ${variables.specs} to the folder with the providers’ OpenAPI descriptions.`,
+    )
+  if (!chromiumPath())
+    left.push(
+      `!!! NOBODY LOOKED AT THE PAGES: no Chromium on the PATH or at ${variables.chromium}. Install it (Debian: apt-get install chromium).`,
     )
   return left
 }

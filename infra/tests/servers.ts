@@ -14,6 +14,7 @@ export const variables = {
   redis: 'CARILLON_TEST_REDIS_URL',
   traces: 'CARILLON_TEST_TRACES',
   specs: 'CARILLON_TEST_SPECS',
+  chromium: 'CARILLON_TEST_CHROMIUM',
 } as const
 
 /**

@@ -6,6 +6,8 @@ import { printFunnel } from '#analytics/funnel.ts'
 import { eventsTopicOf } from '#contracts/messages.ts'
 import type { Audit } from '#ledger/audit.ts'
 import { simulateEngagement } from '#local/engagement.ts'
+import { pageLinkToken } from '#preferences/page-link.ts'
+import { systemClock } from '#runtime/clock.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
 import { exitOnCrash, untilSignal } from '#runtime/lifecycle.ts'
 import { createLog } from '#runtime/log.ts'
@@ -153,7 +155,7 @@ const funnelOf = async (
   shape: ReturnType<typeof terminal>,
 ): Promise<string> => printFunnel(await funnel(db), shape)
 
-async function upText({ apiUrl, installation: { db } }: Everything): Promise<string> {
+async function upText({ apiUrl, installation: { db, addressKey } }: Everything): Promise<string> {
   const [busiest] = await db.query<{ recipient: string }>(
     `select recipient from delivery_events where kind = 'decided' group by 1 order by count(*) desc, 1 limit 1`,
   )
@@ -163,6 +165,12 @@ async function upText({ apiUrl, installation: { db } }: Everything): Promise<str
     ['health', `${apiUrl}/healthz`],
     ['readiness', `${apiUrl}/readyz`],
     ['metrics', `${apiUrl}/metrics`],
+    [
+      'a person’s page',
+      busiest
+        ? pageUrlOf({ apiUrl, secret: addressKey, recipient: busiest.recipient })
+        : 'npm run carillon -- page USER',
+    ],
     ['why did … happen?', `npm run carillon -- trace ${busiest?.recipient ?? 'USER'}`],
     ['your own intents', 'npm run carillon -- token docs'],
   ]
@@ -172,6 +180,9 @@ async function upText({ apiUrl, installation: { db } }: Everything): Promise<str
     '',
   ].join('\n')
 }
+
+const pageUrlOf = ({ apiUrl, secret, recipient }: { apiUrl: string; secret: string; recipient: string }): string =>
+  `${apiUrl}/preferences/${pageLinkToken({ recipient }, { secret, now: systemClock.now() })}`
 
 /** All that the ledger holds, as the outcomes do: of this run and of those before. */
 async function summaryOf({ installation: { db } }: Everything, audit: Audit) {

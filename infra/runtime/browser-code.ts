@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import path from 'node:path'
+import type { FastifyInstance } from './http.ts'
+
+const renderer = path.resolve(import.meta.dirname, '..', '..', 'node_modules', 'lit-html', 'lit-html.js')
+const keptS = 300
+
+/**
+ * Serves code for browsers under `/ui`: each folder of TypeScript modules under its name, without its types, and lit-html,
+ * which they import by name. There is no build: what the repository holds is what runs. Any page may load it.
+ */
+export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<string, string>>): void {
+  serveModule(app, '/ui/lit-html.js', readFileSync(renderer, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'))
+  for (const [name, folder] of Object.entries(folders))
+    for (const file of readdirSync(folder).filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts')))
+      serveModule(
+        app,
+        `/ui/${name}/${file.slice(0, -3)}.js`,
+        browserModule(readFileSync(path.join(folder, file), 'utf8')),
+      )
+}
+
+/** A module as browsers read it: no types, and the names of what it imports as they are served. */
+const browserModule = (source: string): string =>
+  withoutTypes(source)
+    .replaceAll(/\b(from|import) '(\.[^']*)\.ts'/g, `$1 '$2.js'`)
+    .replaceAll(` from 'lit-html'`, ` from '../lit-html.js'`)
+
+/** Node says of it that it may change; what it gives is tested in a browser. */
+function withoutTypes(source: string): string {
+  const warn = process.emitWarning.bind(process)
+  process.emitWarning = () => {}
+  try {
+    return stripTypeScriptTypes(source)
+  } finally {
+    process.emitWarning = warn
+  }
+}
+
+function serveModule(app: FastifyInstance, at: string, code: string): void {
+  const etag = `"${createHash('sha256').update(code).digest('base64url').slice(0, 22)}"`
+  const headers = {
+    'cache-control': `public, max-age=${keptS}`,
+    'access-control-allow-origin': '*',
+    'cross-origin-resource-policy': 'cross-origin',
+    etag,
+  }
+  app.get(at, async (request, reply) => {
+    reply.headers(headers)
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+    return reply.type('text/javascript; charset=utf-8').send(code)
+  })
+}

@@ -1,0 +1,42 @@
+// Takes a folder, photographs every page for people as it is on a phone and a desktop, light and dark, in every language,
+// and prints the files. To be looked at before a change of a page is called done; they are not checked in.
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { createPage, withAnn } from '#preferences/page.fixture.ts'
+import { openBrowser, type TestBrowser } from './browser.ts'
+
+const screens = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } }
+const schemes = ['light', 'dark'] as const
+const locales = ['en-GB', 'de-DE']
+
+const [folder, ...rest] = process.argv.slice(2)
+if (folder === undefined || rest.length > 0) throw new Error('name one folder')
+await mkdir(folder, { recursive: true })
+await using browser = await openBrowser()
+await using page = await createPage()
+const ann = await withAnn(page)
+await photograph(browser, { name: 'preferences', url: page.linkOf(ann) })
+await page.change('ann', {
+  paused: '1h',
+  quiet: {
+    windows: [
+      { start: '22:00', end: '07:00' },
+      { days: ['sat', 'sun'], start: '00:00', end: '10:00' },
+    ],
+  },
+})
+await photograph(browser, { name: 'preferences-paused', url: page.linkOf(ann) })
+
+async function photograph(browser: TestBrowser, { name, url }: { name: string; url: string }): Promise<void> {
+  for (const [screen, viewport] of Object.entries(screens))
+    for (const colorScheme of schemes)
+      for (const locale of locales) {
+        await using context = await browser.open({ viewport, colorScheme, locale })
+        const tab = await context.newPage()
+        await tab.goto(url)
+        await tab.locator('.card').nth(1).waitFor()
+        const file = path.join(folder!, `${name}-${screen}-${colorScheme}-${locale.slice(0, 2)}.png`)
+        await tab.screenshot({ path: file, fullPage: true })
+        console.log(file)
+      }
+}

@@ -1,0 +1,71 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { Channel } from '#contracts/channel.ts'
+import type { Cell } from '#contracts/preferences.ts'
+import { icons } from './icons.ts'
+import { categoryName, type View } from './view.ts'
+
+const order: readonly Channel[] = ['push', 'email', 'sms', 'in_app']
+
+/** A row for each category, a switch for each channel that it is told by, and beside it what follows and why. */
+export function gridView(view: View): TemplateResult {
+  const { texts, preferences } = view
+  const channels = order.filter(channel =>
+    preferences.grid.some(({ cells }) => cells.some(it => it.channel === channel)),
+  )
+  return html`<section class="card" aria-labelledby="grid-title">
+    <h3 aria-level=${view.level} id="grid-title">${icons.grid}${texts.categories}</h3>
+    <div class="grid" data-channels=${channels.length}>
+      <div class="head" aria-hidden="true">
+        <span></span>${channels.map(channel => html`<span>${icons[channel]}${texts.channels[channel]}</span>`)}
+      </div>
+      ${preferences.grid.map(
+        ({ category, cells }, at) =>
+          html`<div class="row" role="group" aria-labelledby=${`category-${at}`}>
+            <div class="name" id=${`category-${at}`}>${categoryName(category)}</div>
+            ${channels.map(channel => {
+              const cell = cells.find(one => one.channel === channel)
+              return cell
+                ? cellView(view, { category, cell, at })
+                : html`<div class="cell none" aria-hidden="true">–</div>`
+            })}
+          </div>`,
+      )}
+    </div>
+  </section>`
+}
+
+function cellView(view: View, { category, cell, at }: { category: string; cell: Cell; at: number }): TemplateResult {
+  const { texts, save, redraw } = view
+  const { channel, wanted, locked } = cell
+  const flip = () => {
+    if (locked) return
+    cell.wanted = !wanted
+    cell.on = cell.wanted && cell.rule !== 'paused'
+    if (cell.rule !== 'paused') cell.rule = cell.wanted ? 'opted_in' : 'opted_out'
+    redraw()
+    save({ categories: { [category]: { [channel]: cell.wanted } } })
+  }
+  const [name, why] = [`channel-${at}-${channel}`, `why-${at}-${channel}`]
+  return html`<div class="cell">
+    <span class="channel" id=${name}>${icons[channel]}${texts.channels[channel]}</span>
+    <button
+      class="switch"
+      type="button"
+      role="switch"
+      aria-checked=${wanted ? 'true' : 'false'}
+      aria-disabled=${locked ? 'true' : nothing}
+      aria-labelledby=${`category-${at} ${name}`}
+      aria-describedby=${why}
+      @click=${flip}
+    >
+      <span class="thumb">${locked ? icons.lock : nothing}</span>
+    </button>
+    <span class="why" id=${why}>${whyOf(view, cell)}</span>
+  </div>`
+}
+
+/** What follows from it all now, and why: `On · as you chose`. */
+function whyOf({ texts }: View, { channel, on, reachable, rule, sentence }: Cell): TemplateResult {
+  const reason = on && !reachable ? texts.unreachable[channel] : (texts.rules[rule] ?? sentence)
+  return html`<b class=${on && reachable ? 'on' : ''}>${on ? texts.on : texts.off}</b> · ${reason}`
+}
