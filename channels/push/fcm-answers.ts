@@ -1,6 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { answerTo, type AnswerTable } from '../answer-table.ts'
+import { connectionAnswer } from '../connection.ts'
 import { retryAfterMs } from '../retry-after.ts'
 
 /**
@@ -31,6 +32,9 @@ export const fcmAnswers = {
   'messaging/invalid-data-payload-key': { kind: 'messageDead' },
   'messaging/invalid-options': { kind: 'messageDead' },
   'messaging/payload-size-limit-exceeded': { kind: 'messageDead' },
+  // Of our own transport: the server says that it has not looked at it; it says nothing in time.
+  REFUSED_STREAM: { kind: 'retry', afterMs: 0 },
+  deadline: { kind: 'doubt' },
 } as const satisfies AnswerTable
 
 /** Reasons that a wrong project gives as well, and one that may mean the message. */
@@ -47,7 +51,10 @@ export type FcmFailure = {
 
 export function fcmAnswer({ code, httpResponse }: FcmFailure, now: EpochMs): Answer {
   // Codes of messages that were refused before they were sent come without a response.
-  if (!httpResponse) return answerTo({ code }, fcmAnswers)
+  if (!httpResponse)
+    return code !== undefined && Object.hasOwn(fcmAnswers, code)
+      ? answerTo({ code }, fcmAnswers)
+      : connectionAnswer({ code })
   const { status, headers, data } = httpResponse
   return answerTo({ code: fcmCode(data), status }, fcmAnswers, { afterMs: retryAfterMs(headers?.['retry-after'], now) })
 }

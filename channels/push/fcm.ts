@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { type App, cert, type Credential, deleteApp, initializeApp, type ServiceAccount } from 'firebase-admin/app'
-import { getMessaging, type Messaging, type SendResponse, type TokenMessage } from 'firebase-admin/messaging'
+import { cert, type Credential, deleteApp, initializeApp, type ServiceAccount } from 'firebase-admin/app'
+import { getMessaging, type Message, type TokenMessage } from 'firebase-admin/messaging'
 import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
-import type { Provider, SendOptions } from '../provider.ts'
+import type { Provider, SendOptions, Transport } from '../provider.ts'
 import { fcmAnswer, fcmDoubtful, isStaleToken } from './fcm-answers.ts'
+import { fcmDirect, type FcmReply } from './fcm-direct.ts'
 import { messageOf, removalOf } from './fcm-message.ts'
 import { sendFitting } from './fit.ts'
 import { guardTokens, proveContents } from './guard.ts'
@@ -23,6 +24,7 @@ export type FcmOptions = {
   serviceAccountFile: string
   /** Messages that the project may send in a minute. Absent: no limit of ours. */
   perMinute?: number | undefined
+  transport?: Transport | undefined
 }
 
 /** A key that is refused for good must not make us ask for tokens all the time. */
@@ -31,11 +33,11 @@ const renewEveryMs = 60_000
 const proofTopic = 'carillon-proof'
 
 /**
- * Firebase Cloud Messaging by the official library. The library cannot be stopped: after the deadline we only stop
- * waiting, and what it may still send (up to 5 POSTs each) is in doubt.
+ * Firebase Cloud Messaging by the official library, or directly. The library cannot be stopped: after the deadline we only
+ * stop waiting, and what it may still send (up to 5 POSTs each) is in doubt.
  */
-export function fcmProvider({ serviceAccountFile, perMinute }: FcmOptions): Provider<'push'> {
-  const clients = renewedClients(serviceAccountFile)
+export function fcmProvider({ serviceAccountFile, perMinute, transport = 'official' }: FcmOptions): Provider<'push'> {
+  const clients = renewedClients(name => openClient(transport, accountIn(serviceAccountFile), name))
   return {
     name: 'fcm',
     channel: 'push',
@@ -98,13 +100,16 @@ async function sendAll({ clients, messages, contents, options }: Call): Promise<
 }
 
 type Until = { now: EpochMs; untilMs: number }
-type Client = { app: App; messaging: Messaging }
+/** `sendEach` rejects only when nothing was sent, or with a `DeadlineError`. */
+type Client = {
+  sendEach(messages: readonly Message[], options: { ms: number; dryRun?: boolean }): Promise<FcmReply[]>
+  close(): Promise<void>
+}
 
-async function sendEach({ messaging }: Client, messages: readonly TokenMessage[], until: Until): Promise<Answer[]> {
+async function sendEach(client: Client, messages: readonly TokenMessage[], until: Until): Promise<Answer[]> {
   const ms = until.untilMs - performance.now()
   try {
-    const { responses } = await withDeadline(messaging.sendEach([...messages]), { ms, what: 'FCM' })
-    return responses.map(response => answerOf(response, until.now))
+    return (await client.sendEach(messages, { ms })).map(reply => answerOf(reply, until.now))
   } catch (error) {
     if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
     // Before the first message the library asks for the project's id.
@@ -113,22 +118,32 @@ async function sendEach({ messaging }: Client, messages: readonly TokenMessage[]
 }
 
 /** Whether FCM takes each of these for no device at all; it sends none of them. */
-async function valid({ messaging }: Client, messages: readonly TokenMessage[], until: Until): Promise<boolean[]> {
+async function valid(client: Client, messages: readonly TokenMessage[], until: Until): Promise<boolean[]> {
   const ms = until.untilMs - performance.now()
-  const asked = messages.map(message => ({ ...message, token: undefined, topic: proofTopic }))
-  const { responses } = await withDeadline(messaging.sendEach(asked, true), { ms, what: 'FCM' }).catch(() => ({
-    responses: [],
-  }))
-  return messages.map((_, at) => responses[at]?.success ?? false)
+  const asked = messages.map(message => ({ ...message, token: undefined, topic: proofTopic }) as Message)
+  const replies = await client.sendEach(asked, { ms, dryRun: true }).catch(() => [])
+  return messages.map((_, at) => replies[at]?.success ?? false)
 }
 
-/** The library keeps an OAuth token until its end, whatever FCM says of it: a new app gets another, by the key as it is now. */
-function renewedClients(serviceAccountFile: string) {
-  const open = (): Client => {
-    const name = newBatchId()
-    const app = initializeApp({ credential: credentialIn(serviceAccountFile, name) }, name)
-    return { app, messaging: getMessaging(app) }
+function openClient(transport: Transport, account: Account, name: string): Client {
+  const credential = credentialOf(account, name)
+  if (transport === 'direct') {
+    const accessToken = async () => (await credential.getAccessToken()).access_token
+    const direct = fcmDirect({ projectId: account.project_id, accessToken })
+    return { sendEach: direct.sendEach, close: async () => direct.close() }
   }
+  const app = initializeApp({ credential }, name)
+  const messaging = getMessaging(app)
+  return {
+    sendEach: async (messages, { ms, dryRun }) =>
+      (await withDeadline(messaging.sendEach([...messages], dryRun), { ms, what: 'FCM' })).responses,
+    close: () => deleteApp(app),
+  }
+}
+
+/** A client keeps an OAuth token until its end, whatever FCM says of it: a new one gets another, by the key as it is now. */
+function renewedClients(openAs: (name: string) => Client) {
+  const open = () => openAs(newBatchId())
   let current = open()
   // Calls may still run on the one before.
   let before: Client | undefined
@@ -147,11 +162,11 @@ function renewedClients(serviceAccountFile: string) {
         // The key's file cannot be read now.
         return undefined
       }
-      if (old) void deleteApp(old.app)
+      if (old) void old.close()
       return current
     },
     close: async () => {
-      await Promise.all([current, ...(before ? [before] : [])].map(({ app }) => deleteApp(app)))
+      await Promise.all([current, ...(before ? [before] : [])].map(client => client.close()))
     },
   }
 }
@@ -160,8 +175,8 @@ function renewedClients(serviceAccountFile: string) {
  * The library calls its authentication library in a way that this one warns of, and nobody who uses both can change that.
  * It keeps credentials, tokens and all, by what they were made from: `name` tells this one from those before.
  */
-function credentialIn(serviceAccountFile: string, name: string): Credential {
-  const credential = cert({ ...accountIn(serviceAccountFile), name } as ServiceAccount)
+function credentialOf(account: Account, name: string): Credential {
+  const credential = cert({ ...account, name } as ServiceAccount)
   const getAccessToken = credential.getAccessToken.bind(credential)
   credential.getAccessToken = () => {
     const { warn } = console
@@ -188,7 +203,7 @@ function accountIn(file: string): Account {
   }
 }
 
-function answerOf({ success, messageId, error }: SendResponse, now: EpochMs): Answer {
+function answerOf({ success, messageId, error }: FcmReply, now: EpochMs): Answer {
   if (!success) return fcmAnswer(error ?? {}, now)
   // A 200 that names no message was not FCM's.
   return messageId ? { kind: 'accepted', providerId: messageId } : { kind: 'doubt', reason: 'no message id' }
