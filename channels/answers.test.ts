@@ -168,7 +168,7 @@ const webpush: Row[] = [
 const rows: Record<Subject['name'], Row[]> = { fcm, apns, webpush, sendgrid, twilio }
 
 for (const subject of subjects)
-  test(`${subject.name}: each answer, as it travels, has the meaning that is written here`, async () => {
+  test(`${subject.title}: each answer, as it travels, has the meaning that is written here`, async () => {
     await using world = await startSubject(subject)
     for (const [n, [status, body, meaning, more = {}]] of rows[subject.name].entries()) {
       const reply: Reply = { status, body, headers: { 'content-type': 'application/json', ...more.headers } }
@@ -212,17 +212,17 @@ test('where a message and its token may both be meant, the content is looked at 
   assert.equal((await world.told(messageTo(subject, 2), reply)).kind, 'messageDead')
 })
 
-test('a token of ours that Google does not take is replaced once', async () => {
-  const subject = subjects.find(({ name }) => name === 'fcm')!
-  await using world = await startSubject(subject)
-  const { simulators, send } = world
-  simulators.script.set({ provider: 'fcm', answer: 'unauthenticated', times: 1 })
-  assert.equal((await send(messageTo(subject, 1))).kind, 'accepted')
-  assert.equal(simulators.lines('oauth').length, 2)
-  simulators.script.set({ provider: 'fcm', answer: 'unauthenticated' })
-  assert.equal((await send(messageTo(subject, 2))).kind, 'config')
-  assert.equal(simulators.lines('oauth').length, 2, 'not again within a minute')
-})
+for (const subject of subjects.filter(({ name }) => name === 'fcm'))
+  test(`${subject.title}: a token of ours that Google does not take is replaced once`, async () => {
+    await using world = await startSubject(subject)
+    const { simulators, send } = world
+    simulators.script.set({ provider: 'fcm', answer: 'unauthenticated', times: 1 })
+    assert.equal((await send(messageTo(subject, 1))).kind, 'accepted')
+    assert.equal(simulators.lines('oauth').length, 2)
+    simulators.script.set({ provider: 'fcm', answer: 'unauthenticated' })
+    assert.equal((await send(messageTo(subject, 2))).kind, 'config')
+    assert.equal(simulators.lines('oauth').length, 2, 'not again within a minute')
+  })
 
 test('a provider token that is too old is signed anew, and the message sent again, once', async () => {
   const subject = subjects.find(({ name }) => name === 'apns')!

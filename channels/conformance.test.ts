@@ -112,7 +112,7 @@ const send = (provider: Provider, messages: OutMessage[], deadlineMs = 5000) =>
   provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs })
 
 for (const subject of subjects)
-  describe(subject.name, () => {
+  describe(subject.title, () => {
     test('takes messages, each with its own ids, and answers in their order', async () => {
       await using simulators = await setup()
       await using provider = subject.open(simulators.credentials, simulators.ports)

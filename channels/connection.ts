@@ -1,7 +1,7 @@
 import type { Answer } from '#contracts/outcome.ts'
 
-/** Codes of a connection that never came to be: nothing was written. */
-const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'])
+/** Codes of a connection that never came to be: nothing was written; and of a request that a server says it has not looked at. */
+const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'REFUSED_STREAM'])
 const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/
 
 /**
@@ -9,7 +9,9 @@ const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/
  * (reset, timeout, a response that cannot be read) nobody knows.
  */
 export function connectionAnswer(error: unknown): Answer {
-  const code = codesOf(error).find(code => unreached.has(code) || untrusted.test(code))
+  const codes = codesOf(error)
+  if (codes.includes('deadline')) return { kind: 'doubt', reason: 'deadline' }
+  const code = codes.find(code => unreached.has(code) || untrusted.test(code))
   if (code === undefined) return { kind: 'doubt', reason: 'no answer' }
   return unreached.has(code) ? { kind: 'retry', afterMs: 0, reason: code } : { kind: 'config', reason: code }
 }

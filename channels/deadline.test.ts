@@ -24,7 +24,7 @@ async function startMute() {
 }
 
 for (const subject of subjects)
-  test(`${subject.name}: a server that never says a word costs a caller its deadline, and no more`, async () => {
+  test(`${subject.title}: a server that never says a word costs a caller its deadline, and no more`, async () => {
     await using simulators = await setup()
     await using mute = await startMute()
     const { port } = mute

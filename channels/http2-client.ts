@@ -72,7 +72,8 @@ function posted(session: http2.ClientHttp2Session, { path, headers, body }: Requ
       if (text.length > bodyCharsMax) stream.close(http2.constants.NGHTTP2_CANCEL)
     })
     stream.on('end', () => (whole = true))
-    stream.on('error', (error: NodeJS.ErrnoException) => (code = error.code ?? code))
+    // That of the connection, where it is the connection's.
+    stream.on('error', (error: NodeJS.ErrnoException) => (code = codeOf(error.cause) ?? codeOf(error) ?? code))
     stream.on('close', () => {
       const unread = stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM
       if (whole && head && stream.rstCode === http2.constants.NGHTTP2_NO_ERROR)
@@ -83,3 +84,5 @@ function posted(session: http2.ClientHttp2Session, { path, headers, body }: Requ
   stream.end(body)
   return { response, cancel: () => stream.close(http2.constants.NGHTTP2_CANCEL) }
 }
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code

@@ -10,7 +10,7 @@ import { parseRule } from '#local/simulators/control.ts'
 import type { Reply } from '#local/simulators/exchange.ts'
 import { setup } from '#local/simulators/test-setup.ts'
 import { sendgridProvider } from './email/sendgrid.ts'
-import type { OutMessage, Provider } from './provider.ts'
+import type { OutMessage, Provider, Transport } from './provider.ts'
 import { apnsIdOf } from './push/apns-message.ts'
 import { apnsProvider } from './push/apns.ts'
 import { fcmProvider } from './push/fcm.ts'
@@ -23,6 +23,8 @@ export type Ports = Pick<Simulators['ports'], 'google' | 'apns' | 'apnsSandbox' 
 /** A provider, its client and its simulator. */
 export type Subject = {
   name: ProviderName
+  /** Of more than one way to the same provider. */
+  title: string
   channel: Channel
   address: (n: number) => string
   open: (credentials: Simulators['credentials'], ports: Ports) => Provider
@@ -62,20 +64,25 @@ export const undoRedirect = (): void => undo()
 
 const local = (port: number) => `http://127.0.0.1:${port}`
 
-export const subjects: readonly Subject[] = [
-  {
-    name: 'fcm',
-    channel: 'push',
-    address: n => `token-${n}`,
-    open: (credentials, ports) => {
-      undo()
-      undo = redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-      return fcmProvider(credentials.fcm)
-    },
-    logged: ({ deliveryId }) => ({ deliveryId }),
+const fcm = (title: string, transport: Transport): Subject => ({
+  name: 'fcm',
+  title,
+  channel: 'push',
+  address: n => `token-${n}`,
+  open: (credentials, ports) => {
+    undo()
+    undo = redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
+    return fcmProvider({ ...credentials.fcm, transport })
   },
+  logged: ({ deliveryId }) => ({ deliveryId }),
+})
+
+export const subjects: readonly Subject[] = [
+  fcm('fcm', 'official'),
+  fcm('fcm directly', 'direct'),
   {
     name: 'apns',
+    title: 'apns',
     channel: 'push',
     address: n => n.toString(16).padStart(64, '0'),
     open: ({ apns, caFile }, ports) =>
@@ -88,6 +95,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     name: 'webpush',
+    title: 'webpush',
     channel: 'push',
     address: n => subscriptionOf(`browser-${n}`),
     called: address => (JSON.parse(address) as { endpoint: string }).endpoint,
@@ -101,6 +109,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     name: 'sendgrid',
+    title: 'sendgrid',
     channel: 'email',
     address: n => `u${n}@carillon.test`,
     open: (credentials, ports) =>
@@ -113,6 +122,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     name: 'twilio',
+    title: 'twilio',
     channel: 'sms',
     address: n => `+1202555${String(n).padStart(4, '0')}`,
     open: ({ twilio }, ports) =>

@@ -32,9 +32,6 @@ export const fcmAnswers = {
   'messaging/invalid-data-payload-key': { kind: 'messageDead' },
   'messaging/invalid-options': { kind: 'messageDead' },
   'messaging/payload-size-limit-exceeded': { kind: 'messageDead' },
-  // Of our own transport: the server says that it has not looked at it; it says nothing in time.
-  REFUSED_STREAM: { kind: 'retry', afterMs: 0 },
-  deadline: { kind: 'doubt' },
 } as const satisfies AnswerTable
 
 /** Reasons that a wrong project gives as well, and one that may mean the message. */

@@ -55,7 +55,7 @@ const names: Readonly<Record<string, string>> = {
   threadId: 'thread-id',
 }
 
-function wireOf({ android, apns, notification, ...rest }: Message): object {
+export function wireOf({ android, apns, notification, ...rest }: Message): object {
   const { ttl, notification: shown, ...urgent } = android ?? {}
   const { aps, ...custom } = apns?.payload ?? {}
   return {

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http2 from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { http2Client, type Request } from './http2-client.ts'
+
+const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM } = http2.constants
+
+/** A server that does with each stream what `serve` says; `sessions` counts connections. */
+async function startServer(serve: (stream: http2.ServerHttp2Stream, path: string) => unknown) {
+  const open = new Set<http2.ServerHttp2Session>()
+  let sessions = 0
+  const server = http2.createServer()
+  server.on('session', session => {
+    sessions++
+    open.add(session)
+  })
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    serve(stream as http2.ServerHttp2Stream, headers[':path']!)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = http2Client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  return {
+    client,
+    sessions: () => sessions,
+    async [Symbol.asyncDispose]() {
+      client.close()
+      for (const session of open) session.destroy()
+      server.close()
+    },
+  }
+}
+
+const requestsFor = (...paths: readonly string[]): Request[] => paths.map(path => ({ path, headers: {}, body: path }))
+const limitMs = 10_000
+const statusesOf = (found: readonly object[]) =>
+  found.map(one => ('status' in one ? one.status : (one as { code: string }).code))
+
+test('what comes back stands in the order of what was asked, and no more than a hundred are asked at once', async () => {
+  let now = 0
+  let most = 0
+  await using server = await startServer((stream, path) => {
+    most = Math.max(most, ++now)
+    const waitMs = 20 - (Number(path.slice(1)) % 20)
+    stream.resume()
+    setTimeout(() => {
+      now--
+      stream.respond({ ':status': 200 })
+      stream.end(path)
+    }, waitMs)
+  })
+  const paths = Array.from({ length: 250 }, (_, n) => `/${n}`)
+  const found = await server.client.postAll(requestsFor(...paths), limitMs)
+  assert.deepEqual(
+    found.map(one => 'body' in one && one.body),
+    paths,
+  )
+  assert.equal(most, 100)
+  assert.equal(server.sessions(), 1)
+})
+
+test('what a server has not looked at is told apart from what it may have', async () => {
+  await using server = await startServer((stream, path) => {
+    if (path === '/refused') return stream.close(NGHTTP2_REFUSED_STREAM)
+    stream.respond({ ':status': 200 })
+    if (path === '/whole') return stream.end('{}')
+    stream.write('{')
+    setImmediate(() => stream.session!.destroy())
+  })
+  const found = await server.client.postAll(requestsFor('/refused', '/whole'), limitMs)
+  assert.deepEqual(statusesOf(found), ['REFUSED_STREAM', 200])
+  const [cut] = statusesOf(await server.client.postAll(requestsFor('/cut'), limitMs))
+  assert.ok(typeof cut === 'string' && cut !== 'REFUSED_STREAM', String(cut))
+})
+
+test('a server that goes away is asked on a new connection', async () => {
+  await using server = await startServer((stream, path) => {
+    stream.respond({ ':status': 200 })
+    stream.end(path)
+    if (path === '/last') stream.session!.goaway()
+  })
+  assert.deepEqual(statusesOf(await server.client.postAll(requestsFor('/last'), limitMs)), [200])
+  assert.deepEqual(statusesOf(await server.client.postAll(requestsFor('/next'), limitMs)), [200])
+  assert.equal(server.sessions(), 2)
+})
+
+test('at the deadline what has no answer is cancelled at the server, and what has one keeps it', async () => {
+  const cancelled = Promise.withResolvers<number | undefined>()
+  await using server = await startServer((stream, path) => {
+    if (path === '/mute') return stream.on('close', () => cancelled.resolve(stream.rstCode))
+    stream.respond({ ':status': 200 })
+    return stream.end()
+  })
+  const found = await server.client.postAll(requestsFor('/heard', '/mute'), 200)
+  assert.deepEqual(statusesOf(found), [200, 'deadline'])
+  assert.equal(await cancelled.promise, NGHTTP2_CANCEL)
+})
+
+test('where nobody listens nothing is asked', async () => {
+  const server = await startServer(() => {})
+  await server[Symbol.asyncDispose]()
+  assert.deepEqual(statusesOf(await server.client.postAll(requestsFor('/'), limitMs)), ['ECONNREFUSED'])
+})
