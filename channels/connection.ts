@@ -1,7 +1,7 @@
 import type { Answer } from '#contracts/outcome.ts'
 
-/** Codes of a connection that never came to be: nothing was written; and of a request that a server says it has not looked at. */
-const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'REFUSED_STREAM'])
+/** Nothing was written (no connection, no turn before the deadline), or the server says that it has not looked at it. */
+const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'NOT_SENT', 'REFUSED_STREAM'])
 const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/
 
 /**

@@ -38,27 +38,44 @@ const limitMs = 10_000
 const statusesOf = (found: readonly object[]) =>
   found.map(one => ('status' in one ? one.status : (one as { code: string }).code))
 
-test('what comes back stands in the order of what was asked, and no more than a hundred are asked at once', async () => {
-  let now = 0
+test('what comes back stands in the order of what was asked, on as few connections as carry it', async () => {
+  const now = new Map<unknown, number>()
   let most = 0
   await using server = await startServer((stream, path) => {
-    most = Math.max(most, ++now)
+    const busy = (now.get(stream.session) ?? 0) + 1
+    most = Math.max(most, busy)
+    now.set(stream.session, busy)
     const waitMs = 20 - (Number(path.slice(1)) % 20)
     stream.resume()
     setTimeout(() => {
-      now--
+      now.set(stream.session, now.get(stream.session)! - 1)
       stream.respond({ ':status': 200 })
       stream.end(path)
     }, waitMs)
   })
   const paths = Array.from({ length: 250 }, (_, n) => `/${n}`)
-  const found = await server.client.postAll(requestsFor(...paths), limitMs)
-  assert.deepEqual(
-    found.map(one => 'body' in one && one.body),
-    paths,
-  )
+  for (let round = 0; round < 2; round++) {
+    const found = await server.client.postAll(requestsFor(...paths), limitMs)
+    assert.deepEqual(
+      found.map(one => 'body' in one && one.body),
+      paths,
+    )
+  }
   assert.equal(most, 100)
-  assert.equal(server.sessions(), 1)
+  assert.equal(server.sessions(), 3)
+})
+
+test('what finds no place on any connection by the deadline was not sent', async () => {
+  await using server = await startServer(() => {})
+  const found = await server.client.postAll(requestsFor(...Array.from({ length: 900 }, (_, n) => `/${n}`)), 1_500)
+  const codes = Map.groupBy(statusesOf(found), code => code)
+  assert.deepEqual(
+    [...codes].map(([code, all]) => [code, all.length]),
+    [
+      ['deadline', 800],
+      ['NOT_SENT', 100],
+    ],
+  )
 })
 
 test('what a server has not looked at is told apart from what it may have', async () => {

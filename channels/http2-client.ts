@@ -2,59 +2,94 @@ import http2 from 'node:http2'
 
 export type Request = { path: string; headers: Readonly<Record<string, string>>; body: string }
 export type Response = { status: number; headers: Readonly<Record<string, unknown>>; body: string }
-/** `code`: `deadline`; `REFUSED_STREAM` where the server says that it has not looked at it; else the connection's. */
+/**
+ * `code`: `deadline`; `NOT_SENT` where its turn did not come before; `REFUSED_STREAM` where the server says that it has not looked at
+ * it; else the connection's.
+ */
 export type NoResponse = { code: string }
 
-/** What a server lets one connection carry at least, by custom (RFC 9113 §6.5.2). What is beyond waits here. */
+/** What a server lets one connection carry at least, by custom (RFC 9113 §6.5.2). */
 const streamsMax = 100
+const connectionsMax = 8
 const bodyCharsMax = 100_000
 
 /**
- * POSTs over one HTTP/2 connection, which is opened with the first and again when it was lost. `postAll` gives for each request, in
- * their order, what came back within `ms`, or why nothing did; it never rejects and never asks twice.
+ * POSTs over kept HTTP/2 connections, no more of them than are needed at once. `postAll` gives for each request, in their order,
+ * what came back within `ms`, or why nothing did; it never rejects and never asks twice.
  */
 export function http2Client(origin: string) {
-  let session: http2.ClientHttp2Session | undefined
-  const open = (): http2.ClientHttp2Session => {
-    const opened = http2.connect(origin)
-    const forget = () => void (session = session === opened ? undefined : session)
-    for (const end of ['goaway', 'close', 'error'] as const) opened.on(end, forget)
+  const connections = new Set<Connection>()
+  const waiting: ((connection: Connection) => void)[] = []
+  const open = (): Connection => {
+    const session = http2.connect(origin)
+    const opened = { session, streams: 0 }
+    const forget = () => void connections.delete(opened)
+    for (const end of ['goaway', 'close', 'error'] as const) session.on(end, forget)
+    connections.add(opened)
     return opened
+  }
+  const free = () => [...connections].find(({ streams }) => streams < streamsMax)
+  const next = () => free() ?? (connections.size < connectionsMax ? open() : undefined)
+  const post = (connection: Connection, request: Request): Posting => {
+    connection.streams++
+    const posting = posted(connection.session, request)
+    void posting.response.then(() => {
+      connection.streams--
+      const found = waiting.length > 0 && next()
+      if (found) waiting.shift()!(found)
+    })
+    return posting
   }
   return {
     postAll: (requests: readonly Request[], ms: number): Promise<(Response | NoResponse)[]> =>
-      inTurn(requests, { ms, post: request => posted((session ??= open()), request) }),
-    close: () => session?.destroy(),
+      inTurn(requests, {
+        ...{ ms, post },
+        turn: () => next() ?? new Promise(resolve => waiting.push(resolve)),
+      }),
+    close: () => {
+      for (const { session } of connections) session.destroy()
+    },
   }
 }
 
+type Connection = { session: http2.ClientHttp2Session; streams: number }
 type Posting = { response: Promise<Response | NoResponse>; cancel: () => void }
+type Turns = {
+  ms: number
+  turn: () => Connection | Promise<Connection>
+  post: (connection: Connection, request: Request) => Posting
+}
 
-async function inTurn(
-  requests: readonly Request[],
-  { ms, post }: { ms: number; post: (request: Request) => Posting },
-): Promise<(Response | NoResponse)[]> {
-  const found: (Response | NoResponse)[] = requests.map(() => ({ code: 'deadline' }))
-  const running = new Set<Posting>()
-  let next = 0
+async function inTurn(requests: readonly Request[], { ms, turn, post }: Turns): Promise<(Response | NoResponse)[]> {
+  const found: (Response | NoResponse)[] = requests.map(() => ({ code: 'NOT_SENT' }))
+  const running = new Map<number, Posting>()
   let over = false
-  const work = async () => {
-    while (next < requests.length && !over) {
-      const at = next++
-      const posting = post(requests[at]!)
-      running.add(posting)
-      const response = await posting.response
-      running.delete(posting)
-      if (!over) found[at] = response
+  const ask = async (request: Request, at: number, connection: Connection) => {
+    const posting = post(connection, request)
+    running.set(at, posting)
+    const response = await posting.response
+    running.delete(at)
+    if (!over) found[at] = response
+  }
+  const askAll = async () => {
+    const asked: Promise<void>[] = []
+    for (const [at, request] of requests.entries()) {
+      const given = turn()
+      const connection = given instanceof Promise ? await given : given
+      if (over) return
+      asked.push(ask(request, at, connection))
     }
+    await Promise.all(asked)
   }
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>(resolve => (timer = setTimeout(resolve, Math.max(0, ms))))
-  const all = Promise.all(Array.from({ length: Math.min(streamsMax, requests.length) }, work))
-  await Promise.race([all, late])
+  await Promise.race([askAll(), late])
   over = true
   clearTimeout(timer)
-  for (const posting of running) posting.cancel()
+  for (const [at, posting] of running) {
+    found[at] = { code: 'deadline' }
+    posting.cancel()
+  }
   return found
 }
 

@@ -40,10 +40,6 @@ export type Removal = {
   expiresAt?: EpochMs
 }
 
-/** By which a provider is called: its official library, or requests of our own, which cost less. */
-export const transports = ['official', 'direct'] as const
-export type Transport = (typeof transports)[number]
-
 /** `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. */
 export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number }
 

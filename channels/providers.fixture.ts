@@ -1,5 +1,5 @@
 import type { ContentOf } from '#contracts/catalogue.ts'
-import type { Channel } from '#contracts/channel.ts'
+import type { Channel, Transport } from '#contracts/channel.ts'
 import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { pushServiceHost } from '#local/credentials.ts'
@@ -10,7 +10,7 @@ import { parseRule } from '#local/simulators/control.ts'
 import type { Reply } from '#local/simulators/exchange.ts'
 import { setup } from '#local/simulators/test-setup.ts'
 import { sendgridProvider } from './email/sendgrid.ts'
-import type { OutMessage, Provider, Transport } from './provider.ts'
+import type { OutMessage, Provider } from './provider.ts'
 import { apnsIdOf } from './push/apns-message.ts'
 import { apnsProvider } from './push/apns.ts'
 import { fcmProvider } from './push/fcm.ts'
@@ -77,6 +77,36 @@ const fcm = (title: string, transport: Transport): Subject => ({
   logged: ({ deliveryId }) => ({ deliveryId }),
 })
 
+const sendgrid = (title: string, transport: Transport): Subject => ({
+  name: 'sendgrid',
+  title,
+  channel: 'email',
+  address: n => `u${n}@carillon.test`,
+  open: (credentials, ports) =>
+    sendgridProvider({
+      apiKey: credentials.sendgrid.apiKey,
+      from: 'notify@carillon.test',
+      baseUrl: `${local(ports.sendgrid)}/`,
+      transport,
+    }),
+  logged: ({ attemptId }) => ({ attemptId }),
+})
+
+const twilio = (title: string, transport: Transport): Subject => ({
+  name: 'twilio',
+  title,
+  channel: 'sms',
+  address: n => `+1202555${String(n).padStart(4, '0')}`,
+  open: ({ twilio }, ports) =>
+    twilioProvider({
+      ...twilio,
+      baseUrl: local(ports.twilio),
+      transport,
+      callback: { url: 'https://carillon.test/receipts/twilio', secret: 'signing secret' },
+    }),
+  logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId }),
+})
+
 export const subjects: readonly Subject[] = [
   fcm('fcm', 'official'),
   fcm('fcm directly', 'direct'),
@@ -107,32 +137,10 @@ export const subjects: readonly Subject[] = [
       }),
     logged: ({ deliveryId }) => ({ deliveryId }),
   },
-  {
-    name: 'sendgrid',
-    title: 'sendgrid',
-    channel: 'email',
-    address: n => `u${n}@carillon.test`,
-    open: (credentials, ports) =>
-      sendgridProvider({
-        apiKey: credentials.sendgrid.apiKey,
-        from: 'notify@carillon.test',
-        baseUrl: `${local(ports.sendgrid)}/`,
-      }),
-    logged: ({ attemptId }) => ({ attemptId }),
-  },
-  {
-    name: 'twilio',
-    title: 'twilio',
-    channel: 'sms',
-    address: n => `+1202555${String(n).padStart(4, '0')}`,
-    open: ({ twilio }, ports) =>
-      twilioProvider({
-        ...twilio,
-        baseUrl: local(ports.twilio),
-        callback: { url: 'https://carillon.test/receipts/twilio', secret: 'signing secret' },
-      }),
-    logged: ({ deliveryId, attemptId }) => ({ deliveryId, attemptId }),
-  },
+  sendgrid('sendgrid', 'official'),
+  sendgrid('sendgrid directly', 'direct'),
+  twilio('twilio', 'official'),
+  twilio('twilio directly', 'direct'),
 ]
 
 const content: ContentOf = {

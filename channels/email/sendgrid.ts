@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import sendgrid from '@sendgrid/mail'
 import type { ContentOf } from '#contracts/catalogue.ts'
+import type { Transport } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
+import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { type Brand, plainBrand } from './layout.ts'
 import { letterFields, letterOf, type LetterParts, letterParts } from './letter.ts'
@@ -26,7 +28,8 @@ export type SendgridOptions = {
   /** SendGrid publishes no limit. Absent: none of ours. */
   perSecond?: number | undefined
   /** Another server than SendGrid's: `http://127.0.0.1:8025/`. */
-  baseUrl?: string
+  baseUrl?: string | undefined
+  transport?: Transport | undefined
 }
 
 export type ReplyTo = Readonly<Record<string, string>>
@@ -51,17 +54,16 @@ const trackingSettings = { clickTracking: { enable: false }, subscriptionTrackin
 type Mail = Exclude<Parameters<typeof sendgrid.send>[0], unknown[]>
 // The package's export is one shared instance; its class is not among the types, nor is its client.
 const MailService = sendgrid.constructor as new () => typeof sendgrid
-type WithClient = { client: { setDefaultRequest(name: string, value: unknown): void } }
+type WithClient = {
+  client: { setDefaultRequest(name: string, value: unknown): void }
+  setClient(client: { request(request: { url: string; body: unknown }): Promise<unknown> }): void
+}
 
 /** SendGrid by its official library: one request for many mails, each with an attempt id and, if need be, a text of its own. */
 export function sendgridProvider(options: SendgridOptions): Provider<'email'> {
-  const { name = 'sendgrid', apiKey, from, replyTo = {}, brand = plainBrand, links, baseUrl, perSecond } = options
+  const { name = 'sendgrid', apiKey, from, replyTo = {}, brand = plainBrand, links, perSecond } = options
   const sender: Sender = { from, replyTo, links, letter: letterOf(brand) }
-  const service = new MailService()
-  service.setApiKey(apiKey)
-  service.setTimeout(requestTimeoutMs)
-  // Setting the key resets it, so after.
-  if (baseUrl !== undefined) (service as unknown as WithClient).client.setDefaultRequest('baseUrl', baseUrl)
+  const service = openService(options)
   return {
     name,
     channel: 'email',
@@ -84,8 +86,33 @@ export function sendgridProvider(options: SendgridOptions): Provider<'email'> {
       const sending = { ...options, untilMs, post }
       return inRounds(messages, sending)
     },
-    async [Symbol.asyncDispose]() {},
+    [Symbol.asyncDispose]: async () => service.close(),
   }
+}
+
+function openService({ apiKey, baseUrl, transport }: SendgridOptions) {
+  const service = new MailService()
+  const inside = service as unknown as WithClient
+  if (transport === 'direct') {
+    const client = http1Client({ atOnce: callsAtOnce, limitMs: requestTimeoutMs })
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
+    // The library makes the mail and hands it on; its own client spends most of its time.
+    inside.setClient({
+      async request({ url, body }) {
+        const asked = { headers, body: JSON.stringify(body) }
+        const found = await client.post(new URL(url, baseUrl ?? 'https://api.sendgrid.com/'), asked)
+        const response = { headers: found.headers, body: jsonOf(found.body) }
+        if (found.status >= 300) throw Object.assign(new Error('refused'), { code: found.status, response })
+        return [response, response.body]
+      },
+    })
+    return { send: (mail: Mail) => service.send(mail), close: () => client.close() }
+  }
+  service.setApiKey(apiKey)
+  service.setTimeout(requestTimeoutMs)
+  // Setting the key resets it, so after.
+  if (baseUrl !== undefined) inside.client.setDefaultRequest('baseUrl', baseUrl)
+  return { send: (mail: Mail) => service.send(mail), close: () => {} }
 }
 
 /** Names the account without giving the key away. */

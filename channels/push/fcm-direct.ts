@@ -1,4 +1,5 @@
 import type { Message } from 'firebase-admin/messaging'
+import { jsonOf } from '../http1-client.ts'
 import { http2Client, type NoResponse, type Response } from '../http2-client.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import type { FcmFailure } from './fcm-answers.ts'
@@ -35,14 +36,6 @@ function replyOf(found: Response | NoResponse): FcmReply {
   const { name } = (data ?? {}) as { name?: unknown }
   if (status !== 200) return { success: false, error: { httpResponse: { status, headers, data } } }
   return { success: true, ...(typeof name === 'string' && { messageId: name }) }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** The library's own names for fields, where FCM's are others (https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages). */

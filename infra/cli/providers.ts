@@ -39,13 +39,15 @@ export function openProviders({ config, db, tell, secret, simulated, localUrl }:
         'Set their keys (`carillon config` lists them), or run `carillon simulators` first',
       1,
     )
-  const { limits } = config
+  const { limits, transport } = config
   const { publicUrl } = config.http
-  const sending = { simulated, secret, publicUrl, localUrl, replyTo: config.mail.replyTo ?? {}, brand: brandOf(config) }
+  const mail = { replyTo: config.mail.replyTo ?? {}, brand: brandOf(config) }
+  const sending = { simulated, secret, publicUrl, localUrl, transport, ...mail }
   return [
     fcmProvider({
       ...(config.fcm ?? simulated!.credentials.fcm),
       perMinute: limits.fcmPerMinute ?? (config.fcm && fcmPerMinute),
+      transport,
     }),
     apnsProvider({ ...(config.apns ?? apnsSimulated(simulated!)), perSecond: limits.apnsPerSecond }),
     // Who has no web app needs no keys for one.
@@ -63,7 +65,7 @@ type Account = Pick<
   Config['accounts'][number],
   'name' | 'sendgrid' | 'sendgridPerSecond' | 'twilio' | 'twilioPerSecond' | 'twilioSender'
 >
-type Sending = {
+type Sending = Pick<Config, 'transport'> & {
   simulated: Simulated | undefined
   secret: string
   publicUrl?: string | undefined
@@ -85,7 +87,7 @@ const isOf =
 function sendgridOf({ name, sendgrid, sendgridPerSecond: perSecond }: Account, sending: Sending): Provider<'email'> {
   const url = urlOf(sendgrid, sending)
   return sendgridProvider({
-    ...{ name, perSecond, ...(sendgrid ?? sendgridSimulated(sending.simulated!)) },
+    ...{ name, perSecond, transport: sending.transport, ...(sendgrid ?? sendgridSimulated(sending.simulated!)) },
     ...{ replyTo: sending.replyTo, brand: sending.brand },
     ...(url !== undefined && { links: { url, secret: sending.secret } }),
   })
@@ -96,7 +98,7 @@ function twilioOf({ name, twilio, twilioPerSecond, twilioSender }: Account, send
   const url = urlOf(twilio, sending)
   const sender: TwilioSender = twilioSender ?? (twilio?.from.startsWith('+') ? 'long_code' : 'other')
   return twilioProvider({
-    ...{ name, ...(twilio ?? twilioSimulated(sending.simulated!)) },
+    ...{ name, transport: sending.transport, ...(twilio ?? twilioSimulated(sending.simulated!)) },
     perSecond: twilioPerSecond ?? (twilio && segmentsPerSecond[sender]),
     ...(url !== undefined && { links: { url, secret }, callback: { url: `${url}/webhooks/twilio`, secret } }),
   })

@@ -20,3 +20,7 @@ export const providers = {
 } as const satisfies Record<string, Channel>
 export type Provider = keyof typeof providers
 export const isProvider = (name: string): name is Provider => Object.hasOwn(providers, name)
+
+/** By which a provider is called: its official library, or requests of our own, which cost less. */
+export const transports = ['official', 'direct'] as const
+export type Transport = (typeof transports)[number]

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { channels, lanes } from '#contracts/channel.ts'
+import { channels, lanes, transports } from '#contracts/channel.ts'
 import { volumeFloorPreset } from '#contracts/quarantine.ts'
 import { logLevels } from './log-levels.ts'
 import {
@@ -195,6 +195,13 @@ export const variables = {
     name: 'CARILLON_ROUTES_EMAIL',
     parse: routesOf('email'),
     meaning: 'The same for mails: `sendgrid:50,sendgrid_b:50`, with `SENDGRID_API_KEY_B`.',
+  },
+  transport: {
+    name: 'CARILLON_TRANSPORT',
+    parse: oneOf(transports),
+    preset: 'official',
+    meaning:
+      'How FCM, SendGrid and Twilio are called: `official`, by their own libraries; `direct`, by requests of our own, which cost less CPU and say the same.',
   },
   fcmFile: {
     name: 'FCM_SERVICE_ACCOUNT_FILE',

@@ -118,6 +118,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     workerConcurrency: values.workerConcurrency,
     logLevel: values.logLevel,
     fcm: values.fcmFile === undefined ? undefined : { serviceAccountFile: values.fcmFile },
+    transport: values.transport,
     limits: { fcmPerMinute: values.fcmPerMinute, apnsPerSecond: values.apnsPerSecond },
     apns: apns && {
       keyFile: apns.apnsKeyFile,

@@ -13,7 +13,7 @@ const usage = `npm run bench                       the pipeline beside a baselin
 npm run bench -- audience           one intent to 1,000,000 people, and the router's memory
 npm run bench -- scale [--full]     cost per notification from 1,000 to 200,000, with --full to 1,000,000
 npm run bench -- rules              what each rule of the router costs, and all of them together
-npm run bench -- clients            what calling each provider costs, by its official library and at the least
+npm run bench -- clients            what calling each provider costs, by its official library, directly, and at the least
 npm run bench -- latency [--backlog N]  the critical lane alone, and beside a backlog of 1,000,000 bulk deliveries
 options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
 

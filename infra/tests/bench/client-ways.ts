@@ -5,7 +5,7 @@ import http from 'node:http'
 import http2 from 'node:http2'
 import { cert } from 'firebase-admin/app'
 import type { OutMessage, Provider } from '#channels/provider.ts'
-import type { Channel } from '#contracts/channel.ts'
+import type { Channel, Transport } from '#contracts/channel.ts'
 import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import type { LocalCredentials } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
@@ -13,18 +13,22 @@ import { bodyOf, title } from './mix.ts'
 
 export const clientNames = ['fcm', 'apns', 'sendgrid, one each', 'sendgrid, 1,000 at once', 'twilio'] as const
 export type ClientName = (typeof clientNames)[number]
-/** `floor`: the same number of requests with a body of that size by Node's own client, and nothing else. */
-export const ways = ['official', 'floor'] as const
+/** `direct`: by requests of our own, where there is that way. `floor`: the same number of requests with a body of that size by Node's own client, and nothing else. */
+export const ways = ['official', 'direct', 'floor'] as const
 export type Way = (typeof ways)[number]
 
-type Target = { providers: readonly Provider[]; credentials: LocalCredentials; ports: SimulatorPorts }
+type Target = {
+  providers: Readonly<Record<Transport, readonly Provider[]>>
+  credentials: LocalCredentials
+  ports: SimulatorPorts
+}
 
 /** Sends so many messages; gives the CPU-µs that this process spent on each. */
 export async function sendBy(
   { client, way, count }: { client: ClientName; way: Way; count: number },
   target: Target,
 ): Promise<number> {
-  const send = way === 'official' ? await officially(client, target) : await barely(client, target)
+  const send = way === 'floor' ? await barely(client, target) : byProvider(client, target.providers[way])
   const messages = Array.from({ length: count }, (_, n) => messageTo(client, n))
   const before = process.cpuUsage()
   await send(messages)
@@ -78,7 +82,7 @@ function messageTo(client: ClientName, n: number): OutMessage {
 }
 const batch = newBatchId()
 
-async function officially(client: ClientName, { providers }: Target): Promise<Send> {
+function byProvider(client: ClientName, providers: readonly Provider[]): Send {
   const { provider: name, perCall } = plan[client]
   const provider = providers.find(one => one.name === name)!
   const calls = {

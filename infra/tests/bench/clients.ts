@@ -5,7 +5,7 @@ import { temporaryFolder } from '../temporary-folder.ts'
 import { localCredentials } from '#local/credentials.ts'
 import path from 'node:path'
 
-/** CPU-µs per message in the process that calls the provider: by its official library, and by nothing but Node's own HTTP. */
+/** CPU-µs per message in the process that calls the provider: by its official library, directly, and by nothing but Node's own HTTP. */
 export type ClientsResult = Record<ClientName, Record<Way, number>>
 
 /** So many messages a round: dear ones are fewer. */
@@ -25,7 +25,7 @@ export async function costOfClients(rounds: number, progress: (line: string) => 
   await using client = await startChild('client', { folder: folder.path, ports: simulators.ready.ports! })
   const result = {} as ClientsResult
   for (const name of clientNames) {
-    const costs: Record<Way, number[]> = { official: [], floor: [] }
+    const costs: Record<Way, number[]> = { official: [], direct: [], floor: [] }
     for (let round = 0; round <= rounds; round++)
       for (const way of ways) {
         client.order({ kind: 'send', client: name, way, count: counts[name] })
@@ -34,8 +34,8 @@ export async function costOfClients(rounds: number, progress: (line: string) => 
         if (round > 0) costs[way].push(reply.cpuUs)
       }
     const us = (way: Way) => Math.round(median(costs[way]) * 10) / 10
-    result[name] = { official: us('official'), floor: us('floor') }
-    progress(`${name}: official library ${us('official')} µs, floor ${us('floor')} µs`)
+    result[name] = { official: us('official'), direct: us('direct'), floor: us('floor') }
+    progress(`${name}: official library ${us('official')} µs, directly ${us('direct')} µs, floor ${us('floor')} µs`)
   }
   return result
 }

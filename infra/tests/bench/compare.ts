@@ -33,6 +33,7 @@ export async function compare(
   await using variants = openVariants(machine)
   const compared = {} as Compared
   const run = async (variant: Variant, count: number, what: string) => {
+    children.get('worker')!.order({ kind: 'transport', transport: variant.transport ?? 'official' })
     const measured = await measure(variant, { machine, children, count })
     const { cpuUs, perS } = measured
     progress(`${what}: ${variant.label}, ${count}: ${cpuUs.toFixed(0)} µs CPU each, ${perS.toFixed(0)}/s`)

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { openInstallation } from '#cli/installation.ts'
 import type { Provider } from '#channels/provider.ts'
 import { type PipelineRole, startRoles } from '#cli/roles.ts'
-import { channels } from '#contracts/channel.ts'
+import { channels, type Transport } from '#contracts/channel.ts'
 import { localCredentials } from '#local/credentials.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { readConfig } from '#runtime/config.ts'
@@ -35,6 +35,9 @@ async function obey(order: Order): Promise<void> {
       return beginProfile()
     case 'profiled':
       return reply({ kind: 'profile', shares: await endProfile(part) })
+    case 'transport':
+      transport = order.transport
+      return
     case 'send':
       return reply({ kind: 'sent', cpuUs: await sendAs(order) })
     default:
@@ -93,7 +96,7 @@ async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
     // A run of minutes has no usual volume.
     volumeFloor: Number.MAX_SAFE_INTEGER,
   })
-  const providers = role === 'worker' ? await providersAt(setup, installation.db) : []
+  const providers = role === 'worker' ? await switching(setup, installation.db) : []
   await startRoles([role], installation, {
     ...{ lanes: setup.lanes ?? ['default'], channels, concurrency, providers, metrics: createMetrics() },
   })
@@ -105,17 +108,37 @@ let sendAs: (order: SendOrder) => Promise<number> = () => Promise.reject(new Err
 async function startClient(setup: Setup): Promise<typeof sendAs> {
   const { sendBy } = await import('./client-ways.ts')
   const target = {
-    providers: await providersAt(setup),
+    providers: { official: await providersAt(setup), direct: await providersAt(setup, { transport: 'direct' }) },
     ...{ credentials: await credentialsIn(setup), ports: setup.ports },
   }
   return order => sendBy(order, target)
 }
 
+let transport: Transport = 'official'
+
+/** Providers that call by the transport that was ordered last. */
+async function switching(setup: Setup, db: Database): Promise<Provider[]> {
+  const official = await providersAt(setup, { db })
+  const direct = await providersAt(setup, { db, transport: 'direct' })
+  return official.map((one, at): Provider => ({
+    ...one,
+    send: (...call) => (transport === 'direct' ? direct[at]! : one).send(...call),
+  }))
+}
+
 /** Without a database there is no inbox. */
-async function providersAt(setup: Setup, db?: Database): Promise<Provider[]> {
+async function providersAt(
+  setup: Setup,
+  { db, transport = 'official' }: { db?: Database; transport?: Transport } = {},
+): Promise<Provider[]> {
   const { openProviders } = await import('#cli/providers.ts')
   const { ports } = setup
   const credentials = await credentialsIn(setup)
   redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-  return openProviders({ config: readConfig({}), db: db as Database, secret: '', simulated: { credentials, ports } })
+  return openProviders({
+    config: { ...readConfig({}), transport },
+    db: db as Database,
+    secret: '',
+    simulated: { credentials, ports },
+  })
 }

@@ -1,4 +1,4 @@
-import type { Lane } from '#contracts/channel.ts'
+import type { Lane, Transport } from '#contracts/channel.ts'
 import type { ClientName, Way } from './client-ways.ts'
 import type { Shares } from './profile.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
@@ -32,6 +32,7 @@ export type Order =
   | { kind: 'start'; setup: Partial<Setup> }
   | { kind: 'profile' }
   | { kind: 'profiled' }
+  | { kind: 'transport'; transport: Transport }
   | { kind: 'send'; client: ClientName; way: Way; count: number }
 /** What a part answers: where it listens when it is ready, what its profile says when one is asked for. */
 export type Reply =

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Transport } from '#contracts/channel.ts'
 import { dayOf, newSetId } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import { createNotifier, type Notifier } from '#producers/sdk/notifier.ts'
@@ -10,7 +11,10 @@ import type { Machine } from './machine.ts'
 import { bodyOf, channelAt, kindAt, nameOf, peopleAt, personAt, title, wishfulName } from './mix.ts'
 import { baselineNames, type Part, prefix } from './setup.ts'
 
-export const variantNames = ['baseline', 'single', 'fanout', 'single_windows', 'fanout_windows'] as const
+export const variantNames = [
+  ...(['baseline', 'single', 'fanout', 'single_direct', 'fanout_direct'] as const),
+  ...(['single_windows', 'fanout_windows'] as const),
+] as const
 export type VariantName = (typeof variantNames)[number]
 
 /** A way to send notifications. `send` resolves when all of them are delivered and every event is stored. */
@@ -18,6 +22,8 @@ export type Variant = {
   label: string
   /** Whose CPU it costs besides that of PostgreSQL and Redis. */
   parts: readonly Part[]
+  /** How providers are called. Absent: by their official libraries. */
+  transport?: Transport
   send(count: number): Promise<void>
 }
 
@@ -39,6 +45,14 @@ export function openVariants(machine: Machine): Record<VariantName, Variant> & A
     },
     single: pipeline(machine, notifier, { label: 'one intent per recipient', family: 'plain' }),
     fanout: pipeline(machine, notifier, { label: `fan-out intents of ${fanout}`, family: 'plain', fanned: true }),
+    single_direct: {
+      ...pipeline(machine, notifier, { label: 'one per recipient, directly', family: 'plain' }),
+      transport: 'direct',
+    },
+    fanout_direct: {
+      ...pipeline(machine, notifier, { label: 'fan-out, directly', family: 'plain', fanned: true }),
+      transport: 'direct',
+    },
     single_windows: pipeline(machine, notifier, { label: 'one per recipient, throttle + dedupe', family: 'windows' }),
     fanout_windows: pipeline(machine, notifier, {
       label: 'fan-out, throttle + dedupe',

@@ -79,10 +79,10 @@ export function readmeText({ compare, audience, scale, rules, latency, clients }
     )
   if (clients)
     lines.push(
-      'CPU-µs of one message in the process that calls the provider, by its official library (by nothing but `node:http2` and ' +
-        `\`node:http\`): ${Object.entries(clients)
-          .map(([name, { official, floor }]) => `${name} ${official} (${floor})`)
-          .join(', ')}.`,
+      'CPU-µs of one message in the process that calls the provider: by its official library, directly (`CARILLON_TRANSPORT`), by nothing ' +
+        `but \`node:http2\` and \`node:http\`: ${Object.entries(clients)
+          .map(([name, { official, direct, floor }]) => `${name} ${official}, ${direct}, ${floor}`)
+          .join('; ')}.`,
       '',
     )
   return lines.join('\n')
@@ -106,6 +106,8 @@ function comparison(compare: Result): string[] {
     baseline: 'written by hand',
     single: 'one intent per recipient',
     fanout: 'fan-out intents of 500',
+    single_direct: 'one intent per recipient, providers called directly',
+    fanout_direct: 'fan-out intents of 500, providers called directly',
     single_windows: 'one intent per recipient, throttle + dedupe',
     fanout_windows: 'fan-out intents of 500, throttle + dedupe',
   }
