@@ -5,6 +5,7 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '#local/free-port.ts'
 import type { LocalCredentials } from '#local/credentials.ts'
@@ -56,6 +57,13 @@ export async function startPrism(options: { spec: string; upstream: string; caFi
 }
 
 /**
+ * The library's names for some fields. Google takes them (https://protobuf.dev/programming-guides/json/#field-names: both
+ * spellings); the description has the other ones.
+ */
+const snakeNames = /"(channel_id|notification_count)":/g
+const camelName = (name: string) => name.replace(/_./, part => part[1]!.toUpperCase())
+
+/**
  * FCM's client speaks HTTP/2 with TLS to one fixed host, and Prism plain HTTP/1.1: this server stands between. What is no
  * send (the token endpoint, which the description does not have) goes straight to the simulator.
  */
@@ -68,7 +76,9 @@ export async function startGoogleFront(options: {
   const { certificate, key } = credentials.server
   const server = http2.createSecureServer({ cert: certificate, key, allowHTTP1: true })
   server.on('request', (request, response) => {
-    const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !/^:|^host$/.test(name)))
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).filter(([name]) => !/^:|^host$|^content-length$/.test(name)),
+    )
     const target = { host: '127.0.0.1', path: request.url, method: request.method, headers }
     const onward = request.url.endsWith('/messages:send')
       ? http.request({ ...target, port: prismPort })
@@ -78,7 +88,7 @@ export async function startGoogleFront(options: {
       response.writeHead(answer.statusCode!, { 'content-type': answer.headers['content-type'] ?? 'text/plain' })
       answer.pipe(response)
     })
-    request.pipe(onward)
+    void text(request).then(body => onward.end(body.replaceAll(snakeNames, camelName)))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
