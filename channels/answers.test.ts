@@ -17,7 +17,8 @@ type More = { headers?: Record<string, string>; afterMs?: number; maybeSent?: tr
 
 const hour = 3_600_000
 /** An end of a pause is told as an instant. */
-const toleranceMs = 10_000
+/** Where rows name a time of day, it is of when this file was loaded. */
+const toleranceMs = 60_000
 const html = '<html><h1>no</h1></html>'
 
 const fcmError = 'type.googleapis.com/google.firebase.fcm.v1.FcmError'
