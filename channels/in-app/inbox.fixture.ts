@@ -2,12 +2,12 @@ import { generateKeyPairSync } from 'node:crypto'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { type DeliveryId, deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
 import { type Clock, systemClock } from '#runtime/clock.ts'
-import { createHttp, listen } from '#runtime/http.ts'
+import { createHttp, type FastifyInstance, listen } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
-import { openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { postgresSignals } from '#runtime/signals.ts'
-import { serveUsers } from '#runtime/user-requests.ts'
+import { serveUsers, type Users } from '#runtime/user-requests.ts'
 import { mintUserToken, type UserScope } from '#runtime/user-tokens.ts'
 import { testDatabase } from '#tests/servers.ts'
 import type { OutMessage } from '../provider.ts'
@@ -33,8 +33,14 @@ export function inboxMessage(recipient: string, key: string, said: Said = {}): O
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
+type Options = {
+  clock?: Clock
+  /** What a server has besides. */
+  also?: (app: FastifyInstance, deps: { db: Database; clock: Clock; users: Users }) => void
+}
+
 /** The API of inboxes on a database of its own, and as many more processes of it as a test opens. */
-export async function createInbox({ clock = systemClock }: { clock?: Clock } = {}) {
+export async function createInbox({ clock = systemClock, also = () => {} }: Options = {}) {
   await using opened = new AsyncDisposableStack()
   const database = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: database.url, connectionsMax: 6, name: 'test' }))
@@ -46,9 +52,10 @@ export async function createInbox({ clock = systemClock }: { clock?: Clock } = {
     const users = serveUsers(app, {
       ...{ keys: [{ kid: 'one', key: publicKey }], audience: 'carillon', clock, origins: ['https://app.example'] },
     })
-    const catalogue = catalogueOf('1', [greeting])
+    const catalogue = catalogueOf('1', [greeting, { ...greeting, type: 'test.build', category: 'builds' }])
     const streams = openInboxStreams({ db, signals, catalogue, clock, log })
     inboxApi(app, { db, clock, catalogue, users, streams, tell: signals.tell })
+    also(app, { db, clock, users })
     const url = await listen(app, { port: 0, host: '127.0.0.1' })
     return {
       ...{ url, app, streams, lines, signals },

@@ -9,7 +9,7 @@ import { tracesFolder } from '#tests/servers.ts'
 import { everyRow } from './every-row.fixture.ts'
 import { device, greeting, phones, worldWithFcm } from '../world.fixture.ts'
 import { deviceReceiptsApi } from './device-receipts.ts'
-import { createReceipts, type WaitingReceipt } from './web-receipts.js'
+import { createReceipts, type WaitingReceipt } from '../in-app/web/receipts.ts'
 
 const type = { ...greeting, acted: 'greeting.answered' }
 

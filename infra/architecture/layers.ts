@@ -110,7 +110,7 @@ export const environmentReaders = ['infra/runtime/config.ts', 'infra/local/**', 
 export const clockReaders = [
   'infra/runtime/clock.ts',
   'producers/sdk/clock.ts',
-  'channels/receipts/web-receipts.js',
+  'channels/in-app/web/clock.ts',
   'preferences/page/**',
 ]
 /** Not the pipeline: started by hand, on one machine. */

@@ -47,6 +47,8 @@ export type ApiOptions = {
   trust?: (apiUrl: () => string) => WebhookTrust
   /** By which tokens of people are believed, and the origins of the pages that may use them. Absent: none. */
   people?: { keys: readonly UserKey[]; origins: readonly string[] }
+  /** What is served besides. */
+  also?: (app: FastifyInstance) => void
 }
 
 const bodyBytesMax = 1024 * 1024
@@ -98,6 +100,7 @@ export async function serveApi(
     ...{ db, clock, approvalAbove },
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
   })
+  options.also?.(app)
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
   url = await listen(app, { host, port })
   return {

@@ -9,6 +9,7 @@ import { serveApi } from './api.ts'
 import { catalogueFrom } from './catalogue-from.ts'
 import { claimForStart } from './claim.ts'
 import { stated } from './command.ts'
+import { serveDemo } from './demo.ts'
 import { type Installation, openInstallation } from './installation.ts'
 import { openProviders } from './providers.ts'
 import { pipelineRoles, startRoles } from './roles.ts'
@@ -33,8 +34,10 @@ export async function startEverything(options: {
   log: Log
   onPart: (part: { name: string; address: string }) => void
   publisherLog?: (line: PublisherLogLine) => void
+  /** With the page that shows a bell. */
+  demo?: boolean
 }): Promise<Everything> {
-  const { config, log, onPart, publisherLog } = options
+  const { config, log, onPart, publisherLog, demo = false } = options
   for (const warning of config.warnings) log.warn({}, warning)
   await using opened = new AsyncDisposableStack()
   opened.use(await claimForStart(config.dataDir))
@@ -50,6 +53,7 @@ export async function startEverything(options: {
     await serveApi(installation, {
       ...{ host, port, metrics, approvalAbove, groupMin, proxies },
       ...(publisherLog && { publisherLog }),
+      ...(demo && !config.userKeys && { also: app => void opened.use(serveDemo(app, { installation, config })) }),
       people: { keys: await userKeysOf(config), origins: config.origins },
       trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),
     }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),

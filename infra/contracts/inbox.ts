@@ -1,3 +1,5 @@
+import type { InboxDeed } from './engagement.ts'
+
 /** What lies in a person's inbox, as it travels to their devices. `id`: the delivery's, `nid` in a push that tells of the same. */
 export type InboxItem = {
   id: string
@@ -29,3 +31,20 @@ export type InboxChanges = { number: number; items: InboxItem[]; gone: string[];
 
 /** `number`: changes after it are not in here. `cursor`: there are older ones. */
 export type InboxPage = { items: InboxItem[]; counts: InboxCounts; number: number; cursor?: string }
+/** Which items are asked for; without `archived` those that are not. */
+export type InboxQuery = {
+  unread?: boolean
+  archived?: boolean
+  thread?: string
+  type?: string
+  category?: string
+  cursor?: string
+  limit?: number
+}
+
+/** Items by their ids (up to 500), or all up to a number, or all there are; of one thread, if it is given. */
+export type InboxMarks = { what: InboxDeed } & (
+  | { ids: readonly string[] }
+  | { upTo: number; thread?: string }
+  | { all: true; thread?: string }
+)

@@ -67,10 +67,11 @@ async function listenOnce(
   client.on('error', () => {})
   client.on('notification', ({ payload = '' }) => onIds(payload.split(unit)))
   const gone = once(client, 'end')
+  const stopped = once(signal, 'abort')
   try {
     await client.connect()
     await client.query(`listen "${name}"`)
-    await Promise.race([gone, once(signal, 'abort')])
+    await Promise.race([gone, stopped])
   } finally {
     await client.end()
   }

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { createPage, withAnn } from '#preferences/page.fixture.ts'
 import { openBrowser, type TestBrowser } from './browser.ts'
+import { createBell } from './pages/inbox.fixture.ts'
 
 const screens = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } }
 const schemes = ['light', 'dark'] as const
@@ -26,6 +27,35 @@ await page.change('ann', {
   },
 })
 await photograph(browser, { name: 'preferences-paused', url: page.linkOf(ann) })
+await using bell = await createBell()
+await bell.fill('ann')
+await photographBell(browser)
+
+/** The bell and what is behind it, as a person goes through it. */
+async function photographBell(browser: TestBrowser): Promise<void> {
+  for (const [screen, viewport] of Object.entries(screens))
+    for (const colorScheme of schemes)
+      for (const locale of locales) {
+        await using context = await browser.open({ viewport, colorScheme, locale, reducedMotion: 'reduce' })
+        const language = locale.slice(0, 2)
+        const tab = await bell.visit(context, 'ann', { language })
+        const shoot = async (name: string) => {
+          const file = path.join(folder!, `inbox-${name}-${screen}-${colorScheme}-${language}.png`)
+          await tab.screenshot({ path: file })
+          console.log(file)
+        }
+        await tab.locator('.badge').waitFor()
+        await shoot('closed')
+        await tab.locator('.bell').click()
+        await tab.locator('.item').first().waitFor()
+        await shoot('open')
+        await tab.locator('.why').nth(1).click()
+        await shoot('why')
+        await tab.locator('.shows button').last().click()
+        await tab.locator('.state').waitFor()
+        await shoot('empty')
+      }
+}
 
 async function photograph(browser: TestBrowser, { name, url }: { name: string; url: string }): Promise<void> {
   for (const [screen, viewport] of Object.entries(screens))

@@ -71,8 +71,7 @@ async function startAll({ config, line }: Run): Promise<Everything> {
   const log = createLog({ role: 'all', level })
   exitOnCrash(log)
   const everything = await startEverything({
-    config,
-    log,
+    ...{ config, log, demo: true },
     onPart: ({ name, address }) => line.say(`  ${name.padEnd(partWidth)} ${address}`),
   })
   const [kept] = await everything.installation.db.query<{ n: number }>('select count(*)::int as n from admitted')
@@ -160,6 +159,7 @@ async function upText({ apiUrl, installation: { db, addressKey } }: Everything):
     `select recipient from delivery_events where kind = 'decided' group by 1 order by count(*) desc, 1 limit 1`,
   )
   const rows = [
+    ['ring a bell', `${apiUrl}/demo`],
     ['API and its page', `${apiUrl}/`],
     ['OpenAPI', `${apiUrl}/openapi.json`],
     ['health', `${apiUrl}/healthz`],

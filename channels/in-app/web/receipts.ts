@@ -1,4 +1,20 @@
-// For pages and service workers, as it is: no dependency, no build. What it speaks is `POST /v1/receipts`.
+import { rootOf } from './access.ts'
+import { now } from './clock.ts'
+
+/** What a push carries, by whatever provider; only `receipt` is looked at. */
+export type PushData = { readonly receipt?: string } | null | undefined
+/** What happened to a push, and when by the device's clock. */
+export type WaitingReceipt = { token: string; event: 'shown' | 'opened' | 'dismissed' | 'acted'; at: string }
+/** Keeps what could not be said yet. */
+export type ReceiptStore = { load(): Promise<WaitingReceipt[]>; save(receipts: WaitingReceipt[]): Promise<unknown> }
+export type WebReceipts = {
+  shown(data: PushData): Promise<void>
+  opened(data: PushData): Promise<void>
+  dismissed(data: PushData): Promise<void>
+  acted(data: PushData): Promise<void>
+  /** Says what waits. */
+  flush(): Promise<void>
+}
 
 /** The API takes so many at once. */
 const receiptsMax = 100
@@ -7,16 +23,19 @@ const keptMax = 500
 const sendLimitMs = 10_000
 
 /**
- * Reports what becomes of pushes. `url`: where Carillon's API is. `store` keeps what could not be said yet; absent: the browser's
+ * Reports what becomes of pushes, in pages and service workers. `url`: where Carillon's API is, if not where this code comes from. `store` keeps what could not be said yet; absent: the browser's
  * Cache Storage, which pages and service workers of an origin share. Each function takes the data of a push (its `receipt` is all that
  * is looked at), remembers what happened and when, and tries to say it: hand its promise to `event.waitUntil`. It never
  * rejects; what cannot be said now goes with the next report, or with `flush()`, when the device is online.
  */
-export function createReceipts({ url, store = cacheStore() }) {
+export function createReceipts({
+  url = rootOf(),
+  store = cacheStore(),
+}: { url?: string; store?: ReceiptStore } = {}): WebReceipts {
   const endpoint = new URL('/v1/receipts', url)
-  let line = Promise.resolve()
+  let line: Promise<void> = Promise.resolve()
   /** One after the other: two at once would each save the other's away. */
-  const inLine = work => (line = line.then(work).catch(() => {}))
+  const inLine = (work: () => Promise<unknown>): Promise<void> => (line = line.then(work).then(nothing, nothing))
   const flush = () =>
     inLine(async () => {
       for (let waiting = await store.load(); waiting.length > 0; waiting = await store.load()) {
@@ -25,10 +44,10 @@ export function createReceipts({ url, store = cacheStore() }) {
         await store.save(waiting.slice(lot.length))
       }
     })
-  const report = (event, data) => {
+  const report = (event: WaitingReceipt['event'], data: PushData) => {
     const token = data?.receipt
     if (typeof token !== 'string' || token === '') return flush()
-    const said = { token, event, at: new Date().toISOString() }
+    const said = { token, event, at: new Date(now()).toISOString() }
     void inLine(async () => store.save([...(await store.load()), said].slice(-keptMax)))
     return flush()
   }
@@ -42,7 +61,7 @@ export function createReceipts({ url, store = cacheStore() }) {
 }
 
 /** What the API refuses as wrong will never be taken, and goes as well; what it may take later (429, 5xx, offline) stays. */
-async function isTaken(endpoint, receipts) {
+async function isTaken(endpoint: URL, receipts: readonly WaitingReceipt[]): Promise<boolean> {
   const { status } = await fetch(endpoint, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -56,10 +75,12 @@ async function isTaken(endpoint, receipts) {
 
 const place = '/carillon-receipts'
 
-function cacheStore() {
+const nothing = (): void => {}
+
+function cacheStore(): ReceiptStore {
   const opened = () => caches.open('carillon')
   return {
-    load: async () => (await (await (await opened()).match(place))?.json()) ?? [],
-    save: async receipts => (await opened()).put(place, new Response(JSON.stringify(receipts))),
+    load: async () => ((await (await (await opened()).match(place))?.json()) as WaitingReceipt[] | undefined) ?? [],
+    save: async (receipts: WaitingReceipt[]) => (await opened()).put(place, new Response(JSON.stringify(receipts))),
   }
 }

@@ -1,0 +1,170 @@
+import type { InboxChanges, InboxCounts, InboxItem, InboxPage, InboxQuery } from '#contracts/inbox.ts'
+import { type Call, CarillonError } from './access.ts'
+import { type Model, modelOf, withChanges, withOlder } from './inbox-model.ts'
+import { readStream } from './inbox-stream.ts'
+
+/** What there is to show. `live`: it is kept so; else it is what was known last, and is tried again by itself, but for `signedOut`. */
+export type InboxState = {
+  status: 'loading' | 'live' | 'offline' | 'signedOut'
+  query: InboxQuery
+  /** The newest first. */
+  items: readonly InboxItem[]
+  counts: InboxCounts
+  hasMore: boolean
+}
+
+type Now = { status: InboxState['status']; query: InboxQuery; model: Model | undefined }
+export type Feed = {
+  now(): Now
+  take(model: Model): void
+  load(): Promise<void>
+  more(): Promise<void>
+  show(query: InboxQuery): void
+  start(): void
+  stop(): void
+}
+
+export const inboxPath = '/v1/me/inbox'
+const pageSize = 20
+const waitFirstMs = 1_000
+const waitMostMs = 30_000
+
+/** What is known of the inbox, from its start to its stop kept so by a stream. */
+export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell: (state: InboxState) => void): Feed {
+  const now: Now = { status: 'loading', query: {}, model: undefined }
+  let running: AbortController | undefined
+  const set = (change: Partial<Now>) => {
+    Object.assign(now, change)
+    tell(stateOf(now))
+  }
+  const page = async (cursor?: string): Promise<InboxPage> =>
+    (
+      await call(`${inboxPath}?${searchOf({ ...now.query, ...(cursor !== undefined && { cursor }) })}`)
+    ).json() as Promise<InboxPage>
+  const load = async () => {
+    const { query } = now
+    const found = await page()
+    if (query === now.query) set({ status: 'live', model: modelOf(found, query) })
+  }
+  const stop = () => {
+    running?.abort()
+    running = undefined
+  }
+  const start = () => {
+    if (running) return
+    running = new AbortController()
+    void keepLive({ call, renew, now, set, load, stop }, running.signal)
+  }
+  return {
+    now: () => now,
+    take: model => set({ model }),
+    load,
+    async more() {
+      const { model } = now
+      if (model?.cursor === undefined) return
+      const older = await page(model.cursor)
+      if (now.model?.cursor === model.cursor && now.query === model.query) set({ model: withOlder(now.model, older) })
+    },
+    show(query) {
+      set({ status: 'loading', query, model: undefined })
+      if (!running) return
+      stop()
+      start()
+    },
+    start,
+    stop,
+  }
+}
+
+type Live = {
+  call: Call
+  renew: () => void
+  now: Now
+  set: (change: Partial<Now>) => void
+  load: () => Promise<void>
+  stop: () => void
+}
+
+async function keepLive(live: Live, signal: AbortSignal): Promise<void> {
+  const { now, set, load, stop } = live
+  let waitMs = waitFirstMs
+  while (!signal.aborted)
+    try {
+      await looked(signal)
+      if (!now.model) await load()
+      if (signal.aborted) return
+      if (now.status !== 'live') set({ status: 'live' })
+      const begun = performance.now()
+      waitMs = (await follow(live, signal)) ?? waitMs
+      if (performance.now() - begun > waitMostMs) waitMs = waitFirstMs
+    } catch (error) {
+      if (signal.aborted) return
+      if (error instanceof CarillonError && error.kind === 'signedOut') {
+        stop()
+        return set({ status: 'signedOut' })
+      }
+      set({ status: 'offline' })
+      await pause(waitMs * (0.5 + Math.random() / 2), signal)
+      waitMs = Math.min(waitMs * 2, waitMostMs)
+    }
+}
+
+/** Until the token expires or nobody looks at the page; throws when the stream is gone before. */
+async function follow({ call, renew, now, set, load }: Live, signal: AbortSignal): Promise<number | undefined> {
+  const unwatched = new AbortController()
+  const hide = () => document.visibilityState === 'hidden' && unwatched.abort()
+  document.addEventListener('visibilitychange', hide)
+  try {
+    const how = {
+      path: `${inboxPath}/stream`,
+      after: now.model!.number,
+      signal: AbortSignal.any([signal, unwatched.signal]),
+    }
+    for await (const { event, data, retry } of readStream(call, how)) {
+      if (event === 'changes')
+        set({ status: 'live', model: withChanges(now.model!, JSON.parse(data!) as InboxChanges) })
+      else if (event === 'reset') await load()
+      else if (event === 'expired') {
+        renew()
+        return undefined
+      }
+      // The server goes away, and says when another is to be asked.
+      if (retry) return await pause(Number(retry), signal).then(() => waitFirstMs)
+    }
+  } catch (error) {
+    if (!unwatched.signal.aborted) throw error
+  } finally {
+    document.removeEventListener('visibilitychange', hide)
+  }
+  if (unwatched.signal.aborted) return undefined
+  throw new CarillonError('offline')
+}
+
+const none: InboxCounts = { unseen: 0, unread: 0 }
+export const stateOf = ({ status, query, model }: Now): InboxState => ({
+  ...{ status, query, items: model?.items ?? [], counts: model?.counts ?? none },
+  hasMore: model?.cursor !== undefined,
+})
+
+const searchOf = (query: InboxQuery): string =>
+  new URLSearchParams(
+    Object.entries({ limit: pageSize, ...query }).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)]],
+    ),
+  ).toString()
+
+/** Waits until the page is looked at: a browser has six connections to a server, and a tab behind others needs none of them. */
+async function looked(signal: AbortSignal): Promise<void> {
+  while (document.visibilityState === 'hidden') await heard(document, 'visibilitychange', signal)
+}
+
+/** For a time, or until the browser is online again. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await heard(window, 'online', AbortSignal.any([signal, AbortSignal.timeout(ms)])).catch(() => {})
+}
+
+const heard = (target: EventTarget, event: string, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    target.addEventListener(event, () => resolve(), { once: true, signal })
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })

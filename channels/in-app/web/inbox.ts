@@ -1,0 +1,60 @@
+import type { InboxMarks, InboxQuery } from '#contracts/inbox.ts'
+import { type Call, json } from './access.ts'
+import { feedOf, inboxPath, type InboxState, stateOf } from './inbox-feed.ts'
+import { withMarks } from './inbox-model.ts'
+
+export type Inbox = {
+  /** Hears the inbox now, and whenever it changes, wherever it was changed. Give back what it gives to hear no more. */
+  subscribe(listener: (state: InboxState) => void): () => void
+  /** Shows other items from now on: `{ unread: true }`, `{ archived: true }`, `{ thread: 't42' }`. */
+  show(query: InboxQuery): void
+  /** Older ones, too. */
+  more(): Promise<void>
+  /** Tries again now. */
+  retry(): void
+  /** Marks at once, here and on every other surface; what cannot be saved is taken back, and throws. */
+  mark(marks: InboxMarks): Promise<void>
+  /** `mark`, for items by their ids or for all that are there now. */
+  seen(ids: readonly string[] | 'all'): Promise<void>
+  read(ids: readonly string[] | 'all'): Promise<void>
+  archive(ids: readonly string[] | 'all'): Promise<void>
+  unarchive(ids: readonly string[]): Promise<void>
+}
+
+/** The person's inbox, kept live while somebody listens and the page is looked at. */
+export function inboxOf({ call, renew }: { call: Call; renew: () => void }): Inbox {
+  const listeners = new Set<(state: InboxState) => void>()
+  const feed = feedOf({ call, renew }, state => listeners.forEach(listener => listener(state)))
+  const mark = async (marks: InboxMarks) => {
+    const { model } = feed.now()
+    if (model) feed.take(withMarks(model, marks))
+    try {
+      await call(`${inboxPath}/marks`, json('POST', marks))
+    } catch (error) {
+      await feed.load().catch(() => {})
+      throw error
+    }
+  }
+  const which = (ids: readonly string[] | 'all') => (ids === 'all' ? { upTo: feed.now().model?.number ?? 0 } : { ids })
+  return {
+    subscribe(listener) {
+      listeners.add(listener)
+      listener(stateOf(feed.now()))
+      feed.start()
+      return () => {
+        if (listeners.delete(listener) && listeners.size === 0) feed.stop()
+      }
+    },
+    show: query => feed.show(query),
+    more: () => feed.more(),
+    retry: () => {
+      feed.stop()
+      feed.start()
+    },
+    mark,
+    seen: ids => mark({ what: 'seen', ...which(ids) }),
+    read: ids => mark({ what: 'read', ...which(ids) }),
+    archive: ids => mark({ what: 'archived', ...which(ids) }),
+    unarchive: ids => mark({ what: 'unarchived', ids }),
+  }
+}

@@ -1,0 +1,129 @@
+export type Language = 'en' | 'de'
+
+/** The first language that we speak, of those that somebody asks for. */
+export function languageOf(asked: readonly string[]): Language {
+  for (const tag of asked) {
+    const found = tag.slice(0, 2).toLowerCase()
+    if (found === 'en' || found === 'de') return found
+  }
+  return 'en'
+}
+
+export type Texts = typeof en
+
+const en = {
+  title: 'Notifications',
+  bell: (unread: string | undefined) => (unread === undefined ? 'Notifications' : `Notifications, ${unread} unread`),
+  arrived: (n: number) => (n === 1 ? 'A new notification' : `${n} new notifications`),
+  shows: { all: 'All', unread: 'Unread', archived: 'Archive' },
+  showing: 'Which notifications',
+  readAll: 'Mark all as read',
+  read: 'Mark as read',
+  archive: 'Archive',
+  unarchive: 'Move back',
+  why: 'Why did I get this?',
+  close: 'Close',
+  more: 'Show older',
+  loading: 'Loading …',
+  offline: 'No connection. Trying again …',
+  signedOut: 'You are signed out.',
+  retry: 'Try again',
+  empty: {
+    all: ['All caught up', 'What is new for you comes here.'],
+    unread: ['Nothing unread', 'You have read everything.'],
+    archived: ['The archive is empty', 'What you archive is kept here.'],
+  },
+  unread: 'unread',
+  archived: 'Archived.',
+  undo: 'Undo',
+  failed: 'That could not be saved. Please try again.',
+  reasons: {
+    mention: 'You were mentioned.',
+    reply: 'Somebody replied to you.',
+    author: 'It is about something of yours.',
+    participating: 'You take part in this conversation.',
+    assigned: 'It was assigned to you.',
+    role: 'You have a role that is told of this.',
+    everyone: 'Everybody was told.',
+    dm: 'It was sent to you directly.',
+  } as Record<string, string>,
+  reason: (reason: string | undefined) => (reason === undefined ? 'It was sent to you.' : `The reason is “${reason}”.`),
+  category: (name: string) => `It belongs to “${name}”, which is switched on for you.`,
+  muteThread: 'Mute this conversation',
+  muteCategory: (name: string) => `Turn off “${name}”`,
+  mutedThread: 'This conversation is muted.',
+  mutedCategory: (name: string) => `“${name}” is turned off.`,
+  mandatory: 'This kind of notification cannot be turned off.',
+  unmuted: 'Taken back.',
+}
+
+const de: Texts = {
+  title: 'Mitteilungen',
+  bell: unread => (unread === undefined ? 'Mitteilungen' : `Mitteilungen, ${unread} ungelesen`),
+  arrived: n => (n === 1 ? 'Eine neue Mitteilung' : `${n} neue Mitteilungen`),
+  shows: { all: 'Alle', unread: 'Ungelesen', archived: 'Archiv' },
+  showing: 'Welche Mitteilungen',
+  readAll: 'Alle als gelesen markieren',
+  read: 'Als gelesen markieren',
+  archive: 'Archivieren',
+  unarchive: 'Zurückholen',
+  why: 'Warum bekomme ich das?',
+  close: 'Schließen',
+  more: 'Ältere anzeigen',
+  loading: 'Wird geladen …',
+  offline: 'Keine Verbindung. Neuer Versuch …',
+  signedOut: 'Sie sind abgemeldet.',
+  retry: 'Noch einmal versuchen',
+  empty: {
+    all: ['Alles gelesen', 'Was neu für Sie ist, kommt hierher.'],
+    unread: ['Nichts ungelesen', 'Sie haben alles gelesen.'],
+    archived: ['Das Archiv ist leer', 'Was Sie archivieren, bleibt hier.'],
+  },
+  unread: 'ungelesen',
+  archived: 'Archiviert.',
+  undo: 'Rückgängig',
+  failed: 'Das konnte nicht gespeichert werden. Bitte versuchen Sie es noch einmal.',
+  reasons: {
+    mention: 'Sie wurden erwähnt.',
+    reply: 'Jemand hat Ihnen geantwortet.',
+    author: 'Es geht um etwas von Ihnen.',
+    participating: 'Sie nehmen an dieser Unterhaltung teil.',
+    assigned: 'Es wurde Ihnen zugewiesen.',
+    role: 'Sie haben eine Rolle, die davon erfährt.',
+    everyone: 'Alle wurden benachrichtigt.',
+    dm: 'Es ging direkt an Sie.',
+  },
+  reason: reason => (reason === undefined ? 'Es wurde an Sie geschickt.' : `Der Grund ist „${reason}“.`),
+  category: name => `Es gehört zu „${name}“, das für Sie eingeschaltet ist.`,
+  muteThread: 'Diese Unterhaltung stummschalten',
+  muteCategory: name => `„${name}“ ausschalten`,
+  mutedThread: 'Diese Unterhaltung ist stumm.',
+  mutedCategory: name => `„${name}“ ist ausgeschaltet.`,
+  mandatory: 'Diese Art von Mitteilung lässt sich nicht ausschalten.',
+  unmuted: 'Zurückgenommen.',
+}
+
+export const texts: Record<Language, Texts> = { en, de }
+
+/** What an id says to a person who was given no name for it: `account_updates` is “Account updates”. */
+export function spoken(id: string): string {
+  const words = id.replaceAll(/[_-]+/g, ' ').trim() || id
+  return words.charAt(0).toLocaleUpperCase() + words.slice(1)
+}
+
+const steps = [
+  ['minute', 60],
+  ['hour', 3_600],
+  ['day', 86_400],
+  ['week', 7 * 86_400],
+] as const
+
+/** `5 min. ago`; of more than a month ago the day. */
+export function agoOf(at: string, { language, now }: { language: Language; now: number }): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1_000))
+  const locale = language === 'en' ? 'en-GB' : language
+  if (seconds > 30 * 86_400) return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(new Date(at))
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
+  const [unit, size] = steps.findLast(([, size]) => seconds >= size) ?? ['second', 1]
+  return unit === 'second' ? words.format(0, 'second') : words.format(-Math.floor(seconds / size), unit)
+}

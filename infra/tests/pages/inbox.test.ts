@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { BrowserContext, Page } from 'playwright-core'
+import { inboxMessage, itemId } from '#channels/in-app/inbox.fixture.ts'
+import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '../browser.ts'
+import { startProxy } from '../producers/proxy.ts'
+import { tracesFolder } from '../servers.ts'
+import { createBell } from './inbox.fixture.ts'
+
+type Bell = Awaited<ReturnType<typeof createBell>>
+let browser: TestBrowser
+let bell: Bell
+if (!inBrowser.skip) {
+  before(async () => {
+    browser = await openBrowser()
+    bell = await createBell()
+  })
+  after(async () => {
+    await browser?.[Symbol.asyncDispose]()
+    await bell?.[Symbol.asyncDispose]()
+  })
+}
+
+const badge = (page: Page, text: string) => page.locator('.badge', { hasText: new RegExp(`^${text}$`) }).waitFor()
+const noBadge = (page: Page) => page.locator('.badge').waitFor({ state: 'detached' })
+const open = async (page: Page) => {
+  await page.locator('.bell').click()
+  await page.locator('.panel').waitFor()
+}
+const titles = (page: Page) => page.locator('.item .title').allInnerTexts()
+/** What has the focus, within the component. */
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const at = document.querySelector('carillon-inbox')!.shadowRoot!.activeElement
+    return at?.querySelector('.title')?.textContent ?? at?.className ?? ''
+  })
+const of = async (context: BrowserContext, who: string, keys: string[]) => {
+  for (const key of keys) await bell.put([inboxMessage(who, key, { title: key, thread: `thread of ${key}` })])
+  const page = await bell.visit(context, who)
+  if (keys.length > 0) await badge(page, String(keys.length))
+  return page
+}
+
+test('every control by mouse: read, all read, archive, undo, why, mute, filters, older, close', inBrowser, async () => {
+  await using context = await browser.open()
+  const page = await of(
+    context,
+    'anna',
+    Array.from({ length: 23 }, (_, n) => `n${n}`),
+  )
+  await open(page)
+  assert.equal((await titles(page)).length, 20)
+  await page.locator('.more').click()
+  await page.locator('.item').nth(22).waitFor()
+  await page.locator('.item').first().locator('.read').click()
+  await badge(page, '22')
+  await page.locator('.item').nth(1).locator('.archive').click()
+  await badge(page, '21')
+  assert.equal((await titles(page))[1], 'n20')
+  await page.locator('.undo').click()
+  await page.locator('.item .title', { hasText: /^n21$/ }).waitFor()
+  await page.locator('.item').first().locator('.why').click()
+  assert.match(await page.locator('.reason').innerText(), /You were mentioned\. It belongs to “Social”/)
+  const said = async () =>
+    (await bell.db.query<{ choices: string }>(`select choices from recipients where id = 'anna'`))[0]?.choices ?? ''
+  await page.locator('.mute-thread').click()
+  await page.locator('.notice', { hasText: 'This conversation is muted.' }).waitFor()
+  assert.match(await said(), /thread of n22/)
+  await page.locator('.undo').click()
+  await page.locator('.notice', { hasText: 'Taken back.' }).waitFor()
+  assert.doesNotMatch(await said(), /thread of n22/)
+  await page.locator('.item').first().locator('.why').click()
+  await page.locator('.mute-category').click()
+  await page.locator('.notice', { hasText: '“Social” is turned off.' }).waitFor()
+  assert.deepEqual(JSON.parse(await said()).categories, { social: { push: false, email: false, in_app: false } })
+  await page.locator('.undo').click()
+  await page.locator('.notice', { hasText: 'Taken back.' }).waitFor()
+  await page.locator('.read-all').click()
+  await noBadge(page)
+  await page.getByRole('button', { name: 'Unread', exact: true }).click()
+  await page.getByText('Nothing unread').waitFor()
+  await page.getByRole('button', { name: 'Archive', exact: true }).click()
+  await page.getByText('The archive is empty').waitFor()
+  await page.locator('.close').click()
+  await page.locator('.panel').waitFor({ state: 'detached' })
+  await open(page)
+  await page.locator('#other').click()
+  await page.locator('.panel').waitFor({ state: 'detached' })
+})
+
+test(
+  'by keyboard alone: open, move, read, archive, why, undo, Escape; the focus is never lost',
+  inBrowser,
+  async () => {
+    await using context = await browser.open()
+    const page = await of(context, 'ben', ['a', 'b', 'c'])
+    const press = (...keys: string[]) =>
+      keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve())
+    await press('Tab', 'Enter')
+    await page.locator('.item').nth(2).waitFor()
+    assert.equal(await focused(page), 'c', 'the newest has it')
+    await press('ArrowDown')
+    assert.equal(await focused(page), 'b')
+    await press('End')
+    assert.equal(await focused(page), 'a')
+    await press('Home', 'Enter')
+    await badge(page, '2')
+    await press('Tab', 'Enter')
+    await page.locator('.reason').waitFor()
+    await press('ArrowUp', 'ArrowDown', 'Tab')
+    assert.equal(await focused(page), 'icon read')
+    await press('Tab', 'Tab')
+    assert.equal(await focused(page), 'icon archive')
+    await press('Enter')
+    await page.locator('.item').nth(2).waitFor({ state: 'detached' })
+    await page.locator('.undo').waitFor()
+    assert.equal(await focused(page), 'icon archive', 'the next one has it')
+    await press('ArrowUp', 'ArrowDown')
+    assert.equal(await focused(page), 'a')
+    await bell.put([inboxMessage('ben', 'd', { title: 'd' })])
+    await page.locator('.item').nth(2).waitFor()
+    assert.equal(await focused(page), 'a', 'also when another comes before it')
+    await page.locator('.undo').focus()
+    await press('Enter')
+    await page.locator('.item').nth(2).waitFor()
+    await press('Escape')
+    assert.equal(await focused(page), 'bell')
+  },
+)
+
+test('axe finds nothing wrong, in light and dark, on a phone, in any state', inBrowser, async () => {
+  await bell.fill('cem')
+  for (const [colorScheme, width] of [
+    ['light', 1_280],
+    ['dark', 390],
+    ['dark', 1_280],
+    ['light', 390],
+  ] as const) {
+    await using context = await browser.open({ colorScheme, reducedMotion: 'reduce', viewport: { width, height: 800 } })
+    const page = await bell.visit(context, 'cem')
+    await page.locator('.badge').waitFor()
+    assert.deepEqual(await accessibilityFaults(page), [])
+    await open(page)
+    await page.locator('.item').first().waitFor()
+    await page.locator('.why').nth(1).click()
+    assert.deepEqual(await accessibilityFaults(page), [], `${colorScheme} ${width}`)
+    await page.getByRole('button', { name: 'Archive', exact: true }).click()
+    await page.getByText('The archive is empty').waitFor()
+    assert.deepEqual(await accessibilityFaults(page), [])
+  }
+})
+
+test('two browsers of a person stay in step, and nobody else sees any of it', inBrowser, async () => {
+  await using first = await browser.open()
+  await using second = await browser.open({ locale: 'de-DE' })
+  await using others = await browser.open()
+  const one = await of(first, 'dora', ['a', 'b'])
+  const two = await bell.visit(second, 'dora')
+  const other = await bell.visit(others, 'eve')
+  await open(one)
+  await open(two)
+  await two.locator('.item').nth(1).waitFor()
+  await one.locator('.item').first().locator('.read').click()
+  await badge(two, '1')
+  await two.locator('.item').first().locator('.archive').click()
+  await one.locator('.item').nth(1).waitFor({ state: 'detached' })
+  await bell.put([inboxMessage('dora', 'c', { title: 'c' })])
+  for (const page of [one, two]) {
+    await badge(page, '2')
+    assert.deepEqual(await titles(page), ['c', 'a'])
+  }
+  assert.equal(await other.locator('.badge').count(), 0)
+})
+
+test('a connection that breaks loses no item: what came meanwhile is there when it is back', inBrowser, async () => {
+  await using proxy = await startProxy(Number(new URL(bell.url).port))
+  await using context = await browser.open()
+  const page = await bell.visit(context, 'fritz', { url: `http://127.0.0.1:${proxy.port}` })
+  await bell.put([inboxMessage('fritz', 'a')])
+  await badge(page, '1')
+  proxy.cut()
+  for (const key of ['b', 'c', 'd']) await bell.put([inboxMessage('fritz', key)])
+  await bell.ask('fritz', '/marks', { body: { what: 'archived', ids: [itemId('fritz', 'a')] } })
+  await open(page)
+  await page.locator('.strip').waitFor()
+  proxy.mend()
+  await badge(page, '3')
+  assert.deepEqual(await titles(page), ['d', 'c', 'b'])
+})
+
+test('hostile strings are text, in titles and bodies, and no URL runs', inBrowser, async () => {
+  const folder = tracesFolder()
+  const naughty = folder ? (JSON.parse(readFileSync(path.join(folder, 'blns.json'), 'utf8')) as string[]) : []
+  const own = [
+    '<img src=x onerror="window.hacked = 1">',
+    '<script>window.hacked = 1</script>',
+    '" onfocus="window.hacked = 1"',
+    '${window.hacked = 1}',
+  ]
+  const strings = [...own, ...naughty].slice(0, 520).map(text => text.replaceAll('\u0000', ''))
+  for (let at = 0; at < strings.length; at += 100)
+    await bell.put(
+      strings.slice(at, at + 100).map((text, n) =>
+        inboxMessage('gil', `${at + n}`, {
+          title: text,
+          body: text,
+          url: n % 2 ? text : `javascript:window.hacked=${n}`,
+        }),
+      ),
+    )
+  await using context = await browser.open()
+  const page = await bell.visit(context, 'gil')
+  await open(page)
+  await page.locator('.item').first().waitFor()
+  for (let shown = 20; shown < strings.length; shown += 20) {
+    await page.locator('.more').click()
+    await page
+      .locator('.item')
+      .nth(Math.min(shown, strings.length - 1))
+      .waitFor()
+    await new Promise(resolve => void setTimeout(resolve, 300))
+  }
+  const found = await page.evaluate(() => {
+    const root = document.querySelector('carillon-inbox')!.shadowRoot!
+    const of = (what: string) => [...root.querySelectorAll(what)]
+    return {
+      titles: of('.title').map(at => at.textContent),
+      links: of('a').map(at => (at as HTMLAnchorElement).protocol),
+      strange: of('.item script, .item img, .item iframe').length,
+      hacked: (window as { hacked?: number }).hacked,
+    }
+  })
+  assert.deepEqual(found.titles.toSorted(), strings.toSorted())
+  assert.deepEqual([found.strange, found.hacked], [0, undefined])
+  assert.deepEqual(
+    found.links.filter(protocol => !/^https?:$/.test(protocol)),
+    [],
+  )
+})
+
+test('the inbox client without its view weighs less than 15 kB', async () => {
+  await using served = await createBell()
+  const seen = new Map<string, string>()
+  const load = async (url: string): Promise<void> => {
+    if (seen.has(url)) return
+    const code = await (await fetch(url)).text()
+    seen.set(url, code)
+    for (const [, from] of code.matchAll(/ from '(\.[^']+)'/g)) await load(new URL(from!, url).href)
+  }
+  await load(`${served.url}/ui/inbox/client.js`)
+  assert.ok(seen.size > 3)
+  const bytes = [...seen.values()].reduce((sum, code) => sum + gzipSync(code).length, 0)
+  assert.ok(bytes < 15 * 1_024, `${bytes} bytes`)
+})
