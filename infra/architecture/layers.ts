@@ -83,6 +83,7 @@ export const layers: readonly Layer[] = [
       'web-push': ['push/web-push.ts'],
       '@sendgrid/mail': ['email/sendgrid.ts'],
       twilio: ['sms/twilio*.ts'],
+      'lit-html': ['in-app/web/**'],
     },
   },
   {

@@ -16,7 +16,10 @@ export async function startProxy(to: number): Promise<Proxy> {
   let isCut = false
   const sockets = new Set<Socket>()
   const proxy = net.createServer(client => {
-    if (isCut) return void client.destroy()
+    if (isCut) {
+      client.destroy()
+      return
+    }
     const server = net.connect(to, '127.0.0.1')
     for (const socket of [client, server]) sockets.add(socket.on('error', () => {}))
     client.pipe(server)
