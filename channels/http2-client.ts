@@ -30,15 +30,15 @@ export function http2Client(origin: string) {
   }
   const free = () => [...connections].find(({ streams }) => streams < streamsMax)
   const next = () => free() ?? (connections.size < connectionsMax ? open() : undefined)
+  const leave = (connection: Connection) => {
+    connection.streams--
+    const found = waiting.length > 0 && next()
+    if (found) waiting.shift()!(found)
+  }
   const post = (connection: Connection, request: Request): Posting => {
     connection.streams++
-    const posting = posted(connection.session, request)
-    void posting.response.then(() => {
-      connection.streams--
-      const found = waiting.length > 0 && next()
-      if (found) waiting.shift()!(found)
-    })
-    return posting
+    const { response, cancel } = posted(connection.session, request)
+    return { response: response.finally(() => leave(connection)), cancel }
   }
   return {
     postAll: (requests: readonly Request[], ms: number): Promise<(Response | NoResponse)[]> =>

@@ -121,7 +121,7 @@ async function sendEach(client: Client, messages: readonly TokenMessage[], until
 /** Whether FCM takes each of these for no device at all; it sends none of them. */
 async function valid(client: Client, messages: readonly TokenMessage[], until: Until): Promise<boolean[]> {
   const ms = until.untilMs - performance.now()
-  const asked = messages.map(message => ({ ...message, token: undefined, topic: proofTopic }) as Message)
+  const asked = messages.map(message => ({ ...message, token: undefined, topic: proofTopic }))
   const replies = await client.sendEach(asked, { ms, dryRun: true }).catch(() => [])
   return messages.map((_, at) => replies[at]?.success ?? false)
 }
@@ -131,7 +131,7 @@ function openClient(transport: Transport, account: Account, name: string): Clien
   if (transport === 'direct') {
     const accessToken = async () => (await credential.getAccessToken()).access_token
     const direct = fcmDirect({ projectId: account.project_id, accessToken })
-    return { sendEach: direct.sendEach, close: async () => direct.close() }
+    return { sendEach: (messages, options) => direct.sendEach(messages, options), close: async () => direct.close() }
   }
   const app = initializeApp({ credential }, name)
   const messaging = getMessaging(app)

@@ -103,8 +103,8 @@ function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & {
       if (!direct) return super.request<Data>({ ...request, uri } as never)
       const { username, password, headers, data } = request
       const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-      const body = new URLSearchParams(data as unknown as Record<string, string>).toString()
-      const found = await direct.post(new URL(uri), { headers: { ...headers, authorization } as never, body })
+      const body = new URLSearchParams(data as Record<string, string>).toString()
+      const found = await direct.post(new URL(uri), { headers: { ...headers, authorization }, body })
       return { statusCode: found.status, headers: found.headers, body: (jsonOf(found.body) ?? found.body) as Data }
     }
     close() {
