@@ -24,6 +24,8 @@ export type PreferencesApiOptions = {
   authorize: onRequestAsyncHookHandler
   /** The categories that a person can switch. */
   categories: readonly string[]
+  /** Erases a person here and elsewhere. Default: here. */
+  erase?: (recipient: string) => Promise<void>
 }
 
 type ById = { Params: { id: string } }
@@ -47,7 +49,8 @@ export function preferencesApi(app: FastifyInstance, options: PreferencesApiOpti
   })
 }
 
-function recipientRoutes(app: FastifyInstance, { db, clock, addressKey }: PreferencesApiOptions): void {
+function recipientRoutes(app: FastifyInstance, { db, clock, addressKey, ...options }: PreferencesApiOptions): void {
+  const { erase = recipient => deleteRecipient({ db, now: clock.now() }, recipient) } = options
   const upsert = (profile: Profile) => upsertRecipients({ db, addressKey, now: clock.now() }, [profile])
 
   app.put<ById>('/v1/recipients/:id', async (request, reply) => {
@@ -59,7 +62,7 @@ function recipientRoutes(app: FastifyInstance, { db, clock, addressKey }: Prefer
     return { id, tenant, locale, zone, quiet: quiet && shownQuiet(quiet), endpoints: endpoints.map(shown) }
   })
   app.delete<ById>('/v1/recipients/:id', async (request, reply) => {
-    await deleteRecipient({ db, now: clock.now() }, nameOf(request.params.id))
+    await erase(nameOf(request.params.id))
     return reply.code(204).send()
   })
   app.put<ById>('/v1/recipients/:id/endpoints', async request => {

@@ -28,6 +28,7 @@ import type { UserKey } from '#runtime/user-tokens.ts'
 import { simulate } from '#router/simulate.ts'
 import { offersOf, successesOf } from './catalogue-from.ts'
 import type { Installation } from './installation.ts'
+import { erasePerson } from './person.ts'
 import { retract } from './retract.ts'
 import { unreadiness } from './roles.ts'
 
@@ -74,6 +75,7 @@ export async function serveApi(
   const categories = offers.map(({ category }) => category)
   preferencesApi(app, {
     ...{ db, clock, addressKey: installation.addressKey, categories },
+    erase: recipient => erasePerson(db, { recipient, now: clock.now() }),
     authorize: authorize('people'),
   })
   const users = openToPeople(app, { installation, offers, people: options.people })

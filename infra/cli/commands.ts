@@ -113,6 +113,14 @@ const statements: readonly Command[] = [
     run: async args => (await import('./commands/page.ts')).runPage(args),
   },
   {
+    name: 'person',
+    usage: 'person export|erase USER',
+    summary:
+      'Prints all that is held of a person, as JSON, with their addresses (export), or forgets them (erase): what must not be used stays so, by a keyed hash.',
+    example: 'person export felix-7',
+    run: async args => (await import('./commands/person.ts')).runPerson(args),
+  },
+  {
     name: 'tenant',
     usage: `tenant ID [--set '{"zone": "Europe/Berlin"}']`,
     summary:

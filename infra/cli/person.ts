@@ -1,0 +1,63 @@
+import { forgetInbox } from '#channels/in-app/forget-store.ts'
+import { channels } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import { addressHash, type Endpoint } from '#preferences/preferences.ts'
+import { deleteRecipient } from '#preferences/recipient-store.ts'
+import type { Database } from '#runtime/postgres.ts'
+
+/**
+ * Erases a person: what `deleteRecipient` forgets, and their inbox. Nothing that no worker had claimed by then is sent; what
+ * was claimed may still come into the inbox for ten seconds. Safe to repeat.
+ */
+export async function erasePerson(
+  db: Database,
+  { recipient, now }: { recipient: string; now: EpochMs },
+): Promise<void> {
+  await deleteRecipient({ db, now }, recipient)
+  await forgetInbox(db, recipient)
+}
+
+type Row = Record<string, unknown>
+export type ExportedPerson = { recipient: Row | undefined } & Record<string, unknown>
+
+/**
+ * All that is held of a person, for them: addresses whole, times as they are stored. Suppressions are those of their
+ * addresses, by keyed hash. What is told of others is not in it.
+ */
+export async function exportPerson(
+  db: Database,
+  { recipient: id, addressKey }: { recipient: string; addressKey: string },
+): Promise<ExportedPerson> {
+  const [found] = await db.query<Row>('select * from recipients where id = $1', [id])
+  const { endpoints: stored, choices, ...said } = found ?? {}
+  const endpoints = typeof stored === 'string' ? (JSON.parse(stored) as Endpoint[]) : []
+  const of = (what: string) => db.query<Row>(what, [id])
+  const hashes = endpoints.map(one => addressHash(addressKey, one))
+  return {
+    recipient: found && { ...said, choices: typeof choices === 'string' ? JSON.parse(choices) : {}, endpoints },
+    consents: (await of('select * from consent_log where recipient = $1 order by id')).map(named),
+    suppressions: (await db.query<Row>('select * from suppressions where hash = any($1::text[])', [hashes])).map(named),
+    audiences: await of('select audience, reason from audience_members where recipient = $1 order by 1'),
+    read: await of('select thread, up_to from watermarks where recipient = $1 order by 1'),
+    engagements: await of('select intent_id, what, event, at from engagements where recipient = $1 order by at'),
+    presence: await of('select active_until from presence where recipient = $1'),
+    inbox: (await of('select * from inbox_items where recipient = $1 order by number')).map(unpacked),
+    windows: await of('select state, keep_until from windows where recipient = $1'),
+    held: (await of(waiting)).map(named),
+    deliveries: await of('select * from delivery_events where recipient = $1 order by at, kind'),
+  }
+}
+
+const waiting = `select v.intent_id, v.channel, v.reason, v.due_at from held v
+  where v.recipient = $1 and v.hold_id in (select id from holds where released_at is null and $1 = any(recipients))`
+
+/** With the channel's name instead of its place in the list. */
+const named = ({ channel, ...rest }: Row): Row => ({
+  ...rest,
+  ...(typeof channel === 'number' && { channel: channels[channel] }),
+})
+
+const unpacked = ({ content, ...rest }: Row): Row => ({
+  ...rest,
+  content: typeof content === 'string' ? JSON.parse(content) : content,
+})
