@@ -131,7 +131,8 @@ function openToPeople(
   const linkUser = (link: string, now: number) => pageLinkUser(link, { secret, now })
   const users = serveUsers(app, { keys, origins, audience: prefix, clock, linkUser })
   hostedPage(app)
-  serveBrowserCode(app, { preferences: path.resolve(import.meta.dirname, '../../preferences/page') })
+  const folderOf = (folder: string) => path.resolve(import.meta.dirname, '../..', folder)
+  serveBrowserCode(app, { preferences: folderOf('preferences/page'), inbox: folderOf('channels/in-app/web') })
   meApi(app, { db, clock, users, offers })
   return users
 }
