@@ -9,7 +9,7 @@ import { type OutcomeSeries, type Series, shapeOutcomes, shapeSeries } from './s
 
 /** A question with its time stated; series and outcomes are cut into periods. */
 export type Asked = Question & { since: EpochMs; until: EpochMs; bucket: Bucket; zone: string }
-type Told = { db: Database; now: EpochMs; groupMin: number }
+export type Told = { db: Database; now: EpochMs; groupMin: number }
 
 /** How far behind an answer may be: the age of the newest event that is stored, and hours that are to be counted anew. */
 export type Behind = { source: 'raw' | 'rollup'; newestEvent: string | null; ageMs: number | null; dirty: number }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { z } from 'zod'
 import { ensurePartitions } from '#db/partitions.ts'
 import { createHttp, problem } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
@@ -34,6 +35,7 @@ async function setup() {
       while (await recomputeHour(db));
     },
     store: (packs: Parameters<typeof storePacks>[1]) => storePacks(db, packs),
+    file: (url: string) => app.inject({ url, headers: { authorization: 'Bearer good' } }),
     get: async (url: string, authorization = 'Bearer good') => {
       const answer = await app.inject({ url, headers: { authorization } })
       return { status: answer.statusCode, type: answer.headers['content-type'], body: answer.json<unknown>() }
@@ -125,11 +127,79 @@ test('a question that cannot be answered is refused with all that is wrong with 
   for (const query of bad)
     assert.equal(
       ((await world.get(`/v1/analytics/series?${query}`)).body as { errors: unknown[] }).errors.length,
-      4 + (query.includes('times') ? 2 : 0),
+      4,
       query,
     )
   assert.equal((await world.get('/v1/analytics/series?since=2020-01-01T00:00:00Z&bucket=hour')).status, 400)
   assert.equal((await world.get(`/v1/analytics/funnel?type=${'x'.repeat(201)}`)).status, 400)
+})
+
+test('names that try to be SQL or a formula are names', async () => {
+  await using world = await setup()
+  const type = `=cmd|' /C calc'!A0'; drop table delivery_events; --`
+  await world.store([decidedPack(people(2), { intents: [intentFacts('evil', { type })] })])
+  const since = 'since=2026-11-20T00:00:00Z&source=raw'
+  const { body } = await world.get(`/v1/analytics/funnel?type=${encodeURIComponent(type)}&by=type&${since}`)
+  const { funnels } = body as { funnels: { group: string; stages: { intended: number } }[] }
+  assert.deepEqual([funnels[0]!.group, funnels[0]!.stages.intended], [type, 2])
+  for (const field of ['by', 'unit', 'source', 'bucket', 'zone', 'window', 'channel', 'lane'])
+    assert.equal(
+      (await world.get(`/v1/analytics/series?${since}&${field}=${encodeURIComponent("type' or 1=1 --")}`)).status,
+      400,
+    )
+  const file = await world.file(`/v1/analytics/export?by=type&${since}`)
+  assert.equal(file.headers['content-type'], 'text/csv; charset=utf-8; header=present')
+  const lines = file.payload.split('\r\n')
+  assert.equal(lines[0], 'group,stage,rest,reason,n,base_first,base_previous,p50_ms,p90_ms,p99_ms')
+  assert.ok(lines.includes(`"'${type}",decided,,,2,2,2,,,`), file.payload)
+  assert.ok(lines.includes('comment.created,decided,queued,,1,,,,,'))
+})
+
+test('an answer as a file, of each kind and format; what is no kind is refused', async () => {
+  await using world = await setup()
+  const since = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z&source=raw&bucket=day'
+  for (const kind of ['funnel', 'series', 'outcomes']) {
+    const csv = await world.file(`/v1/analytics/export?of=${kind}&${since}`)
+    assert.ok(csv.payload.split('\r\n').length > 2, csv.payload)
+    const parquet = await world.file(`/v1/analytics/export?of=${kind}&format=parquet&${since}`)
+    assert.deepEqual([parquet.statusCode, parquet.rawPayload.subarray(0, 4).toString()], [200, 'PAR1'])
+    assert.match(String(parquet.headers['content-disposition']), /filename="carillon-/)
+  }
+  const wrong = await world.get('/v1/analytics/export?of=passwords&format=exe&order=x')
+  assert.deepEqual([wrong.status, (wrong.body as { errors: unknown[] }).errors.length], [400, 3])
+})
+
+test('every answer is as the description says', async () => {
+  await using world = await setup()
+  const { body } = await world.get('/v1/analytics/openapi.json', '')
+  type Described = {
+    paths: Record<string, { get: { responses: { '200': { content: Record<string, { schema: object }> } } } }>
+  }
+  const { paths } = body as Described
+  const decided = decidedPack(people(9))
+  for (const slot of decided.slots.slice(5)) slot.what = 'holdout'
+  await world.store([decided])
+  for (const path of Object.keys(paths)) {
+    const { content } = paths[path]!.get.responses['200']
+    const more = path.endsWith('lift') ? 'type=comment.created&event=invite.accepted' : 'by=channel&source=raw'
+    const { status, body } = await world
+      .get(`${path}?since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z&${more}`)
+      .catch(() => ({ status: 200, body: undefined }))
+    assert.equal(status, 200, path)
+    const schema = content['application/json']?.schema
+    if (schema) z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).parse(body)
+  }
+  const timed = await world.get('/v1/analytics/funnel?since=2026-11-20T00:00:00Z&times=true&compare=previous')
+  const funnel = paths['/v1/analytics/funnel']!.get.responses['200'].content['application/json']!.schema
+  z.fromJSONSchema(funnel as Parameters<typeof z.fromJSONSchema>[0]).parse(timed.body)
+  for (const bad of [
+    '',
+    'type=x',
+    'type=x&event=y&compare=z',
+    'type=x&event=y&by=type',
+    'type=x&event=y&unit=recipient',
+  ])
+    assert.equal((await world.get(`/v1/analytics/lift?${bad}`)).status, 400, bad)
 })
 
 test('what no database takes is refused before it is asked', async () => {

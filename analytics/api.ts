@@ -1,10 +1,14 @@
-import { type EpochMs, type IntentId, isUuid } from '#contracts/ids.ts'
+import { type EpochMs, type IntentId, isName, isUuid } from '#contracts/ids.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
 import { type Database, isTimeLimit } from '#runtime/postgres.ts'
-import { answerFunnel, answerOutcomes, answerSeries, type Asked } from './answers.ts'
+import { answerFunnel, answerOutcomes, answerSeries, type Asked, type Told } from './answers.ts'
+import { parquetOf } from './export.ts'
+import { lift, type LiftComparison, liftComparisons, type LiftQuestion } from './lift-store.ts'
+import { analyticsOpenapi } from './openapi.ts'
 import { type Bucket, buckets, edgesOf, isZone } from './periods.ts'
-import { filters, questionOf } from './question.ts'
+import { filters, orderingPreset, questionOf } from './question.ts'
+import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
 import { traceIntent } from './trace-store.ts'
 import { isUnknown } from './trace.ts'
 
@@ -22,10 +26,22 @@ const fieldsOfAll = [
   ...filters,
   ...(['since', 'until', 'by', 'unit', 'window', 'with_simulated', 'source', 'bucket', 'zone'] as const),
 ] as const
+const exportFields = [...fieldsOfAll, 'times']
+const funnelFields = [...fieldsOfAll, 'times', 'compare']
 const paths = {
-  funnel: { answer: answerFunnel, fields: [...fieldsOfAll, 'times', 'compare'] },
+  funnel: { answer: answerFunnel, fields: funnelFields },
   series: { answer: answerSeries, fields: fieldsOfAll },
   outcomes: { answer: answerOutcomes, fields: fieldsOfAll },
+} as const
+/** What can be taken away as a file. */
+const tables = {
+  funnel: async (told: Told, asked: Asked) => funnelTable(await answerFunnel(told, asked)),
+  series: async (told: Told, asked: Asked) => seriesTable(await answerSeries(told, asked)),
+  outcomes: async (told: Told, asked: Asked) => outcomesTable(await answerOutcomes(told, asked)),
+} as const
+const formats = {
+  csv: { type: 'text/csv; charset=utf-8; header=present', of: csvOf },
+  parquet: { type: 'application/vnd.apache.parquet', of: parquetOf },
 } as const
 
 /** Where no time is said: a week, to the end of this hour. */
@@ -36,10 +52,12 @@ type AskRequest = { Querystring: Record<string, string | string[]> }
 type TraceRequest = { Params: { intent: string } }
 
 /**
- * `GET /v1/analytics/funnel`, `/series`, `/outcomes` (README.md has their fields; times as in RFC 3339) and
+ * `GET /v1/analytics/funnel`, `/series`, `/outcomes`, `/lift`, `/export`, described by `/openapi.json` (README.md has
+ * their fields; times as in RFC 3339) and
  * `GET /v1/trace/:intent`. They change nothing. Every error is RFC 9457.
  */
 export function analyticsApi(app: ReturnType<typeof createHttp>, options: AnalyticsApiOptions): void {
+  traceRoute(app, options)
   const { db, clock, authorize, groupMin } = options
   for (const [path, { answer, fields }] of Object.entries(paths))
     app.get<AskRequest>(`/v1/analytics/${path}`, { preHandler: authorize }, async ({ query }) => {
@@ -48,6 +66,44 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
       if (path !== 'funnel') refuseTooMany(asked)
       return answer({ db, now, groupMin }, asked).catch(tooLong)
     })
+  const fieldsBy = {
+    funnel: funnelFields,
+    series: fieldsOfAll,
+    outcomes: fieldsOfAll,
+    lift: liftFields,
+    export: exportFields,
+  }
+  const openapi = analyticsOpenapi(fieldsBy)
+  app.get('/v1/analytics/openapi.json', async () => openapi)
+  app.get<AskRequest>('/v1/analytics/export', { preHandler: authorize }, async ({ query }, reply) => {
+    const { of = 'funnel', format = 'csv', ...rest } = query
+    const problems = [
+      ...(Object.hasOwn(tables, String(of)) ? [] : [`querystring of must be one of ${Object.keys(tables).join(', ')}`]),
+      ...(Object.hasOwn(formats, String(format)) ? [] : ['querystring format must be csv or parquet']),
+    ]
+    const now = clock.now()
+    const asked = askedOf(rest, { now, fields: exportFields, problems })
+    if (of !== 'funnel') refuseTooMany(asked)
+    const table = await tables[of as keyof typeof tables]({ db, now, groupMin }, asked).catch(tooLong)
+    const { type, of: made } = formats[format as keyof typeof formats]
+    void reply.header('content-disposition', `attachment; filename="carillon-${of as string}.${format as string}"`)
+    return reply.type(type).send(await made(table))
+  })
+  app.get<AskRequest>('/v1/analytics/lift', { preHandler: authorize }, async ({ query }) => {
+    const asked = liftOf(query, clock.now())
+    const all = await lift(db, asked).catch(tooLong)
+    // One group too small tells of the others by what is missing.
+    const small = all.some(({ people }) => people < groupMin)
+    return {
+      since: isoOf(asked.since),
+      until: isoOf(asked.until),
+      hidden: small ? all.length : 0,
+      groups: small ? [] : all,
+    }
+  })
+}
+
+function traceRoute(app: ReturnType<typeof createHttp>, { db, authorize }: AnalyticsApiOptions): void {
   app.get<TraceRequest>('/v1/trace/:intent', { preHandler: authorize }, async ({ params }) => {
     const id = params.intent.toLowerCase()
     if (!isUuid(id)) refuse(['params intent must be a UUID'])
@@ -65,15 +121,10 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
 /** A question from the outside, with every default; throws 400 with all problems. */
 function askedOf(
   query: Record<string, string | string[]>,
-  { now, fields }: { now: EpochMs; fields: readonly string[] },
+  { now, fields, problems: found = [] }: { now: EpochMs; fields: readonly string[]; problems?: readonly string[] },
 ): Asked & { compare: boolean } {
-  const problems = Object.keys(query)
-    .filter(field => !fields.includes(field))
-    .map(field => `querystring has no ${field}: there are ${fields.join(', ')}`)
-  const once: Record<string, string> = {}
-  for (const [field, value] of Object.entries(query))
-    if (typeof value === 'string') once[field] = value
-    else problems.push(`querystring ${field} must be there once`)
+  const problems = [...found]
+  const once = onceOf(query, fields, problems)
   const { bucket = 'hour', zone = 'UTC', compare } = once
   if (!buckets.includes(bucket as Bucket)) problems.push(`querystring bucket must be one of ${buckets.join(', ')}`)
   if (!isZone(zone)) problems.push('querystring zone must be a time zone like Europe/Berlin')
@@ -87,6 +138,47 @@ function askedOf(
     ...{ bucket: bucket as Bucket, zone },
   }
   return { ...asked, compare: compare !== undefined }
+}
+
+/** The fields of a query, each once; adds what is wrong with them. */
+function onceOf(
+  query: Record<string, string | string[]>,
+  fields: readonly string[],
+  problems: string[],
+): Record<string, string> {
+  const once: Record<string, string> = {}
+  for (const [field, value] of Object.entries(query))
+    if (!fields.includes(field)) problems.push(`querystring has no ${field}: there are ${fields.join(', ')}`)
+    else if (typeof value === 'string') once[field] = value
+    else problems.push(`querystring ${field} must be there once`)
+  return once
+}
+
+const liftFields = ['type', 'event', 'compare', 'channel', 'tenant', 'since', 'until', 'window', 'by']
+
+function liftOf(query: Record<string, string | string[]>, now: EpochMs): LiftQuestion {
+  const problems: string[] = []
+  const { compare = 'holdout', event, by, ...once } = onceOf(query, liftFields, problems)
+  const name = (field: string) => `querystring ${field}`
+  const question = questionOf(once, name)
+  if (Array.isArray(question)) problems.push(...question)
+  if (once.type === undefined) problems.push(`${name('type')} must be a notification type`)
+  if (!isName(event)) problems.push(`${name('event')} must be the name of a product event`)
+  if (!liftComparisons.includes(compare as LiftComparison))
+    problems.push(`${name('compare')} must be one of ${liftComparisons.join(', ')}`)
+  if (by !== undefined && by !== 'channel') problems.push(`${name('by')} must be channel`)
+  if (problems.length > 0 || Array.isArray(question)) return refuse(problems)
+  const {
+    until = now,
+    since = until - 4 * sincePresetMs,
+    windowMs = orderingPreset.windowMs,
+    channel,
+    tenant,
+  } = question
+  return {
+    ...{ type: once.type!, event: event!, compare: compare as LiftComparison, since, until, windowMs, channel, tenant },
+    ...(by === 'channel' && { by }),
+  }
 }
 
 function refuseTooMany(asked: Asked): void {

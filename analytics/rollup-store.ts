@@ -46,7 +46,9 @@ const columns = Object.keys(groups)
  */
 export async function recomputeHour(db: Database): Promise<boolean> {
   return db.transaction(async tx => {
-    const [lock] = await tx.query<{ mine: boolean }>(`select pg_try_advisory_xact_lock(${rollupLock}) as mine`)
+    const [lock] = await tx.query<{ mine: boolean }>(
+      `select pg_try_advisory_xact_lock(${rollupLock}) as mine, set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`,
+    )
     if (!lock!.mine) return false
     const marks = await tx.query<{ cohort: Date; type: string; newest: Date }>(
       `delete from rollup_marks where cohort = (select cohort from rollup_marks order by id limit 1) returning cohort, type, newest`,

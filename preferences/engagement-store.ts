@@ -76,11 +76,16 @@ async function write(
   if (facts.length === 0) return
   await db.query(
     // Who was erased is told of nothing: nothing need be known of them, and a device that was offline may say it late.
-    `insert into engagements as e (recipient, intent_id, what, event, at)
-     select recipient, intent, $4, $5, to_timestamp(max(f.at) / 1000.0)
-     from unnest($1::text[], $2::uuid[], $3::float8[]) as f(recipient, intent, at)
-     where not exists (select from recipients r where r.id = f.recipient and r.erased_at is not null)
-     group by recipient, intent order by recipient collate "C", intent
+    `with said as (
+       select recipient, intent, max(f.at) as at from unnest($1::text[], $2::uuid[], $3::float8[]) as f(recipient, intent, at)
+       where not exists (select from recipients r where r.id = f.recipient and r.erased_at is not null)
+       group by recipient, intent
+     ), each as (
+       insert into product_events (recipient, event, at, intent_id)
+       select recipient, $5, to_timestamp(at / 1000.0), nullif(intent, '${anyIntent}') from said where $5 <> ''
+     )
+     insert into engagements as e (recipient, intent_id, what, event, at)
+     select recipient, intent, $4, $5, to_timestamp(at / 1000.0) from said order by recipient collate "C", intent
      on conflict (recipient, intent_id, what, event) do update set at = excluded.at where e.at < excluded.at`,
     [
       textArray(facts.map(one => one.recipient)),
@@ -96,6 +101,7 @@ export async function purgeEngagement(db: Queryable, { before }: { before: Epoch
   const old = `< to_timestamp($1 / 1000.0) limit $2 for update skip locked`
   const more = [
     await step(`delete from engagements where ctid in (select ctid from engagements where at ${old})`),
+    await step(`delete from product_events where ctid in (select ctid from product_events where at ${old})`),
     await step(`delete from watermarks where ctid in (select ctid from watermarks where up_to ${old})`),
     await step(`delete from presence where ctid in (select ctid from presence where active_until ${old})`),
   ]

@@ -1,6 +1,7 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { type Lane, lanes as allLanes } from '#contracts/channel.ts'
 import { parseIntent } from '#contracts/intent.ts'
+import { packAttributes } from '#contracts/event.ts'
 import { eventsTopicOf, topicOf } from '#contracts/messages.ts'
 import type { Routes } from '#contracts/routes.ts'
 import { readmitAsked, readmitParked } from '#ledger/admit.ts'
@@ -140,8 +141,10 @@ function reconciler(): (deps: SchedulerDeps) => Promise<boolean> {
   }
 }
 
-async function relay({ db, log }: SchedulerDeps, events: Publisher): Promise<boolean> {
-  const { published, refused, failure } = await relayOutbox(db, payload => events.publish(Buffer.from(payload)))
+async function relay({ db, log, prefix }: SchedulerDeps, events: Publisher): Promise<boolean> {
+  const { published, refused, failure } = await relayOutbox(db, (payload, pack) =>
+    events.publish(Buffer.from(payload), packAttributes(pack, prefix)),
+  )
   for (const one of refused) log.error(one, 'Pub/Sub refuses an event pack: it stays in the outbox')
   if (failure !== undefined) throw failure
   return published > 0

@@ -58,3 +58,16 @@ export type EventPack = {
   whys: Why[]
   slots: EventSlot[]
 }
+
+/**
+ * What a pack's message says of it to those who know CloudEvents: version 1.0 in binary mode, by the Pub/Sub protocol binding
+ * (github.com/googleapis/google-cloudevents, docs/spec/pubsub.md). The body is `event-pack.schema.json`; another shape gets
+ * another `ce-type`.
+ */
+export const packAttributes = (pack: string, prefix: string): Record<string, string> => ({
+  'Content-Type': 'application/json',
+  'ce-specversion': '1.0',
+  'ce-type': 'carillon.events.v1',
+  'ce-source': `//${prefix}/events`,
+  'ce-id': pack,
+})

@@ -50,4 +50,9 @@ export type AnalyticsTables = {
     machine: boolean
     n: number
   }
+  /** Every time that a person did what a product told us of. */
+  product_events: { recipient: string; event: string; at: Date; intent_id: string | null }
+  /** Views for other people's tools: read by nobody here. */
+  analytics_notifications: { intent_id: string; recipient: string; channel: string }
+  analytics_hours: { hour: Date; type: string; n: number }
 }

@@ -323,6 +323,15 @@ create table producer_tokens (
   constraint producer_tokens_pkey PRIMARY KEY (token_hash)
 );
 
+create table product_events (
+  recipient text collate "C" not null,
+  event text not null,
+  at timestamp with time zone not null,
+  intent_id uuid
+);
+CREATE INDEX product_events_by_recipient ON public.product_events USING btree (recipient, event, at);
+CREATE INDEX product_events_by_time ON public.product_events USING brin (at);
+
 create table quarantines (
   intent_id uuid not null,
   type text not null,
@@ -544,6 +553,46 @@ create table windows (
   constraint windows_pkey PRIMARY KEY (recipient)
 ) with (fillfactor=60);
 CREATE INDEX windows_by_end ON public.windows USING btree (keep_until);
+
+create view analytics_hours as
+ SELECT cohort AS hour,
+    type,
+    category,
+    lane,
+    producer,
+    channel,
+    provider,
+    arm,
+    (ARRAY['intended'::text, 'decided'::text, 'attempted'::text, 'accepted'::text, 'delivered'::text, 'seen'::text, 'opened'::text, 'acted'::text])[reached + 1] AS furthest,
+    fate AS outcome,
+    reason,
+    machine AS machine_opened,
+    n
+   FROM funnel_hours;
+
+create view analytics_notifications as
+ SELECT intent_id,
+    recipient,
+    channel,
+    min(type) AS type,
+    min(category) AS category,
+    min(producer) AS producer,
+    min(tenant) AS tenant,
+    min(lane) AS lane,
+    min(occurred_at) AS occurred_at,
+    max(arm) AS arm,
+    COALESCE(min(provider) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))), min(provider) FILTER (WHERE kind = 'settled'::text)) AS provider,
+    min(at) FILTER (WHERE kind = 'decided'::text) AS intended_at,
+    min(at) FILTER (WHERE kind = 'decided'::text AND what = 'deliver'::text) AS decided_at,
+    min(at) FILTER (WHERE kind = 'settled'::text AND ((what = ANY (ARRAY['in_doubt'::text, 'sent'::text, 'delivered'::text])) OR rule IS NULL AND (what = ANY (ARRAY['moved'::text, 'rejected'::text, 'address_dead'::text, 'suppressed_address'::text, 'provider_exhausted'::text])))) AS attempted_at,
+    min(at) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))) AS accepted_at,
+    min(at) FILTER (WHERE what = 'delivered'::text AND (kind = ANY (ARRAY['settled'::text, 'standing'::text])) OR kind = 'engaged'::text AND (what = ANY (ARRAY['seen'::text, 'opened'::text, 'read'::text]))) AS delivered_at,
+    min(at) FILTER (WHERE kind = 'engaged'::text AND (what = ANY (ARRAY['seen'::text, 'opened'::text, 'read'::text]))) AS seen_at,
+    min(at) FILTER (WHERE kind = 'engaged'::text AND (what = ANY (ARRAY['opened'::text, 'read'::text]))) AS opened_at,
+    min(at) FILTER (WHERE kind = 'engaged'::text AND what = 'acted'::text) AS acted_at
+   FROM delivery_events
+  WHERE NOT simulated
+  GROUP BY intent_id, recipient, channel;
 
 create view deliveries as
  SELECT b.day,

@@ -47,6 +47,9 @@ export const owners = {
   rollup_marks: 'analytics',
   rollup_state: 'analytics',
   funnel_hours: 'analytics',
+  analytics_notifications: 'analytics',
+  analytics_hours: 'analytics',
+  product_events: 'preferences',
 } as const satisfies Record<keyof Schema, string>
 
 export type Day = ColumnType<string, string, never>

@@ -100,14 +100,17 @@ export type Relayed = {
  * between leaves them to the next: a pack may be published twice, the sink stores it once. One that is refused keeps no
  * other waiting: `publish` refuses all that go in one request, so each of them is tried by itself.
  */
-export async function relayOutbox(db: Database, publish: (payload: string) => Promise<unknown>): Promise<Relayed> {
+export async function relayOutbox(
+  db: Database,
+  publish: (payload: string, pack: string) => Promise<unknown>,
+): Promise<Relayed> {
   return db.transaction(async tx => {
     const rows = await tx.query<Row>(
       `select id, pack, payload from outbox where refused is null order by id limit $1 for update skip locked`,
       [relayPacksMax],
     )
     // The transaction stays open while publishing: the deletion is only true once Pub/Sub has stored them.
-    const answers = await Promise.allSettled(rows.map(row => publish(row.payload)))
+    const answers = await Promise.allSettled(rows.map(row => publish(row.payload, row.pack)))
     const errors = answers.map(answer => (answer.status === 'rejected' ? (answer.reason as unknown) : undefined))
     const suspects = rows.filter((_, at) => isRefusal(errors[at]))
     const tried = await publishAlone(suspects, publish)
@@ -128,12 +131,12 @@ export async function relayOutbox(db: Database, publish: (payload: string) => Pr
 type Row = { id: string; pack: string; payload: string }
 
 /** One request for each, until one fails for another reason than what it is. */
-async function publishAlone(rows: readonly Row[], publish: (payload: string) => Promise<unknown>) {
+async function publishAlone(rows: readonly Row[], publish: (payload: string, pack: string) => Promise<unknown>) {
   const published: Row[] = []
   const refused: (Row & { reason: string })[] = []
   for (const row of rows) {
     try {
-      await publish(row.payload)
+      await publish(row.payload, row.pack)
       published.push(row)
     } catch (error) {
       if (!isRefusal(error)) return { published, refused, failure: error }

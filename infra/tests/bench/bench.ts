@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { benchAnalytics } from './analytics.ts'
 import { peakMaxMb, routeAudience } from './audience.ts'
 import { compare } from './compare.ts'
 import { NoRedis } from './machine.ts'
@@ -15,13 +16,14 @@ npm run bench -- scale [--full]     cost per notification from 1,000 to 200,000,
 npm run bench -- rules              what each rule of the router costs, and all of them together
 npm run bench -- clients            what calling each provider costs, by its official library, directly, and at the least
 npm run bench -- latency [--backlog N]  the critical lane alone, and beside a backlog of 1,000,000 bulk deliveries
+npm run bench -- analytics          the sink, and funnels over 10,000,000 events of a day (--size N for fewer), beside DuckDB
 options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '3' },
-    size: { type: 'string', default: '50000' },
+    size: { type: 'string' },
     backlog: { type: 'string', default: '1000000' },
     full: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -30,6 +32,7 @@ const { values, positionals } = parseArgs({
 /** What a baseline may cost at most; beyond, the comparison is not fair to it. */
 const baselineMaxUs = 1_000
 const audienceMembers = 1_000_000
+const eventsOfDay = 10_000_000
 const sizes = [1_000, 10_000, 50_000, 200_000]
 const latencySeconds = 60
 const sizeFull = 1_000_000
@@ -45,10 +48,21 @@ try {
 }
 
 async function run(what: string | undefined): Promise<number> {
-  const [rounds, size] = [Number(values.rounds), Number(values.size)]
-  if (!(rounds >= 1 && size >= 500 && ['audience', 'scale', 'rules', 'latency', 'clients', undefined].includes(what))) {
+  const ofAnalytics = what === 'analytics'
+  const [rounds, size] = [Number(values.rounds), Number(values.size ?? (ofAnalytics ? eventsOfDay : 50_000))]
+  if (
+    !(
+      rounds >= 1 &&
+      size >= 500 &&
+      ['analytics', 'audience', 'scale', 'rules', 'latency', 'clients', undefined].includes(what)
+    )
+  ) {
     console.error(usage)
     return 2
+  }
+  if (ofAnalytics) {
+    console.log(JSON.stringify(await benchAnalytics(size, progress)))
+    return 0
   }
   if (what === 'audience') {
     const result = await routeAudience(audienceMembers, progress)

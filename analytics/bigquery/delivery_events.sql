@@ -1,0 +1,41 @@
+-- One row for each slot of each pack: the columns of `delivery_events` in Postgres. Pub/Sub delivers at least once and a relay may
+-- publish a pack twice, so each pack counts once, by its own id and not by the message's.
+CREATE OR REPLACE VIEW `carillon.delivery_events` AS
+WITH packs AS (
+  SELECT data
+  FROM `carillon.event_packs`
+  WHERE JSON_VALUE(data, '$.v') = '1'
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY JSON_VALUE(data, '$.pack') ORDER BY publish_time) = 1
+),
+slots AS (
+  SELECT
+    data,
+    slot,
+    JSON_QUERY_ARRAY(data, '$.intents')[OFFSET(CAST(JSON_VALUE(slot, '$.i') AS INT64))] AS intent,
+    JSON_QUERY_ARRAY(data, '$.whys')[SAFE_OFFSET(CAST(JSON_VALUE(slot, '$.w') AS INT64))] AS why
+  FROM packs
+  CROSS JOIN UNNEST(JSON_QUERY_ARRAY(data, '$.slots')) AS slot
+)
+SELECT
+  CAST(JSON_VALUE(data, '$.day') AS DATE) AS day,
+  TIMESTAMP_MILLIS(CAST(JSON_VALUE(data, '$.at') AS INT64)) AS at,
+  JSON_VALUE(data, '$.kind') AS kind,
+  JSON_VALUE(slot, '$.what') AS what,
+  JSON_VALUE(intent, '$.id') AS intent_id,
+  JSON_VALUE(intent, '$.type') AS type,
+  JSON_VALUE(intent, '$.category') AS category,
+  JSON_VALUE(intent, '$.producer') AS producer,
+  JSON_VALUE(intent, '$.tenant') AS tenant,
+  JSON_VALUE(intent, '$.lane') AS lane,
+  TIMESTAMP_MILLIS(CAST(JSON_VALUE(intent, '$.occurredAt') AS INT64)) AS occurred_at,
+  JSON_VALUE(slot, '$.recipient') AS recipient,
+  JSON_VALUE(slot, '$.channel') AS channel,
+  NULLIF(JSON_VALUE(slot, '$.endpoint'), '') AS endpoint,
+  JSON_VALUE(data, '$.provider') AS provider,
+  JSON_VALUE(why, '$.rule') AS rule,
+  JSON_VALUE(why, '$.value') AS rule_value,
+  JSON_VALUE(data, '$.batch') AS batch_id,
+  JSON_VALUE(data, '$.set') AS set_id,
+  IFNULL(JSON_VALUE(data, '$.simulated') = 'true', FALSE) AS simulated,
+  JSON_VALUE(slot, '$.arm') AS arm
+FROM slots;

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { test } from 'node:test'
+import { ensurePartitions } from '#db/partitions.ts'
+import { openPostgres } from '#runtime/postgres.ts'
+import { decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { testDatabase } from '#tests/servers.ts'
+import { asking } from './asking.ts'
+import { storePacks } from './event-store.ts'
+import { recomputeHour } from './rollup-store.ts'
+
+const folder = (name: string) => path.join(import.meta.dirname, name)
+
+async function setup() {
+  await using started = new AsyncDisposableStack()
+  const { url } = started.use(await testDatabase())
+  const db = started.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
+  const now = Date.now() - 1000
+  const day = new Date(now).toISOString().slice(0, 10)
+  await ensurePartitions(db, { from: day, days: 1 })
+  const of = { day, at: now, intents: [intentFacts('k', { occurredAt: now })] }
+  const decided = decidedPack(people(4), of)
+  for (const slot of decided.slots) slot.arm = 'wording/long'
+  await storePacks(db, [
+    decided,
+    settledPack(people(3), of),
+    engagedPack([{ recipient: 'user-0', what: 'opened' }], of),
+  ])
+  while (await recomputeHour(db));
+  const running = started.move()
+  return { db, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+test('every ready query runs with the rights of analysts, and finds what is there', async () => {
+  await using world = await setup()
+  const files = (await readdir(folder('views'))).filter(file => file.endsWith('.sql'))
+  assert.ok(files.length >= 6)
+  const readme = await readFile(folder('views/README.md'), 'utf8')
+  for (const file of files) {
+    const text = await readFile(path.join(folder('views'), file), 'utf8')
+    const rows = await asking(world.db, tx => tx.query(text))
+    assert.ok(rows.length > 0, file)
+    assert.ok(readme.includes(`(${file})`), `${file} is not in the README`)
+  }
+})
+
+test('who asks may read what analysts may, and change nothing', async () => {
+  await using world = await setup()
+  const forbidden = [
+    ['delete from delivery_events', /read-only transaction/],
+    ['select * from admitted', /permission denied/],
+    ['select * from recipients', /permission denied/],
+    ['select endpoint from consent_log', /permission denied/],
+    ['select * from producer_tokens', /permission denied/],
+  ] as const
+  for (const [text, why] of forbidden)
+    await assert.rejects(
+      asking(world.db, tx => tx.query(text)),
+      why,
+      text,
+    )
+})
+
+/** What the view gives, in its order, with the paths that it reads. */
+const bigQueryColumns = (sql: string) =>
+  [...sql.slice(sql.lastIndexOf('SELECT')).matchAll(/^ {2}(.+) AS (\w+),?$/gm)].map(([, from, name]) => ({
+    name: name!,
+    paths: [...from!.matchAll(/JSON_VALUE\((\w+), '\$\.(\w+)'\)/g)].map(([, of, field]) => `${of}.${field}`),
+  }))
+
+test('BigQuery’s view has the columns of ours, each read from a field of the contract', async () => {
+  await using world = await setup()
+  const sql = await readFile(folder('bigquery/delivery_events.sql'), 'utf8')
+  const columns = await world.db.query<{ name: string }>(
+    `select attname as name from pg_attribute where attrelid = 'delivery_events'::regclass and attnum > 0 order by attnum`,
+  )
+  const found = bigQueryColumns(sql)
+  assert.deepEqual(
+    found.map(column => column.name),
+    columns.map(column => column.name),
+  )
+  type Shape = {
+    properties: Record<string, { items?: { properties?: object } }>
+    $defs: Record<string, { properties?: object }>
+  }
+  const file = path.join(import.meta.dirname, '..', 'infra/contracts/event-pack.schema.json')
+  const schema = JSON.parse(await readFile(file, 'utf8')) as Shape
+  const shapes: Record<string, object> = {
+    ...{ data: schema.properties, why: schema.properties.whys!.items!.properties! },
+    ...{ intent: schema.$defs.intent!.properties!, slot: schema.$defs.slot!.properties! },
+  }
+  for (const { name, paths } of found) {
+    assert.equal(paths.length, 1, name)
+    const [of, field] = paths[0]!.split('.') as [string, string]
+    assert.ok(Object.hasOwn(shapes[of]!, field), `${name} is read from ${paths[0]}`)
+  }
+  for (const text of [sql, await readFile(folder('bigquery/table.sql'), 'utf8')])
+    for (const [open, close] of ['()', '[]'] as unknown as [string, string][])
+      assert.equal(text.split(open).length, text.split(close).length)
+})
