@@ -116,6 +116,10 @@ select { width: 100%; min-width: 0 }
 .notice .icon, .notice .icon:hover { background: none; color: inherit }
 .notice :focus-visible { outline-color: currentColor }
 .undo { min-height: 2.25rem; padding: 0 .75rem; border: 0; border-radius: .5rem; background: none; color: light-dark(#c7d2fe, #3730a3); font-weight: 650; text-decoration: underline; text-underline-offset: 3px }
+@container (max-width: 26rem) {
+  .times { grid-template-columns: minmax(0, 1fr) auto }
+  .times label { grid-column: 1 }
+}
 
 @container (min-width: 46rem) {
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)) }
