@@ -140,7 +140,7 @@ function fastStatement(counting: Counting): string {
       select *, ${moments.map((moment, at) => `${moment} as m${at}`).join(', ')} from (
         select *, case ${failed.join('\n')} else ${stages.length - 1} end as reached from (
           select *, ${times.map((time, at) => `${time} as t${at}`).join(', ')} from (${inner}) as folded
-        ) as timed
+        ) as timed offset 0 -- else the planner writes how far it came into everything that asks for it
       ) as chained
     ), found as (
       select *, case reached ${left.join(' ')} else false end as unclear, ${fate} as fate from units
