@@ -1,4 +1,4 @@
-import { type Brand, plainBrand } from '#channels/email/layout.ts'
+import type { Brand } from '#channels/email/layout.ts'
 import { sendgridProvider } from '#channels/email/sendgrid.ts'
 import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { Provider } from '#channels/provider.ts'
@@ -11,6 +11,7 @@ import { type LocalCredentials, pushServiceHost } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 import type { Config } from '#runtime/config.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { brandOf } from './brand.ts'
 import { CommandError } from './command.ts'
 
 /** Where the simulators are, for the providers that are not configured. */
@@ -73,11 +74,6 @@ type Sending = Pick<Config, 'transport'> & {
   replyTo: Readonly<Record<string, string>>
   brand: Brand
 }
-
-/** What mails look like. */
-export const brandOf = ({ mail }: Config): Brand => ({
-  ...{ name: mail.brand ?? plainBrand.name, colour: mail.colour ?? plainBrand.colour, postal: mail.postal },
-})
 
 const isOf =
   (provider: string) =>

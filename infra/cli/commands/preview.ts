@@ -5,10 +5,10 @@ import { segmentsSent } from '#channels/sms/body.ts'
 import type { AnyNotificationType, ContentOf, SmsContent } from '#contracts/catalogue.ts'
 import { type Channel, channels } from '#contracts/channel.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
+import { brandOf } from '../brand.ts'
 import { CommandError } from '../command.ts'
 import { dataOf, entryOf } from '../catalogue-entry.ts'
 import { catalogueFrom } from '../catalogue-from.ts'
-import { brandOf } from '../providers.ts'
 
 /** `carillon preview`. */
 export async function runPreview(args: string[]): Promise<number> {

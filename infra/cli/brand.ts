@@ -1,0 +1,7 @@
+import { type Brand, plainBrand } from '#channels/email/layout.ts'
+import type { Config } from '#runtime/config.ts'
+
+/** What mails look like. */
+export const brandOf = ({ mail }: Config): Brand => ({
+  ...{ name: mail.brand ?? plainBrand.name, colour: mail.colour ?? plainBrand.colour, postal: mail.postal },
+})
