@@ -1,4 +1,5 @@
 import type { EpochMs } from '#contracts/ids.ts'
+import { createClientLimit } from '#runtime/client-limit.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -14,15 +15,20 @@ export type UnsubscribeOptions = { db: Database; clock: Clock; secret: string }
 
 type ByToken = { Params: { token: string } }
 const bodyBytesMax = 4_096
+/** Mail programs post for all their people from few addresses: only a flood is stopped. */
+const clientRate = { perSecond: 100, burst: 1_000 }
 
 /**
  * Where a mail's `List-Unsubscribe` leads (RFC 8058). `POST /u/TOKEN` with `List-Unsubscribe=One-Click` as a form of either
  * encoding switches mails off of what the mail was about, with `Resubscribe=Yes` on again; it needs nothing but the token, may
  * be repeated, and never redirects. GET and HEAD change nothing, since scanners open every link: their page asks. Who was
- * erased or is not known is answered like anybody. A token that is none of ours is a 404.
+ * erased or is not known is answered like anybody. A token that is none of ours is a 404. An address that floods is answered 429,
+ * unread; mail programs repeat.
  */
 export function unsubscribeApi(app: FastifyInstance, options: UnsubscribeOptions): void {
+  const clients = createClientLimit(clientRate)
   void app.register(async scope => {
+    scope.addHook('onRequest', async request => clients.take(request))
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     const limit = { bodyLimit: bodyBytesMax }

@@ -10,6 +10,7 @@ import { unsubscribeApi } from '#preferences/unsubscribe-api.ts'
 import { unsubscribeTokens } from '#preferences/preferences.ts'
 import { html } from '#producers/sdk/html.ts'
 import { createHttp, listen } from '#runtime/http.ts'
+import { until } from '../program.ts'
 
 const mail = () => ({
   subject: 'News',
@@ -48,7 +49,7 @@ async function setup(...people: string[]) {
   const lines = () => simulators.log.entries().filter(({ provider }) => provider === 'sendgrid')
   const to = people.map(recipient => ({ recipient, endpoint: 'mail' }))
   return {
-    ...{ ...world, url, lines },
+    ...{ ...world, app, url, lines },
     /** Puts a mail to everybody on the queue. */
     queue: (key = 'k') => world.write({ channel: 'email', provider: 'sendgrid', to: to.map(one => ({ ...one, key })) }),
     /** Mails everybody, and gives the headers that each got. */
@@ -185,4 +186,15 @@ test('where a tenant has a mail sent whatever people choose, the page says so', 
   await world.db.query(`update recipients set tenant = 'acme'`)
   const answer = await world.call('POST', link, { body: oneClick() })
   assert.match(await answer.text(), /they still come. Your choice is kept/)
+})
+
+test('an address that floods is asked to come later', async () => {
+  await using world = await setup('ann')
+  const link = linkIn((await world.mail()).ann!)
+  const said = await Promise.all(Array.from({ length: 2_500 }, () => world.app.inject('/u/AQ')))
+  assert.deepEqual(new Set(said.map(answer => answer.statusCode)), new Set([404, 429]))
+  assert.match(String(said.find(answer => answer.statusCode === 429)!.headers['retry-after']), /^[1-9]\d*$/)
+  // There is room again soon.
+  await until(async () => (await world.call('POST', link, { body: oneClick() })).status === 200)
+  assert.equal((await world.wishes()).length, 1)
 })
