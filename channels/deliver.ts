@@ -364,6 +364,8 @@ async function record(claimed: Claimed, found: readonly SlotResult[], deps: Deli
   metrics.observe('batch_seconds', { channel }, (performance.now() - begunMs) / 1000)
   const outcomes = results.flatMap(result => (result.kind === 'closed' ? [result.outcome] : []))
   for (const [outcome, n] of counts(outcomes)) metrics.count('outcomes_total', { channel, outcome }, n)
+  const routes = results.flatMap(result => (result.kind === 'retry' ? (result.route ?? []) : []))
+  for (const [to, n] of counts(routes)) metrics.count('rerouted_total', { from: batch.provider, to }, n)
 }
 
 /** For events. Most batches have nothing but types without arms. */

@@ -120,6 +120,7 @@ test('what an account refuses for our settings goes by the other one, each once,
   assert.ok(refused <= 30, 'each is refused once at most')
   assert.deepEqual(world.deps.pace.openCircuits(), [{ provider: 'twilio', cause: 'config' }])
   assert.deepEqual(await world.reasons(), [{ rule: 'rerouted', value: 'twilio_b refused' }])
+  assert.match(await world.deps.metrics.text(), /^rerouted_total\{from="twilio",to="twilio_b"\} 30$/m)
   // New ones leave it without a call.
   await world.write(world.who, { key: 'k2' })
   await world.work(3)

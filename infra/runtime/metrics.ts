@@ -49,6 +49,10 @@ const counters = {
     labels: ['provider', 'reason'],
     help: 'Batches that were put off, unclaimed or given back, because their provider is not to be called now',
   },
+  rerouted_total: {
+    labels: ['from', 'to'],
+    help: 'Deliveries that went on by another account, because theirs could not send them',
+  },
   errors_total: { labels: ['part'], help: 'Errors that were survived, by part' },
 } as const
 const histograms = {
