@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto'
+import os from 'node:os'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Routes } from '#contracts/routes.ts'
 import { loadOf } from '#ledger/claim.ts'
 import type { Clock } from '#runtime/clock.ts'
+import { every } from '#runtime/every.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -10,7 +13,8 @@ import type { Queues } from '#runtime/queues.ts'
 import { deliver, type DeliverDeps } from './deliver.ts'
 import type { DeliveryLimits } from './limits.ts'
 import { type Buckets, postgresBuckets } from './pace/bucket-store.ts'
-import { createPace } from './pace/pace.ts'
+import { createPace, type Pace } from './pace/pace.ts'
+import { dropPacings, pacingEveryMs, writePacings } from './pace/pacing-store.ts'
 import type { Provider } from './provider.ts'
 import { startRemovals } from './push/remove.ts'
 
@@ -77,9 +81,31 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
     ),
   )
   const removals = channels.includes('push') ? startRemovals(deps) : undefined
+  const pacings = startPacings(options, pace)
   return {
     async [Symbol.asyncDispose]() {
       await Promise.all([...workers.map(worker => worker.close()), removals?.[Symbol.asyncDispose]()])
+      await pacings[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Tells operators what paces the providers that this worker calls. */
+function startPacings({ db, log, providers, channels }: WorkerOptions, pace: Pace): AsyncDisposable {
+  const worker = `${os.hostname()}/${process.pid}/${randomBytes(2).toString('hex')}`
+  const mine = providers.filter(({ channel }) => channels.includes(channel))
+  const say = () =>
+    writePacings(
+      db,
+      worker,
+      mine.map(provider => ({ provider: provider.name, pacing: pace.pacing(provider) })),
+    )
+  const failed = (error: unknown) => log.warn({ error }, 'operators cannot be told what paces the providers')
+  const saying = every(pacingEveryMs, say, failed)
+  return {
+    async [Symbol.asyncDispose]() {
+      await saying[Symbol.asyncDispose]()
+      await dropPacings(db, worker).catch(failed)
     },
   }
 }

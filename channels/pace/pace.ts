@@ -9,6 +9,7 @@ import type { Provider } from '../provider.ts'
 import type { Buckets } from './bucket-store.ts'
 import { admits, afterCall, type Breaker, type Cause, closedBreaker, probing } from './breaker.ts'
 import { createPlaces, type Places } from './places.ts'
+import { type Pacing, pacingOf } from './pacing.ts'
 import { afterFirstTries, newRetryBudget, type RetryBudget, takeRetries } from './retry-budget.ts'
 import { callUnits, createTurns, cut, type Turn, type Turns, unlapsed } from './turns.ts'
 
@@ -30,6 +31,8 @@ export type Pace = {
   unfitMs(of: { provider: Provider; lane: Lane }): number | undefined
   /** Providers that are not called, and why. */
   openCircuits(): { provider: string; cause: Cause }[]
+  /** What paces a provider, as far as this process knows. */
+  pacing(provider: Provider): Pacing
 }
 /** A batch that may be sent. Disposing gives back the part of its turn that it did not use. */
 export type Entry = Disposable & {
@@ -57,7 +60,9 @@ export type PaceOptions = {
 type State = {
   provider: Provider
   breaker: Breaker
-  pauses: Map<Lane, { from: number; until: number }>
+  /** The word of the provider that opened its circuit. */
+  reason?: string | undefined
+  pauses: Map<Lane, { from: number; until: number; reason: string }>
   budgets: Map<Lane, RetryBudget>
   places: Places
   turns: Turns | undefined
@@ -116,6 +121,7 @@ export function createPace(options: PaceOptions): Pace {
       [...states.values()].flatMap(({ provider, breaker }) =>
         breaker.kind === 'open' ? [{ provider: provider.name, cause: breaker.cause }] : [],
       ),
+    pacing: provider => pacingOf(stateOf(provider), { now: nowMs(), turnNow: performance.now() }),
   }
 }
 
@@ -269,8 +275,9 @@ function learn(state: State, heard: Heard, { nowMs, log }: { nowMs: () => number
   state.breaker = afterCall(before, heard, now)
   const { breaker } = state
   if (before.kind === 'closed' && breaker.kind === 'open') {
-    const reason = heard.answers.find(({ kind }) => kind !== 'accepted' && kind !== 'pause')
-    const fields = { provider, reason: reason && 'reason' in reason ? reason.reason : undefined }
+    const answer = heard.answers.find(({ kind }) => kind !== 'accepted' && kind !== 'pause')
+    state.reason = answer && 'reason' in answer ? answer.reason : undefined
+    const fields = { provider, reason: state.reason }
     if (breaker.cause === 'config')
       log.error(fields, 'the provider refuses our settings: what is for it waits until somebody mends them')
     else log.warn(fields, 'calls of the provider fail: what is for it waits')
@@ -290,7 +297,7 @@ function pause({ provider, pauses }: State, lane: Lane, { answer, now, log }: Pa
   const longer = lanes.slice(from).filter(one => until > (pauses.get(one)?.until ?? 0))
   for (const one of longer) {
     const before = pauses.get(one)
-    pauses.set(one, { from: before && before.until > now ? before.from : now, until })
+    pauses.set(one, { from: before && before.until > now ? before.from : now, until, reason: answer.reason })
   }
   const fields = { provider: provider.name, reason: answer.reason, pauseMs: answer.afterMs, lanes: longer.length }
   if (longer.includes(lane)) log.warn(fields, 'the provider is paused')

@@ -4,6 +4,8 @@ import { type Lane, lanes } from '#contracts/channel.ts'
 export type Places = {
   /** Waits for a place, the more urgent lane first. Undefined: there was none until `untilMs` of `performance.now()`. */
   take(lane: Lane, untilMs: number): Promise<Release | undefined>
+  /** Calls under way. */
+  busy(): number
 }
 /** Called once, at the end of the call. */
 export type Release = () => void
@@ -29,6 +31,7 @@ export function createPlaces(most: number): Places {
     return release
   }
   return {
+    busy: () => busy,
     take: async (lane, untilMs) => {
       if (busy < mostOf(lane)) return takenBy()
       const line = waiting.get(lane)!

@@ -11,13 +11,16 @@ export const afterFirstTries = (budget: RetryBudget, n: number): RetryBudget => 
   tokens: Math.min(retries.tokensMax, budget.tokens + n * retries.share),
 })
 
+/** What may be tried again now; below 1: nothing, and so much is owed. */
+export const retriesLeft = ({ tokens, at }: RetryBudget, now: number): number =>
+  Math.min(retries.tokensMax, tokens + (Math.max(0, now - at) * retries.perSecond) / 1000)
+
 /**
  * Takes `n` retries together as soon as there is one token, and owes the others: a batch is not taken apart. `waitMs`:
  * there is none yet, and by time alone there is one then.
  */
 export function takeRetries(budget: RetryBudget, n: number, now: number): { budget: RetryBudget; waitMs?: number } {
-  const grown = budget.tokens + (Math.max(0, now - budget.at) * retries.perSecond) / 1000
-  const tokens = Math.min(retries.tokensMax, grown)
+  const tokens = retriesLeft(budget, now)
   if (tokens < 1) return { budget: { tokens, at: now }, waitMs: ((1 - tokens) * 1000) / retries.perSecond }
   return { budget: { tokens: tokens - n, at: now } }
 }

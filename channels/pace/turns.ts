@@ -13,12 +13,15 @@ export type Turns = {
   take(ask: TurnAsk): Promise<Turn | { waitMs: number }>
   /** What was taken and not used is there for the next who asks, until it lapses. */
   giveBack(turn: Turn): void
+  /** The last that was reserved, by whatever part of the process; undefined: none yet. */
+  last(): Pick<Turn, 'fromMs' | 'perSecond'> | undefined
 }
 
 export function createTurns({ buckets, key, limit }: { buckets: Buckets; key: string; limit: RateLimit }): Turns {
   const spare: Turn[] = []
   const lines = new Map<Lane, Promise<unknown>>()
   let last = { atMs: -Infinity, units: 0 }
+  let lastTurn: Turn | undefined
 
   const fromSpare = ({ least, most }: TurnAsk): Turn | undefined => {
     const now = performance.now()
@@ -44,6 +47,7 @@ export function createTurns({ buckets, key, limit }: { buckets: Buckets; key: st
       ...{ fromMs: heardMs + grant.startInMs, perSecond: grant.perSecond, units: grant.units },
       lateMs: slack.lateMs - (heardMs - askedMs),
     }
+    lastTurn = turn
     const [mine, rest] = cut(turn, ask.most)
     if (rest.units > 0) spare.push(rest)
     return mine
@@ -73,6 +77,7 @@ export function createTurns({ buckets, key, limit }: { buckets: Buckets; key: st
       return mine
     },
     giveBack: turn => void (turn.units > 0 && spare.push(turn)),
+    last: () => lastTurn,
   }
 }
 

@@ -263,6 +263,14 @@ const operations: readonly Command[] = [
     run: async args => (await import('./commands/backlog.ts')).runBacklog(args),
   },
   {
+    name: 'providers',
+    usage: 'providers [--json]',
+    summary:
+      'Shows by provider and worker what paces it: its circuit and why, pauses, rate, retries left, calls under way; and what to do where it is not called.',
+    example: 'providers',
+    run: async args => (await import('./commands/providers.ts')).runProviders(args),
+  },
+  {
     name: 'doubts',
     usage: 'doubts [--json]',
     summary: 'Lists batches of which nobody knows whether they were sent: they wait for receipts, then are sent again.',

@@ -308,6 +308,14 @@ create table pace_buckets (
   constraint pace_buckets_pkey PRIMARY KEY (key)
 ) with (fillfactor=10);
 
+create table pacings (
+  worker text not null,
+  provider text not null,
+  at timestamp with time zone not null default now(),
+  pacing text not null,
+  constraint pacings_pkey PRIMARY KEY (worker, provider)
+);
+
 create table presence (
   recipient text collate "C" not null,
   active_until timestamp with time zone not null,

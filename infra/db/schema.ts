@@ -42,6 +42,7 @@ export const owners = {
   removals: 'channels',
   removal_turns: 'channels',
   pace_buckets: 'channels',
+  pacings: 'channels',
   event_packs: 'analytics',
   delivery_events: 'analytics',
   rollup_marks: 'analytics',
@@ -341,6 +342,8 @@ export type Schema = AnalyticsTables &
     }
     /** What workers share of a provider's limit; unlogged. Milliseconds by the server's clock. */
     pace_buckets: { key: string; free_at: number; ramp_from: number }
+    /** What each worker says of its providers, anew every few seconds; unlogged. `pacing`: a `Pacing` as JSON. */
+    pacings: { worker: string; provider: string; at: Generated<Date>; pacing: string }
     /** Reports of providers, in their words but without addresses, each once. `attempt`: as it was named to the provider. */
     receipts: {
       provider: string
