@@ -17,7 +17,9 @@ import {
   removalSentence,
   refusedSentence,
   type Trace,
+  reportHours,
   type TraceLine,
+  withUnreported,
 } from './trace.ts'
 
 /** Lines of a trace; who wants more asks for a recipient, or a shorter time. */
@@ -154,7 +156,7 @@ const eventColumns = [
   ...(['at', 'kind', 'what', 'intent_id', 'type', 'recipient', 'channel', 'endpoint', 'provider', 'rule'] as const),
   ...(['rule_value', 'batch_id', 'set_id', 'simulated'] as const),
 ] as const
-type EventRow = Pick<Selectable<Schema['delivery_events']>, (typeof eventColumns)[number]>
+type EventRow = Pick<Selectable<Schema['delivery_events']>, (typeof eventColumns)[number]> & { is_old: boolean }
 
 /** What bears the same instant happened in this order. */
 const kindOrder = sql`array_position(array['decided', 'settled', 'standing', 'engaged'], kind)`
@@ -163,6 +165,7 @@ const selectEvents = (db: Database['kysely'], day: string | undefined) =>
   db
     .selectFrom('delivery_events')
     .select(eventColumns)
+    .select(sql<boolean>`at < now() - ${reportHours} * interval '1 hour'`.as('is_old'))
     .$if(day !== undefined, query => query.where('day', '>=', day!))
 
 async function eventsOf(
@@ -177,7 +180,15 @@ async function eventsOf(
       .limit(linesMax + 1)
       .execute()
   })
-  return { lines: rows.slice(0, linesMax).map(lineOf), more: rows.length > linesMax }
+  const more = rows.length > linesMax
+  const old = new Set<TraceLine>()
+  const lines = rows.slice(0, linesMax).map(row => {
+    const line = lineOf(row)
+    if (row.is_old) old.add(line)
+    return line
+  })
+  // The report may be among what is not listed.
+  return { lines: more ? lines : withUnreported(lines, line => old.has(line)), more }
 }
 
 function lineOf(row: EventRow): TraceLine {

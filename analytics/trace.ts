@@ -73,6 +73,25 @@ export function eventSentence(event: Pick<TraceLine, 'what' | 'rule' | 'value'> 
   return Object.hasOwn(deeds, what) ? deeds[what]! : what
 }
 
+/** What was not reported by then is unknown. */
+export const reportHours = 72
+
+/**
+ * Texts that their provider took `isOld` ago, and that neither it nor anybody else has said anything about since, say so. Computed at
+ * reading: a report that comes later still counts.
+ */
+export function withUnreported(lines: readonly TraceLine[], isOld: (line: TraceLine) => boolean): TraceLine[] {
+  const keyOf = ({ intent, recipient, channel, endpoint }: TraceLine) =>
+    JSON.stringify([intent, recipient, channel, endpoint])
+  const reported = new Set(lines.filter(({ kind }) => kind === 'standing').map(keyOf))
+  return lines.map(line => {
+    const { kind, what, channel, sentence } = line
+    if (kind !== 'settled' || what !== 'sent' || channel !== 'sms' || !isOld(line) || reported.has(keyOf(line)))
+      return line
+    return { ...line, sentence: `${sentence} No report came within ${reportHours} h: unknown.` }
+  })
+}
+
 /** The sentence of a message that was refused, from the problems that were found. */
 export function refusedSentence(refused: { what: Refusal; problems: string; readmittedAt?: EpochMs }): string {
   const { what, readmittedAt: at } = refused

@@ -14,6 +14,7 @@ import { openExpansion } from '#ledger/expansions.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
 import { openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '../servers.ts'
+import { settledPack } from './packs.fixture.ts'
 
 const key = { producer: 'docs', key: 'comment-1' }
 const intent = intentId(key)
@@ -234,4 +235,40 @@ test('printed in any width, each entry is there with its sentence', async () => 
     assert.match(plain.replaceAll(/\s+/g, ' '), /The provider accepted it\. \(fcm phone-of-ada\)/)
     assert.equal(stripVTControlCharacters(printTrace(trace, { width, colour: true })), plain)
   }
+})
+
+test('a text that nobody has reported on for 72 h is unknown, until a report comes', async () => {
+  await using world = await setup()
+  const hoursAgo = (hours: number) => Date.now() - hours * 3_600_000
+  const sent = (recipient: string, hours: number, channel: 'sms' | 'push' = 'sms') =>
+    settledPack([], {
+      ...{ day: dayOf(newSetId()), at: hoursAgo(hours), provider: channel === 'sms' ? 'twilio' : 'fcm' },
+      slots: [{ i: 0, recipient, channel, endpoint: channel, what: 'sent' }],
+    })
+  const reported = (recipient: string): EventPack => {
+    const pack = sent(recipient, 1)
+    return { ...pack, kind: 'standing', slots: pack.slots.map(slot => ({ ...slot, what: 'delivered' })) }
+  }
+  await storePacks(world.db, [
+    sent('ann', 73),
+    sent('bob', 73),
+    sent('cat', 71),
+    sent('dan', 73, 'push'),
+    reported('bob'),
+  ])
+  const unknown = async () => {
+    const { lines } = await traceIntent(world.db, { producer: 'docs', key: 'comment-1' })
+    return lines.filter(({ sentence }) => sentence.endsWith(' No report came within 72 h: unknown.'))
+  }
+  assert.deepEqual(
+    (await unknown()).map(({ recipient }) => recipient),
+    ['ann'],
+  )
+  const { lines } = await traceRecipient(world.db, 'ann')
+  assert.deepEqual(
+    lines.map(({ sentence }) => sentence),
+    ['The provider accepted it. No report came within 72 h: unknown.'],
+  )
+  await storePacks(world.db, [reported('ann')])
+  assert.deepEqual(await unknown(), [])
 })
