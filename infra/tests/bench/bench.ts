@@ -5,6 +5,7 @@ import { compare } from './compare.ts'
 import { NoRedis } from './machine.ts'
 import { costOfRules, everyRuleMax } from './rules.ts'
 import { costOfClients } from './clients.ts'
+import { FewFiles, inboxStreams } from './inbox.ts'
 import { latency, slowdownMax } from './latency.ts'
 import { scale } from './scale.ts'
 import { resultOf, tableOf } from './report.ts'
@@ -17,6 +18,7 @@ npm run bench -- rules              what each rule of the router costs, and all 
 npm run bench -- clients            what calling each provider costs, by its official library, directly, and at the least
 npm run bench -- latency [--backlog N]  the critical lane alone, and beside a backlog of 1,000,000 bulk deliveries
 npm run bench -- analytics          the sink, and funnels over 10,000,000 events of a day (--size N for fewer), beside DuckDB
+npm run bench -- inbox [--streams N]    5,000 inbox streams in one API process: memory, and latency of items (ulimit -Hn 5200)
 options: --rounds N (3)  --size N (50000, notifications of one round; the baseline's are a fifth)  --write (README, docs)`
 
 const { values, positionals } = parseArgs({
@@ -25,6 +27,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     size: { type: 'string' },
     backlog: { type: 'string', default: '1000000' },
+    streams: { type: 'string', default: '5000' },
     full: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
@@ -42,7 +45,7 @@ const progress = (line: string) => console.error(`bench ${Math.round((performanc
 try {
   process.exitCode = await run(positionals[0])
 } catch (error) {
-  if (!(error instanceof NoRedis)) throw error
+  if (!(error instanceof NoRedis || error instanceof FewFiles)) throw error
   console.error(error.message)
   process.exitCode = 1
 }
@@ -50,13 +53,9 @@ try {
 async function run(what: string | undefined): Promise<number> {
   const ofAnalytics = what === 'analytics'
   const [rounds, size] = [Number(values.rounds), Number(values.size ?? (ofAnalytics ? eventsOfDay : 50_000))]
-  if (
-    !(
-      rounds >= 1 &&
-      size >= 500 &&
-      ['analytics', 'audience', 'scale', 'rules', 'latency', 'clients', undefined].includes(what)
-    )
-  ) {
+  const streams = Number(values.streams)
+  const known = ['analytics', 'audience', 'scale', 'rules', 'latency', 'clients', 'inbox', undefined]
+  if (!(rounds >= 1 && size >= 500 && streams >= 1 && known.includes(what))) {
     console.error(usage)
     return 2
   }
@@ -103,6 +102,7 @@ async function run(what: string | undefined): Promise<number> {
     if (values.write) await writeFigures({ latency: result })
     return draining.p99_ms <= slowdownMax * idle.p99_ms ? 0 : 1
   }
+  if (what === 'inbox') return runInbox(streams)
   const compared = await compare({ rounds, size }, progress)
   console.log(tableOf(compared))
   const result = resultOf(compared)
@@ -115,4 +115,13 @@ async function run(what: string | undefined): Promise<number> {
   if (values.write && fair) await writeFigures({ compare: result })
   console.log(JSON.stringify(result))
   return fair ? 0 : 1
+}
+
+async function runInbox(count: number): Promise<number> {
+  const result = await inboxStreams(count, progress)
+  console.log(`${result.streams} streams held, ${result.kb_per_stream} kB each, peak ${result.peak_mb} MB`)
+  console.log(`${result.items} items: p50 ${result.p50_ms} ms, p99 ${result.p99_ms} ms`)
+  console.log(JSON.stringify(result))
+  if (values.write) await writeFigures({ inbox: result })
+  return result.streams === count ? 0 : 1
 }

@@ -48,7 +48,12 @@ export async function cpuByBackend(db: Queryable): Promise<Record<string, number
 }
 
 /** The most memory that a process ever held, in MB. */
-export function peakMemoryMb(pid: number): number {
-  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  return Math.round(Number(line?.[1] ?? 0) / 1024)
+export const peakMemoryMb = (pid: number): number => Math.round(statusMb(pid, 'VmHWM'))
+
+/** The memory that a process holds now, in MB. */
+export const memoryMb = (pid: number): number => statusMb(pid, 'VmRSS')
+
+function statusMb(pid: number, field: 'VmHWM' | 'VmRSS'): number {
+  const line = new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(line?.[1] ?? 0) / 1024
 }

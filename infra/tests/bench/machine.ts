@@ -11,7 +11,7 @@ import { temporaryFolder } from '../temporary-folder.ts'
 import { startChild } from './child.ts'
 import { cpuByBackend, cpuOfTree } from './cpu.ts'
 import { catalogue } from './catalogue.ts'
-import { baselineNames, prefix, type Setup } from './setup.ts'
+import { baselineNames, installationOptions, type Setup } from './setup.ts'
 
 /** The servers that all variants share: one PostgreSQL, one Redis, one Pub/Sub server, one set of simulators. */
 export type Machine = AsyncDisposable & {
@@ -76,13 +76,10 @@ export async function startMachine(): Promise<Machine> {
 }
 
 /** Schema, partitions, topics and subscriptions. */
-async function prepare({ databaseUrl, redisUrl, pubsub: emulator }: Setup, pubsub: PubSubPort): Promise<void> {
-  const addresses = { databaseUrl, databaseDirectUrl: databaseUrl, redisUrl, pubsub: { projectId, emulator }, prefix }
+async function prepare(setup: Setup, pubsub: PubSubPort): Promise<void> {
   await using _made = await openInstallation({
-    addresses,
-    addressKey: 'of the benchmark',
-    catalogue,
-    log: createLog({ role: 'bench', level: 'error' }),
+    ...installationOptions(setup),
+    ...{ catalogue, log: createLog({ role: 'bench', level: 'error' }) },
   })
   await pubsub.ensureTopic(baselineNames.topic)
   await pubsub.ensureSubscription(baselineNames.subscription, {

@@ -12,7 +12,8 @@ import { createMetrics } from '#runtime/metrics.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { catalogue } from './catalogue.ts'
 import { beginProfile, endProfile } from './profile.ts'
-import { baselineNames, type Order, type Part, prefix, type Reply, type Setup } from './setup.ts'
+import type { Readers } from './readers.ts'
+import { baselineNames, installationOptions, type Order, type Part, type Reply, type Setup } from './setup.ts'
 
 const part = process.argv[2] as Part
 /** Batches of a channel that the worker has under way: enough for providers that answer at once. */
@@ -40,6 +41,10 @@ async function obey(order: Order): Promise<void> {
       return
     case 'send':
       return reply({ kind: 'sent', cpuUs: await sendAs(order) })
+    case 'listen':
+      return reply(await readers!.listen(order))
+    case 'heard':
+      return reply(await readers!.heard(order.count))
     default:
       return order satisfies never
   }
@@ -75,6 +80,11 @@ async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'read
     case 'client':
       sendAs = await startClient(setup)
       return {}
+    case 'api':
+      return { url: await startApi(setup) }
+    case 'readers':
+      readers = await (await import('./readers.ts')).openReaders(setup)
+      return {}
     case 'router':
     case 'worker':
     case 'sink':
@@ -88,11 +98,10 @@ async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'read
 const credentialsIn = ({ folder }: Setup) => localCredentials(path.join(folder, 'credentials'))
 
 async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
-  const { databaseUrl, redisUrl, projectId, pubsub: emulator } = setup
   const log = createLog({ role, level: 'info' })
-  const addresses = { databaseUrl, databaseDirectUrl: databaseUrl, redisUrl, pubsub: { projectId, emulator }, prefix }
   const installation = await openInstallation({
-    ...{ addresses, addressKey: 'of the benchmark', catalogue, log },
+    ...installationOptions(setup),
+    ...{ catalogue, log },
     // A run of minutes has no usual volume.
     volumeFloor: Number.MAX_SAFE_INTEGER,
   })
@@ -100,6 +109,19 @@ async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
   await startRoles([role], installation, {
     ...{ lanes: setup.lanes ?? ['default'], channels, concurrency, providers, metrics: createMetrics() },
   })
+}
+
+let readers: Readers | undefined
+
+/** Every API on one port, as `carillon api` serves them. */
+async function startApi(setup: Setup): Promise<string> {
+  const { serveApi } = await import('#cli/api.ts')
+  const { userKeysOf } = await import('#cli/user-keys.ts')
+  const log = createLog({ role: 'api', level: 'info' })
+  const installation = await openInstallation({ ...installationOptions(setup), ...{ catalogue, log } })
+  const keys = await userKeysOf({ userKeys: undefined, dataDir: setup.folder })
+  const people = { keys, origins: [] }
+  return (await serveApi(installation, { host: '127.0.0.1', port: 0, metrics: createMetrics(), people })).url
 }
 
 type SendOrder = Extract<Order, { kind: 'send' }>

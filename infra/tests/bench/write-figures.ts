@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type AudienceResult, heapFlags } from './audience.ts'
 import type { ClientsResult } from './clients.ts'
+import type { InboxResult } from './inbox.ts'
 import type { LatencyResult } from './latency.ts'
 import type { Result } from './report.ts'
 import type { RulesResult } from './rules.ts'
@@ -16,6 +17,7 @@ export type Figures = {
   rules?: RulesResult
   latency?: LatencyResult
   clients?: ClientsResult
+  inbox?: InboxResult
 }
 
 const root = path.join(import.meta.dirname, '..', '..', '..')
@@ -40,7 +42,7 @@ export async function writeFigures(measured: Figures): Promise<void> {
 export const benchSection = (readme: string): string | undefined =>
   section.exec(readme)?.[0].slice('<!-- bench -->\n'.length, -'<!-- /bench -->'.length)
 
-export function readmeText({ compare, audience, scale, rules, latency, clients }: Figures): string {
+export function readmeText({ compare, audience, scale, rules, latency, clients, inbox }: Figures): string {
   const lines: string[] = []
   if (compare) lines.push(...comparison(compare), '')
   else
@@ -83,6 +85,12 @@ export function readmeText({ compare, audience, scale, rules, latency, clients }
         `but \`node:http2\` and \`node:http\`: ${Object.entries(clients)
           .map(([name, { official, direct, floor }]) => `${name} ${official}, ${direct}, ${floor}`)
           .join('; ')}.`,
+      '',
+    )
+  if (inbox)
+    lines.push(
+      `One API process holds ${number(inbox.streams)} inbox streams at ${inbox.kb_per_stream} kB each (peak ${inbox.peak_mb} MB in all); an ` +
+        `item is with its reader ${inbox.p50_ms} ms (p99 ${inbox.p99_ms} ms) after the worker sent it.`,
       '',
     )
   return lines.join('\n')
