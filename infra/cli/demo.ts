@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { mentionReceived, replyReceived } from '#producers/catalogue/social.ts'
@@ -29,7 +29,11 @@ export function serveDemo(
     ...{ producer, catalogue },
     pubsub: { projectId, prefix, ...(emulator !== undefined && { emulator }) },
   })
-  app.get('/demo', async (_request, reply) => reply.type('text/html; charset=utf-8').send(readFileSync(page, 'utf8')))
+  app.get('/demo', async (_request, reply) => {
+    const text = readFileSync(page, 'utf8')
+    const headers = { 'content-security-policy': policyOf(text), 'x-frame-options': 'DENY' }
+    return reply.headers(headers).type('text/html; charset=utf-8').send(text)
+  })
   app.post('/demo/token', async () => {
     const key = await localUserKey(config.dataDir)
     const scopes = ['inbox', 'preferences'] as const
@@ -42,6 +46,24 @@ export function serveDemo(
     return reply.code(202).send({ stated: true })
   })
   return notifier
+}
+
+/** What the page itself holds, the code of the bell, and this server: nothing else. */
+function policyOf(text: string): string {
+  const hashesOf = (tag: 'script' | 'style') =>
+    [...text.matchAll(new RegExp(`<${tag}[^>]*>([^]*?)</${tag}>`, 'g'))]
+      .filter(([, inside]) => inside !== '')
+      .map(([, inside]) => `'sha256-${createHash('sha256').update(inside!).digest('base64')}'`)
+      .join(' ')
+  return [
+    `default-src 'none'`,
+    `script-src 'self' ${hashesOf('script')}`,
+    `style-src ${hashesOf('style')}`,
+    `connect-src 'self'`,
+    `base-uri 'none'`,
+    `form-action 'none'`,
+    `frame-ancestors 'none'`,
+  ].join('; ')
 }
 
 const url = 'https://acme.example/somewhere'
