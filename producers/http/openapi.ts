@@ -2,32 +2,26 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { channels } from '#contracts/channel.ts'
 import { intentBytesMax, intentToMax } from '#contracts/intent.ts'
 import { outcomes } from '#contracts/outcome.ts'
-
-/** A document of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), as far as this API uses it. */
-export type OpenApi = {
-  openapi: '3.1.1'
-  info: { title: string; version: string; description: string }
-  paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, object> }
-  security: Record<string, string[]>[]
-}
-export type Operation = {
-  operationId: string
-  summary: string
-  description: string
-  parameters?: { name: string; in: 'path' | 'header'; required?: boolean; description: string; schema: Schema }[]
-  requestBody?: { required: true; content: Record<string, { schema: Schema }> }
-  responses: Record<string, Answer>
-}
-type Answer = { description: string; content: Record<string, { schema: Schema }> }
-export type Schema = Record<string, unknown>
+import {
+  answer,
+  instant,
+  name,
+  object,
+  type OpenApi,
+  type Operation,
+  ref,
+  refused,
+  type Schema,
+  text,
+} from './openapi-parts.ts'
+import { peoplePaths, peopleSchemas } from './openapi-people.ts'
 
 /** The one description of the API: the document is served as it is, the page is made from it. */
 export function openapiOf(catalogue: Catalogue): OpenApi {
   return {
     openapi: '3.1.1',
     info: {
-      title: 'Carillon intents',
+      title: 'Carillon',
       version: catalogue.version,
       description:
         'State an intent once; it reaches the right people on the right channels, and accounts for every one.',
@@ -37,13 +31,19 @@ export function openapiOf(catalogue: Catalogue): OpenApi {
       '/v1/intents/simulate': { post: simulateIntent },
       '/v1/intents/retract': { post: retractIntent },
       '/v1/intents/{key}/status': { get: getStatus },
+      ...peoplePaths(),
     },
     components: {
-      schemas: schemasOf(catalogue),
+      schemas: { ...schemasOf(catalogue), ...peopleSchemas() },
       securitySchemes: {
         producerToken: {
           ...{ type: 'http', scheme: 'bearer' },
           description: 'Says who the producer is and, by its scopes, what it may do.',
+        },
+        personToken: {
+          ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          description:
+            'Says who the person is (ES256, at most 15 minutes), signed by the product’s back end. The link of a mail opens what the scope preferences does.',
         },
       },
     },
@@ -51,15 +51,6 @@ export function openapiOf(catalogue: Catalogue): OpenApi {
   }
 }
 
-const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
-const answer = (description: string, schema: string): Answer => ({
-  description,
-  content: { 'application/json': { schema: ref(schema) } },
-})
-const refused = (description: string): Answer => ({
-  description,
-  content: { 'application/problem+json': { schema: ref('Problem') } },
-})
 const refusals = {
   '401': refused('No token, or one that is not known.'),
   '503': refused('Not stored, or nobody knows. Send it again with the same key after Retry-After seconds.'),
@@ -141,21 +132,6 @@ const getStatus: Operation = {
   },
 }
 
-const name: Schema = { type: 'string', minLength: 1, maxLength: 200 }
-const instant: Schema = {
-  oneOf: [
-    { type: 'string', format: 'date-time' },
-    { type: 'integer', description: 'Milliseconds since 1970.' },
-  ],
-}
-const object = (properties: Record<string, Schema>, required: readonly string[]): Schema => ({
-  type: 'object',
-  properties,
-  required,
-  additionalProperties: false,
-})
-
-const text: Schema = { type: 'string' }
 const verdict: Record<string, Schema> = {
   channel: { enum: channels },
   verdict: { enum: ['deliver', 'held', ...outcomes], description: 'Of a refusal its outcome.' },

@@ -1,6 +1,6 @@
 import type { Html } from '#contracts/catalogue.ts'
 import { html } from '../sdk/html.ts'
-import type { OpenApi, Operation, Schema } from './openapi.ts'
+import type { OpenApi, Operation, Schema } from './openapi-parts.ts'
 
 /** The API for people, made from the same description as the document for machines. */
 export function pageOf({ info, paths, components }: OpenApi): string {

@@ -4,6 +4,8 @@ import { bodyHash } from '#contracts/body-hash.ts'
 import { type EpochMs, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
 import { type Intent, intentBytesMax, parseIntent } from '#contracts/intent.ts'
 import { retract } from '#cli/retract.ts'
+import { inboxApi } from '#channels/in-app/inbox-api.ts'
+import type { InboxStreams } from '#channels/in-app/inbox-streams.ts'
 import { admitIntents, type RefusedMessage, refuseMessages } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
 import { type Decided, writeSet } from '#ledger/set.ts'
@@ -11,14 +13,17 @@ import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { intentsApi } from '#producers/http/intents-api.ts'
 import { simulateApi } from '#producers/http/simulate-api.ts'
 import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
-import type { OpenApi } from '#producers/http/openapi.ts'
+import type { OpenApi } from '#producers/http/openapi-parts.ts'
 import { apiClient } from '#producers/sdk/api-client.ts'
 import { NotStoredError, UnknownError } from '#producers/sdk/errors.ts'
 import type { Message } from '#producers/sdk/lane-queue.ts'
+import { meApi } from '#preferences/me-api.ts'
+import { systemClock } from '#runtime/clock.ts'
 import { createHttp, listen } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
+import { serveUsers } from '#runtime/user-requests.ts'
 import { testDatabase } from '../servers.ts'
 import { startProxy } from './proxy.ts'
 
@@ -49,6 +54,10 @@ async function setup() {
   }
   intentsApi(app, { catalogue, db, publisher: { publish }, retract: intent => retract(db, { ...intent, now }) })
   simulateApi(app, { catalogue, db, simulate: async () => ({}) })
+  const users = serveUsers(app, { keys: [], audience: 'carillon', clock: systemClock, origins: [] })
+  meApi(app, { db, clock: systemClock, users, offers: [] })
+  // Nobody is let in, so nobody listens.
+  inboxApi(app, { db, clock: systemClock, catalogue, users, streams: {} as InboxStreams, tell() {} })
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   const token = await createProducerToken(db, { producer: 'docs', types: ['comment.created', 'issue.assigned'] })
   const running = opened.move()
@@ -306,7 +315,7 @@ test('the document, the page and the routes tell the same', async () => {
   for (const [path, methods] of Object.entries(document.paths))
     for (const method of Object.keys(methods)) {
       assert.ok(text.includes(`${method.toUpperCase()} ${path}`))
-      const response = await fetch(world.url + path.replace('{key}', 'k'), { method })
+      const response = await fetch(world.url + path.replace(/\{\w+\}/, 'k'), { method: method.toUpperCase() })
       assert.equal(response.status, 401, `${method} ${path} exists and asks for a token`)
     }
   for (const type of catalogue.types.keys()) assert.ok(text.includes(type))
