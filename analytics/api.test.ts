@@ -11,6 +11,7 @@ import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
 import { recomputeHour } from './rollup-store.ts'
+import { traceApi } from './trace-api.ts'
 
 const authorize = async ({ headers }: { headers: { authorization?: string | undefined } }) => {
   if (headers.authorization !== 'Bearer good') throw problem(401, {})
@@ -29,6 +30,8 @@ async function setup() {
   })
   started.defer(() => app.close())
   analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, authorize, groupMin: 2 })
+  const readerOf = (request: Parameters<typeof authorize>[0]) => authorize(request).then(() => 'eve')
+  traceApi(app, { db, readerOf, logLook: async () => {} })
   const running = started.move()
   return {
     rollUp: async () => {

@@ -1,4 +1,4 @@
-import { type EpochMs, type IntentId, isName, isUuid } from '#contracts/ids.ts'
+import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
 import { type Database, isTimeLimit } from '#runtime/postgres.ts'
@@ -9,8 +9,6 @@ import { analyticsOpenapi } from './openapi.ts'
 import { type Bucket, buckets, edgesOf, isZone } from './periods.ts'
 import { filters, orderingPreset, questionOf } from './question.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
-import { traceIntent } from './trace-store.ts'
-import { isUnknown } from './trace.ts'
 
 export type AnalyticsApiOptions = {
   db: Database
@@ -49,15 +47,12 @@ const sincePresetMs = 7 * 86_400_000
 const hourMs = 3_600_000
 
 type AskRequest = { Querystring: Record<string, string | string[]> }
-type TraceRequest = { Params: { intent: string } }
 
 /**
  * `GET /v1/analytics/funnel`, `/series`, `/outcomes`, `/lift`, `/export`, described by `/openapi.json` (README.md has
- * their fields; times as in RFC 3339) and
- * `GET /v1/trace/:intent`. They change nothing. Every error is RFC 9457.
+ * their fields; times as in RFC 3339). They change nothing. Every error is RFC 9457.
  */
 export function analyticsApi(app: ReturnType<typeof createHttp>, options: AnalyticsApiOptions): void {
-  traceRoute(app, options)
   const { db, clock, authorize, groupMin } = options
   for (const [path, { answer, fields }] of Object.entries(paths))
     app.get<AskRequest>(`/v1/analytics/${path}`, { preHandler: authorize }, async ({ query }) => {
@@ -99,21 +94,6 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
       until: isoOf(asked.until),
       hidden: small ? all.length : 0,
       groups: small ? [] : all,
-    }
-  })
-}
-
-function traceRoute(app: ReturnType<typeof createHttp>, { db, authorize }: AnalyticsApiOptions): void {
-  app.get<TraceRequest>('/v1/trace/:intent', { preHandler: authorize }, async ({ params }) => {
-    const id = params.intent.toLowerCase()
-    if (!isUuid(id)) refuse(['params intent must be a UUID'])
-    const trace = await traceIntent(db, id as IntentId)
-    if (isUnknown(trace)) throw problem(404, { detail: 'nothing is known of this intent' })
-    return {
-      ...trace,
-      refused: trace.refused.map(line => ({ ...line, at: isoOf(line.at) })),
-      lines: trace.lines.map(line => ({ ...line, at: isoOf(line.at) })),
-      open: trace.open.map(line => ({ ...line, until: isoOf(line.until) })),
     }
   })
 }

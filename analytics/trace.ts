@@ -249,7 +249,14 @@ const isRule = (rule: string): rule is Rule => (rules as readonly string[]).incl
 const isStanding = (what: string): what is ToldStanding => Object.hasOwn(standings, what)
 const isOutcome = (what: string): what is OutcomeOrMoved => (outcomes as readonly string[]).includes(what)
 
-const deeds: Record<string, string> = {
+/** The states of what is open. */
+export const openStates: Record<string, string> = {
+  ...{ queued: 'Ready: it waits for a worker.', leased: 'A worker has it.', waiting: 'It is tried again later.' },
+  ...{ doubt: 'It may have been sent: a receipt is awaited.', held: 'Held: it waits for its time.' },
+}
+
+/** What people did, and verdicts, by the words of events. */
+export const deeds: Record<string, string> = {
   deliver: 'To be sent.',
   held: 'Held.',
   seen: 'Shown on a screen.',
@@ -260,7 +267,8 @@ const deeds: Record<string, string> = {
   machine_opened: 'Its link was followed by a machine, as scanners of mail do.',
 }
 
-const standings: Record<ToldStanding, string> = {
+/** What a provider or a device said afterwards. */
+export const standings: Record<ToldStanding, string> = {
   delivered: 'It arrived: the device, its provider, or who opened it, said so.',
   undelivered: 'Its provider says that it did not arrive.',
   bounced: 'It came back: the mailbox does not take mail. The address is not used any more.',

@@ -1,5 +1,7 @@
 import path from 'node:path'
 import { analyticsApi } from '#analytics/api.ts'
+import { analyticsPages, dashboardFolder } from '#analytics/pages.ts'
+import { traceApi } from '#analytics/trace-api.ts'
 import { inboxApi } from '#channels/in-app/inbox-api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { openInboxStreams } from '#channels/in-app/inbox-streams.ts'
@@ -7,6 +9,7 @@ import { clicksApi } from '#channels/receipts/clicks.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
 import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
 import type { Offer } from '#contracts/preferences.ts'
+import { logAct } from '#ledger/operator-log.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
@@ -71,6 +74,12 @@ export async function serveApi(
   const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
     void (await producerOf(db, request.headers, scope))
   analyticsApi(app, { db, clock, authorize: authorize('analytics'), groupMin })
+  traceApi(app, {
+    db,
+    readerOf: async request => (await producerOf(db, request.headers, 'analytics')).producer,
+    logLook: ({ who, about }) => logAct(db, { who, what: 'trace', about }),
+  })
+  analyticsPages(app)
   const offers = offersOf(catalogue)
   const categories = offers.map(({ category }) => category)
   preferencesApi(app, {
@@ -132,7 +141,10 @@ function openToPeople(
   const users = serveUsers(app, { keys, origins, audience: prefix, clock, linkUser })
   hostedPage(app)
   const folderOf = (folder: string) => path.resolve(import.meta.dirname, '../..', folder)
-  serveBrowserCode(app, { preferences: folderOf('preferences/page'), inbox: folderOf('channels/in-app/web') })
+  serveBrowserCode(app, {
+    ...{ preferences: folderOf('preferences/page'), inbox: folderOf('channels/in-app/web') },
+    dashboard: dashboardFolder,
+  })
   meApi(app, { db, clock, users, offers })
   return users
 }

@@ -2,6 +2,7 @@
 // and prints the files. To be looked at before a change of a page is called done; they are not checked in.
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { aDay, createDashboard } from '#analytics/dashboard.fixture.ts'
 import { createPage, withAnn } from '#preferences/page.fixture.ts'
 import { openBrowser, type TestBrowser } from './browser.ts'
 import { createBell } from './pages/inbox.fixture.ts'
@@ -57,14 +58,29 @@ async function photographBell(browser: TestBrowser): Promise<void> {
       }
 }
 
-async function photograph(browser: TestBrowser, { name, url }: { name: string; url: string }): Promise<void> {
+await using dashboard = await createDashboard()
+await dashboard.store(aDay())
+const ofADay = `since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z`
+for (const [name, at, card] of [
+  ['dashboard', `dashboard?${ofADay}`, 1],
+  ['dashboard-by-type', `dashboard?${ofADay}&by=type`, 1],
+  ['trace', 'trace?recipient=user-1', 1],
+  ['sign-in', 'dashboard', 0],
+] as const) {
+  const token = name === 'sign-in' ? '' : `#token=${dashboard.token}`
+  await photograph(browser, { name, url: `${dashboard.url}/${at}${token}`, card, languages: ['en-GB'] })
+}
+
+type Shot = { name: string; url: string; card?: number; languages?: readonly string[] }
+
+async function photograph(browser: TestBrowser, { name, url, card = 1, languages = locales }: Shot): Promise<void> {
   for (const [screen, viewport] of Object.entries(screens))
     for (const colorScheme of schemes)
-      for (const locale of locales) {
+      for (const locale of languages) {
         await using context = await browser.open({ viewport, colorScheme, locale })
         const tab = await context.newPage()
         await tab.goto(url)
-        await tab.locator('.card').nth(1).waitFor()
+        await tab.locator('.card').nth(card).waitFor()
         const file = path.join(folder!, `${name}-${screen}-${colorScheme}-${locale.slice(0, 2)}.png`)
         await tab.screenshot({ path: file, fullPage: true })
         console.log(file)

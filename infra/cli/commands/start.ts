@@ -7,6 +7,7 @@ import { eventsTopicOf } from '#contracts/messages.ts'
 import type { Audit } from '#ledger/audit.ts'
 import { simulateEngagement } from '#local/engagement.ts'
 import { pageLinkToken } from '#preferences/page-link.ts'
+import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
 import { exitOnCrash, untilSignal } from '#runtime/lifecycle.ts'
@@ -165,6 +166,7 @@ async function upText({ apiUrl, installation: { db, addressKey } }: Everything):
     ['health', `${apiUrl}/healthz`],
     ['readiness', `${apiUrl}/readyz`],
     ['metrics', `${apiUrl}/metrics`],
+    ['dashboard', `${apiUrl}/dashboard#token=${await dashboardToken(db)}`],
     [
       'a person’s page',
       busiest
@@ -179,6 +181,13 @@ async function upText({ apiUrl, installation: { db, addressKey } }: Everything):
     ...rows.map(([what, how]) => `  ${what!.padEnd(partWidth)} ${how}`),
     '',
   ].join('\n')
+}
+
+/** One that this run's link bears; those of the runs before open nothing any more. */
+async function dashboardToken(db: Everything['installation']['db']): Promise<string> {
+  const producer = 'local-dashboard'
+  await revokeProducerTokens(db, producer)
+  return createProducerToken(db, { producer, types: [], scopes: ['analytics'] })
 }
 
 const pageUrlOf = ({ apiUrl, secret, recipient }: { apiUrl: string; secret: string; recipient: string }): string =>

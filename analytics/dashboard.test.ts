@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { isName } from '#contracts/ids.ts'
+import { decidedPack, intentFacts, people } from '#tests/analytics/packs.fixture.ts'
+import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
+import { tracesFolder } from '#tests/servers.ts'
+import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
+
+let browser: TestBrowser
+let world: Dashboard
+before(async () => {
+  if (inBrowser.skip !== false) return
+  browser = await openBrowser()
+  world = await createDashboard()
+  await world.store(aDay())
+})
+after(async () => {
+  await browser?.[Symbol.asyncDispose]()
+  await world?.[Symbol.asyncDispose]()
+})
+
+const phone = { width: 390, height: 844 }
+const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
+
+async function open(
+  at: string,
+  { of = world, ...options }: Parameters<TestBrowser['open']>[0] & { of?: Dashboard } = {},
+) {
+  const context = await browser.open(options)
+  const tab = await context.newPage()
+  const wrong: string[] = []
+  tab.on('pageerror', error => void wrong.push(error.message))
+  tab.on('console', message => message.type() === 'error' && void wrong.push(message.text()))
+  tab.on('dialog', dialog => void wrong.push(dialog.message()))
+  tab.on(
+    'request',
+    request => request.url().startsWith(of.url) || request.url().startsWith('blob:') || wrong.push(request.url()),
+  )
+  await tab.goto(`${of.url}${at}#token=${of.token}`)
+  return {
+    ...{ tab, context, wrong },
+    async [Symbol.asyncDispose]() {
+      await context.close()
+      assert.deepEqual(wrong, [])
+    },
+  }
+}
+
+test(
+  'the funnel, its branches and the charts tell what the API tells, as bars, as a table and as a file',
+  inBrowser,
+  async () => {
+    await using shown = await open(`/dashboard?${span}`)
+    const { tab } = shown
+    const asked = await fetch(`${world.url}/v1/analytics/funnel?${span}`, {
+      headers: { authorization: `Bearer ${world.token}` },
+    })
+    const { funnels } = (await asked.json()) as { funnels: { stages: Record<string, number>; rest: { n: number }[] }[] }
+    const { stages, rest } = funnels[0]!
+    const funnel = tab.getByRole('region', { name: 'Funnel', exact: true })
+    const bars = await funnel.getByRole('list', { name: 'Funnel' }).getByRole('listitem').allInnerTexts()
+    for (const [words, n] of [
+      ['Intended', stages['intended']],
+      ['Accepted by provider', stages['accepted']],
+      ['Opened', stages['opened']],
+    ] as const)
+      assert.ok(
+        bars.some(text => text.startsWith(words) && text.includes(n!.toLocaleString('en-GB'))),
+        `${words} ${n}`,
+      )
+    for (const branch of ['suppressed mute', 'held: quiet hours', 'address dead'])
+      assert.ok(
+        bars.some(text => text.startsWith(branch)),
+        branch,
+      )
+    assert.equal(stages['intended'], stages['accepted']! + rest.reduce((sum, { n }) => sum + n, 0))
+    await funnel.getByText('Numbers').click()
+    assert.equal(await funnel.getByRole('row').count(), 1 + 8 + rest.length + 1)
+    const [file] = await Promise.all([
+      tab.waitForEvent('download'),
+      funnel.getByRole('button', { name: 'CSV' }).click(),
+    ])
+    const csv = readFileSync(await file.path(), 'utf8').split('\r\n')
+    assert.equal(csv.length, 1 + 8 + rest.length + 1 + 1)
+    assert.ok(csv.includes(`All,Intended,${stages['intended']},100 %,100 %`))
+    const link = await funnel.getByRole('link', { name: 'Query' }).getAttribute('href')
+    assert.deepEqual(
+      Object.fromEntries(new URL(link!, world.url).searchParams),
+      Object.fromEntries(new URLSearchParams(span)),
+    )
+    await tab.getByRole('img', { name: /Outcomes over time: .*sent/ }).waitFor()
+    await tab.getByRole('img', { name: /Notifications over time: Intended/ }).waitFor()
+  },
+)
+
+test('the address holds all that is shown: what is chosen is in it, and back goes back', inBrowser, async () => {
+  await using shown = await open(`/dashboard?${span}`)
+  const { tab } = shown
+  assert.equal(new URL(tab.url()).hash, '')
+  await tab.getByLabel('Broken down by').selectOption('type')
+  await tab.getByRole('heading', { name: 'build.failed' }).waitFor()
+  await tab.getByRole('textbox', { name: 'Type' }).fill('invoice.due')
+  await tab.getByRole('textbox', { name: 'Type' }).press('Tab')
+  await tab.getByRole('heading', { name: 'build.failed' }).waitFor({ state: 'detached' })
+  assert.equal(new URL(tab.url()).searchParams.get('type'), 'invoice.due')
+  const again = await shown.context.newPage()
+  await again.goto(`${tab.url()}#token=${world.token}`)
+  await again.getByRole('heading', { name: 'invoice.due' }).waitFor()
+  assert.equal(await again.getByRole('textbox', { name: 'Type' }).inputValue(), 'invoice.due')
+  await tab.goBack()
+  await tab.getByRole('heading', { name: 'build.failed' }).waitFor()
+  assert.equal(await tab.getByRole('textbox', { name: 'Type' }).inputValue(), '')
+})
+
+test(
+  'a trace tells each step with sentence, code, time in a zone, and what the code means; the look is kept',
+  inBrowser,
+  async () => {
+    await using shown = await open('/trace?intent=docs/comment.created-0')
+    const { tab } = shown
+    await tab.getByRole('heading', { name: 'comment.created' }).waitFor()
+    const muted = tab.getByRole('listitem').filter({ hasText: 'muted' }).first()
+    const text = await muted.innerText()
+    assert.match(
+      text,
+      /20 Nov 2026, 13:00:00[^]*Not sent: the person muted Lunch on Friday\.[^]*suppressed_mute[^]*muted_thread/,
+    )
+    assert.deepEqual(world.looks.at(-1), { who: 'eve', about: { intent: 'docs/comment.created-0' } })
+    const before = world.looks.length
+    await tab.getByLabel('Times in').selectOption('UTC')
+    await tab.getByRole('button', { name: 'Look' }).click()
+    await muted.getByText('20 Nov 2026, 12:00:00').waitFor()
+    assert.equal(world.looks.length, before)
+    await tab.getByRole('combobox', { name: 'Of' }).selectOption('recipient')
+    await tab.getByLabel(/An id/).fill('user-1')
+    await tab.getByLabel(/An id/).press('Enter')
+    await tab.getByRole('heading', { name: 'invoice.due' }).first().waitFor()
+    assert.deepEqual(world.looks.at(-1), { who: 'eve', about: { recipient: 'user-1' } })
+    await tab.getByRole('link', { name: 'What is default?' }).first().click()
+    await tab.locator('#default').waitFor()
+    assert.match(await tab.locator('#default + dd').innerText(), /nothing speaks against it/)
+  },
+)
+
+test('nobody sees anything without a token, and the pages say which one they want', inBrowser, async () => {
+  await using context = await browser.open()
+  const tab = await context.newPage()
+  for (const at of ['/dashboard', '/trace?recipient=user-1']) {
+    await tab.goto(`${world.url}${at}`)
+    await tab.getByLabel('Token').fill('wrong')
+    await tab.getByRole('button', { name: 'Look' }).click()
+    await tab.getByText('This token is not good here.').waitFor()
+    await tab.getByLabel('Token').fill(world.token)
+    await tab.getByRole('button', { name: 'Look' }).click()
+    await tab
+      .getByRole('heading', { name: at === '/dashboard' ? 'Outcomes' : 'comment.created' })
+      .first()
+      .waitFor()
+    await tab.getByRole('button', { name: 'Sign out' }).click()
+    await tab.getByLabel('Token').waitFor()
+  }
+  for (const at of ['/dashboard', '/trace', '/rules']) {
+    const { headers } = await fetch(`${world.url}${at}`)
+    for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"])
+      assert.ok(headers.get('content-security-policy')!.includes(part))
+  }
+})
+
+test('the pages have no fault that axe-core finds, light and dark, wide and narrow', inBrowser, async () => {
+  for (const [colorScheme, viewport] of [
+    ['light', { width: 1280, height: 900 }],
+    ['dark', phone],
+  ] as const)
+    for (const at of [`/dashboard?${span}&by=type`, '/trace?intent=docs/comment.created-0', '/rules']) {
+      await using shown = await open(at, { colorScheme, viewport })
+      const { tab } = shown
+      await tab.locator('.legend, .lines, dt').first().waitFor()
+      for (const one of await tab.getByText('Numbers', { exact: true }).all()) await one.click()
+      assert.deepEqual(await accessibilityFaults(tab), [], `${at} ${colorScheme} ${viewport.width}`)
+      const over = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      assert.equal(over, 0, `${at} ${viewport.width}`)
+    }
+})
+
+const noStrings = tracesFolder() === undefined && 'the folder with the hostile strings is not there'
+
+test(
+  'names of types are text, whatever stands in them',
+  { ...inBrowser, skip: inBrowser.skip || noStrings },
+  async () => {
+    const all = JSON.parse(readFileSync(path.join(tracesFolder()!, 'blns.json'), 'utf8')) as string[]
+    const strings = [...new Set(all.filter(isName))]
+    assert.ok(strings.length > 200)
+    await using hostile = await createDashboard()
+    await hostile.store(
+      strings.map((type, n) => decidedPack(people(1), { intents: [intentFacts(`h-${n}`, { type })] })),
+    )
+    await using shown = await open(`/dashboard?${span}&by=type`, { of: hostile })
+    const { tab } = shown
+    await tab.locator('h3').first().waitFor({ state: 'attached' })
+    const found = await tab.evaluate(() => ({
+      names: [...document.querySelectorAll('#funnel')[0]!.closest('section')!.querySelectorAll('tbody th')].map(
+        one => one.textContent,
+      ),
+      kinds: [...new Set([...document.querySelectorAll('main *')].map(one => one.localName))],
+    }))
+    assert.deepEqual(new Set(found.names), new Set(strings))
+    for (const kind of found.kinds) assert.ok(!['script', 'img', 'iframe', 'object', 'style'].includes(kind), kind)
+    const trace = await shown.context.newPage()
+    await trace.goto(`${hostile.url}/trace?recipient=user-0#token=${hostile.token}`)
+    await trace.locator('.trace').first().waitFor()
+    const types = await trace.locator('.trace h2').allTextContents()
+    assert.deepEqual(new Set(types), new Set(strings))
+  },
+)

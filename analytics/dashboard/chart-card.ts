@@ -1,0 +1,61 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { count, csvOf, type Numbers } from './numbers.ts'
+
+type Card = {
+  id: string
+  title: string
+  /** One sentence on how to read it. */
+  note: string
+  chart: TemplateResult
+  numbers: Numbers
+  /** The path of the API that gave the numbers. */
+  query: string
+}
+
+/** A chart with its numbers as a table, as a file, and the question that gave them. */
+export const chartCard = ({ id, title, note, chart, numbers, query }: Card): TemplateResult =>
+  html`<section class="card" aria-labelledby=${id}>
+    <header>
+      <h2 id=${id}>${title}</h2>
+      <p class="soft">${note}</p>
+    </header>
+    ${chart}
+    <footer>
+      <details>
+        <summary>Numbers</summary>
+        ${tableOf(numbers, title)}
+      </details>
+      <button class="plain" @click=${() => download(`${id}.csv`, csvOf(numbers))}>CSV</button>
+      <a href=${query} title="GET ${query}">Query</a>
+    </footer>
+  </section>`
+
+const tableOf = ({ head, rows }: Numbers, title: string): TemplateResult =>
+  html`<div class="scroll" tabindex="0" role="region" aria-label="${title}: numbers">
+    <table>
+      <thead>
+        <tr>
+          ${head.map(name => html`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          ([first, ...rest]) =>
+            html`<tr>
+              <th scope="row">${first}</th>
+              ${rest.map(value => html`<td class=${typeof value === 'number' ? 'number' : nothing}>${shown(value)}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`
+
+const shown = (value: string | number): string => (typeof value === 'number' ? count(value) : value)
+
+function download(name: string, text: string): void {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }))
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(link.href)
+}

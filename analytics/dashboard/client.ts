@@ -1,0 +1,39 @@
+/** An answer of the API, or what went wrong, in words for the person in front of the page. */
+export type Answer<T> = { ok: true; value: T } | { ok: false; signedOut: boolean; why: string }
+
+const kept = 'carillon token'
+const limitMs = 30_000
+
+/** The token that this window was given: by the fragment of its address, which is then taken off it, or before. */
+export function tokenOfWindow(): string | undefined {
+  const [, given] = /^#token=([\w.~-]+)$/.exec(location.hash) ?? []
+  if (given !== undefined) {
+    keepToken(given)
+    history.replaceState(null, '', location.pathname + location.search)
+  }
+  return sessionStorage.getItem(kept) ?? undefined
+}
+
+export const keepToken = (token: string): void => sessionStorage.setItem(kept, token)
+export const forgetToken = (): void => sessionStorage.removeItem(kept)
+
+/** Asks the API that served the page. Nothing throws. */
+export async function ask<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
+  try {
+    const response = await fetch(path, {
+      headers: { authorization: `Bearer ${sessionStorage.getItem(kept) ?? ''}` },
+      signal: AbortSignal.any([AbortSignal.timeout(limitMs), ...(signal ? [signal] : [])]),
+    })
+    if (response.ok) return { ok: true, value: (await response.json()) as T }
+    const { status } = response
+    const { detail = '', errors = [] } = (await response.json().catch(() => ({}))) as Problem
+    const why = errors.length > 0 ? errors.map(error => error.detail).join('; ') : detail
+    if (status === 401) return { ok: false, signedOut: true, why: 'This token is not good here.' }
+    if (status === 403) return { ok: false, signedOut: true, why: 'This token does not have the scope “analytics”.' }
+    return { ok: false, signedOut: false, why: why || `The server answered ${status}.` }
+  } catch {
+    return { ok: false, signedOut: false, why: 'No answer from the server.' }
+  }
+}
+
+type Problem = { detail?: string; errors?: { detail: string }[] }

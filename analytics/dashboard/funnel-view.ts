@@ -1,0 +1,101 @@
+import { html, nothing, svg, type TemplateResult } from 'lit-html'
+import type { FunnelAnswer } from '../answers.ts'
+import type { FunnelRow, Rest } from '../funnel.ts'
+import type { Stage } from '../stages.ts'
+import { count, type Numbers, percent } from './numbers.ts'
+import { fateOf, groupOf, stageNames } from './words.ts'
+
+const stages = Object.keys(stageNames) as Stage[]
+const groupsMax = 12
+
+/** A funnel for each group: a bar for each stage, and under it one for each way by which the rest went. */
+export function funnelView({ funnels, hidden }: FunnelAnswer, by: string | undefined): TemplateResult {
+  const shown = funnels.filter(row => row.stages.intended > 0)
+  if (shown.length === 0) return html`<p class="empty">No notifications in this time.</p>`
+  return html`
+    ${shown.slice(0, groupsMax).map(row => oneFunnel(row, by))}
+    ${
+      shown.length > groupsMax
+        ? html`<p class="soft">${count(shown.length - groupsMax)} more are in the numbers.</p>`
+        : nothing
+    }
+    ${hidden > 0 ? html`<p class="soft">${count(hidden)} groups are too small to be told.</p>` : nothing}
+  `
+}
+
+function oneFunnel(row: FunnelRow, by: string | undefined): TemplateResult {
+  // A stage that nobody tells of here is no empty one.
+  const told = stages.filter(stage => row.bases[stage].first > 0)
+  return html`${by === undefined ? nothing : html`<h3>${groupOf(row.group)}</h3>`}
+    <ol class="funnel" aria-label="Funnel${by === undefined ? '' : ` of ${groupOf(row.group)}`}">
+      ${told.map((stage, at) => stageRow(row, stage, told[at + 1]))}
+    </ol>`
+}
+
+function stageRow(row: FunnelRow, stage: Stage, next: Stage | undefined): TemplateResult {
+  const n = row.stages[stage]
+  const { first, previous } = row.bases[stage]
+  const width = (part: number) => (100 * part) / row.stages.intended
+  let from = next === undefined ? 0 : Math.min(row.stages[next], n)
+  const branches = row.rest
+    .filter(({ after }) => after === stage)
+    .map(rest => {
+      const branch = branchRow(rest, { x: width(from), width: width(rest.n), whole: row.stages.intended })
+      from += rest.n
+      return branch
+    })
+  return html`<li>
+    <div class="bar-row">
+      <span class="label">${stageNames[stage]}</span>
+      ${bar({ x: 0, width: width(n), kind: 'stage' })}
+      <span class="number">${count(n)}</span>
+      <span class="share" title="Of the first stage">${percent(n, first)}</span>
+      <span class="share soft" title="Of the stage before">${stage === 'intended' ? '' : percent(n, previous)}</span>
+    </div>
+    ${
+      branches.length > 0
+        ? html`<ul aria-label="Where the rest went">
+            ${branches}
+          </ul>`
+        : nothing
+    }
+  </li>`
+}
+
+const branchRow = (rest: Rest, { x, width, whole }: { x: number; width: number; whole: number }): TemplateResult =>
+  html`<li class="bar-row branch">
+    <span class="label">${fateOf(rest)}</span>
+    ${bar({ x, width, kind: waits.has(rest.what) ? 'waits' : 'lost' })}
+    <span class="number">${count(rest.n)}</span>
+    <span class="share">${percent(rest.n, whole)}</span>
+    <span class="share"></span>
+  </li>`
+
+/** Not at an end. */
+const waits = new Set(['held', 'queued', 'retrying'])
+
+const bar = ({ x, width, kind }: { x: number; width: number; kind: string }): TemplateResult =>
+  html`<svg class="bar" aria-hidden="true">
+    ${svg`<rect class="track" width="100%" height="100%" rx="3"/>
+      <rect class=${kind} x="${Math.min(x, 99.6)}%" width="${Math.max(width, width > 0 ? 0.4 : 0)}%" height="100%" rx="3"/>`}
+  </svg>`
+
+/** The same as a table: stages, then branches. */
+export function funnelNumbers({ funnels }: FunnelAnswer): Numbers {
+  const rows = funnels.flatMap(row => {
+    const group = groupOf(row.group)
+    return [
+      ...stages.map(stage => {
+        const { first, previous } = row.bases[stage]
+        const n = row.stages[stage]
+        return [group, stageNames[stage], n, percent(n, first), percent(n, previous)]
+      }),
+      ...row.rest.map(rest => [
+        ...[group, `after ${stageNames[rest.after].toLowerCase()}: ${fateOf(rest)}`, rest.n],
+        ...[percent(rest.n, row.stages.intended), percent(rest.n, row.stages[rest.after])],
+      ]),
+      [group, 'opened by a machine only', row.machineOpened, '', ''],
+    ]
+  })
+  return { head: ['Group', 'What', 'Number', 'Of the first', 'Of the stage before'], rows }
+}
