@@ -28,7 +28,7 @@ import {
   retryWaitMinMs,
   stoppedMs,
 } from './limits.ts'
-import { marksOf } from './marks.ts'
+import { marksOf, tellTripped } from './marks.ts'
 import type { Entry, Pace } from './pace/pace.ts'
 import type { OutMessage, Provider } from './provider.ts'
 import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
@@ -338,7 +338,7 @@ async function mark(sending: Sending, answers: readonly (Answer | undefined)[], 
   const marks = marksOf(messages, answers, batch.claimedAt)
   if (marks.length === 0) return
   try {
-    await patiently(() => markEndpoint(deps, marks), sending)
+    tellTripped(await patiently(() => markEndpoint(deps, marks), sending), log)
   } catch (error) {
     // Without the record everything would be sent again; without the mark a dead address is asked once more.
     if (isOutage(error)) throw error

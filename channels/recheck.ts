@@ -77,7 +77,7 @@ function refusal(question: Question, { catalogue, now }: Facts): SlotResult | En
   const { category } = intent
   const may = mayWe(person, { category, channel, mandatory, at: now, place: intent, reason: slot.reason })
   if (!may.allowed) return { kind: 'closed', outcome: may.outcome ?? 'suppressed_preference', why: may.why }
-  const usable = whereTo(person, channel).endpoints.find(endpoint => endpoint.id === slot.endpoint)
+  const usable = whereTo(person, channel, now).endpoints.find(endpoint => endpoint.id === slot.endpoint)
   return usable ?? noLonger(person, slot, channel)
 }
 

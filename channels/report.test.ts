@@ -16,15 +16,15 @@ test('every event of SendGrid means what its row says, and one that is new only 
     const [word = '', ...rest] = name.split(' ')
     const more = word === 'dropped' ? { reason: rest.join(' ') } : { type: rest.join(' ') || 'bounce' }
     if (rest[0] === 'machine') Object.assign(more, { sg_machine_open: true })
-    const { standing, mark, providerId, at, deed } = said(word, {
+    const { standing, mark, trouble, providerId, at, deed } = said(word, {
       ...more,
       response: '550 no such user ann@example.com',
     })
     assert.deepEqual(
-      [standing, mark?.reason, providerId, at, deed],
+      [standing, mark?.reason, trouble?.reason, providerId, at, deed],
       [
-        ...[row.standing, 'reason' in row ? row.reason : undefined, 'm', 1_800_000_000_000],
-        'deed' in row ? row.deed : undefined,
+        ...[row.standing, 'reason' in row ? row.reason : undefined, 'trouble' in row ? row.trouble : undefined],
+        ...['m', 1_800_000_000_000, 'deed' in row ? row.deed : undefined],
       ],
       name,
     )
@@ -46,8 +46,9 @@ test('every status and code of Twilio means what its row says, and one that is n
   }
   for (const [status, standing] of Object.entries(twilioStandings)) assert.equal(said(status).standing, standing)
   for (const [code, taught] of Object.entries(twilioErrors)) {
-    const { standing, mark, alarm } = said('undelivered', code)
-    assert.deepEqual([standing, mark?.state ?? 'alarm', mark?.reason ?? alarm], ['undelivered', taught, code])
+    const { standing, mark, alarm, trouble } = said('undelivered', code)
+    const kind = mark?.state ?? (trouble ? 'trouble' : 'alarm')
+    assert.deepEqual([standing, kind, (mark ?? trouble)?.reason ?? alarm], ['undelivered', taught, code])
   }
   assert.deepEqual(said('teleported', '39999'), { standing: 'accepted', providerId: 'SM1' })
   for (const one of [{ MessageSid: 'SM1' }, { MessageStatus: 'sent' }, { MessageSid: 'SM 1', MessageStatus: 'sent' }])

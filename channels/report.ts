@@ -14,6 +14,8 @@ export type Report = {
   deed?: Deed
   /** What it teaches about the address. */
   mark?: { state: 'dead' | 'suppressed'; reason: string }
+  /** What makes the address suspect when it comes so often in so many days. */
+  trouble?: { reason: string; times: number; days: number }
   /** Something that only an operator can mend: the provider's code. */
   alarm?: string
 }

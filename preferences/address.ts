@@ -1,23 +1,34 @@
 import { createHmac } from 'node:crypto'
 import { type Channel, type Provider, providers } from '#contracts/channel.ts'
-import { isEmail, isPhone } from '#contracts/intent.ts'
+import { readMailbox, travelling } from './mailbox.ts'
+import { readPhone } from './phone.ts'
 
 /**
  * What the directory and the suppressions know of an address: a keyed hash (HMAC-SHA256), since numbers and mailboxes can
  * be guessed. The key must stay the same for ever, or suppressed addresses are forgotten.
  */
-export const addressHash = (key: string, { channel, address }: { channel: Channel; address: string }): string =>
+export const addressHash = (key: string, { channel, address }: Address): string =>
   createHmac('sha256', key).update(channel).update('\0').update(oneSpelling(channel, address)).digest('base64url')
 
+type Address = { channel: Channel; address: string }
+
+/** Whether two are one address, however they are written. */
+export const isSameAddress = (a: Address, b: Address): boolean =>
+  a.channel === b.channel && oneSpelling(a.channel, a.address) === oneSpelling(b.channel, b.address)
+
 /** Enough of an address for its owner to know it by. */
-export function masked({ channel, address }: { channel: Channel; address: string }): string {
+export function masked({ channel, address }: Address): string {
   const at = address.lastIndexOf('@')
   if (channel === 'email') return `${address.slice(0, 1)}…${address.slice(at)}`
   return `…${address.slice(-4)}`
 }
 
-/** Whether a provider takes an address of this form. */
-export const isAddress = (provider: Provider, address: unknown): address is string => forms[provider](address)
+/** An address as it is kept; or why it cannot be used, in words that do not repeat it. */
+export type ReadAddress = { address: string; detail?: never } | { detail: string; address?: never }
+
+/** Reads an address that a provider is to take. */
+export const readAddress = (provider: Provider, value: unknown): ReadAddress =>
+  typeof value === 'string' ? readers[provider](value) : { detail: `is not text, as ${provider} takes it` }
 
 /** Where a channel has one provider, it need not be named. */
 export function providerOf(channel: Channel): Provider | undefined {
@@ -25,22 +36,26 @@ export function providerOf(channel: Channel): Provider | undefined {
   return serving.length === 1 ? serving[0] : undefined
 }
 
-const forms: Record<Provider, (address: unknown) => boolean> = {
-  fcm: address => typeof address === 'string' && /^[\w:.-]{1,4096}$/.test(address),
+const readers: Record<Provider, (text: string) => ReadAddress> = {
+  fcm: text => (/^[\w:.-]{1,4096}$/.test(text) ? { address: text } : { detail: 'is not a registration token of fcm' }),
   // The client library would silently drop what is no hex digit. Apple: tokens vary in length.
-  apns: address => typeof address === 'string' && /^[0-9a-f]{64,200}$/.test(address),
-  sendgrid: isEmail,
-  twilio: isPhone,
-  inbox: () => false,
-  webpush: isSubscription,
+  apns: text =>
+    /^[0-9a-f]{64,200}$/i.test(text)
+      ? { address: text.toLowerCase() }
+      : { detail: 'is not a device token of apns: 64 to 200 hex digits' },
+  sendgrid: readMailbox,
+  twilio: readPhone,
+  inbox: () => ({ detail: 'an inbox has no address' }),
+  webpush: text =>
+    isSubscription(text) ? { address: text } : { detail: 'is not the JSON of a subscription that a browser gave' },
 }
 
 /**
  * The JSON of a browser's `PushSubscription`. Any https URL of a named host is one: which push services we talk to is
  * configured where they are called.
  */
-function isSubscription(address: unknown): boolean {
-  if (typeof address !== 'string' || address.length > subscriptionCharsMax) return false
+function isSubscription(address: string): boolean {
+  if (address.length > subscriptionCharsMax) return false
   try {
     const { endpoint, keys } = JSON.parse(address) as {
       endpoint?: unknown
@@ -59,5 +74,9 @@ const isKey = (key: unknown, bytes: number): boolean =>
   typeof key === 'string' && /^[\w-]+=*$/.test(key) && Buffer.from(key, 'base64url').length === bytes
 
 /** No mail server in use tells mailboxes apart by case, and people write them either way. */
-const oneSpelling = (channel: Channel, address: string): string =>
-  channel === 'email' ? address.toLowerCase() : address
+function oneSpelling(channel: Channel, address: string): string {
+  if (channel !== 'email') return address
+  const at = address.lastIndexOf('@')
+  const domain = address.slice(at + 1)
+  return address.slice(0, at + 1).toLowerCase() + (travelling(domain) || domain.toLowerCase())
+}

@@ -20,6 +20,7 @@ async function createApi() {
   const { db, addressKey } = stores
   preferencesApi(app, {
     ...{ db, addressKey, clock: manualClock(noon), categories: ['social', 'billing'] },
+    producerOf: async () => ({ producer: 'accounts' }),
     authorize: async request => {
       if (request.headers.authorization !== 'Bearer secret') throw problem(401, { detail: 'who are you?' })
     },

@@ -1,18 +1,19 @@
 import type { Clock } from '#runtime/clock.ts'
-import type { FastifyInstance, onRequestAsyncHookHandler } from '#runtime/http.ts'
+import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { masked } from './address.ts'
-import { fieldsOf, gone, invalid, nameOf, stale } from './api-requests.ts'
+import { gone, invalid, nameOf, stale } from './api-requests.ts'
 import { audienceRoutes } from './audience-api.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
 import { effectiveOf } from './effective.ts'
 import { parseEffective } from './effective-query.ts'
-import { type Endpoint, type Person, readPeople } from './preferences.ts'
+import { endpointRoutes, knownPerson, shownEndpoint, vouched } from './endpoints-api.ts'
+import { readPeople } from './preferences.ts'
 import { parseProfile, type Profile } from './profile.ts'
 import { shownQuiet } from './quiet-windows.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'
 import { revisionOf } from './revision.ts'
+import { suppressionRoutes } from './suppressions-api.ts'
 import { tenantRoutes } from './tenant-api.ts'
 
 export type PreferencesApiOptions = {
@@ -22,6 +23,8 @@ export type PreferencesApiOptions = {
   addressKey: string
   /** Lets a request through, or throws 401 or 403. Asked before the body is read. */
   authorize: onRequestAsyncHookHandler
+  /** Who says so. */
+  producerOf: (request: FastifyRequest) => Promise<{ producer: string }>
   /** The categories that a person can switch. */
   categories: readonly string[]
   /** Erases a person here and elsewhere. Default: here. */
@@ -31,7 +34,8 @@ export type PreferencesApiOptions = {
 type ById = { Params: { id: string } }
 
 /**
- * Recipients, what they chose, audiences and tenants: `/v1/recipients/…`, `/v1/audiences/…`, `/v1/tenants/…`. GET changes nothing and shows no
+ * Recipients, what they chose, suppressed addresses, audiences and tenants: `/v1/recipients/…`, `/v1/suppressions`,
+ * `/v1/audiences/…`, `/v1/tenants/…`. GET changes nothing and shows no
  * address whole. Every error is RFC 9457, with all problems of a body at once.
  */
 export function preferencesApi(app: FastifyInstance, options: PreferencesApiOptions): void {
@@ -43,34 +47,32 @@ export function preferencesApi(app: FastifyInstance, options: PreferencesApiOpti
       scope.getDefaultJsonParser('error', 'error'),
     )
     recipientRoutes(scope, options)
+    endpointRoutes(scope, options)
+    suppressionRoutes(scope, options)
     choiceRoutes(scope, options)
     audienceRoutes(scope, options)
     tenantRoutes(scope, options)
   })
 }
 
-function recipientRoutes(app: FastifyInstance, { db, clock, addressKey, ...options }: PreferencesApiOptions): void {
+function recipientRoutes(app: FastifyInstance, options: PreferencesApiOptions): void {
+  const { db, clock, addressKey, producerOf } = options
   const { erase = recipient => deleteRecipient({ db, now: clock.now() }, recipient) } = options
-  const upsert = (profile: Profile) => upsertRecipients({ db, addressKey, now: clock.now() }, [profile])
-
   app.put<ById>('/v1/recipients/:id', async (request, reply) => {
-    await upsert(profileOf(request.params.id, request.body))
+    const profile = profileOf(request.params.id, request.body)
+    const endpoints = profile.endpoints && (await vouched(profile.endpoints, () => producerOf(request)))
+    await upsertRecipients({ db, addressKey, now: clock.now() }, [{ ...profile, ...(endpoints && { endpoints }) }])
     return reply.code(204).send()
   })
   app.get<ById>('/v1/recipients/:id', async request => {
-    const { id, tenant, locale, zone, quiet, endpoints } = await knownPerson(db, request.params.id)
-    return { id, tenant, locale, zone, quiet: quiet && shownQuiet(quiet), endpoints: endpoints.map(shown) }
+    const { id, tenant, locale, zone, quiet, endpoints } = await knownPerson({ db }, request.params.id)
+    const at = clock.now()
+    const shown = endpoints.map(one => shownEndpoint(one, at))
+    return { id, tenant, locale, zone, quiet: quiet && shownQuiet(quiet), endpoints: shown }
   })
   app.delete<ById>('/v1/recipients/:id', async (request, reply) => {
     await erase(nameOf(request.params.id))
     return reply.code(204).send()
-  })
-  app.put<ById>('/v1/recipients/:id/endpoints', async request => {
-    const { id } = request.params
-    const { endpoints } = fieldsOf(request.body, ['endpoints'])
-    if (endpoints === undefined) throw invalid([{ pointer: '#/endpoints', detail: 'is missing' }])
-    await upsert(profileOf(id, { endpoints }))
-    return { endpoints: (await knownPerson(db, id)).endpoints.map(shown) }
   })
 }
 
@@ -105,20 +107,3 @@ function profileOf(id: string, body: unknown): Profile {
   if (!profile.ok) throw invalid(profile.problems)
   return profile.value
 }
-
-async function knownPerson(db: Database, id: string): Promise<Person> {
-  const person = (await readPeople(db, [nameOf(id)])).get(id)!
-  if (person.erased) throw gone()
-  return person
-}
-
-/** An endpoint with enough of its address to tell it from others. */
-const shown = ({ id, channel, provider, address, state, since, app }: Endpoint) => ({
-  id,
-  channel,
-  provider,
-  app,
-  state,
-  address: address === '' ? undefined : masked({ channel, address }),
-  since: since === 0 ? undefined : new Date(since).toISOString(),
-})

@@ -78,7 +78,7 @@ function shownHearing(hearing: Hearing, at: EpochMs) {
 
 function effectOf(person: Person, ask: Parameters<typeof mayWe>[1]) {
   const may = mayWe(person, ask)
-  const where = whereTo(person, ask.channel)
+  const where = whereTo(person, ask.channel, ask.at)
   const why = may.allowed ? (where.why ?? may.why) : may.why
   return {
     channel: ask.channel,

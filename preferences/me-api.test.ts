@@ -33,7 +33,8 @@ async function createApi() {
   const authorize = async () => {
     throw problem(401, {})
   }
-  preferencesApi(app, { db, addressKey, clock, categories, authorize })
+  const producerOf = async () => ({ producer: 'accounts' })
+  preferencesApi(app, { db, addressKey, clock, categories, authorize, producerOf })
   const url = await listen(app, { port: 0, host: '127.0.0.1' })
   opened.defer(() => app.close())
   const running = opened.move()

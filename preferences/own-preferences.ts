@@ -3,6 +3,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Cell, Change, Device, Offer, OwnPreferences } from '#contracts/preferences.ts'
 import { masked } from './address.ts'
 import { chosen, quietHoursOf } from './effective.ts'
+import { stateAt } from './endpoint-state.ts'
 import { mayWe } from './may-we.ts'
 import type { Endpoint, Person } from './preferences.ts'
 import { inTenant } from './tenants.ts'
@@ -25,7 +26,7 @@ export function ownPreferences(
       category,
       cells: channels.map(offer => cellOf(person, { ...offer, category, at })),
     })),
-    devices: known.endpoints.filter(({ channel }) => channel !== 'in_app').map(deviceOf),
+    devices: known.endpoints.filter(({ channel }) => channel !== 'in_app').map(one => deviceOf(one, at)),
     history: [...history],
     tenantQuiet: person.within?.quiet !== undefined,
     ...(tenant !== undefined && { tenant }),
@@ -44,12 +45,15 @@ function cellOf(person: Person, { channel, mandatory, category, at }: Asked): Ce
   return {
     ...{ channel, wanted: stands.allowed, on: now.allowed, rule: why.rule, sentence: sentence(why) },
     locked: stands.why.rule === 'mandatory' || stands.why.rule === 'tenant_locked',
-    reachable: whereTo(person, channel).endpoints.length > 0,
+    reachable: whereTo(person, channel, at).endpoints.length > 0,
   }
 }
 
-const deviceOf = ({ id, channel, provider, app, address, state, since }: Endpoint): Device => ({
-  ...{ id, channel, provider, state, address: masked({ channel, address }) },
-  ...(app !== undefined && { app }),
-  ...(since !== 0 && { since: new Date(since).toISOString() }),
-})
+function deviceOf(endpoint: Endpoint, at: EpochMs): Device {
+  const { id, channel, provider, app, address, since } = endpoint
+  return {
+    ...{ id, channel, provider, state: stateAt(endpoint, at), address: masked({ channel, address }) },
+    ...(app !== undefined && { app }),
+    ...(since !== 0 && { since: new Date(since).toISOString() }),
+  }
+}

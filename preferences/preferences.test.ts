@@ -18,7 +18,7 @@ import {
 import { upsertRecipients } from './recipient-store.ts'
 import { putTenant } from './tenant-store.ts'
 import { createStores, device, mailbox } from './store.fixture.ts'
-import type { Mark } from './suppression-store.ts'
+import type { Mark } from './mark.ts'
 
 test('people are read as they were stored, the unknown as people with nothing set', async () => {
   await using stores = await createStores()
@@ -40,7 +40,7 @@ test('people are read as they were stored, the unknown as people with nothing se
     ...{ id: odd, tenant: 'a,b', locale: 'de', zone: 'Europe/Berlin', quiet, erased: false },
     choices: { categories: { '*': { sms: false } }, threads: { [odd]: true } },
   })
-  const phone = { channel: 'push', provider: 'fcm', address: 'token', id: odd, state: 'active', since: 7, changed: 7 }
+  const phone = { channel: 'push', provider: 'fcm', address: 'token', id: odd, state: 'active', since: 7 }
   const inbox = { id: 'inbox', channel: 'in_app', provider: 'inbox', address: '', state: 'active', since: 0 }
   assert.deepEqual(endpoints, [phone, inbox])
   for (const id of ['bare', 'nobody'])
@@ -54,7 +54,7 @@ const endpoint = (id: string, channel: Channel, state: Endpoint['state']): Endpo
 })
 const where = (...endpoints: Endpoint[]) => {
   const person: Person = { id: 'u1', choices: {}, endpoints, erased: false }
-  const { endpoints: usable, outcome, why } = whereTo(person, 'push')
+  const { endpoints: usable, outcome, why } = whereTo(person, 'push', 0)
   return [...usable.map(one => one.id), outcome, why?.rule].filter(Boolean).join(' ')
 }
 
@@ -145,7 +145,7 @@ test('who dies while it tells of a suppressed address leaves nobody reachable by
   }
   await assert.rejects(markEndpoint({ db: dying, addressKey }, [mark]), /killed/)
   const reachable = await readReachable({ db, addressKey }, { ids: ['ann', 'bob'], intents: [], channel: 'email' })
-  const found = ['ann', 'bob'].map(id => whereTo(reachable.get(id)!, 'email').outcome)
+  const found = ['ann', 'bob'].map(id => whereTo(reachable.get(id)!, 'email', 0).outcome)
   assert.deepEqual(found, ['suppressed_address', 'suppressed_address'])
 })
 
@@ -290,7 +290,7 @@ test('a late complaint does not touch the address that has taken the place of th
 test('marks and registrations that race lose nothing of each other', async () => {
   await using stores = await createStores()
   const mine = Array.from({ length: 8 }, (_, n) => device(`token-${n}`, `d${n}`))
-  const people = ['a', 'b', 'c']
+  const people = ['a', 'b']
   const named = (id: string) => mine.map(one => ({ ...one, address: `${id}-${one.address}` }))
   await stores.upsert(1, ...people.map(id => ({ id, endpoints: named(id) })))
   await Promise.all(

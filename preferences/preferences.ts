@@ -30,7 +30,11 @@ export {
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'
 export { readPresence } from './presence-store.ts'
-export { checkAddressKey, type HashedMark, type Mark, markEndpoint } from './suppression-store.ts'
+export type { HashedMark, Mark } from './mark.ts'
+export { markEndpoint } from './mark-store.ts'
+export { heldPrunes, purgePrunes } from './prune-acts.ts'
+export type { Tripped } from './prune-store.ts'
+export { checkAddressKey } from './suppression-store.ts'
 export { hasRead, readWatermarks } from './watermark-store.ts'
 export { inTenant } from './tenants.ts'
 export { unsubscribeTokens } from './unsubscribe-token.ts'
@@ -42,12 +46,17 @@ export type Endpoint = {
   channel: Channel
   provider: Provider
   address: string
-  state: 'active' | 'dead' | 'suppressed'
+  state: 'active' | 'suspect' | 'dead' | 'suppressed'
   /** When it was last registered. */
   since: EpochMs
-  /** When it got another address under its old id. Absent: never. */
-  changed?: EpochMs
+  /** When it became what it is, and why; a suppression may end by itself. Absent of what is active. */
+  stateSince?: EpochMs
+  why?: string
+  until?: EpochMs
   app?: string
+  /** When a product found out that the mailbox or number is the person's, and which. */
+  verifiedAt?: EpochMs
+  verifiedBy?: string
 }
 /**
  * Category (or `*`, for all) × channel: false is off. `threads`: muted ones, for good or until when. `paused`: everything
@@ -119,11 +128,15 @@ export async function readReachable(
   const people = await readPeople(db, ids, intents)
   if (channel !== 'sms' && channel !== 'email') return people
   const used = [...people.values()].flatMap(({ endpoints }) =>
-    endpoints.filter(one => one.channel === channel && one.state === 'active'),
+    endpoints.filter(one => one.channel === channel && one.state !== 'dead'),
   )
   const hashes = used.map(one => addressHash(addressKey, one))
   const suppressed = await suppressedOf(db, hashes)
-  used.forEach((one, at) => void (suppressed.has(hashes[at]!) && (one.state = 'suppressed')))
+  used.forEach((one, at) => {
+    if (!suppressed.has(hashes[at]!)) return
+    one.state = 'suppressed'
+    delete one.until
+  })
   return people
 }
 

@@ -1,7 +1,7 @@
 import { type Channel, channels, isProvider, type Provider, providers } from '#contracts/channel.ts'
-import { isName } from '#contracts/ids.ts'
+import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
-import { isAddress, providerOf } from './address.ts'
+import { providerOf, readAddress } from './address.ts'
 import { checkQuiet, noQuiet } from './quiet-windows.ts'
 
 /** What a product says of a person. A field that is not given stays as it is; `endpoints` are all of them. */
@@ -23,6 +23,9 @@ export type GivenEndpoint = {
   provider: Provider
   address: string
   app?: string
+  /** When the product found out that the mailbox or number is the person's, and who says so: the producer. */
+  verifiedAt?: EpochMs
+  verifiedBy?: string
 }
 
 export type Problem = { pointer: string; detail: string }
@@ -31,8 +34,10 @@ export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: Problem[
 /** Ids of inline contacts begin so. */
 export const contactPrefix = 'contact:'
 
+const ofContacts = `ids that begin with ${contactPrefix} are made for inline contacts`
+
 /** A person's row is read for every notification, so it is kept small. */
-const endpointsMax = 50
+export const endpointsMax = 50
 
 /** Reads what a product says of a person, all problems at once. No problem repeats an address. */
 export function parseProfile(id: string, body: unknown): Parsed<Profile> {
@@ -42,7 +47,7 @@ export function parseProfile(id: string, body: unknown): Parsed<Profile> {
     return undefined
   }
   if (!isName(id)) no('#', notAName)
-  else if (id.startsWith(contactPrefix)) no('#', `ids that begin with ${contactPrefix} are made for inline contacts`)
+  else if (id.startsWith(contactPrefix)) no('#', ofContacts)
   if (!isObject(body)) no('#', 'the body must be an object')
   if (problems.length > 0 || !isObject(body)) return { ok: false, problems }
   for (const field of Object.keys(body))
@@ -83,29 +88,55 @@ function parseEndpoints(list: readonly unknown[], no: Refuse): GivenEndpoint[] {
     if (!endpoint) return []
     const { id, channel, address } = endpoint
     if (id !== undefined && !isFirst(ids, id)) no(`${pointer}/id`, 'id is given twice')
-    if (!isFirst(addresses, `${channel} ${address.toLowerCase()}`)) no(`${pointer}/address`, 'address is given twice')
+    if (!isFirst(addresses, `${channel} ${address.toLowerCase()}`)) no(`${pointer}/address`, 'is given twice')
     return [endpoint]
   })
 }
 
 const isFirst = (seen: Set<string>, key: string): boolean => seen.size < seen.add(key).size
 
-const endpointFields = ['id', 'channel', 'provider', 'address', 'app']
+/** Reads one endpoint that a product registers under a name of its own, all problems at once. */
+export function parseNamedEndpoint(
+  recipient: string,
+  { named: id, body }: { named: string; body: unknown },
+): Parsed<GivenEndpoint & { id: string }> {
+  const problems: Problem[] = []
+  const no: Refuse = (pointer, detail) => {
+    problems.push({ pointer: `#${pointer}`, detail })
+    return undefined
+  }
+  if (recipient.startsWith(contactPrefix)) no('', ofContacts)
+  if (isObject(body) && body.id !== undefined && body.id !== id) no('/id', 'is another one than that in the path')
+  const endpoint = parseEndpoint(isObject(body) ? { ...body, id } : body, no)
+  return problems.length > 0 || !endpoint ? { ok: false, problems } : { ok: true, value: { ...endpoint, id } }
+}
+
+const endpointFields = ['id', 'channel', 'provider', 'address', 'app', 'verifiedAt']
 
 function parseEndpoint(value: unknown, no: Refuse): GivenEndpoint | undefined {
   if (!isObject(value)) return no('', 'an endpoint must be an object')
-  const { id, channel, address, app } = value
+  const { id, channel, app } = value
   for (const field of Object.keys(value))
     if (!endpointFields.includes(field)) no(pointerTo(field).slice(1), 'is not a field of an endpoint')
   if (id !== undefined && (!isName(id) || id === 'inbox')) no('/id', 'id must be a name other than inbox')
   if (app !== undefined && !isName(app)) no('/app', 'app must be a name')
   if (!isChannel(channel) || channel === 'in_app') return no('/channel', 'channel must be push, sms or email')
+  const verified = verifiedIn(value, no)
   const provider = value.provider ?? providerOf(channel)
   if (typeof provider !== 'string' || !isProvider(provider) || providers[provider] !== channel)
     return no('/provider', `provider must be one that serves ${channel}`)
-  if (!isAddress(provider, address)) return no('/address', `address is not one that ${provider} takes`)
+  const { address, detail } = readAddress(provider, value.address)
+  if (address === undefined) return no('/address', detail)
   const known = { ...(id !== undefined && { id: id as string }), ...(app !== undefined && { app: app as string }) }
-  return { ...known, channel, provider, address }
+  return { ...known, channel, provider, address, ...verified }
+}
+
+function verifiedIn({ channel, verifiedAt: said }: Record<string, unknown>, no: Refuse): { verifiedAt?: EpochMs } {
+  if (said === undefined) return {}
+  if (channel === 'push') no('/verifiedAt', 'is of numbers and mailboxes: a token is given by the app itself')
+  const at = typeof said === 'string' && /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(said) ? Date.parse(said) : NaN
+  if (Number.isNaN(at)) no('/verifiedAt', 'must be a time with its offset, like 2026-11-21T12:00:00Z')
+  return { verifiedAt: at }
 }
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -2,12 +2,13 @@ import { channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
-import { logConsent } from './consent-log.ts'
+import { type ConsentLine, logConsent } from './consent-log.ts'
+import { rewriteEndpoints } from './endpoint-rows.ts'
 import type { Endpoint } from './preferences.ts'
-import type { Profile } from './profile.ts'
+import type { GivenEndpoint, Profile } from './profile.ts'
 import { storedQuiet } from './quiet-windows.ts'
-import { type Change, endpointIdOf, type Given, register } from './registration.ts'
-import { markEndpoint, suppressedOf } from './suppression-store.ts'
+import { type Change, type Given, type Givens, register, type Suppressed } from './registration.ts'
+import { suppressedOf, tellSuppressed } from './suppression-store.ts'
 
 export type RecipientStore = {
   db: Database
@@ -29,26 +30,39 @@ export async function upsertRecipients(store: RecipientStore, profiles: readonly
   for (let at = 0; at < distinct.length; at += chunkSize) await upsertChunk(store, distinct.slice(at, at + chunkSize))
 }
 
-async function upsertChunk(store: RecipientStore, profiles: readonly Profile[]): Promise<void> {
-  const { db, addressKey, now } = store
-  const given = new Map(
-    profiles.map(({ id, endpoints }) => [
-      id,
-      endpoints?.map((one): Given => ({ ...one, hash: addressHash(addressKey, one) })),
-    ]),
-  )
-  const all = [...given].flatMap(([recipient, list]) => (list ?? []).map(one => ({ recipient, ...one })))
+/**
+ * Registers one endpoint under a name, beside the others of a person; the same address, or another one in its place. As
+ * with all of them a push token leaves whoever had it.
+ */
+export function putEndpoint(
+  store: RecipientStore,
+  recipient: string,
+  endpoint: GivenEndpoint & { id: string },
+): Promise<void> {
+  const list = [{ ...endpoint, hash: addressHash(store.addressKey, endpoint) }]
+  return upsertGiven(store, [{ id: recipient }], new Map([[recipient, { list, others: 'stay' }]]))
+}
+
+function upsertChunk(store: RecipientStore, profiles: readonly Profile[]): Promise<void> {
+  const given = profiles.map(({ id, endpoints }): [string, Givens | undefined] => {
+    const list = endpoints?.map((one): Given => ({ ...one, hash: addressHash(store.addressKey, one) }))
+    return [id, list && { list, others: 'go' }]
+  })
+  return upsertGiven(store, profiles, new Map(given))
+}
+
+async function upsertGiven(
+  { db, now }: RecipientStore,
+  profiles: readonly Profile[],
+  given: ReadonlyMap<string, Givens | undefined>,
+): Promise<void> {
   const known = await untilSettled(() => db.transaction(tx => upsertOnce(tx, { profiles, given, now })))
   // Who suppressed an address before this was visible did not see it; but then it is visible here.
-  const late = (await suppressedOf(db, hashesOf(all))).difference(known)
-  const marks = all.filter(one => late.has(one.hash)).map(one => ({ ...one, endpoint: endpointIdOf(one) }))
-  await markEndpoint(
-    store,
-    marks.map(({ recipient, endpoint, channel, address }) => ({
-      ...{ recipient, endpoint, channel, address },
-      ...{ state: 'suppressed', reason: 'registered again', at: now + 1 },
-    })),
-  )
+  const all = [...given.values()].flatMap(one => one?.list ?? [])
+  const late = [...(await suppressedOf(db, hashesOf(all)))].filter(([hash]) => !known.has(hash))
+  const channelOf = new Map(all.map(({ hash, channel }) => [hash, channel]))
+  const suppressions = late.map(([hash, one]) => ({ ...one, hash, channel: channelOf.get(hash)! }))
+  if (suppressions.length > 0) await tellSuppressed(db, suppressions, 'provider')
 }
 
 /** Tries again when somebody else has taken one of the tokens meanwhile. */
@@ -68,18 +82,18 @@ const isTaken = (error: unknown): boolean =>
 
 type Upsert = {
   profiles: readonly Profile[]
-  given: ReadonlyMap<string, readonly Given[] | undefined>
+  given: ReadonlyMap<string, Givens | undefined>
   now: EpochMs
 }
 
 /**
  * Locks people in the order of their ids, then touches the directory in the order of hashes, as everybody does who writes
  * either. Where a token has got another owner by then, who is not locked, the directory refuses a second one, or finds
- * two that wait for each other. Gives the hashes of the given addresses that are suppressed.
+ * two that wait for each other. Gives the given addresses that are suppressed, by hash.
  */
-async function upsertOnce(tx: Queryable, { profiles, given, now }: Upsert): Promise<Set<string>> {
+async function upsertOnce(tx: Queryable, { profiles, given, now }: Upsert): Promise<Map<string, Suppressed>> {
   const ids = [...given.keys()]
-  const all = [...given.values()].flatMap(list => list ?? [])
+  const all = [...given.values()].flatMap(one => one?.list ?? [])
   const tokens = all.filter(one => one.channel === 'push').map(one => one.hash)
   const before = await ownersOf(tx, tokens)
   await tx.query(
@@ -173,8 +187,32 @@ export async function deleteRecipient({ db, now }: { db: Database; now: EpochMs 
       [recipient, now],
     )
     if (erased.length === 0) return
-    for (const table of ['addresses', 'watermarks', 'engagements', 'presence'])
+    for (const table of ['addresses', 'prunes', 'watermarks', 'engagements', 'presence'])
       await tx.query(`delete from ${table} where recipient = $1`, [recipient])
     await logConsent(tx, [{ recipient, kind: 'erase', wish: false, source: 'api' }], now)
   })
+}
+
+/**
+ * Takes endpoints from a person: from its commit on nothing is sent to them that is claimed later. Gives how many; of who is
+ * not known, or was erased, none.
+ */
+export async function removeEndpoints(
+  { db, now }: Pick<RecipientStore, 'db' | 'now'>,
+  recipient: string,
+  goes: (endpoint: Endpoint) => boolean,
+): Promise<number> {
+  let removed = 0
+  await rewriteEndpoints(db, {
+    ...{ ids: [recipient], now },
+    change(_, endpoints) {
+      const gone = endpoints.filter(goes)
+      removed = gone.length
+      const log = gone.map(({ id: endpoint, channel }): ConsentLine => ({
+        ...{ recipient, kind: 'endpoint', channel, endpoint, wish: false, source: 'api' },
+      }))
+      return { endpoints: endpoints.filter(one => !gone.includes(one)), log }
+    },
+  })
+  return removed
 }

@@ -1,21 +1,25 @@
 import type { EpochMs } from '#contracts/ids.ts'
+import { isSameAddress } from './address.ts'
 import type { ConsentLine } from './consent-log.ts'
 import type { Endpoint } from './preferences.ts'
-import type { GivenEndpoint } from './profile.ts'
+import { endpointsMax, type GivenEndpoint } from './profile.ts'
 
 /** An endpoint that a product registers, and the hash of its address. */
 export type Given = GivenEndpoint & { hash: string }
+/** Endpoints of a person: all of them from now on, or beside those that are there. */
+export type Givens = { list: readonly Given[]; others: 'go' | 'stay' }
 export type Registration = {
   /** The people concerned as they are stored, former owners of given tokens among them. */
   people: ReadonlyMap<string, { endpoints: readonly Endpoint[]; erased: boolean }>
-  /** All endpoints of a person from now on; undefined: they stay. */
-  given: ReadonlyMap<string, readonly Given[] | undefined>
+  /** Undefined: their endpoints stay as they are. */
+  given: ReadonlyMap<string, Givens | undefined>
   /** Who has the given push tokens. */
   owners: readonly { hash: string; recipient: string; endpoint: string }[]
-  /** Hashes of given addresses that must not be used. */
-  suppressed: ReadonlySet<string>
+  /** Given addresses that must not be used, by hash, and until when. */
+  suppressed: ReadonlyMap<string, Suppressed>
   now: EpochMs
 }
+export type Suppressed = { reason: string; at: EpochMs; until?: EpochMs }
 export type Change = {
   /** The endpoints of each person. */
   endpoints: Map<string, readonly Endpoint[]>
@@ -33,25 +37,28 @@ export type Change = {
 export function register(registration: Registration): Change {
   const { people, given } = registration
   const change: Change = { endpoints: new Map(), released: [], owned: [], log: [] }
-  const newOwners = new Map([...given].flatMap(([id, list]) => (list ?? []).map(({ hash }) => [hash, id])))
+  const newOwners = new Map([...given].flatMap(([id, list]) => (list?.list ?? []).map(({ hash }) => [hash, id])))
   const moved = new Set(
     registration.owners
       .filter(({ hash, recipient }) => newOwners.get(hash) !== recipient)
       .map(({ recipient, endpoint }) => keyOf(recipient, endpoint)),
   )
   for (const [id, person] of people) {
-    const list = given.get(id)
-    const kept = person.endpoints.filter(endpoint => !moved.has(keyOf(id, endpoint.id)))
-    const after = list ? list.map(one => endpointOf(one, person.endpoints, registration)) : kept
+    const { list, others } = given.get(id) ?? { list: [], others: 'stay' }
+    const named = list.map(one => endpointOf(one, person.endpoints, registration))
+    const kept = person.endpoints.filter(
+      one => others === 'stay' && !moved.has(keyOf(id, one.id)) && !named.some(it => takesPlace(it, one)),
+    )
+    const after = [...named, ...fitting(kept, endpointsMax - named.length)]
     change.endpoints.set(id, after)
     if (person.erased && given.has(id)) change.log.push({ recipient: id, kind: 'erase', wish: true, source: 'api' })
-    compare(change, { recipient: id, before: person.endpoints, after, list })
+    compare(change, { recipient: id, before: person.endpoints, after, list, isNamed: given.get(id) !== undefined })
   }
   return change
 }
 
 /** The id that an endpoint has for its person. One that follows from the address changes with it. */
-export const endpointIdOf = ({ id, hash }: Given): string => id ?? hash.slice(0, 12)
+const endpointIdOf = ({ id, hash }: Given): string => id ?? hash.slice(0, 12)
 
 // No name holds a control character.
 const keyOf = (recipient: string, endpoint: string): string => `${recipient}\u001f${endpoint}`
@@ -59,10 +66,23 @@ const keyOf = (recipient: string, endpoint: string): string => `${recipient}\u00
 function endpointOf(given: Given, before: readonly Endpoint[], { suppressed, now }: Registration): Endpoint {
   const { hash, ...known } = given
   const id = endpointIdOf(given)
-  const old = before.find(one => isSame(one, { ...given, id }))
-  const state = suppressed.has(hash) ? 'suppressed' : 'active'
-  const changed = old?.address === given.address ? old.changed : now
-  return { ...known, id, state, since: now, ...(given.id !== undefined && changed !== undefined && { changed }) }
+  const mark = suppressed.get(hash)
+  const state = mark
+    ? { state: 'suppressed' as const, stateSince: mark.at, why: mark.reason, ...(mark.until && { until: mark.until }) }
+    : { state: 'active' as const }
+  const { verifiedAt, verifiedBy } = before.find(one => one.verifiedAt && isSameAddress(one, given)) ?? {}
+  return { ...(verifiedAt && { verifiedAt }), ...(verifiedBy && { verifiedBy }), ...known, id, ...state, since: now }
+}
+
+/** Whether an endpoint that is named leaves no room for one that is there: the same name, or the same address. */
+const takesPlace = (named: Endpoint, old: Endpoint): boolean => named.id === old.id || isSameAddress(named, old)
+
+/** So many of a person's endpoints: the dead go first, then those that were registered longest ago. */
+function fitting(endpoints: readonly Endpoint[], most: number): readonly Endpoint[] {
+  if (endpoints.length <= most) return endpoints
+  const rank = ({ state, since }: Endpoint) => (state === 'dead' ? since - Number.MAX_SAFE_INTEGER : since)
+  const gone = new Set(endpoints.toSorted((a, b) => rank(a) - rank(b)).slice(0, endpoints.length - most))
+  return endpoints.filter(one => !gone.has(one))
 }
 
 const isSame = (a: { id: string; channel: string }, b: { id: string; channel: string }): boolean =>
@@ -74,23 +94,26 @@ function compare(
     recipient: string
     before: readonly Endpoint[]
     after: readonly Endpoint[]
-    list: readonly Given[] | undefined
+    list: readonly Given[]
+    isNamed: boolean
   },
 ): void {
-  const { recipient, before, after, list } = person
+  const { recipient, before, after, list, isNamed } = person
   for (const old of before) {
     const now = after.find(one => isSame(one, old))
     if (now?.address === old.address) continue
     change.released.push({ recipient, endpoint: old.id })
-    if (!now) change.log.push(lineOf(recipient, old, { wish: false, source: list ? 'api' : 'moved' }))
+    if (!now) change.log.push(lineOf(recipient, old, { wish: false, source: isNamed ? 'api' : 'moved' }))
   }
   after.forEach((endpoint, at) => {
     const old = before.find(one => isSame(one, endpoint))
     if (old?.address === endpoint.address) return
     change.log.push(lineOf(recipient, endpoint, { wish: true, source: 'api' }))
     if (endpoint.state === 'suppressed')
-      change.log.push({ ...lineOf(recipient, endpoint, { wish: false, source: 'api' }), kind: 'suppression' })
-    if (!list) return
+      change.log.push({
+        ...{ ...lineOf(recipient, endpoint, { wish: false, source: 'api' }), kind: 'suppression' },
+        ...(endpoint.until !== undefined && { until: endpoint.until }),
+      })
     change.owned.push({ recipient, endpoint: endpoint.id, channel: endpoint.channel, hash: list[at]!.hash })
   })
 }

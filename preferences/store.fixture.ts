@@ -1,7 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import { openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
-import type { Mark } from './suppression-store.ts'
+import type { Mark } from './mark.ts'
 import type { GivenEndpoint, Profile } from './profile.ts'
 import { keepContacts, markEndpoint, readPeople } from './preferences.ts'
 import { deleteRecipient, upsertRecipients } from './recipient-store.ts'

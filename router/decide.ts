@@ -177,7 +177,7 @@ function reachable({ entry, intent, person, reason, at }: Question, channel: Cha
     ...{ place: intent, reason },
   })
   if (!may.allowed) return { channel, verdict: refused(may.outcome ?? 'suppressed_preference', may.why), endpoints: [] }
-  const where = whereTo(person, channel)
+  const where = whereTo(person, channel, at)
   if (where.endpoints.length === 0)
     return {
       channel,

@@ -4,11 +4,12 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Standing } from '#contracts/standing.ts'
 import { idIn, type KeptReport, type Report } from '../report.ts'
 
-type Row = { standing: Standing; reason?: string; deed?: Deed }
+type Row = { standing: Standing; reason?: string; trouble?: string; deed?: Deed }
 
 /**
  * By event, for a bounce with its type, for what was dropped with its reason
- * (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event). `reason`: the address is not used again.
+ * (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event). `reason`: the address is not used again;
+ * `trouble`: it is suspect when it comes three times in a week.
  * `deed`: told, and nothing more: an image that was loaded is no consent and no proof of a reader. What says of itself that it is
  * a machine (Apple's and others' mail privacy loads every image) is told apart. Clicks are ours to count, by our own links.
  */
@@ -21,8 +22,8 @@ export const sendgridEvents = {
   group_resubscribe: { standing: 'accepted' },
   delivered: { standing: 'delivered' },
   bounce: { standing: 'bounced', reason: 'bounce' },
-  // Refused this once: not the mailbox's fault.
-  'bounce blocked': { standing: 'undelivered' },
+  // Refused this once: not the mailbox's fault, unless it goes on.
+  'bounce blocked': { standing: 'undelivered', trouble: 'blocked' },
   dropped: { standing: 'undelivered' },
   'dropped bounced address': { standing: 'undelivered', reason: 'bounce' },
   'dropped invalid': { standing: 'undelivered', reason: 'invalid' },
@@ -94,13 +95,14 @@ function kindOf(word: string, more: Readonly<Record<string, unknown>>): string {
 /** What a kept event says. */
 export function sendgridReport({ id, event, timestamp }: KeptReport['body']): Report {
   const table: Readonly<Record<string, Row>> = sendgridEvents
-  const { standing, reason, deed }: Row = Object.hasOwn(table, String(event))
+  const { standing, reason, trouble, deed }: Row = Object.hasOwn(table, String(event))
     ? table[String(event)]!
     : sendgridEvents.processed
   return {
     ...{ standing, providerId: String(id) },
     ...(typeof timestamp === 'number' && { at: timestamp * 1000 }),
     ...(deed !== undefined && { deed }),
+    ...(trouble !== undefined && { trouble: { reason: trouble, times: 3, days: 7 } }),
     ...(reason !== undefined && { mark: { state: 'suppressed' as const, reason } }),
   }
 }

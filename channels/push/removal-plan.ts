@@ -40,7 +40,7 @@ export function planTurn(turn: Turn, { pushes, noted, person, badge, waitMs }: P
   const open = new Set<Note>()
   const wanted = new Map<Endpoint, { push: Push; note: Note }[]>()
   const waits: number[] = []
-  const endpoints = person.erased ? [] : whereTo(person, 'push').endpoints
+  const endpoints = person.erased ? [] : whereTo(person, 'push', at).endpoints
   for (const note of turn.notes)
     for (const push of byIntent.get(note.intent) ?? []) {
       if (!goes(push, note, { noted, at })) continue

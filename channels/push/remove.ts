@@ -8,6 +8,7 @@ import { isOutage } from '#runtime/postgres.ts'
 import { countUnread } from '../badge.ts'
 import type { DeliverDeps } from '../deliver.ts'
 import { notOursMs, stoppedMs } from '../limits.ts'
+import { deadMark, tellTripped } from '../marks.ts'
 import type { Provider } from '../provider.ts'
 import { type Plan, type PlannedRemoval, planTurn, type Said, turned } from './removal-plan.ts'
 import { claimTurns, notedAmong, recordTurns, spendBudget } from './removal-store.ts'
@@ -182,14 +183,11 @@ async function markDead(
 ): Promise<void> {
   const marks = call.flatMap(({ recipient, endpoint }, at) => {
     const answer = answers[at]!
-    if (answer.kind !== 'addressDead') return []
-    const { id, channel, address } = endpoint
-    const state = 'dead' as const
-    return [{ recipient, endpoint: id, channel, address, state, reason: answer.reason, at: answer.asOf ?? begun.at }]
+    return answer.kind === 'addressDead' ? deadMark({ recipient, endpoint }, answer, begun.at) : []
   })
   if (marks.length === 0) return
   try {
-    await markEndpoint(deps, marks)
+    tellTripped(await markEndpoint(deps, marks), deps.log)
   } catch (error) {
     if (isOutage(error)) throw error
     deps.log.error({ error }, 'what was learned about addresses could not be written')

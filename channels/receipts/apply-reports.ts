@@ -9,10 +9,12 @@ import { type HashedMark, markEndpoint, writeReached } from '#preferences/prefer
 import type { Log } from '#runtime/log.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { sendgridReport } from '../email/sendgrid-reports.ts'
+import { tellTripped } from '../marks.ts'
 import { attemptNamed, type Report } from '../report.ts'
 import { twilioReport } from '../sms/twilio-reports.ts'
 import { daysMax, deliveryPack, eachOnce, type ReceiptDeps } from './apply-receipts.ts'
 import { takeReports, type WaitingReport, waitingReports } from './receipt-store.ts'
+import { countTroubles, keepTroubles, troubledAmong } from './trouble-store.ts'
 
 /** `addressKey`: what the hashes of addresses are made with. */
 export type ReportDeps = ReceiptDeps & { addressKey: string; log: Log }
@@ -33,8 +35,8 @@ export async function applyReports(deps: ReportDeps): Promise<boolean> {
   const read = waiting.map((one): Read => ({ ...one, report: reportOf[one.provider](one.body) }))
   const known = await knownOf(read, deps)
   // Before the rest, and visible at once: whoever registers the address from now on sees it. Twice is as once.
-  const marks = known.flatMap(markOf)
-  if (marks.length > 0) await markEndpoint(deps, marks)
+  const marks = await marksOf(db, known)
+  if (marks.length > 0) tellTripped(await markEndpoint(deps, marks), log)
   const taken = await db.transaction(async tx => {
     const ours = new Set(await takeReports(tx, read))
     const fresh = known.filter(one => ours.has(one.read))
@@ -78,18 +80,53 @@ function isLate({ attempt }: Read, now: EpochMs): boolean {
   return named !== undefined && now - madeAt(named.batch) > daysMax * dayMs
 }
 
-/** As of the making of the batch: an address that came later is another one. */
-function markOf({ read, of }: Known): HashedMark[] {
-  const { mark } = read.report
-  if (!mark || read.hash === null) return []
+type Addressed = Known & { hash: string }
+
+/**
+ * What reports teach about addresses, in the order in which it happened. It is of the address that the batch was made for:
+ * one that was registered later is another one.
+ */
+async function marksOf(db: Queryable, known: readonly Known[]): Promise<HashedMark[]> {
+  const addressed = known.flatMap((one): Addressed[] =>
+    one.read.hash === null ? [] : [{ ...one, hash: one.read.hash }],
+  )
+  const bad = addressed.filter(({ read: { report } }) => report.trouble ?? report.mark?.state === 'dead')
+  await keepTroubles(
+    db,
+    bad.map(({ hash, at, read }) => ({ hash, at, attempt: read.attempt, reason: reasonOf(read.report) })),
+  )
+  const repeated = bad.flatMap(one => (one.read.report.trouble ? [{ ...one, ...one.read.report.trouble }] : []))
+  const counts = await countTroubles(
+    db,
+    repeated.map(({ hash, reason, days, at: before }) => ({ hash, reason, days, before })),
+  )
+  const delivered = addressed.filter(one => one.read.report.standing === 'delivered')
+  const troubled = await troubledAmong(
+    db,
+    delivered.map(one => one.hash),
+  )
+  return [
+    ...addressed.flatMap(one => (one.read.report.mark ? [markOf(one, one.read.report.mark)] : [])),
+    ...repeated.flatMap((one, at) =>
+      counts[at]! >= one.times ? [markOf(one, { state: 'suspect', reason: one.reason })] : [],
+    ),
+    ...delivered.flatMap(one => (troubled.has(one.hash) ? [markOf(one, { state: 'alive', reason: 'delivered' })] : [])),
+  ].toSorted((a, b) => a.at - b.at)
+}
+
+const reasonOf = ({ trouble, mark }: Report): string => trouble?.reason ?? mark!.reason
+
+function markOf({ of, at, hash }: Addressed, said: Pick<HashedMark, 'state' | 'reason'>): HashedMark {
   const { recipient, endpoint, channel, batch } = of
-  return [{ recipient, endpoint, channel, hash: read.hash, ...mark, at: madeAt(batch) }]
+  return { ...{ recipient, endpoint, channel, hash }, ...said, at, of: madeAt(batch) }
 }
 
 /** Gives the events of what went further. */
-async function raise(tx: Queryable, known: readonly Known[], { catalogue }: ReportDeps): Promise<EventPack[]> {
+async function raise(tx: Queryable, known: readonly Known[], { catalogue, metrics }: ReportDeps): Promise<EventPack[]> {
   const reported = known.map(one => ({ ...reportedOf(one), known: one }))
   const raised = await raiseStandings(tx, reported)
+  for (const { standing, known: one } of raised)
+    metrics.count('standings_total', { provider: one.of.provider, standing })
   await settleDoubts(
     tx,
     raised.flatMap(({ known: { of } }) => (of.moved ? [of.batch] : [])),

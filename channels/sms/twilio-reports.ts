@@ -23,6 +23,8 @@ export const twilioStandings = {
  */
 export const twilioErrors = {
   21610: 'suppressed',
+  // Off, or without service: each time it may be the moment, three times in a month it is the number.
+  30003: 'trouble',
   // Blocked, unknown, or a landline.
   30004: 'dead',
   30005: 'dead',
@@ -38,6 +40,8 @@ export const twilioErrors = {
   // Blocked as pumping.
   30450: 'alarm',
 } as const
+
+const trouble = { times: 3, days: 30 } as const
 
 /**
  * True when Twilio signed these fields for this URL with one of our tokens (https://www.twilio.com/docs/usage/security).
@@ -80,9 +84,10 @@ export function keptOfTwilio(form: URLSearchParams, attempt: string): KeptReport
 /** What a kept status callback says. */
 export function twilioReport({ id, status, code }: KeptReport['body']): Report {
   const standing = valueOf<Standing>(twilioStandings, String(status)) ?? 'accepted'
-  const taught = valueOf<'dead' | 'suppressed' | 'alarm'>(twilioErrors, String(code))
+  const taught = valueOf<'dead' | 'suppressed' | 'alarm' | 'trouble'>(twilioErrors, String(code))
   return {
     ...{ standing, providerId: String(id) },
+    ...(taught === 'trouble' && { trouble: { ...trouble, reason: String(code) } }),
     ...(taught === 'alarm' && { alarm: String(code) }),
     ...((taught === 'dead' || taught === 'suppressed') && { mark: { state: taught, reason: String(code) } }),
   }

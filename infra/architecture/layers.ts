@@ -65,8 +65,8 @@ export const layers: readonly Layer[] = [
   {
     folder: 'preferences',
     imports: ['infra/contracts', 'infra/runtime', 'infra/db'],
-    // Code for browsers, which is served with it.
-    vendors: { ...stores, 'lit-html': ['page/*.ts'] },
+    // lit-html: for the page, code for browsers that is served with it.
+    vendors: { ...stores, 'libphonenumber-js': ['phone.ts'], 'lit-html': ['page/*.ts'] },
   },
   {
     folder: 'router',

@@ -11,8 +11,10 @@ import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
 import type { Offer } from '#contracts/preferences.ts'
 import { logAct } from '#ledger/operator-log.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
+import { prunesApi } from '#operators/prunes-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
+import { listPrunes } from '#preferences/prune-acts.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
 import { hostedPage } from '#preferences/hosted-page.ts'
 import { meApi } from '#preferences/me-api.ts'
@@ -32,6 +34,7 @@ import { simulate } from '#router/simulate.ts'
 import { offersOf, successesOf } from './catalogue-from.ts'
 import type { Installation } from './installation.ts'
 import { erasePerson } from './person.ts'
+import { actOnPrunes } from './prunes.ts'
 import { retract } from './retract.ts'
 import { unreadiness } from './roles.ts'
 
@@ -86,6 +89,7 @@ export async function serveApi(
     ...{ db, clock, addressKey: installation.addressKey, categories },
     erase: recipient => erasePerson(db, { recipient, now: clock.now() }),
     authorize: authorize('people'),
+    producerOf: request => producerOf(db, request.headers, 'people'),
   })
   const users = openToPeople(app, { installation, offers, people: options.people })
   const { signals } = installation
@@ -109,6 +113,10 @@ export async function serveApi(
   })
   quarantineApi(app, {
     ...{ db, clock, approvalAbove },
+    operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
+  })
+  prunesApi(app, {
+    ...{ list: () => listPrunes(db), settle: (by, doing) => actOnPrunes(installation, by, doing) },
     operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
   })
   options.also?.(app)

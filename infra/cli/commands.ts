@@ -121,6 +121,24 @@ const statements: readonly Command[] = [
     run: async args => (await import('./commands/person.ts')).runPerson(args),
   },
   {
+    name: 'endpoints',
+    usage:
+      'endpoints list USER | put USER ENDPOINT --channel CH --address A [--provider P] [--app A] [--verified-at T] | remove USER ENDPOINT | sign-out USER ENDPOINT|--everywhere',
+    summary:
+      'Shows where a person is reached, and in which state; registers one endpoint (again, or with another address), removes one, signs one or all devices out.',
+    example: 'endpoints sign-out felix-7 phone',
+    run: async args => (await import('./commands/endpoints.ts')).runEndpoints(args),
+  },
+  {
+    name: 'suppressions',
+    usage:
+      'suppressions list [--json] | add --channel sms|email --address A [--reason R] [--expires-at T] | remove --channel CH --address A [--why TEXT] | import FILE.ndjson',
+    summary:
+      'Lists addresses that must not be used, adds one or a file of them, lets one be used again: with a reason, unless it was suppressed by hand.',
+    example: 'suppressions add --channel email --address ann@mail.example --expires-at 2027-01-01T00:00:00Z',
+    run: async args => (await import('./commands/suppressions.ts')).runSuppressions(args),
+  },
+  {
     name: 'tenant',
     usage: `tenant ID [--set '{"zone": "Europe/Berlin"}']`,
     summary:
@@ -300,6 +318,15 @@ const operations: readonly Command[] = [
       'Lists intents that wait because they are for more people than their type allows, or there are more of their kind than ever. release lets one go on, sample lets N of its people pass, discard ends it; approve is the second name that a great one needs.',
     example: 'quarantine sample docs/release-42 50 --why "tell fifty first"',
     run: async args => (await import('./commands/quarantine.ts')).runQuarantine(args),
+  },
+  {
+    name: 'prunes',
+    usage:
+      'prunes list [--json] | release | discard | undo --since 2h, all with --provider P [--app A] --why TEXT [--as NAME]',
+    summary:
+      'Lists endpoints that providers say are dead, and those that the prune guard holds because they are too many at once. release prunes them after all, discard leaves them alive, undo revives what was pruned lately.',
+    example: 'prunes discard --provider fcm --why "the key of another project"',
+    run: async args => (await import('./commands/prunes.ts')).runPrunes(args),
   },
 ]
 

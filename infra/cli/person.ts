@@ -37,6 +37,7 @@ export async function exportPerson(
     recipient: found && { ...said, choices: typeof choices === 'string' ? JSON.parse(choices) : {}, endpoints },
     consents: (await of('select * from consent_log where recipient = $1 order by id')).map(named),
     suppressions: (await db.query<Row>('select * from suppressions where hash = any($1::text[])', [hashes])).map(named),
+    prunes: await of('select provider, app, endpoint, reason, state, at from prunes where recipient = $1 order by at'),
     audiences: await of('select audience, reason from audience_members where recipient = $1 order by 1'),
     read: await of('select thread, up_to from watermarks where recipient = $1 order by 1'),
     engagements: await of('select intent_id, what, event, at from engagements where recipient = $1 order by at'),

@@ -5,6 +5,7 @@ import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
 import { purgeRemovals } from '#channels/push/removal-store.ts'
 import { purgeReports } from '#channels/receipts/receipt-store.ts'
+import { purgeTroubles } from '#channels/receipts/trouble-store.ts'
 import type { SmsPrices } from '#channels/sms/price.ts'
 import { startWorker } from '#channels/worker.ts'
 import { dropPartitions } from '#db/partitions.ts'
@@ -12,7 +13,7 @@ import { storeSchemas } from '#ledger/catalogue-schemas.ts'
 import { keptDays, purgeAdmitted, purgeDone, purgeRetractions, purgeStandings, purgeVolumes } from '#ledger/purge.ts'
 import { ledgerState } from '#ledger/ready.ts'
 import { volumeDays } from '#ledger/volumes.ts'
-import { purgeContacts, purgeEngagement } from '#preferences/preferences.ts'
+import { heldPrunes, purgeContacts, purgeEngagement, purgePrunes } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import { startRouter } from '#router/router.ts'
@@ -76,10 +77,18 @@ async function startStoring(installation: Installation, metrics: Metrics): Promi
 const hourMs = 3_600_000
 const dayMs = 86_400_000
 /** What people look at is kept for longer than what the pipeline works with. */
-const retentionDays = { ...keptDays, volumes: volumeDays + 1, events: 90, refused: 90, contacts: 90, inbox: 90 }
+const retentionDays = {
+  ...keptDays,
+  volumes: volumeDays + 1,
+  events: 90,
+  refused: 90,
+  contacts: 90,
+  inbox: 90,
+  prunes: 30,
+}
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
-  const { db, clock, log, catalogue } = installation
+  const { db, addressKey, clock, log, catalogue } = installation
   await storeSchemas(db, { catalogue: catalogue.version, types: schemasOf(catalogue) })
   await using opened = new AsyncDisposableStack()
   opened.use(
@@ -102,7 +111,9 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           await purgeRetractions(db, { before: before(retentionDays.keys) }),
           await purgeRemovals(db, { before: before(retentionDays.keys) }),
           await purgeReports(db, { before: before(retentionDays.keys) }),
+          await purgeTroubles(db, { before: before(retentionDays.keys) }),
           await purgeStandings(db, { before: before(retentionDays.keys) }),
+          await purgePrunes({ db, addressKey }, { before: before(retentionDays.prunes), now: clock.now() }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
           await purgeInboxItems(db, { before: before(retentionDays.inbox) }),
           await purgeWindows(db, { now: clock.now() }),
@@ -155,6 +166,7 @@ async function ledgerReadings({ db }: Installation) {
     leases_lapsed: state.leasesLapsed,
     expansions_open: state.expansionsOpen,
     quarantined_intents: state.quarantined.map(({ guard, intents }) => ({ labels: { guard }, value: intents })),
+    prunes_held: (await heldPrunes(db)).map(({ provider, held }) => ({ labels: { provider }, value: held })),
     outbox_packs: state.outbox,
     outbox_refused: state.outboxRefused,
   }

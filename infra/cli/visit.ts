@@ -3,11 +3,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { runningPostgres, startPostgres } from '#local/postgres.ts'
 import { databaseUrlOn } from '#local/stack-database.ts'
+import { checkAddressKey } from '#preferences/suppression-store.ts'
 import { coloursWanted, readConfig } from '#runtime/config.ts'
 import { untilSignal } from '#runtime/lifecycle.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { claimForQuestion } from './claim.ts'
 import { CommandError, stated } from './command.ts'
+import { secretOf } from './secret.ts'
 
 const limits = { connectionsMax: 2, statementLimitMs: 30 * 60_000, name: 'cli' }
 
@@ -23,6 +25,18 @@ export async function visitDatabase(): Promise<Database & AsyncDisposable> {
   const db = opened.use(await openPostgres({ url, ...limits }).catch(stated('cannot open the database')))
   const asked = opened.move()
   return { ...db, [Symbol.asyncDispose]: () => asked.disposeAsync() }
+}
+
+/** The same, with what addresses are hashed with. Throws where that is not the secret of this database. */
+export async function visitAddresses(): Promise<
+  { db: Database & AsyncDisposable; addressKey: string } & AsyncDisposable
+> {
+  const addressKey = await secretOf(readConfig())
+  await using opened = new AsyncDisposableStack()
+  const db = opened.use(await visitDatabase())
+  await checkAddressKey({ db, addressKey }).catch(stated('cannot work with addresses'))
+  const asked = opened.move()
+  return { db, addressKey, [Symbol.asyncDispose]: () => asked.disposeAsync() }
 }
 
 /** The server that runs is left running; one that is started for the time being is nobody else's until it has stopped. */

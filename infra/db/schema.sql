@@ -340,6 +340,30 @@ create table product_events (
 CREATE INDEX product_events_by_recipient ON public.product_events USING btree (recipient, event, at);
 CREATE INDEX product_events_by_time ON public.product_events USING brin (at);
 
+create table prune_limits (
+  provider text not null,
+  app text not null,
+  active bigint not null,
+  most bigint not null,
+  counted_at timestamp with time zone not null default now(),
+  settled_at timestamp with time zone,
+  constraint prune_limits_pkey PRIMARY KEY (provider, app)
+);
+
+create table prunes (
+  recipient text collate "C" not null,
+  endpoint text collate "C" not null,
+  hash text collate "C" not null,
+  provider text not null,
+  app text not null,
+  reason text not null,
+  at timestamp with time zone not null default now(),
+  state text not null default 'pruned'::text,
+  constraint prunes_pkey PRIMARY KEY (recipient, endpoint, hash)
+) with (fillfactor=80);
+CREATE INDEX prunes_by_time ON public.prunes USING btree (provider, app, at);
+CREATE INDEX prunes_held ON public.prunes USING btree (provider, app) WHERE (state = 'held'::text);
+
 create table quarantines (
   intent_id uuid not null,
   type text not null,
@@ -518,6 +542,7 @@ create table suppressions (
   reason text not null,
   source text not null,
   at timestamp with time zone not null,
+  expires_at timestamp with time zone,
   constraint suppressions_pkey PRIMARY KEY (hash, channel)
 );
 
@@ -527,6 +552,15 @@ create table tenants (
   updated_at timestamp with time zone not null default now(),
   constraint tenants_pkey PRIMARY KEY (id)
 ) with (fillfactor=85);
+
+create table troubles (
+  hash text collate "C" not null,
+  reason text not null,
+  attempt text collate "C" not null,
+  at timestamp with time zone not null,
+  constraint troubles_pkey PRIMARY KEY (hash, reason, attempt)
+);
+CREATE INDEX troubles_by_time ON public.troubles USING brin (at);
 
 create table volume_passes (
   type text not null,

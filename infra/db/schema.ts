@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely'
+import type { AddressTables } from './address-tables.ts'
 import type { AnalyticsTables } from './analytics-tables.ts'
 import type { SurfaceTables } from './surface-tables.ts'
 
@@ -27,6 +28,8 @@ export const owners = {
   recipients: 'preferences',
   addresses: 'preferences',
   suppressions: 'preferences',
+  prunes: 'preferences',
+  prune_limits: 'preferences',
   address_key: 'preferences',
   consent_log: 'preferences',
   tenants: 'preferences',
@@ -36,6 +39,7 @@ export const owners = {
   presence: 'preferences',
   producer_tokens: 'producers/http',
   receipts: 'channels',
+  troubles: 'channels',
   inbox_items: 'channels',
   inbox_people: 'channels',
   inbox_changes: 'channels',
@@ -56,7 +60,8 @@ export const owners = {
 export type Day = ColumnType<string, string, never>
 
 /** The tables as kysely sees them. `schema.sql` beside it is dumped from the real server and compared in a test. */
-export type Schema = AnalyticsTables &
+export type Schema = AddressTables &
+  AnalyticsTables &
   SurfaceTables & {
     /** One narrow row per intent: the idempotency key. Kept 35 days, longer than Pub/Sub can redeliver. */
     admitted: { id: string; body_hash: string; set_id: string }
@@ -304,8 +309,6 @@ export type Schema = AnalyticsTables &
       read_xid: string | null
       updated_at: Generated<Date>
     }
-    addresses: { recipient: string; endpoint: string; channel: number; hash: string }
-    suppressions: { hash: string; channel: number; reason: string; source: string; at: Date }
     consent_log: {
       id: Generated<string>
       xid: Generated<string>
@@ -326,7 +329,6 @@ export type Schema = AnalyticsTables &
       said: string | null
     }
     tenants: { id: string; settings: string; updated_at: Generated<Date> }
-    address_key: { the: Generated<boolean>; fingerprint: string }
     audience_members: { audience: string; recipient: string; reason: string | null }
     /** How far a person has read a thread; never moves back. */
     watermarks: { recipient: string; thread: string; up_to: Date; xid: Generated<string> }

@@ -16,6 +16,10 @@ const gauges = {
   leases_lapsed: { labels: [], help: 'Open batches whose worker did not come back' },
   expansions_open: { labels: [], help: 'Audiences that are being expanded' },
   quarantined_intents: { labels: ['guard'], help: 'Intents that a blast guard holds until an operator decides' },
+  prunes_held: {
+    labels: ['provider'],
+    help: 'Endpoints that are said to be dead and that the prune guard holds until an operator decides',
+  },
   outbox_packs: { labels: [], help: 'Event packs that wait to be published' },
   outbox_refused: { labels: [], help: 'Event packs that Pub/Sub refuses, kept in the outbox' },
   circuit_open: {
@@ -42,6 +46,10 @@ const counters = {
   receipts_total: {
     labels: ['event', 'result'],
     help: 'What devices, links of mails and providers told us: of known deliveries, of too old ones, of none',
+  },
+  standings_total: {
+    labels: ['provider', 'standing'],
+    help: 'Attempts by the furthest that their provider reports: each once for each that it came to',
   },
   removals_total: { labels: ['provider', 'answer'], help: 'Removals from screens, by answer of the provider' },
   fenced_total: { labels: ['channel'], help: 'Batches whose record came after another claim' },

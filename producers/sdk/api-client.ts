@@ -2,6 +2,7 @@ import type { Channel, Provider } from '#contracts/channel.ts'
 import type { When } from './ask.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import type { Retracted } from '#contracts/retraction.ts'
+import { type EndpointsApi, endpointsClient } from './endpoints-client.ts'
 import { NotStoredError, RefusedError, UnknownError } from './errors.ts'
 import { type PreferencesApi, preferencesClient } from './preferences-client.ts'
 
@@ -46,35 +47,36 @@ export type Looked = { user: string } & (
   | { intent: string; thread?: never; upTo?: never }
 )
 
-export type Api = PreferencesApi & {
-  status(key: string): Promise<IntentStatus>
-  /**
-   * Takes an intent of this producer back, also before it has come: what was not sent yet will not be, and it leaves every
-   * inbox. Says what was found; safe to repeat. A key that is not known yet stays retracted for 35 days.
-   */
-  retract(key: string): Promise<Retracted>
-  recipients: { upsert(id: string, profile: RecipientProfile): Promise<void>; delete(id: string): Promise<void> }
-  audiences: {
-    add(audience: string, members: readonly Member[]): Promise<void>
-    remove(audience: string, ids: readonly string[]): Promise<void>
-    /** Afterwards the audience is exactly these. Safe to repeat; until it is done it is part old and part new. */
-    replace(audience: string, members: readonly Member[] | MembershipSource): Promise<void>
+export type Api = PreferencesApi &
+  EndpointsApi & {
+    status(key: string): Promise<IntentStatus>
+    /**
+     * Takes an intent of this producer back, also before it has come: what was not sent yet will not be, and it leaves every
+     * inbox. Says what was found; safe to repeat. A key that is not known yet stays retracted for 35 days.
+     */
+    retract(key: string): Promise<Retracted>
+    recipients: { upsert(id: string, profile: RecipientProfile): Promise<void>; delete(id: string): Promise<void> }
+    audiences: {
+      add(audience: string, members: readonly Member[]): Promise<void>
+      remove(audience: string, ids: readonly string[]): Promise<void>
+      /** Afterwards the audience is exactly these. Safe to repeat; until it is done it is part old and part new. */
+      replace(audience: string, members: readonly Member[] | MembershipSource): Promise<void>
+    }
+    /**
+     * A person has read something, on whatever surface: it is not told any more, later steps that wait for it stop, and devices
+     * that show it are told to take it off. `device`: the endpoint where it was read, which need not be told.
+     */
+    read(looked: Looked & { device?: string }): Promise<void>
+    /** It stood on a screen: later steps that wait for it stop. */
+    seen(looked: Looked): Promise<void>
+    /** A person is active until an instant at most 24 hours ahead (null: no more). The last word counts. */
+    presence(active: { user: string; activeUntil: When | null }): Promise<void>
+    /**
+     * A person did what types name as their success (`acted`): no later step follows. With a `key` it is the success of that
+     * intent of this producer alone, else of everything that occurred before. Safe to repeat.
+     */
+    track(done: { user: string; event: string; key?: string }): Promise<void>
   }
-  /**
-   * A person has read something, on whatever surface: it is not told any more, later steps that wait for it stop, and devices
-   * that show it are told to take it off. `device`: the endpoint where it was read, which need not be told.
-   */
-  read(looked: Looked & { device?: string }): Promise<void>
-  /** It stood on a screen: later steps that wait for it stop. */
-  seen(looked: Looked): Promise<void>
-  /** A person is active until an instant at most 24 hours ahead (null: no more). The last word counts. */
-  presence(active: { user: string; activeUntil: When | null }): Promise<void>
-  /**
-   * A person did what types name as their success (`acted`): no later step follows. With a `key` it is the success of that
-   * intent of this producer alone, else of everything that occurred before. Safe to repeat.
-   */
-  track(done: { user: string; event: string; key?: string }): Promise<void>
-}
 
 /** `url`: where the API is served, with the path in front of `/v1` if there is one. */
 export type ApiOptions = { url: string; token: string }
@@ -89,6 +91,7 @@ export function apiClient(options: ApiOptions | undefined): Api {
     callApi(options, { method, path, body })
   return {
     ...preferencesClient(call, segment),
+    ...endpointsClient(call, segment),
     status: async key => (await call('GET', `/v1/intents/${segment(key)}/status`)) as IntentStatus,
     retract: async key => (await call('POST', '/v1/intents/retract', { key })) as Retracted,
     recipients: {

@@ -30,7 +30,7 @@ export type PreferencesApi = {
 }
 
 /** How a request is made: method, path below the API's, body. */
-type Call = (method: string, path: string, body?: unknown) => Promise<unknown>
+export type Call = (method: string, path: string, body?: unknown) => Promise<unknown>
 
 /** The calls about preferences; `segment` quotes a name in a path. */
 export function preferencesClient(call: Call, segment: (name: string) => string): PreferencesApi {

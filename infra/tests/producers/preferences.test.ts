@@ -24,6 +24,7 @@ async function setup() {
   const categories = ['social', 'billing']
   preferencesApi(app, {
     ...{ db, addressKey: 'of a test', clock: manualClock(noon), categories },
+    producerOf: async () => ({ producer: 'accounts' }),
     authorize: async () => {},
   })
   const url = await listen(app, { port: 0, host: '127.0.0.1' })

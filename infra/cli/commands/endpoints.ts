@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util'
+import { isName } from '#contracts/ids.ts'
+import { shownEndpoint } from '#preferences/endpoints-api.ts'
+import { readPeople } from '#preferences/preferences.ts'
+import { parseNamedEndpoint, type Problem } from '#preferences/profile.ts'
+import { putEndpoint, removeEndpoints } from '#preferences/recipient-store.ts'
+import { systemClock } from '#runtime/clock.ts'
+import type { Database } from '#runtime/postgres.ts'
+import { CommandError } from '../command.ts'
+import { table } from '../operator.ts'
+import { visitAddresses, visitDatabase } from '../visit.ts'
+
+const text = { type: 'string' } as const
+const options = { channel: text, provider: text, address: text, app: text, 'verified-at': text } as const
+const wrongUse =
+  'say list USER, put USER ENDPOINT, remove USER ENDPOINT, or sign-out USER, with ENDPOINT or --everywhere'
+
+/** `carillon endpoints`: where a person is reached, and what of it goes or comes. */
+export async function runEndpoints(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    ...{ args, allowPositionals: true },
+    options: { ...options, everywhere: { type: 'boolean', default: false } },
+  })
+  const [what, user, endpoint, ...rest] = positionals
+  if (!isName(user) || (endpoint !== undefined && !isName(endpoint)) || rest.length > 0)
+    throw new CommandError(wrongUse)
+  const now = systemClock.now()
+  switch (what) {
+    case 'list': {
+      if (endpoint !== undefined) throw new CommandError(wrongUse)
+      await using db = await visitDatabase()
+      return print(db, user)
+    }
+    case 'put': {
+      if (endpoint === undefined) throw new CommandError(wrongUse)
+      return put(user, endpoint, values)
+    }
+    case 'remove':
+    case 'sign-out': {
+      if ((endpoint === undefined) !== (what === 'sign-out' && values.everywhere)) throw new CommandError(wrongUse)
+      await using db = await visitDatabase()
+      const gone = await removeEndpoints(
+        { db, now },
+        user,
+        one => (endpoint === undefined || one.id === endpoint) && (what === 'remove' || one.channel === 'push'),
+      )
+      console.log(`${gone} of the endpoints of ${user} ${gone === 1 ? 'is' : 'are'} gone`)
+      return 0
+    }
+    default:
+      throw new CommandError(wrongUse)
+  }
+}
+
+type Said = { [name in keyof typeof options]?: string | undefined }
+
+async function put(user: string, named: string, { 'verified-at': verifiedAt, ...said }: Said): Promise<number> {
+  const given = Object.fromEntries(Object.entries({ ...said, verifiedAt }).filter(([, value]) => value !== undefined))
+  const { everywhere: _, ...body } = given
+  const parsed = parseNamedEndpoint(user, { named, body })
+  if (!parsed.ok) throw new CommandError(linesOf(parsed.problems))
+  await using store = await visitAddresses()
+  const { db } = store
+  const verifiedBy = parsed.value.verifiedAt === undefined ? {} : { verifiedBy: 'operator' }
+  await putEndpoint({ ...store, now: systemClock.now() }, user, { ...parsed.value, ...verifiedBy })
+  return print(db, user)
+}
+
+/** What is wrong, by the name of the option. */
+export const linesOf = (problems: readonly Problem[]): string =>
+  problems
+    .map(
+      ({ pointer, detail }) => `${pointer.replace(/^#\/?(.*)/, (_, at: string) => at && `--${dashed(at)} `)}${detail}`,
+    )
+    .join('; ')
+const dashed = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+
+async function print(db: Database, user: string): Promise<number> {
+  const at = systemClock.now()
+  const { endpoints } = (await readPeople(db, [user])).get(user)!
+  const rows = endpoints.map(one => {
+    const { id, channel, provider, address, state, why, since, verifiedAt } = shownEndpoint(one, at)
+    return [
+      ...[id, channel, provider, address ?? '', why === undefined ? state : `${state} (${why})`],
+      ...[since ?? '', verifiedAt ?? ''],
+    ]
+  })
+  console.log(table([['endpoint', 'channel', 'provider', 'address', 'state', 'since', 'verified'], ...rows]))
+  return 0
+}

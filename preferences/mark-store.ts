@@ -1,0 +1,47 @@
+import { addressHash } from './address.ts'
+import type { ConsentLine } from './consent-log.ts'
+import { endpointAfter } from './endpoint-state.ts'
+import { rewriteEndpoints } from './endpoint-rows.ts'
+import { type HashedMark, isAbout, type Mark, wordOf } from './mark.ts'
+import { guardPrunes, type Tripped } from './prune-store.ts'
+import { suppress, suppressionLine, type Suppressions, tellSuppressed } from './suppression-store.ts'
+
+/**
+ * Remembers what was learned about endpoints (`endpoint-state.ts`). What is said of a time before the last registration, or of
+ * another address, changes nothing. A suppressed address is never used again, whoever has it or registers it: from the first
+ * statement on no claim sends to it (`readReachable`). Gives the prune guards that tripped by it: what they hold is not dead yet.
+ */
+export async function markEndpoint(store: Suppressions, marks: readonly (Mark | HashedMark)[]): Promise<Tripped[]> {
+  const { db } = store
+  const hashed = marks.map(mark => ({
+    ...mark,
+    hash: 'hash' in mark ? mark.hash : addressHash(store.addressKey, mark),
+  }))
+  const suppressed = hashed.filter(mark => mark.state === 'suppressed')
+  await suppress(db, suppressed, 'provider')
+  const dead = hashed.filter(mark => mark.state === 'dead')
+  const { allowed, tripped } = await guardPrunes(store, dead)
+  await applyMarks(store, [...hashed.filter(mark => mark.state !== 'dead'), ...allowed])
+  if (suppressed.length > 0) await tellSuppressed(db, suppressed, 'provider')
+  return tripped
+}
+
+/** Marks endpoints as they are told, without asking any guard. */
+export async function applyMarks({ db, addressKey }: Suppressions, marks: readonly HashedMark[]): Promise<void> {
+  if (marks.length === 0) return
+  await rewriteEndpoints(db, {
+    ids: marks.map(mark => mark.recipient),
+    now: Math.max(...marks.map(mark => mark.at)),
+    change(id, before) {
+      const log: ConsentLine[] = []
+      const mine = marks.filter(mark => mark.recipient === id)
+      const endpoints = before.map(endpoint => {
+        const about = mine.filter(mark => isAbout(mark, endpoint, addressKey))
+        const after = about.reduce((one, mark) => endpointAfter(one, wordOf(mark)), endpoint)
+        if (after.state === 'suppressed' && after !== endpoint) log.push(suppressionLine(id, after, 'provider'))
+        return after
+      })
+      return { endpoints, log }
+    },
+  })
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { markEndpoint } from './preferences.ts'
+import { heldPrunes, listPrunes, purgePrunes, settlePrunes, undoPrunes } from './prune-acts.ts'
+import { pruneFloor } from './prune.ts'
+import { createStores, device, type Stores } from './store.fixture.ts'
+
+const group = { provider: 'fcm', app: '' } as const
+
+/** So many people with a phone each. */
+async function withPhones(stores: Stores, n: number, app?: string): Promise<string[]> {
+  const ids = Array.from({ length: n }, (_, at) => `${app ?? 'u'}${String(at).padStart(3, '0')}`)
+  const phone = (id: string) => ({ ...device(`token-${id}`, 'phone'), ...(app !== undefined && { app }) })
+  await stores.upsert(1, ...ids.map(id => ({ id, endpoints: [phone(id)] })))
+  return ids
+}
+const die = ({ db, addressKey }: Stores, ids: readonly string[]) =>
+  markEndpoint(
+    { db, addressKey },
+    ids.map(recipient => ({
+      ...{ recipient, endpoint: 'phone', channel: 'push', address: `token-${recipient}` },
+      ...{ state: 'dead', reason: 'SenderIdMismatch', at: 5 },
+    })),
+  )
+async function alive({ db }: Stores): Promise<number> {
+  const [row] = await db.query<{ n: number }>(
+    `select count(*)::int as n from recipients where endpoints like '%"state":"active"%'`,
+  )
+  return row!.n
+}
+
+test('too many dead at once are kept alive, and so is what follows, until an operator has decided', async () => {
+  await using stores = await createStores()
+  const { db, addressKey } = stores
+  const ids = await withPhones(stores, 60)
+  const others = await withPhones(stores, 2, 'second')
+  assert.deepEqual(await die(stores, ids.slice(0, 3)), [], 'a few are pruned')
+  assert.equal(await alive(stores), 59)
+  assert.deepEqual(await die(stores, ids.slice(3, 40)), [
+    { ...group, held: 37, most: pruneFloor, reason: 'SenderIdMismatch' },
+  ])
+  assert.equal(await alive(stores), 59, 'none of them')
+  assert.deepEqual(await die(stores, ids.slice(40, 41)), [], 'and it is told once')
+  assert.deepEqual(await die(stores, ids.slice(3, 4)), [])
+  await die(stores, others)
+  assert.equal(await alive(stores), 57, 'another app is another matter')
+  assert.deepEqual(await heldPrunes(db), [{ provider: 'fcm', held: 38 }])
+  const listed = (await listPrunes(db)).map(({ app, held, prunedLastDay, most }) => ({
+    app,
+    held,
+    prunedLastDay,
+    most,
+  }))
+  assert.deepEqual(listed, [
+    { app: '', held: 38, prunedLastDay: 3, most: pruneFloor },
+    { app: 'second', held: 0, prunedLastDay: 2, most: null },
+  ])
+
+  assert.equal(await settlePrunes({ db, addressKey }, { ...group, act: 'discard' }), 38)
+  assert.deepEqual([await alive(stores), await heldPrunes(db)], [57, []])
+  await die(stores, ids.slice(3, 10))
+  assert.equal(await alive(stores), 50, 'it is counted anew')
+  assert.equal((await die(stores, ids.slice(10, 40))).length, 1)
+  assert.equal(await settlePrunes({ db, addressKey }, { ...group, act: 'release' }), 30)
+  assert.equal(await alive(stores), 20)
+  assert.equal(await undoPrunes({ db, addressKey }, { ...group, since: 0, now: Date.now() }), 40)
+  assert.equal(await alive(stores), 60, 'all of this app, none of the other')
+})
+
+test('a device that many messages find dead at the same time counts once', async () => {
+  await using stores = await createStores()
+  const [id] = await withPhones(stores, 1)
+  const twins = Array.from({ length: 50 }, () => id!)
+  assert.deepEqual(await die(stores, twins), [])
+  await stores.upsert(6, { id: id!, endpoints: [device(`token-${id}`, 'phone')] })
+  const many = await Promise.all(Array.from({ length: 8 }, () => die(stores, twins)))
+  assert.deepEqual([many.flat(), await alive(stores)], [[], 1], 'and one of before the last registration not at all')
+})
+
+test('workers that find dead devices at the same moment let no more through together than alone', async () => {
+  await using stores = await createStores()
+  const ids = await withPhones(stores, 64)
+  const said = await Promise.all(Array.from({ length: 8 }, (_, at) => die(stores, ids.slice(at * 8, at * 8 + 8))))
+  assert.ok((await alive(stores)) >= 64 - pruneFloor)
+  assert.ok(said.flat().length > 0)
+})
+
+test('what was released or pruned is forgotten after its time, with its address; who registered again stays', async () => {
+  await using stores = await createStores()
+  const { db, addressKey } = stores
+  const ids = await withPhones(stores, 3)
+  await die(stores, ids)
+  await stores.upsert(6, { id: ids[0]!, endpoints: [device(`token-${ids[0]}`, 'phone')] })
+  const store = { db, addressKey }
+  await purgePrunes(store, { before: Date.now() - 60_000, now: 7 })
+  assert.deepEqual(await stores.endpoints(ids[1]!), ['push/phone dead'], 'not yet')
+  assert.equal(await purgePrunes(store, { before: Date.now() + 60_000, now: 7 }), false)
+  assert.deepEqual(await Promise.all(ids.map(id => stores.endpoints(id))), [['push/phone active'], [], []])
+  assert.deepEqual(await Promise.all(ids.map(id => stores.owned(id))), [['phone'], [], []])
+  assert.deepEqual(await db.query('select from prunes'), [])
+})

@@ -1,0 +1,117 @@
+import { type Channel, channels } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import { addressHash, masked } from './address.ts'
+import { type ConsentLine, logConsent } from './consent-log.ts'
+import { endpointAfter } from './endpoint-state.ts'
+import { rewriteEndpoints } from './endpoint-rows.ts'
+import { readPeople } from './preferences.ts'
+import { contactPrefix } from './profile.ts'
+import {
+  ownersOf,
+  suppress,
+  type Suppressions,
+  type SuppressionSource,
+  suppressedOf,
+  tellSuppressed,
+} from './suppression-store.ts'
+
+/** Why an address is suppressed by hand; providers have codes of their own beside. */
+export const suppressionReasons = ['manual', 'bounce', 'invalid', 'complaint', 'unsubscribed', 'stop'] as const
+export type GivenSuppression = {
+  channel: Channel
+  address: string
+  reason: (typeof suppressionReasons)[number]
+  /** It may be used again from then on. */
+  until?: EpochMs
+}
+export type SuppressionRecord = {
+  hash: string
+  channel: Channel
+  reason: string
+  source: string
+  at: Date
+  expiresAt: Date | null
+  /** Of an address that somebody has now. */
+  masked?: string
+}
+
+type By = { now: EpochMs; source: Exclude<SuppressionSource, 'provider'> }
+
+/** Suppresses mailboxes and numbers for everybody who has them or registers them, from the moment that this resolves. */
+export async function addSuppressions(
+  { db, addressKey }: Suppressions,
+  given: readonly GivenSuppression[],
+  { now, source }: By,
+): Promise<void> {
+  const suppressions = given.map(one => ({ ...one, hash: addressHash(addressKey, one), at: now }))
+  await suppress(db, suppressions, source)
+  if (suppressions.length > 0) await tellSuppressed(db, suppressions, source)
+}
+
+/**
+ * Lets an address be used again. What its owner or a provider has said needs a reason, and the consent log keeps it, with a
+ * line for everybody who has the address, or for the contact that it would be. A provider's own list is not asked.
+ */
+export async function liftSuppression(
+  { db, addressKey }: Suppressions,
+  { channel, address, why }: { channel: Channel; address: string; why?: string },
+  { now, source }: By,
+): Promise<'lifted' | 'not suppressed' | 'needs why'> {
+  const hash = addressHash(addressKey, { channel, address })
+  const found = (await suppressedOf(db, [hash])).get(hash)
+  if (!found) return 'not suppressed'
+  if (found.reason !== 'manual' && why === undefined) return 'needs why'
+  const line = (recipient: string, endpoint?: string): ConsentLine => ({
+    ...{ recipient, kind: 'suppression', channel, wish: true, source },
+    ...(endpoint !== undefined && { endpoint }),
+    ...(why !== undefined && { said: why }),
+  })
+  const lift = async () => {
+    const owners = await ownersOf(db, [{ hash }])
+    await rewriteEndpoints(db, {
+      ...{ ids: owners.map(one => one.recipient), now },
+      change(id, before) {
+        const log: ConsentLine[] = []
+        const endpoints = before.map(endpoint => {
+          if (!owners.some(one => one.recipient === id && one.endpoint === endpoint.id)) return endpoint
+          const after = endpointAfter(endpoint, { kind: 'lifted', at: now })
+          if (after !== endpoint) log.push(line(id, endpoint.id))
+          return after
+        })
+        return { endpoints, log }
+      },
+    })
+    return owners.length
+  }
+  // People first: who dies in between leaves it suppressed, and it is lifted again. Then those who have come meanwhile.
+  const owners = await lift()
+  if (owners === 0) await logConsent(db, [line(`${contactPrefix}${hash.slice(0, 22)}`)], now)
+  await db.query(`delete from suppressions where hash = $1 and channel = $2`, [hash, channels.indexOf(channel)])
+  await lift()
+  return 'lifted'
+}
+
+/** Suppressed addresses in the order of their hashes, from behind `after` on; those that have ended by themselves are not there. */
+export async function listSuppressions(
+  { db, addressKey }: Suppressions,
+  { after, limit }: { after: string; limit: number },
+): Promise<{ suppressions: SuppressionRecord[]; next?: string }> {
+  const rows = await db.query<Omit<SuppressionRecord, 'channel'> & { channel: number }>(
+    `select hash, channel, reason, source, at, expires_at as "expiresAt" from suppressions
+     where hash > $1 and (expires_at is null or expires_at > now()) order by hash, channel limit $2`,
+    [after, limit],
+  )
+  const owners = await ownersOf(db, rows)
+  const people = await readPeople(db, [...new Set(owners.map(one => one.recipient))])
+  const known = new Map(
+    owners.flatMap(({ recipient, endpoint, of }) => {
+      const found = people.get(recipient)!.endpoints.find(one => one.id === endpoint)
+      return found && addressHash(addressKey, found) === of.hash ? [[of.hash, masked(found)] as const] : []
+    }),
+  )
+  const suppressions = rows.map(row => ({
+    ...{ ...row, channel: channels[row.channel]! },
+    ...(known.has(row.hash) && { masked: known.get(row.hash)! }),
+  }))
+  return { suppressions, ...(rows.length === limit && { next: rows.at(-1)!.hash }) }
+}
