@@ -160,7 +160,7 @@ export const auditChecks: readonly AuditCheck[] = [
     sql: `select d.intent_id, d.recipient, d.channel, w.kind as detail from deliveries d
       join lateral (
         select c.wish, c.kind from consent_log c
-        where c.recipient = d.recipient and c.kind in ('erase', 'suppression', 'endpoint') and not c.wish
+        where c.recipient = d.recipient and c.kind in ('erase', 'suppression', 'endpoint') and not c.wish and (c.until is null or c.until > d.closed_at)
           and (c.channel is null or c.channel = d.channel) and (c.endpoint is null or c.endpoint = d.endpoint)
           and pg_visible_in_snapshot(c.xid, d.claim_snapshot)
           and not exists (select from consent_log l where l.recipient = c.recipient and l.id > c.id and l.wish
