@@ -82,7 +82,7 @@ const meanings: Record<ProviderName, Meanings> = {
       ...all('messageDead', 'badRequest tooLarge'),
       ...all('config', 'unauthorized forbidden'),
       ...all('addressDead', 'notFound gone'),
-      ...all('pause', 'throttled tooManyRequests'),
+      ...all('retry', 'throttled tooManyRequests'),
       ...all('retry', 'internal unavailable acceptThen500 acceptThen503'),
       // The head says 201: the body is of no interest.
       garbage: 'accepted',

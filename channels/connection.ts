@@ -1,7 +1,15 @@
 import type { Answer } from '#contracts/outcome.ts'
 
 /** Nothing was written (no connection, no turn before the deadline), or the server says that it has not looked at it. */
-const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'NOT_SENT', 'REFUSED_STREAM'])
+const unreached = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'NOT_SENT',
+  'REFUSED_STREAM',
+  'ERR_HTTP2_INVALID_SESSION',
+  'ERR_HTTP2_GOAWAY_SESSION',
+])
 const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/
 
 /**

@@ -9,11 +9,12 @@ const idleMs = 4_000
 const bodyCharsMax = 100_000
 
 /**
- * POSTs over kept HTTP/1.1 connections, at most `atOnce` of them. Rejects, by the error of the connection, where no whole answer came;
+ * POSTs over kept HTTP/1.1 connections, as many as there are requests at once: none waits here, to be written when nobody waits
+ * for it any more. Rejects, by the error of the connection, where no whole answer came;
  * a request that takes longer than `limitMs` is cut off.
  */
-export function http1Client({ atOnce, limitMs }: { atOnce: number; limitMs: number }) {
-  const kept = { keepAlive: true, maxSockets: atOnce, timeout: idleMs }
+export function http1Client({ limitMs }: { limitMs: number }) {
+  const kept = { keepAlive: true, timeout: idleMs }
   const agents = { 'http:': new http.Agent(kept), 'https:': new https.Agent(kept) }
   return {
     post(url: URL, { headers, body }: Post): Promise<Response> {

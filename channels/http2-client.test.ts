@@ -115,6 +115,17 @@ test('at the deadline what has no answer is cancelled at the server, and what ha
   assert.equal(await cancelled.promise, NGHTTP2_CANCEL)
 })
 
+test('a connection that let a deadline pass is not asked again', async () => {
+  await using server = await startServer((stream, path) => {
+    if (path === '/mute') return
+    stream.respond({ ':status': 200 })
+    stream.end(path)
+  })
+  assert.deepEqual(statusesOf(await server.client.postAll(requestsFor('/mute'), 100)), ['deadline'])
+  assert.deepEqual(statusesOf(await server.client.postAll(requestsFor('/next'), limitMs)), [200])
+  assert.equal(server.sessions(), 2)
+})
+
 test('where nobody listens nothing is asked', async () => {
   const server = await startServer(() => {})
   await server[Symbol.asyncDispose]()

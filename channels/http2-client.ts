@@ -28,22 +28,37 @@ export function http2Client(origin: string) {
     connections.add(opened)
     return opened
   }
-  const free = () => [...connections].find(({ streams }) => streams < streamsMax)
+  const free = () =>
+    [...connections].find(({ session, streams }) => !session.closed && !session.destroyed && streams < streamsMax)
   const next = () => free() ?? (connections.size < connectionsMax ? open() : undefined)
-  const leave = (connection: Connection) => {
-    connection.streams--
+  const wake = () => {
     const found = waiting.length > 0 && next()
     if (found) waiting.shift()!(found)
+  }
+  // One that has died silently answers nothing, and nobody says so: what it let a deadline pass for gets another.
+  const suspect = (connection: Connection) => {
+    connections.delete(connection)
+    connection.session.close()
   }
   const post = (connection: Connection, request: Request): Posting => {
     connection.streams++
     const { response, cancel } = posted(connection.session, request)
-    return { response: response.finally(() => leave(connection)), cancel }
+    const ended = response.finally(() => {
+      connection.streams--
+      wake()
+    })
+    return {
+      response: ended,
+      cancel: () => {
+        suspect(connection)
+        cancel()
+      },
+    }
   }
   return {
     postAll: (requests: readonly Request[], ms: number): Promise<(Response | NoResponse)[]> =>
       inTurn(requests, {
-        ...{ ms, post },
+        ...{ ms, post, pass: wake },
         turn: () => next() ?? new Promise(resolve => waiting.push(resolve)),
       }),
     close: () => {
@@ -58,9 +73,14 @@ type Turns = {
   ms: number
   turn: () => Connection | Promise<Connection>
   post: (connection: Connection, request: Request) => Posting
+  /** Gives a turn that came too late to whoever waits behind. */
+  pass: () => void
 }
 
-async function inTurn(requests: readonly Request[], { ms, turn, post }: Turns): Promise<(Response | NoResponse)[]> {
+async function inTurn(
+  requests: readonly Request[],
+  { ms, turn, post, pass }: Turns,
+): Promise<(Response | NoResponse)[]> {
   const found: (Response | NoResponse)[] = requests.map(() => ({ code: 'NOT_SENT' }))
   const running = new Map<number, Posting>()
   let over = false
@@ -76,7 +96,7 @@ async function inTurn(requests: readonly Request[], { ms, turn, post }: Turns): 
     for (const [at, request] of requests.entries()) {
       const given = turn()
       const connection = given instanceof Promise ? await given : given
-      if (over) return
+      if (over) return pass()
       asked.push(ask(request, at, connection))
     }
     await Promise.all(asked)

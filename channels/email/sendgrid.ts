@@ -11,6 +11,7 @@ import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { type Brand, plainBrand } from './layout.ts'
 import { letterFields, letterOf, type LetterParts, letterParts } from './letter.ts'
+import { type ReplyTo, replyFault } from './reply-to.ts'
 import { unsubscribeHeaders, unsubscribeUrls } from './unsubscribe.ts'
 import { blamesRecipient, sendgridAnswer, type SendgridFailure } from './sendgrid-answers.ts'
 
@@ -31,8 +32,6 @@ export type SendgridOptions = {
   baseUrl?: string | undefined
   transport?: Transport | undefined
 }
-
-export type ReplyTo = Readonly<Record<string, string>>
 
 /** Personalizations that one request takes (https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations). */
 const callSizeMax = 1000
@@ -76,10 +75,7 @@ export function sendgridProvider(options: SendgridOptions): Provider<'email'> {
       content.layout === undefined &&
       content.replyTo === undefined &&
       ownBytes(content) + footBytes(links) + linkBytes(content, links) <= ownBytesMax,
-    faultIn: ({ replyTo: name }) =>
-      name === undefined || Object.hasOwn(replyTo, name)
-        ? undefined
-        : `its replyTo is none of ${Object.keys(replyTo).join(', ')}`,
+    faultIn: replyFault(replyTo),
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
       const post = (part: Messages) => service.send(mailOf(part, sender, options.now))
@@ -94,7 +90,7 @@ function openService({ apiKey, baseUrl, transport }: SendgridOptions) {
   const service = new MailService()
   const inside = service as unknown as WithClient
   if (transport === 'direct') {
-    const client = http1Client({ atOnce: callsAtOnce, limitMs: requestTimeoutMs })
+    const client = http1Client({ limitMs: requestTimeoutMs })
     const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
     // The library makes the mail and hands it on; its own client spends most of its time.
     inside.setClient({

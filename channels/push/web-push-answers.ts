@@ -14,10 +14,11 @@ export const webPushAnswers = {
   'HTTP 403': { kind: 'config' },
   'HTTP 404': { kind: 'addressDead' },
   // Microsoft: "the cloud service exceeded its throttle limit".
-  'HTTP 406': { kind: 'pause', afterMs: 60_000 },
+  'HTTP 406': { kind: 'retry', afterMs: 60_000 },
   'HTTP 410': { kind: 'addressDead' },
   'HTTP 413': { kind: 'messageDead' },
-  'HTTP 429': { kind: 'pause', afterMs: 60_000 },
+  // Of one subscription (https://www.rfc-editor.org/rfc/rfc8030#section-8.4); the others, and other services, are not meant.
+  'HTTP 429': { kind: 'retry', afterMs: 60_000 },
   'HTTP 500': { kind: 'retry', afterMs: 10_000, maybeSent: true },
   'HTTP 503': { kind: 'retry', afterMs: 10_000, maybeSent: true },
 } as const satisfies AnswerTable

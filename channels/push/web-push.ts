@@ -34,7 +34,9 @@ const urgencies = { critical: 'high', default: 'normal', bulk: 'low' } as const 
  * silent is sent: it takes nothing off a screen.
  */
 export function webPushProvider(options: WebPushOptions): Provider<'push'> {
-  const { hosts, server } = options
+  const { hosts, server, subject, publicKey, privateKey } = options
+  // Keys or a subject that are none are a fault of ours, to be told now and not by each browser.
+  webpush.getVapidHeaders('https://push.example', subject, publicKey, privateKey, 'aes128gcm')
   const agent = new https.Agent({
     ...{ keepAlive: true, maxSockets: callsAtOnce },
     // Its own host wins over the request's, whose name the certificate is still checked for.

@@ -96,7 +96,7 @@ type Request = Parameters<RequestClient['request']>[0]
  * time in its HTTP client: a subclass may replace both.
  */
 function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & { close(): void } {
-  const direct = transport === 'direct' ? http1Client({ atOnce: callsAtOnce, limitMs: requestTimeoutMs }) : undefined
+  const direct = transport === 'direct' ? http1Client({ limitMs: requestTimeoutMs }) : undefined
   class Carrier extends twilio.RequestClient {
     override async request<Data>(request: Request) {
       const uri = baseUrl === undefined ? request.uri : request.uri.replace('https://api.twilio.com', baseUrl)
@@ -111,5 +111,6 @@ function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & {
       direct?.close()
     }
   }
-  return new Carrier({ timeout: requestTimeoutMs })
+  // With fewer than calls a request would wait in the library, and be written when its doubt was told already.
+  return new Carrier({ timeout: requestTimeoutMs, maxSockets: Infinity, maxTotalSockets: Infinity })
 }

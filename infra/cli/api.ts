@@ -59,6 +59,7 @@ export type ApiOptions = {
 }
 
 const bodyBytesMax = 1024 * 1024
+type Asked = { headers: { authorization?: string | undefined } }
 
 /** Serves every API of the installation on one port, with health and metrics. Disposing finishes open requests. */
 export async function serveApi(
@@ -74,8 +75,7 @@ export async function serveApi(
     ...(publisherLog && { publisherLog }),
   })
   simulateApi(app, { catalogue, db, clock, simulate: supposed => simulate(installation, supposed) })
-  const authorize = (scope: Scope) => async (request: { headers: { authorization?: string | undefined } }) =>
-    void (await producerOf(db, request.headers, scope))
+  const authorize = (scope: Scope) => async (request: Asked) => void (await producerOf(db, request.headers, scope))
   analyticsApi(app, { db, clock, authorize: authorize('analytics'), groupMin })
   traceApi(app, {
     db,
@@ -107,17 +107,14 @@ export async function serveApi(
   let url = ''
   const trust = options.trust?.(() => url) ?? {}
   const reports = webhooksApi(app, { ...receipts, addressKey: installation.addressKey, log, trust })
-  operatorsApi(app, {
-    ...{ db, catalogue },
-    operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
+  const operatorOf = async (request: Asked, scope: Scope) => ({
+    name: (await producerOf(db, request.headers, scope)).producer,
   })
-  quarantineApi(app, {
-    ...{ db, clock, approvalAbove },
-    operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
-  })
+  operatorsApi(app, { db, catalogue, operatorOf })
+  quarantineApi(app, { db, clock, approvalAbove, operatorOf })
   prunesApi(app, {
     ...{ list: () => listPrunes(db), settle: (by, doing) => actOnPrunes(installation, by, doing) },
-    operatorOf: async (request, scope) => ({ name: (await producerOf(db, request.headers, scope)).producer }),
+    operatorOf,
   })
   options.also?.(app)
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })

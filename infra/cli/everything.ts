@@ -53,7 +53,7 @@ export async function startEverything(options: {
     await serveApi(installation, {
       ...{ host, port, metrics, approvalAbove, groupMin, proxies },
       ...(publisherLog && { publisherLog }),
-      ...(demo && !config.userKeys && { also: app => void opened.use(serveDemo(app, { installation, config })) }),
+      ...(demo && isOwn(config) && { also: app => void opened.use(serveDemo(app, { installation, config })) }),
       people: { keys: await userKeysOf(config), origins: config.origins },
       trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),
     }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
@@ -71,6 +71,10 @@ export async function startEverything(options: {
   const running = opened.move()
   return { installation, stack, metrics, apiUrl: api.url, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
+
+/** The demo asks nobody who they are: only where nobody else can come. */
+const isOwn = ({ userKeys, http }: Config): boolean =>
+  !userKeys && http.publicUrl === undefined && ['127.0.0.1', '::1', 'localhost'].includes(http.host)
 
 /** Simulators report to this API, in place of the providers that are not configured. */
 function reportHere({ twilio, sendgrid }: Config, { simulators }: Stack, apiUrl: string): void {

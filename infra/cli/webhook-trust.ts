@@ -13,11 +13,11 @@ export function trustOf(
 ): WebhookTrust {
   const { publicUrl } = config.http
   const url = () => `${publicUrl ?? apiUrl()}/webhooks/twilio`
-  const tokens = config.twilio ? config.twilioTokens : [credentials?.twilio.authToken ?? '']
+  const tokens = [...config.twilioTokens, ...(config.twilio || !credentials ? [] : [credentials.twilio.authToken])]
   const simulated = config.sendgrid === undefined && credentials ? [credentials.sendgrid.webhook.publicKey] : []
-  const keys = (config.sendgridWebhookKeys ?? simulated).map(key => createPublicKey(key))
+  const keys = [...(config.sendgridWebhookKeys ?? []), ...simulated].map(key => createPublicKey(key))
   return {
-    ...((config.twilio ? publicUrl !== undefined : credentials) && { twilio: { url, tokens } }),
+    ...((config.twilioTokens.length > 0 ? publicUrl !== undefined : credentials) && { twilio: { url, tokens } }),
     ...(keys.length > 0 && { sendgrid: { keys } }),
   }
 }

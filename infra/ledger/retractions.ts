@@ -133,8 +133,8 @@ export async function addSeen(tx: Queryable, { id, seen }: { id: IntentId; seen:
   await tx.query(`update retractions set seen = seen + $2 where id = $1`, [id, seen])
 }
 
-/** A tombstone whose intent one process looks at again, until `heldUntil`. */
-export type FollowUp = { id: IntentId; until?: EpochMs; isLast: boolean; heldUntil: string }
+/** A tombstone, of when it was placed, whose intent is looked at again. */
+export type FollowUp = { id: IntentId; until?: EpochMs; isLast: boolean; placedAt: string }
 
 /**
  * Tombstones whose intents are to be looked at again: what was being written while they were placed did not see them.
@@ -146,18 +146,21 @@ export async function takeFollowUps(db: Queryable, { limit }: { limit: number })
     `update retractions r set follow_up_at = now() + $2 * interval '1 ms'
      from (select id, follow_up_at from retractions where follow_up_at <= now() order by follow_up_at limit $1 for update skip locked) due
      where r.id = due.id returning r.id, r.occurred_until, due.follow_up_at >= r.at + $3 * interval '1 ms' as "isLast",
-       r.follow_up_at::text as "heldUntil"`,
+       r.at::text as "placedAt"`,
     [limit, followUp.leaseMs, followUp.lastMs],
   )
   return rows.map(({ occurred_until: until, ...row }) => ({ ...row, ...(until && { until: until.getTime() }) }))
 }
 
-/** Says that one was looked at; when it was placed anew meanwhile, it is looked at again as that says. */
-export async function endFollowUp(db: Queryable, { id, isLast, heldUntil }: FollowUp): Promise<void> {
+/**
+ * Says that one was looked at, by whoever is done first where it took longer than one process may have it; when it was placed
+ * anew meanwhile, it is looked at again as that says.
+ */
+export async function endFollowUp(db: Queryable, { id, isLast, placedAt }: FollowUp): Promise<void> {
   await db.query(
     `update retractions set follow_up_at = case when not $3::bool then at + $4 * interval '1 ms' end
-     where id = $1 and follow_up_at = $2::timestamptz`,
-    [id, heldUntil, isLast, followUp.lastMs],
+     where id = $1 and at = $2::timestamptz`,
+    [id, placedAt, isLast, followUp.lastMs],
   )
 }
 

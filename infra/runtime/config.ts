@@ -92,7 +92,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
   const { routesSms: sms, routesEmail: email } = values
   const own = accountIn(values, problems)
   // Without it nobody could unsubscribe from what real mailboxes get.
-  if (own.sendgrid && values.publicUrl === undefined)
+  if ([own, ...accounts].some(one => one.sendgrid) && values.publicUrl === undefined)
     problems.push('CARILLON_PUBLIC_URL must be set as well as SENDGRID_API_KEY')
   return {
     database: {

@@ -8,7 +8,7 @@ import { checkCatalogue, type CheckTerms, type Problem } from './check.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { sampleOf } from './sample.ts'
 
-const nothing: CheckTerms = { links: undefined, stored: [], quiet: [], quietDays: 30 }
+const nothing: CheckTerms = { links: undefined, replyTo: {}, stored: [], quiet: [], quietDays: 30 }
 const about = { category: 'social', lane: 'default', owner: 'test', value: 3 } as const
 const placeOf = ({ type, locale, channel, field, problem }: Problem) =>
   [type, locale, channel, field, problem].filter(part => part !== undefined).join(' · ')
@@ -59,6 +59,17 @@ test('a text message over the limit of its type is told with its segments, its l
   assert.deepEqual(await problemsOf([texts(5)]), [])
   const links = { url: `https://${'carillon'.repeat(3)}.example` }
   assert.deepEqual(await problemsOf([texts(5)], { links }), [over(6, 5)])
+})
+
+test('a mail whose answers go to a mailbox that nobody configured is told', async () => {
+  const mail = defineNotification({
+    ...{ ...about, type: 'a.mail', schema: z.object({}), deliver: [{ channel: 'email' }] },
+    templates: {
+      en: { email: () => ({ subject: 'Subject', text: 'Text', html: { html: '<p>Text</p>' }, replyTo: 'support' }) },
+    },
+  })
+  assert.deepEqual(await problemsOf([mail], { replyTo: { support: 'support@carillon.test' } }), [])
+  assert.deepEqual(await problemsOf([mail]), ['a.mail · en · email · replyTo · its replyTo is none of '])
 })
 
 test('a template that fails, alone or in a digest, is told with the field that it read', async () => {

@@ -1,9 +1,16 @@
 import { sendable } from '#channels/content.ts'
 import type { OutMessage } from '#channels/provider.ts'
 import { messageOf } from '#channels/push/fcm-message.ts'
+import { type ReplyTo, replyFault } from '#channels/email/reply-to.ts'
 import { segmentsSent } from '#channels/sms/body.ts'
 import { faultOf } from '#channels/template-fault.ts'
-import { type AnyNotificationType, type Catalogue, digestChannels, type PushContent } from '#contracts/catalogue.ts'
+import {
+  type AnyNotificationType,
+  type Catalogue,
+  digestChannels,
+  type EmailContent,
+  type PushContent,
+} from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import type { StoredSchema } from '#ledger/catalogue-schemas.ts'
 import { jsonSchemaOf } from './json-schema.ts'
@@ -21,6 +28,7 @@ export type Problem = {
 }
 
 export type CheckTerms = {
+  replyTo: ReplyTo
   /** Where links of text messages will lead first. */
   links: { url: string } | undefined
   /** What the database knows of the types that were in use; empty without one. */
@@ -146,11 +154,15 @@ function writings(entry: AnyNotificationType, { digests }: Catalogue, data: obje
   )
 }
 
-function textProblem(writing: Writing, { links }: CheckTerms): Problem | undefined {
+function textProblem(writing: Writing, { links, replyTo }: CheckTerms): Problem | undefined {
   const { entry, of: type, channel, locale, data, write } = writing
   const place = { type, locale, channel }
   try {
-    const content = sendable(channel, write(data), { type: entry, segmentsOf: text => segmentsSent(text, links) })
+    const content = sendable(channel, write(data), {
+      type: entry,
+      segmentsOf: text => segmentsSent(text, links),
+      ...(channel === 'email' && { faultIn: mail => replyFault(replyTo)(mail as EmailContent) }),
+    })
     return channel === 'push' ? cutProblem(entry, content as PushContent, place) : undefined
   } catch (error) {
     const { field, words } = faultOf({ error, data, again: write })

@@ -37,7 +37,8 @@ async function check(config: Config, { quietDays, json }: { quietDays: number; j
   const { catalogue } = await catalogueFrom(config)
   const known = await knownOf(config, { catalogue, quietDays })
   const { publicUrl: url } = config.http
-  const terms = { ...known, quietDays, links: url === undefined ? undefined : { url } }
+  const replyTo = config.mail.replyTo ?? {}
+  const terms = { ...known, quietDays, replyTo, links: url === undefined ? undefined : { url } }
   const { problems, texts } = await checkCatalogue(catalogue, terms)
   const types = catalogue.types.size
   if (json)

@@ -14,7 +14,7 @@ import { redirectGoogleApis } from '#local/redirect.ts'
 import { type SimulatorPorts, startSimulators } from '#local/simulators/server.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
-import type { Config } from '#runtime/config.ts'
+import { readConfig } from '#runtime/config.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { catalogue, secret } from './catalogue.ts'
@@ -89,7 +89,7 @@ async function startPipeline(setup: Exclude<Setup, { role: 'pubsub' | 'simulator
   const credentials = await localCredentials(path.join(setup.folder, 'credentials'))
   const simulated = { credentials, ports: setup.ports }
   redirectGoogleApis({ port: setup.ports.google, caFile: credentials.caFile })
-  const config = { http: { publicUrl }, limits: {}, accounts: [] as Config['accounts'] } as Config
+  const config = readConfig({ CARILLON_PUBLIC_URL: publicUrl })
   const providers = openProviders({ config, db: installation.db, secret, simulated })
   const limits = setup.limits && { limits: setup.limits }
   const work = {

@@ -10,7 +10,7 @@ import type { LocalCredentials } from '#local/credentials.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
 import { systemClock } from '#runtime/clock.ts'
-import type { Config } from '#runtime/config.ts'
+import { readConfig } from '#runtime/config.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { openPostgres } from '#runtime/postgres.ts'
@@ -39,7 +39,7 @@ async function run({ databaseUrl, prefix, publicUrl, credentials, ports, standMs
   const db = await openPostgres({ url: databaseUrl, connectionsMax: 8, name: 'killed' })
   const queues = await openQueues({ postgresUrl: databaseUrl, prefix, onError: () => {} })
   redirectGoogleApis({ port: ports.google, caFile: credentials.caFile })
-  const config = { http: { publicUrl }, limits: {}, accounts: [] as Config['accounts'] } as Config
+  const config = readConfig({ CARILLON_PUBLIC_URL: publicUrl })
   await startWorker({
     ...{ db, addressKey: secret, queues, catalogue, clock: systemClock, limits },
     ...{ log: createLog({ role: 'killed', level: 'error' }), metrics: createMetrics() },
