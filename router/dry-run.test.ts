@@ -87,7 +87,10 @@ test('of a dry run nothing is kept but what was decided: people and members told
   }
   const said = { type: 'comment.created', to, occurredAt: now }
   const first = intentOf(said)
-  await routeAt(now, [intentOf({ ...said, dryRun: true, supersedes: first.key }), first], { db, types })
+  await routeAt(now, [intentOf({ ...said, occurredAt: now - 1, dryRun: true, supersedes: first.key }), first], {
+    db,
+    types,
+  })
   await expandAll()
   assert.deepEqual((await decisionsIn(db)).toSorted(), [
     ...['anna deliver', 'anna dry_run', 'ben deliver', 'ben dry_run', 'cleo deliver', 'cleo dry_run'],

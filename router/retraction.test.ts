@@ -4,7 +4,7 @@ import { catalogueOf } from '#contracts/catalogue.ts'
 import { lanes } from '#contracts/channel.ts'
 import { type EpochMs, intentId } from '#contracts/ids.ts'
 import type { Intent } from '#contracts/intent.ts'
-import { hastenHolds, placeTombstone, takeFollowUps } from '#ledger/retractions.ts'
+import { endFollowUp, hastenHolds, placeTombstone, takeFollowUps } from '#ledger/retractions.ts'
 import { createLog } from '#runtime/log.ts'
 import { expandPage } from './expand.ts'
 import { releaseDue } from './release.ts'
@@ -141,8 +141,26 @@ test('each tombstone is followed up twice, and no more', async () => {
   for (const turn of ['first', 'second', 'third']) {
     await db.query(`update retractions set at = at - interval '61 s', follow_up_at = follow_up_at - interval '61 s'`)
     const taken = await takeFollowUps(db, { limit: 10 })
-    assert.deepEqual(taken, turn === 'third' ? [] : [{ id: idOf('follow') }], turn)
+    assert.deepEqual(
+      taken.map(({ id }) => id),
+      turn === 'third' ? [] : [idOf('follow')],
+      turn,
+    )
+    for (const one of taken) await endFollowUp(db, one)
   }
+})
+
+test('a follow-up that takes longer than one process may have it ends all the same', async () => {
+  const { db } = ledger
+  await db.query('delete from retractions')
+  await placeTombstone(db, idOf('long'))
+  await db.query(`update retractions set at = at - interval '61 s', follow_up_at = follow_up_at - interval '61 s'`)
+  const [first] = await takeFollowUps(db, { limit: 10 })
+  await db.query(`update retractions set follow_up_at = now()`)
+  const [second] = await takeFollowUps(db, { limit: 10 })
+  await endFollowUp(db, first!)
+  await endFollowUp(db, second!)
+  assert.deepEqual(await db.query('select from retractions where follow_up_at is not null'), [])
 })
 
 /** Its tombstone, as far as it ends what happened at that time. */

@@ -128,15 +128,18 @@ async function runLots(lots: readonly Lot[], signal: AbortSignal): Promise<Count
     counts.failed = tests - passed - skipped - todo
   })
   const seen = new Set<string | undefined>()
+  const hollow = new Set<string | undefined>()
   tests.on('test:pass', test => {
-    // A file without tests is reported as a test by its name.
-    if (test.file !== undefined && path.resolve(test.name) !== test.file) seen.add(test.file)
+    // A process without tests is reported as a test by the name of its file.
+    if (test.file !== undefined && path.resolve(test.name) === test.file) hollow.add(test.file)
+    else seen.add(test.file)
   })
   tests.on('test:fail', test => seen.add(test.file).add(path.resolve(test.name)))
   const report = tests.compose(spec)
   report.pipe(process.stdout, { end: false })
   await finished(report)
-  const empty = lots.flatMap(lot => lot.of.filter(file => !seen.has(file)))
+  // The tests of one that runs alone may stand in another file.
+  const empty = lots.flatMap(({ of }) => of.filter(file => (of.length === 1 ? hollow.has(file) : !seen.has(file))))
   for (const file of empty) console.log(`✖ ${path.relative(root, file)} holds no test`)
   return { ...counts, failed: counts.failed + empty.length }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { sendgridProvider } from '#channels/email/sendgrid.ts'
 import { fcmProvider } from '#channels/push/fcm.ts'
 import { twilioProvider } from '#channels/sms/twilio.ts'
@@ -35,47 +35,50 @@ const varied: AnyNotificationType = {
 const links = { url: 'https://example.com/a?b=c#d', image: 'https://example.com/a.png' }
 const textOf = (data: never): string => texts[(data as { name: string }).name.split(' ')[1]!] ?? 'Hello'
 
-let world: Awaited<ReturnType<typeof judgedWorld>>
-before(async () => void (folder && (world = await judgedWorld(folder))))
-after(async () => world?.[Symbol.asyncDispose]())
+// In a suite: its connections to Google are turned for the whole process, and back at the end of it.
+describe('the readers of what workers send', () => {
+  let world: Awaited<ReturnType<typeof judgedWorld>>
+  before(async () => void (folder && (world = await judgedWorld(folder))))
+  after(async () => world?.[Symbol.asyncDispose]())
 
-const channels = {
-  fcm: { channel: 'push', endpoint: 'phone' },
-  sendgrid: { channel: 'email', endpoint: 'mail' },
-  twilio: { channel: 'sms', endpoint: 'number' },
-} as const
+  const channels = {
+    fcm: { channel: 'push', endpoint: 'phone' },
+    sendgrid: { channel: 'email', endpoint: 'mail' },
+    twilio: { channel: 'sms', endpoint: 'number' },
+  } as const
 
-for (const [provider, { channel, endpoint }] of Object.entries(channels))
-  test(`what workers send to ${provider} is what its description allows`, { skip }, async () => {
-    const prism = world.prisms[provider as keyof typeof specs]
-    for (const key of ['greeting', ...Object.keys(texts)])
-      for (const lane of ['critical', 'default', 'bulk'] as const)
-        await world.deliver(
-          await world.write({
-            ...{ channel, provider, lane },
-            intent: { thread: 't-1', ...(lane !== 'bulk' && { expiresAt: Date.now() + 60_000 }) },
-            to: people.map(recipient => ({ recipient, endpoint, key: `${lane} ${key}` })),
-          }),
-        )
-    assert.deepEqual([...new Set(prism.faults())], [])
-    assert.ok(prism.read() > 0)
-    assert.deepEqual(await world.openOf(channel), 0)
-    assert.deepEqual(Object.keys(world.simulators.log.counts()[provider as keyof typeof specs]!.answers), ['accept'])
+  for (const [provider, { channel, endpoint }] of Object.entries(channels))
+    test(`what workers send to ${provider} is what its description allows`, { skip }, async () => {
+      const prism = world.prisms[provider as keyof typeof specs]
+      for (const key of ['greeting', ...Object.keys(texts)])
+        for (const lane of ['critical', 'default', 'bulk'] as const)
+          await world.deliver(
+            await world.write({
+              ...{ channel, provider, lane },
+              intent: { thread: 't-1', ...(lane !== 'bulk' && { expiresAt: Date.now() + 60_000 }) },
+              to: people.map(recipient => ({ recipient, endpoint, key: `${lane} ${key}` })),
+            }),
+          )
+      assert.deepEqual([...new Set(prism.faults())], [])
+      assert.ok(prism.read() > 0)
+      assert.deepEqual(await world.openOf(channel), 0)
+      assert.deepEqual(Object.keys(world.simulators.log.counts()[provider as keyof typeof specs]!.answers), ['accept'])
+    })
+
+  test('the reader does find faults', { skip }, async () => {
+    const { fcm, sendgrid, twilio } = world.prisms
+    const bad: [Prism, string, string, string][] = [
+      [fcm, '/v1/projects/p/messages:send', 'application/json', '{"message":{"token":"t","nonsense":1}}'],
+      [sendgrid, '/v3/mail/send', 'application/json', '{"personalizations":[{"to":"a@example.com"}]}'],
+      [twilio, '/2010-04-01/Accounts/AC/Messages.json', 'application/x-www-form-urlencoded', 'ValidityPeriod=soon'],
+    ]
+    for (const [prism, url, type, body] of bad) {
+      const before = prism.faults().length
+      const headers = { 'content-type': type, authorization: 'Bearer x' }
+      await fetch(`http://127.0.0.1:${prism.port}${url}`, { method: 'POST', headers, body })
+      assert.ok(prism.faults().length > before, url)
+    }
   })
-
-test('the reader does find faults', { skip }, async () => {
-  const { fcm, sendgrid, twilio } = world.prisms
-  const bad: [Prism, string, string, string][] = [
-    [fcm, '/v1/projects/p/messages:send', 'application/json', '{"message":{"token":"t","nonsense":1}}'],
-    [sendgrid, '/v3/mail/send', 'application/json', '{"personalizations":[{"to":"a@example.com"}]}'],
-    [twilio, '/2010-04-01/Accounts/AC/Messages.json', 'application/x-www-form-urlencoded', 'ValidityPeriod=soon'],
-  ]
-  for (const [prism, url, type, body] of bad) {
-    const before = prism.faults().length
-    const headers = { 'content-type': type, authorization: 'Bearer x' }
-    await fetch(`http://127.0.0.1:${prism.port}${url}`, { method: 'POST', headers, body })
-    assert.ok(prism.faults().length > before, url)
-  }
 })
 
 /** Workers, readers, simulators: every request passes the reader of its provider. */
