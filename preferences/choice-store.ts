@@ -24,11 +24,14 @@ export type ChoiceStore = {
   basis?: string | undefined
 }
 
-/** Changes what a person prefers, each change of a choice with its line in the consent log, in one transaction. */
+/**
+ * Changes what a person prefers, each change of a choice with its line in the consent log, in one transaction. A patch that
+ * depends on what the person had chosen before is made from that, in the transaction.
+ */
 export async function changeChoices(
   { db, now, basis, source = 'api' }: ChoiceStore,
   recipient: string,
-  patch: ChoicesPatch,
+  change: ChoicesPatch | ((before: Choices) => ChoicesPatch),
 ): Promise<Chosen> {
   return db.transaction(async (tx): Promise<Chosen> => {
     await tx.query(`insert into recipients (id) values ($1) on conflict do nothing`, [recipient])
@@ -38,12 +41,14 @@ export async function changeChoices(
        from recipients where id = $1 for update`,
       [recipient],
     )
-    const { choices: before, settings, erased } = row!
+    const { settings, erased } = row!
     if (erased) return { kind: 'gone' }
-    if (!isMatch(basis, revisionOf(saidIn(row!)))) return { kind: 'stale' }
+    const before = saidIn(row!)
+    if (!isMatch(basis, revisionOf(before))) return { kind: 'stale' }
+    const patch = typeof change === 'function' ? change(before.choices) : change
     const own = ownAfter(row!, patch)
     const zone = own.zone ?? (settings ? (JSON.parse(settings) as TenantSettings).zone : undefined)
-    const result = patched(before ? (JSON.parse(before) as Choices) : {}, patch, { recipient, now, zone, source })
+    const result = patched(before.choices, patch, { recipient, now, zone, source })
     if (!result.ok) return { kind: 'refused', problems: result.problems }
     const { choices, lines } = result.value
     await tx.query(

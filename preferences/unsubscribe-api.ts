@@ -4,8 +4,9 @@ import type { Clock } from '#runtime/clock.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { changeChoices } from './choice-store.ts'
+import type { ChoicesPatch } from './choices.ts'
 import { mayWe } from './may-we.ts'
-import { readPeople } from './preferences.ts'
+import { type Choices, readPeople } from './preferences.ts'
 import { inTenant } from './tenants.ts'
 import { languageOf, type PageState, unsubscribePage } from './unsubscribe-page.ts'
 import { type Unsubscribe, unsubscribeOf } from './unsubscribe-token.ts'
@@ -20,8 +21,8 @@ const clientRate = { perSecond: 100, burst: 1_000 }
 
 /**
  * Where a mail's `List-Unsubscribe` leads (RFC 8058). `POST /u/TOKEN` with `List-Unsubscribe=One-Click` as a form of either
- * encoding switches mails off of what the mail was about, with `Resubscribe=Yes` on again; it needs nothing but the token, may
- * be repeated, and never redirects. GET and HEAD change nothing, since scanners open every link: their page asks. Who was
+ * encoding switches mails off of what the mail was about, with `Resubscribe=Yes` on again, but never against a wish to get no
+ * mails at all; it needs nothing but the token, may be repeated, and never redirects. GET and HEAD change nothing, since scanners open every link: their page asks. Who was
  * erased or is not known is answered like anybody. A token that is none of ours is a 404. An address that floods is answered 429,
  * unread; mail programs repeat.
  */
@@ -44,12 +45,13 @@ export function unsubscribeApi(app: FastifyInstance, options: UnsubscribeOptions
       const on = await wishIn(request)
       if (on === undefined) return send(request, reply.code(400), { kind: 'unclear' })
       const { recipient } = mail
-      const wishes = mail.categories.map(category => [category, { email: on }])
       const change = { db: options.db, now: options.clock.now(), source: 'one_click' as const }
-      const { kind } = await changeChoices(change, recipient, { categories: Object.fromEntries(wishes) })
+      const { kind } = await changeChoices(change, recipient, before => wishing(mail, on ? back(before) : false))
       if (kind === 'gone') return send(request, reply, { kind })
-      const { locked } = await standing(options, mail)
-      return send(request, reply, { kind: on ? 'on' : 'off', mail, locked })
+      const { locked, coming } = await standing(options, mail)
+      if (!on) return send(request, reply, { kind: 'off', mail, locked })
+      if (coming.length === 0) return send(request, reply, { kind: 'still', mail, locked })
+      return send(request, reply, { kind: 'on', mail: { ...mail, categories: coming }, locked })
     })
   })
 }
@@ -65,9 +67,17 @@ async function wishIn({ headers, body }: FastifyRequest): Promise<boolean | unde
   return form?.get('Resubscribe') === 'Yes' ? true : undefined
 }
 
-type Standing = { off: boolean; locked: boolean; gone: boolean }
+const wishing = ({ categories }: Unsubscribe, email: boolean | null): ChoicesPatch => ({
+  categories: Object.fromEntries(categories.map(category => [category, { email }])),
+})
 
-/** Whether the mails are switched off, and whether the person's tenant has them sent all the same. */
+/** Who wants no mails at all said more than one click that is undone: that counts again. */
+const back = ({ categories }: Choices): true | null => (categories?.['*']?.email === false ? null : true)
+
+/** `coming`: of what the mail was about, what is sent as things stand. */
+type Standing = { off: boolean; locked: boolean; gone: boolean; coming: string[] }
+
+/** Whether the mails are switched off, whether the person's tenant has them sent all the same, and which come. */
 async function standing({ db, clock }: UnsubscribeOptions, { recipient, categories }: Unsubscribe): Promise<Standing> {
   const at: EpochMs = clock.now()
   const person = inTenant((await readPeople(db, [recipient])).get(recipient)!, undefined)
@@ -79,6 +89,7 @@ async function standing({ db, clock }: UnsubscribeOptions, { recipient, categori
     off: wishes.every(wish => wish === false),
     locked: verdicts.some(({ allowed, why }) => allowed && why.rule === 'tenant_locked'),
     gone: person.erased,
+    coming: categories.filter((_, nth) => verdicts[nth]!.allowed),
   }
 }
 

@@ -3,11 +3,12 @@ import { escaped } from '#contracts/escaped.ts'
 import type { Unsubscribe } from './unsubscribe-token.ts'
 
 /**
- * What the page says: it asks, it was done, it was undone; there is nobody left, no such token, or no word that we know.
+ * What the page says: it asks, it was done, it was undone, it was undone but something wider still keeps these mails back;
+ * there is nobody left, no such token, or no word that we know.
  * `locked`: their tenant has these mails sent whatever is chosen.
  */
 export type PageState =
-  | { kind: 'ask' | 'off' | 'on'; mail: Unsubscribe; locked: boolean }
+  | { kind: 'ask' | 'off' | 'on' | 'still'; mail: Unsubscribe; locked: boolean }
   | { kind: 'gone' | 'unknown' | 'unclear' }
 export type Language = 'en' | 'de'
 
@@ -72,6 +73,10 @@ const words: Record<Language, Words> = {
       text: 'This counts from now on.',
       button: 'Unsubscribe',
     }),
+    still: ({ what }) => ({
+      title: `You still get no mails about ${what}`,
+      text: 'Unsubscribing was undone. But you switched all mails off or paused them, or your organisation sends none of these, and that still counts.',
+    }),
     gone: () => ({
       title: 'You get no more mails',
       text: 'Your account was deleted. There is nothing left to switch off.',
@@ -103,6 +108,10 @@ const words: Record<Language, Words> = {
       title: `Du bekommst wieder E-Mails zu ${what}`,
       text: 'Das gilt ab sofort.',
       button: 'Abbestellen',
+    }),
+    still: ({ what }) => ({
+      title: `Du bekommst weiterhin keine E-Mails zu ${what}`,
+      text: 'Das Abbestellen ist rückgängig gemacht. Aber du hast alle E-Mails abgeschaltet oder pausiert, oder deine Organisation verschickt diese nicht, und das gilt weiterhin.',
     }),
     gone: () => ({
       title: 'Du bekommst keine E-Mails mehr',

@@ -5,6 +5,7 @@ import { everyRow } from '#channels/receipts/every-row.fixture.ts'
 import { clicksApi } from '#channels/receipts/clicks.ts'
 import { createWorld, greeting, mailbox } from '#channels/world.fixture.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
+import { changeChoices } from '#preferences/choice-store.ts'
 import { deleteRecipient } from '#preferences/recipient-store.ts'
 import { unsubscribeApi } from '#preferences/unsubscribe-api.ts'
 import { unsubscribeTokens } from '#preferences/preferences.ts'
@@ -105,6 +106,27 @@ test('what waits on the queue is stopped by it, and comes after it was undone', 
   assert.match(page, /You get mails about “social” again/)
   await world.deliver(await world.queue('later'))
   assert.equal(world.lines().filter(line => line.address === 'ann@example.com').length, 2)
+})
+
+test('undoing it adds no send over a wish for no mails at all, and the page says how it stands', async () => {
+  await using world = await setup('ann')
+  const { ann } = await world.mail()
+  const { db, clock } = world
+  await changeChoices({ db, now: clock.now() }, 'ann', { categories: { '*': { email: false } } })
+  await world.call('POST', linkIn(ann!), { body: oneClick() })
+  const page = await (await world.call('POST', linkIn(ann!), { body: undo() })).text()
+  assert.match(page, /You still get no mails about “social”/)
+  assert.doesNotMatch(page, /<button>/)
+  await world.deliver(await world.queue('later'))
+  assert.equal(world.lines().length, 1)
+  assert.deepEqual(
+    (await world.wishes()).map(({ category, wish }) => [category, wish]),
+    [
+      ['*', false],
+      ['social', false],
+      ['social', null],
+    ],
+  )
 })
 
 test('who opens every link of a mail changes nothing', async () => {
