@@ -254,11 +254,16 @@ test('a change of what was changed elsewhere meanwhile is not made, and the page
   shown.wrong.length = 0
 })
 
-test('without a connection nothing is lost silently', inBrowser, async () => {
+test('without a connection nothing is lost silently, and what is chosen after it is saved', inBrowser, async () => {
   await using shown = await open()
   await shown.context.setOffline(true)
   await shown.tab.getByRole('switch', { name: 'Mentions Push' }).click()
   await shown.tab.getByText('No connection. Nothing was changed.').first().waitFor()
+  await shown.context.setOffline(false)
+  const brokenOff = { contentType: 'application/json', body: '{' }
+  await shown.tab.route('**/v1/me/preferences', route => route.fulfill(brokenOff), { times: 2 })
+  for (const name of ['Mentions Push', 'Replies Push']) await shown.tab.getByRole('switch', { name }).click()
+  await shown.saved()
   shown.wrong.length = 0
 })
 

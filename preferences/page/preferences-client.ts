@@ -12,46 +12,52 @@ export type Answer<T> = { ok: true; value: T } | { ok: false; failure: Failure }
 /** A person's preferences over the network. Nothing throws: what goes wrong is an answer. */
 export function preferencesClient({ api, token }: Access) {
   let current: string | undefined
-  const send = async (path: string, init: Sent): Promise<Answer<Response>> => {
+  const root = api.replace(/\/+$/, '')
+  const ask = async <T>({ path, init = {}, read }: Asked<T>): Promise<Answer<T>> => {
     for (let tries = 0; ; tries++)
       try {
         current ??= typeof token === 'string' ? token : await token()
         const headers = { ...init.headers, authorization: `Bearer ${current}` }
-        const response = await fetch(new URL(path, api), { ...init, headers, signal: AbortSignal.timeout(limitMs) })
-        if (response.ok) return { ok: true, value: response }
+        const response = await fetch(`${root}${path}`, { ...init, headers, signal: AbortSignal.timeout(limitMs) })
+        // An answer that breaks off is none.
+        if (response.ok) return { ok: true, value: await read(response) }
         if (response.status === 401 && typeof token !== 'string' && tries === 0) current = undefined
         else return { ok: false, failure: await failureOf(response) }
       } catch {
         return { ok: false, failure: { kind: 'offline' } }
       }
   }
-  const loaded = async (asked: Promise<Answer<Response>>): Promise<Answer<Loaded>> => {
-    const answer = await asked
-    if (!answer.ok) return answer
-    const preferences = (await answer.value.json()) as OwnPreferences
-    return { ok: true, value: { preferences, tag: answer.value.headers.get('etag') ?? '*' } }
-  }
+  const loaded = (path: string, init?: Sent): Promise<Answer<Loaded>> => ask({ path, init, read: loadedFrom })
   return {
-    load: () => loaded(send('v1/me/preferences', {})),
+    load: () => loaded('/v1/me/preferences'),
     save: (patch: Patch, tag: string) =>
-      loaded(
-        send('v1/me/preferences', {
-          method: 'PATCH',
-          headers: { 'content-type': 'application/merge-patch+json', 'if-match': tag },
-          body: JSON.stringify(patch),
-        }),
-      ),
-    signOut: (device: string) => loaded(send(`v1/me/devices/${encodeURIComponent(device)}`, { method: 'DELETE' })),
-    async older(before: string): Promise<Answer<OlderChanges>> {
-      const answer = await send(`v1/me/history?before=${before}`, {})
-      return answer.ok ? { ok: true, value: (await answer.value.json()) as OlderChanges } : answer
-    },
+      loaded('/v1/me/preferences', {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/merge-patch+json', 'if-match': tag },
+        body: JSON.stringify(patch),
+        keepalive: true,
+      }),
+    signOut: (device: string) =>
+      loaded(`/v1/me/devices/${encodeURIComponent(device)}`, { method: 'DELETE', keepalive: true }),
+    older: (before: string) =>
+      ask({
+        path: `/v1/me/history?before=${before}`,
+        read: async response => (await response.json()) as OlderChanges,
+      }),
   }
 }
+
+const loadedFrom = async (response: Response): Promise<Loaded> => ({
+  preferences: (await response.json()) as OwnPreferences,
+  tag: response.headers.get('etag') ?? '*',
+})
+
 export type OlderChanges = { changes: Change[]; more: boolean }
 export type PreferencesClient = ReturnType<typeof preferencesClient>
 
-type Sent = { method?: string; headers?: Record<string, string>; body?: string }
+type Asked<T> = { path: string; init?: Sent | undefined; read: (response: Response) => Promise<T> }
+/** `keepalive`: it goes out even if the page is left meanwhile. */
+type Sent = { method?: string; headers?: Record<string, string>; body?: string; keepalive?: true }
 
 const limitMs = 15_000
 

@@ -75,12 +75,14 @@ export class CarillonPreferences extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after) return
     if (name === 'token') this.#token = after ?? ''
-    if (this.isConnected) this.#open()
+    if (!this.isConnected) return
+    if (name === 'lang') this.#draw()
+    else this.#open()
   }
 
   /** Looks again what the person prefers: it may have been changed elsewhere. */
   async refresh(): Promise<void> {
-    await this.#after(async () => this.#take(await this.#client!.load()))
+    await this.#after(async client => this.#take(await client.load(), client))
   }
 
   #look = (): void => {
@@ -88,27 +90,40 @@ export class CarillonPreferences extends HTMLElement {
       void this.refresh()
   }
 
+  /** For whoever comes now: nothing of who was here before is shown to them, or done to theirs. */
   #open(): void {
     this.#known = undefined
     this.#failure = undefined
+    this.#notice = undefined
+    this.#local = {}
+    window.clearTimeout(this.#later?.timer)
+    this.#later = undefined
     const api = new URL(this.getAttribute('api') ?? new URL('../../', import.meta.url), document.baseURI).href
     this.#client = this.#token === '' ? undefined : preferencesClient({ api, token: this.#token })
     this.#draw()
     if (this.#client) void this.refresh()
   }
 
-  /** One after the other: each change is made from what the one before it left. */
-  #after(work: () => Promise<void>): Promise<void> {
+  /**
+   * One after the other: each change is made from what the one before it left, whatever became of that. What waits when
+   * somebody else comes is not done.
+   */
+  #after(work: (client: PreferencesClient) => Promise<void>): Promise<void> {
+    const client = this.#client
     this.#waiting++
-    this.#queue = this.#queue.then(work).finally(() => {
-      this.#waiting--
-      this.#draw()
-    })
+    this.#queue = this.#queue
+      .then(() => (client && client === this.#client ? work(client) : undefined))
+      .catch(() => this.#fail({ kind: 'offline' }, client))
+      .finally(() => {
+        this.#waiting--
+        this.#draw()
+      })
     return this.#queue
   }
 
-  #take(answer: Answer<Loaded>): void {
-    if (!answer.ok) return this.#fail(answer.failure)
+  #take(answer: Answer<Loaded>, client: PreferencesClient): void {
+    if (!answer.ok) return this.#fail(answer.failure, client)
+    if (client !== this.#client) return
     this.#failure = undefined
     const before = this.#known
     // What is being typed stays as long as what it was made from does.
@@ -121,7 +136,8 @@ export class CarillonPreferences extends HTMLElement {
     this.#known = answer.value
   }
 
-  #fail(failure: Failure): void {
+  #fail(failure: Failure, client: PreferencesClient | undefined): void {
+    if (client !== this.#client) return
     if (!this.#known || failure.kind === 'signedOut' || failure.kind === 'gone') this.#failure = failure
     else
       this.#notice = {
@@ -142,7 +158,7 @@ export class CarillonPreferences extends HTMLElement {
     this.#later = undefined
     this.#notice = { text: this.#texts.saving }
     this.#draw()
-    void this.#after(async () => this.#put(patch, undoes))
+    void this.#after(client => this.#put(patch, { client, undoes }))
   }
 
   #flush = (): void => {
@@ -150,33 +166,35 @@ export class CarillonPreferences extends HTMLElement {
     if (waiting) this.#save(waiting)
   }
 
-  async #put(patch: Patch, undoes: boolean): Promise<void> {
+  async #put(patch: Patch, { client, undoes }: { client: PreferencesClient; undoes: boolean }): Promise<void> {
     const undo = undoOf(patch, this.#known!)
-    let answer = await this.#client!.save(patch, this.#known!.tag)
-    if (!answer.ok && answer.failure.kind === 'changed') {
-      this.#take(await this.#client!.load())
-      // Something else was changed meanwhile: this still means what it meant.
-      if (JSON.stringify(undoOf(patch, this.#known!)) === JSON.stringify(undo))
-        answer = await this.#client!.save(patch, this.#known!.tag)
-    } else if (!answer.ok) this.#take(await this.#client!.load())
+    let answer = await client.save(patch, this.#known!.tag)
+    if (!answer.ok) this.#take(await client.load(), client)
+    if (client !== this.#client) return
+    // Something else was changed meanwhile: this still means what it meant.
+    const again = !answer.ok && answer.failure.kind === 'changed'
+    if (again && JSON.stringify(undoOf(patch, this.#known!)) === JSON.stringify(undo))
+      answer = await client.save(patch, this.#known!.tag)
+    if (client !== this.#client) return
     if (answer.ok) this.#notice = undoes ? { text: this.#texts.undone } : { text: this.#texts.saved, undo }
-    this.#take(answer)
+    this.#take(answer, client)
   }
 
   #signOut(device: string): void {
     delete this.#local.leaving
-    void this.#after(async () => {
-      const answer = await this.#client!.signOut(device)
-      if (answer.ok) this.#notice = { text: this.#texts.devices.signedOut }
-      this.#take(answer)
+    void this.#after(async client => {
+      const answer = await client.signOut(device)
+      if (answer.ok && client === this.#client) this.#notice = { text: this.#texts.devices.signedOut }
+      this.#take(answer, client)
     })
   }
 
   #older(): void {
-    void this.#after(async () => {
+    void this.#after(async client => {
       const history = this.#known!.preferences.history
-      const answer = await this.#client!.older(history.at(-1)!.id)
-      if (!answer.ok) return this.#fail(answer.failure)
+      const answer = await client.older(history.at(-1)!.id)
+      if (!answer.ok) return this.#fail(answer.failure, client)
+      if (client !== this.#client) return
       history.push(...answer.value.changes)
       if (!answer.value.more) this.#local.whole = true
     })
