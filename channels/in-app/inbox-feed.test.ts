@@ -6,8 +6,10 @@ import { type DeliveryId, deliveryId, intentId, type RecipientId } from '#contra
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import type { OutMessage } from '../provider.ts'
+import { forgetInbox } from './forget-store.ts'
 import { readChanges, readCounts, readItems, shownItem, type StoredItem } from './inbox-feed-store.ts'
 import { markInboxItems, putInboxItems, removeInboxItems } from './inbox-store.ts'
+import { inboxProvider } from './inbox.ts'
 
 type Message = OutMessage<'in_app'>
 
@@ -132,6 +134,32 @@ test('what is removed is told as gone, who is behind by too much looks anew, who
     { number: 2, counts: { unseen: 0, unread: 0 }, items: [], gone: [itemOf('ben', 'a')] },
   ])
   assert.deepEqual(await readChanges(db, [{ recipient: 'anna', since: 0 }], 1), [{ number: 4, counts, tooMany: true }])
+})
+
+test('of who was erased the inbox is empty, who has it open hears what is gone, and what was claimed does not come', async () => {
+  await using world = await setup()
+  const { db } = world
+  await using provider = inboxProvider(db)
+  const send = (messages: Message[]) =>
+    provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs: 10_000 })
+  await send([message('anna', 'a'), message('anna', 'b'), message('ben', 'a')])
+  await db.transaction(tx => removeInboxItems(tx, { deliveries: [itemOf('anna', 'b')] }))
+  await db.query(`insert into recipients (id, erased_at) values ('anna', now())`)
+  await forgetInbox(db, 'anna')
+  const [changes] = await readChanges(db, [{ recipient: 'anna', since: 2 }], 10)
+  assert.ok(changes && 'gone' in changes)
+  assert.deepEqual([changes.number, changes.items], [4, []])
+  assert.deepEqual(changes.gone.toSorted(), ['a', 'b'].map(key => itemOf('anna', key)).toSorted())
+  const answers = await send([message('anna', 'c'), message('ben', 'c')])
+  assert.deepEqual(
+    answers.map(answer => (answer.kind === 'takenBack' ? answer.end.why.rule : answer.kind)),
+    ['erased', 'accepted'],
+  )
+  const left = await db.query<{ recipient: string }>('select recipient from inbox_items')
+  assert.deepEqual(
+    left.map(item => item.recipient),
+    ['ben', 'ben'],
+  )
 })
 
 test('a URL that would run something is left out, of hostile ones as of any other scheme', async () => {

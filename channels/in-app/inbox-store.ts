@@ -15,13 +15,14 @@ import type { OutMessage } from '../provider.ts'
 /**
  * Adds items that are not there yet, in one statement; what messages share travels once. The same delivery of another
  * time is another one: its intent's key was forgotten and used anew. Then the new item takes the place of the former.
- * What was retracted or superseded since its claim is left out: gives the tombstones of these intents, as the insert saw them.
+ * What was retracted or superseded since its claim is left out, as is who was erased: gives the tombstones of these intents
+ * and the erased of these people, as the insert saw them.
  */
 export async function putInboxItems(
   db: Queryable,
   messages: readonly OutMessage<'in_app'>[],
   now: EpochMs,
-): Promise<Tombstones> {
+): Promise<{ tombstones: Tombstones; erased: ReadonlySet<string> }> {
   const kinds = new Map<object, number>()
   const shared: OutMessage<'in_app'>[] = []
   const picks = messages.map(message => {
@@ -38,8 +39,9 @@ export async function putInboxItems(
     left.set(recipient, more)
     return more
   })
-  const [row] = await db.query<{ tombstones: TombstonesColumn }>(
-    `with numbered as (
+  const [row] = await db.query<{ tombstones: TombstonesColumn; erased: string[] }>(
+    `with erased as materialized (select id from recipients where id = any($10::text[]) and erased_at is not null),
+     numbered as (
        insert into inbox_people as p (recipient, last)
        select * from unnest($10::text[], $11::int[]) as a(recipient, n) order by recipient collate "C"
        on conflict (recipient) do update set last = p.last + excluded.last returning recipient, last),
@@ -52,12 +54,13 @@ export async function putInboxItems(
      join numbered n on n.recipient = u.recipient
      where not exists (select from retractions r
        where r.id = s.intent and (r.occurred_until is null or r.occurred_until >= to_timestamp(s.at / 1000.0)))
+       and u.recipient not in (select id from erased)
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
        thread = excluded.thread, content = excluded.content, reason = excluded.reason, number = excluded.number,
        seen_at = null, read_at = null, archived_at = null
      where inbox_items.occurred_at <> excluded.occurred_at)
-     select ${tombstonesAmong('$4::uuid[]')}`,
+     select ${tombstonesAmong('$4::uuid[]')}, array(select id from erased) as erased`,
     [
       textArray(messages.map(message => message.deliveryId)),
       textArray(messages.map(message => message.recipient)),
@@ -74,7 +77,7 @@ export async function putInboxItems(
       plainArray(behind),
     ],
   )
-  return tombstonesIn(row!.tombstones)
+  return { tombstones: tombstonesIn(row!.tombstones), erased: new Set(row!.erased) }
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { Answer } from '#contracts/outcome.ts'
-import { takenBack } from '#contracts/retraction.ts'
+import { type TakenBack, takenBack } from '#contracts/retraction.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Provider } from '../provider.ts'
 import { putInboxItems } from './inbox-store.ts'
 
-/** Our own inbox. An item is there exactly once, however often it is sent; one that was taken back meanwhile is not. Rejects when the database is away. `tell` hears whose inbox has changed. */
+/** Our own inbox. An item is there exactly once, however often it is sent; one that was taken back meanwhile, or whose person was erased, is not. Rejects when the database is away. `tell` hears whose inbox has changed. */
 export const inboxProvider = (
   db: Database,
   tell: (recipients: readonly string[]) => void = () => {},
@@ -16,12 +16,14 @@ export const inboxProvider = (
   pauses: 'lane',
   mixes: () => true,
   async send(messages, { now }) {
-    const tombstones = await putInboxItems(db, messages, now)
+    const { tombstones, erased } = await putInboxItems(db, messages, now)
     tell(messages.map(message => message.recipient))
-    return messages.map(({ intent, deliveryId }): Answer => {
-      const end = takenBack(intent, tombstones)
+    return messages.map(({ intent, recipient, deliveryId }): Answer => {
+      const end = erased.has(recipient) ? forErased : takenBack(intent, tombstones)
       return end ? { kind: 'takenBack', end } : { kind: 'accepted', providerId: deliveryId }
     })
   },
   async [Symbol.asyncDispose]() {},
 })
+
+const forErased: TakenBack = { outcome: 'suppressed_preference', why: { rule: 'erased' } }

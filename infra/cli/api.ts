@@ -87,7 +87,7 @@ export async function serveApi(
   const categories = offers.map(({ category }) => category)
   preferencesApi(app, {
     ...{ db, clock, addressKey: installation.addressKey, categories },
-    erase: recipient => erasePerson(db, { recipient, now: clock.now() }),
+    erase: recipient => erasePerson(db, { recipient, now: clock.now(), tell: installation.signals.tell }),
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'people'),
   })

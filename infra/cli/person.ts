@@ -6,15 +6,17 @@ import { deleteRecipient } from '#preferences/recipient-store.ts'
 import type { Database } from '#runtime/postgres.ts'
 
 /**
- * Erases a person: what `deleteRecipient` forgets, and their inbox. Nothing that no worker had claimed by then is sent; what
- * was claimed may still come into the inbox for ten seconds. Safe to repeat.
+ * Erases a person: what `deleteRecipient` forgets, and their inbox. Nothing that no worker had claimed by then is sent, and
+ * nothing that was claimed is put into the inbox by a statement that begins later. Safe to repeat.
+ * `tell` hears whose inbox has changed.
  */
 export async function erasePerson(
   db: Database,
-  { recipient, now }: { recipient: string; now: EpochMs },
+  { recipient, now, tell }: { recipient: string; now: EpochMs; tell?: (recipients: readonly string[]) => void },
 ): Promise<void> {
   await deleteRecipient({ db, now }, recipient)
   await forgetInbox(db, recipient)
+  tell?.([recipient])
 }
 
 type Row = Record<string, unknown>

@@ -56,7 +56,7 @@ export type Answer =
   | { kind: 'suppress'; reason: string }
   | { kind: 'config'; reason: string }
   | { kind: 'doubt'; reason: string }
-  /** Our own inbox only: it was retracted or superseded after its claim, and is not there. */
+  /** Our own inbox only: it was retracted or superseded after its claim, or its person erased, and is not there. */
   | { kind: 'takenBack'; end: TakenBack }
 export type AnswerKind = Answer['kind']
 
