@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { connect, Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InboxChanges } from '#contracts/inbox.ts'
@@ -127,6 +128,14 @@ test('a person has ten streams and no more; the end of the process ends them, an
     assert.ok(Number(retry) >= 1_000 && Number(retry) <= 6_000)
     assert.equal(await stream.next(), undefined)
   }
+})
+
+test('who is gone before the stream begins takes up no place', async () => {
+  await using inbox = await createInbox()
+  const response = new ServerResponse(new IncomingMessage(new Socket()))
+  response.destroy()
+  inbox.streams.open({ recipient: 'anna', expiresAt: Date.now() + 60_000, number: 0, since: 0, response })
+  assert.equal(inbox.streams.size(), 0)
 })
 
 test('who does not take in what is sent is cut off, and nobody else is', async () => {

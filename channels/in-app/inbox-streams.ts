@@ -95,6 +95,8 @@ function admit({ people, size, closing }: Held, recipient: string): void {
 }
 
 function add(held: Held, { number, ...given }: Opened): void {
+  // Gone while its number was read: it would never say so again.
+  if (given.response.destroyed) return
   const stream: Stream = { ...given, beat: held.size % beatEveryS }
   const own = held.people.get(stream.recipient)
   if (own) own.add(stream)
