@@ -41,6 +41,8 @@ const changesMax = 100
 const peopleAtOnce = 200
 /** Who has so much before them that they did not take in is cut off, and comes again with the last id that they have. */
 const behindBytesMax = 256 * 1024
+/** What is longer is asked for anew, or it alone would cut off who is told of it, again and again. */
+const eventBytesMax = behindBytesMax / 4
 /** When the process ends all its people come to others: not all at once. */
 const comeAgainMs = 5_000
 
@@ -182,7 +184,8 @@ function eventOf(changes: Changes, catalogue: Catalogue): string {
   const { number } = changes
   if ('tooMany' in changes) return resetOf(number)
   const told: InboxChanges = { ...changes, items: changes.items.map(item => shownItem(item, catalogue)) }
-  return `id: ${number}\nevent: changes\ndata: ${JSON.stringify(told)}\n\n`
+  const text = `id: ${number}\nevent: changes\ndata: ${JSON.stringify(told)}\n\n`
+  return Buffer.byteLength(text) > eventBytesMax ? resetOf(number) : text
 }
 
 const resetOf = (number: number): string => `id: ${number}\nevent: reset\ndata: {}\n\n`
