@@ -210,9 +210,26 @@ export class CarillonInbox extends HTMLElement {
     )
   }
 
-  async #muteCategory(category: string, name: string): Promise<void> {
+  /** What the person prefers now, to be put back; where it cannot be read that is said, and nothing changed. */
+  async #before(): Promise<OwnPreferences | undefined> {
     const before = await this.#carillon!.preferences.get().catch(() => undefined)
-    if (!before) return this.#say({ text: this.#texts.failed, isBad: true })
+    if (!before) this.#say({ text: this.#texts.failed, isBad: true })
+    return before
+  }
+
+  async #muteThread(thread: string): Promise<void> {
+    const before = await this.#before()
+    if (!before) return
+    const muted = Object.hasOwn(before.threads, thread) ? before.threads[thread]! : null
+    this.#prefer(
+      { threads: { [thread]: true } },
+      { back: { threads: { [thread]: muted } }, text: this.#texts.mutedThread },
+    )
+  }
+
+  async #muteCategory(category: string, name: string): Promise<void> {
+    const before = await this.#before()
+    if (!before) return
     const told = channelsOf(before, category)
     if (told.length === 0) return this.#say({ text: this.#texts.mandatory, isBad: true })
     const wishes = (wish: (channel: string) => boolean | null) => ({
@@ -282,11 +299,7 @@ export class CarillonInbox extends HTMLElement {
         this.#asked = this.#asked === id ? undefined : id
         this.#draw()
       },
-      muteThread: ({ thread }) =>
-        this.#prefer(
-          { threads: { [thread!]: true } },
-          { back: { threads: { [thread!]: null } }, text: this.#texts.mutedThread },
-        ),
+      muteThread: ({ thread }) => void this.#muteThread(thread!),
       muteCategory: ({ category }) => void this.#muteCategory(category!, spoken(category!)),
       more: () => void this.#do(() => this.#carillon!.inbox.more()),
       retry: () => this.#carillon!.inbox.retry(),

@@ -91,6 +91,21 @@ test('every control by mouse: read, all read, archive, undo, why, mute, filters,
   await page.locator('.panel').waitFor({ state: 'detached' })
 })
 
+test('what a mute was before is so again when the mute is taken back', inBrowser, async () => {
+  await using context = await browser.open()
+  const page = await of(context, 'ida', ['a'])
+  const until = Date.now() + 86_400_000
+  const threads = { 'thread of a': until }
+  await bell.db.query(`insert into recipients (id, choices) values ('ida', $1)`, [JSON.stringify({ threads })])
+  await open(page)
+  await page.locator('.item .why').click()
+  await page.locator('.mute-thread').click()
+  await page.locator('.undo').click()
+  await page.locator('.notice', { hasText: 'Taken back.' }).waitFor()
+  const [ida] = await bell.db.query<{ choices: string }>(`select choices from recipients where id = 'ida'`)
+  assert.deepEqual(JSON.parse(ida!.choices), { threads })
+})
+
 test(
   'by keyboard alone: open, move, read, archive, why, undo, Escape; the focus is never lost',
   inBrowser,
