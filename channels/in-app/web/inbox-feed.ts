@@ -41,10 +41,13 @@ export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell:
     (
       await call(`${inboxPath}?${searchOf({ ...now.query, ...(cursor !== undefined && { cursor }) })}`)
     ).json() as Promise<InboxPage>
-  const load = async () => {
-    const { query } = now
+  const load = async (): Promise<void> => {
+    const { query, model } = now
     const found = await page()
-    if (query === now.query) set({ status: 'live', model: modelOf(found, query) })
+    if (query !== now.query) return
+    // Meanwhile the stream told of more, and this is how it was before.
+    if (now.model && now.model !== model && found.number < now.model.number) return load()
+    set({ status: 'live', model: modelOf(found, query) })
   }
   const stop = () => {
     running?.abort()
@@ -66,7 +69,8 @@ export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell:
       if (now.model?.cursor === model.cursor && now.query === model.query) set({ model: withOlder(now.model, older) })
     },
     show(query) {
-      set({ status: 'loading', query, model: undefined })
+      // A page that was asked for under the same query before is not of this one.
+      set({ status: 'loading', query: { ...query }, model: undefined })
       if (!running) return
       stop()
       start()
