@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { startProxy } from '#tests/producers/proxy.ts'
 import { testDatabase, testRedisUrl } from '#tests/servers.ts'
@@ -65,6 +67,36 @@ test('over PostgreSQL a hint reaches every process, and nobody of another subjec
   await using database = await testDatabase()
   await using db = await openPostgres({ url: database.url, connectionsMax: 2, name: 'test' })
   await reachesOthers(async options => postgresSignals({ db, directUrl: database.url }, options))
+})
+
+test('over PostgreSQL a process that is cut off before it listens tries again', async () => {
+  await using database = await testDatabase()
+  await using db = await openPostgres({ url: database.url, connectionsMax: 2, name: 'test' })
+  let cut = 0
+  // Lets everybody in, and is gone at their first question.
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.once('data', () => {
+        cut++
+        socket.resetAndDestroy()
+      })
+      socket.write(Buffer.from('R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I', 'latin1'))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const errors: unknown[] = []
+  const options = { name: newName(), onError: (error: unknown) => void errors.push(error) }
+  const signals = postgresSignals({ db, directUrl: `postgres://x@127.0.0.1:${port}/x` }, options)
+  signals.hear(() => {})
+  await toldUntil(
+    () => cut > 1,
+    () => {},
+  )
+  await signals[Symbol.asyncDispose]()
+  server.close()
+  assert.ok(errors.length > 0)
 })
 
 test('over Redis a hint reaches every process, and nobody of another subject', async t => {

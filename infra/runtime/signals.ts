@@ -67,12 +67,17 @@ async function listenOnce(
   client.on('error', () => {})
   client.on('notification', ({ payload = '' }) => onIds(payload.split(unit)))
   const gone = once(client, 'end')
-  const stopped = once(signal, 'abort')
+  // What ends it before anybody waits for that is told by what fails then.
+  gone.catch(() => {})
+  const over = new AbortController()
+  const stopped = once(signal, 'abort', { signal: over.signal })
+  stopped.catch(() => {})
   try {
     await client.connect()
     await client.query(`listen "${name}"`)
     await Promise.race([gone, stopped])
   } finally {
+    over.abort()
     await client.end()
   }
 }
