@@ -263,10 +263,11 @@ test('the module for browsers says much in lots, gives up what is refused as wro
   assert.deepEqual(await store.load(), [])
 
   await store.save(many(anna!))
-  for (const status of [429, 503]) {
+  for (const status of [404, 429, 503, 202]) {
     await using busy = createHttp({ log: world.deps.log, metrics: world.deps.metrics, bodyLimitBytes: 1024 * 1024 })
-    busy.post('/v1/receipts', async (_request, reply) => reply.code(status).send())
-    await createReceipts({ url: await listen(busy, { port: 0, host: '127.0.0.1' }), store }).flush()
-    assert.equal((await store.load()).length, 250)
+    busy.post('/bell/v1/receipts', async (_request, reply) => reply.code(status).send())
+    const root = await listen(busy, { port: 0, host: '127.0.0.1' })
+    await createReceipts({ url: `${root}/bell/`, store }).flush()
+    assert.equal((await store.load()).length, status === 202 ? 0 : 250)
   }
 })

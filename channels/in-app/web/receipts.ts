@@ -32,7 +32,7 @@ export function createReceipts({
   url = rootOf(),
   store = cacheStore(),
 }: { url?: string; store?: ReceiptStore } = {}): WebReceipts {
-  const endpoint = new URL('/v1/receipts', url)
+  const endpoint = `${rootOf(url)}/v1/receipts`
   let line: Promise<void> = Promise.resolve()
   /** One after the other: two at once would each save the other's away. */
   const inLine = (work: () => Promise<unknown>): Promise<void> => (line = line.then(work).then(nothing, nothing))
@@ -60,8 +60,8 @@ export function createReceipts({
   }
 }
 
-/** What the API refuses as wrong will never be taken, and goes as well; what it may take later (429, 5xx, offline) stays. */
-async function isTaken(endpoint: URL, receipts: readonly WaitingReceipt[]): Promise<boolean> {
+/** What the API refuses as wrong will never be taken, and goes as well; what it may take later (404, 429, 5xx, offline) stays. */
+async function isTaken(endpoint: string, receipts: readonly WaitingReceipt[]): Promise<boolean> {
   const { status } = await fetch(endpoint, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -70,7 +70,7 @@ async function isTaken(endpoint: URL, receipts: readonly WaitingReceipt[]): Prom
     keepalive: true,
     signal: AbortSignal.timeout(sendLimitMs),
   })
-  return status !== 429 && status < 500
+  return status !== 404 && status !== 429 && status < 500
 }
 
 const place = '/carillon-receipts'
