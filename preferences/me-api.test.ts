@@ -92,6 +92,9 @@ test('who changes what was changed meanwhile is told so, and changes nothing', a
   const now = await ann(`GET ${own}`)
   assert.equal(now.etag, answers.find(({ status }) => status === 200)!.etag)
   assert.equal((await ann(`PATCH ${own}`, { paused: null }, now.etag)).status, 200)
+  const packed = `W/${(await ann(`GET ${own}`)).etag}`
+  assert.equal((await ann(`PATCH ${own}`, { zone: 'Asia/Tokyo' }, packed)).status, 200, 'a proxy makes a tag weak')
+  assert.equal((await ann(`PATCH ${own}`, { zone: null }, packed)).status, 412)
   assert.equal((await ann(`PATCH ${own}`, { quiet: { start: '22:00', end: '08:00' } })).status, 200)
 })
 

@@ -10,6 +10,6 @@ type Said = Pick<Person, 'choices' | 'zone' | 'locale' | 'quiet'>
 const entityTag = (value: unknown): string =>
   `"${createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 22)}"`
 
-/** Whether an If-Match header, if there is one, is about this revision. */
+/** Whether an If-Match header, if there is one, is about this revision. A proxy that packs an answer makes its tag weak. */
 export const isMatch = (ifMatch: string | undefined, revision: string): boolean =>
-  ifMatch === undefined || ifMatch.split(',').some(one => ['*', revision].includes(one.trim()))
+  ifMatch === undefined || ifMatch.split(',').some(one => ['*', revision].includes(one.trim().replace(/^W\//, '')))
