@@ -10,16 +10,5 @@ export function inverse(patch: object, before: object): Record<string, unknown> 
   )
 }
 
-/** What a merge patch makes of something. Pure. */
-export function merged(before: object, patch: object): Record<string, unknown> {
-  const after: Record<string, unknown> = { ...before }
-  for (const [field, change] of Object.entries(patch)) {
-    const old = Object.hasOwn(after, field) ? after[field] : undefined
-    if (change === null) delete after[field]
-    else after[field] = isObject(change) && isObject(old) ? merged(old, change) : change
-  }
-  return after
-}
-
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
