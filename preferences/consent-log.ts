@@ -24,7 +24,7 @@ export type ConsentLine = {
   source: ConsentSource
 }
 /**
- * Through what a wish came: the product, the person's own token, the page that a mail links to, one click of a mail, a
+ * Through what a wish came: the product, the person's own token, the page by a link of theirs, one click of a mail, a
  * token that another person has registered, what a provider has said, or an operator.
  */
 export type ConsentSource = 'api' | 'person' | 'link' | 'one_click' | 'moved' | 'provider' | 'operator'

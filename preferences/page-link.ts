@@ -7,7 +7,7 @@ const ivBytes = 12
 const tagBytes = 16
 const charsMax = 1_800
 
-/** A link opens its person's page for so long; a mail that is older has a younger sibling. */
+/** A link opens its person's page for so long; then they need a new one. */
 const pageLinkLifeMs = 90 * 86_400_000
 
 /**

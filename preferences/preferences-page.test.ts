@@ -301,7 +301,7 @@ test('names are text, whatever stands in them', { ...inBrowser, skip: inBrowser.
   assert.deepEqual(wrong, [])
 })
 
-test('who opens the link of a mail changes nothing, and whoever is no person learns nothing', inBrowser, async () => {
+test('who opens a link changes nothing, and whoever is no person learns nothing', inBrowser, async () => {
   const { recipient } = await withAnn(page, { id: `ann-${++people}` })
   const stored = () => page.db.query('select xmin, * from recipients where id = $1', [recipient])
   const before = [await stored(), await page.consent(recipient)]

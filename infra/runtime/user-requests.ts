@@ -18,7 +18,7 @@ export type Users = {
 export type UsersOptions = TokenRules & {
   /** Pages of these origins may call from a browser (`https://app.example`). */
   origins: readonly string[]
-  /** Whom the link of a mail speaks for, if it is one; it opens `preferences` alone. */
+  /** Whom a link to a page speaks for, if it is one; it opens `preferences` alone. */
   linkUser?: (link: string, now: number) => User | undefined
 }
 

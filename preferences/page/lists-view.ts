@@ -65,7 +65,7 @@ function mutedIn(view: View): Muted[] {
   return [...mutes, ...heard]
 }
 
-/** Where a person can be reached, since when it is known, and a way to sign a device out. */
+/** Where a person can be reached, when it was registered, and a way to sign a device out. */
 export function devicesView(view: View): TemplateResult {
   const { texts, preferences } = view
   return html`<section class="card" aria-labelledby="devices-title">
@@ -96,7 +96,7 @@ function deviceView(view: View, { device, at }: { device: Device; at: number }):
     <div class="what" id=${`device-${at}`}>
       <b><slot name=${`device-${id}`}>${channel === 'push' ? (app ?? id) : address}</slot></b>
       <span>
-        ${texts.channels[channel]}${channel === 'push' ? ` ${address}` : ''}${since ? ` · ${words.seen(dayOf(view, since))}` : ''}
+        ${texts.channels[channel]}${channel === 'push' ? ` ${address}` : ''}${since ? ` · ${words.registered(dayOf(view, since))}` : ''}
         ${trouble ? html`· <em>${trouble}</em>` : nothing}
       </span>
     </div>

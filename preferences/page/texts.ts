@@ -26,7 +26,7 @@ const en = {
   retry: 'Try again',
   failures: {
     changed: 'This was just changed elsewhere. What you see now is how it stands: please choose again.',
-    signedOut: 'You are signed out. Open this page again from the product or from a newer mail.',
+    signedOut: 'You are signed out. Open this page again from the product or by a newer link.',
     gone: 'This account was deleted. Nothing is sent to it any more.',
     busy: 'That was a lot at once. Please wait a moment.',
     refused: 'That could not be saved',
@@ -105,7 +105,7 @@ const en = {
   devices: {
     title: 'Devices and addresses',
     none: 'There is nothing yet that we could send to.',
-    seen: (day: string) => `Last seen ${day}`,
+    registered: (day: string) => `Registered ${day}`,
     states: {
       dead: 'Not reachable any more',
       suppressed: 'Not used: unsubscribed or refused',
@@ -123,7 +123,7 @@ const en = {
     through: {
       api: 'by the product',
       person: 'by you',
-      link: 'by you, through a link in a mail',
+      link: 'by you, through a link',
       one_click: 'by you, by unsubscribing',
       moved: 'because another person signed in there',
       operator: 'by the people who run this',
@@ -173,7 +173,7 @@ const de: Texts = {
   retry: 'Noch einmal versuchen',
   failures: {
     changed: 'Das wurde gerade anderswo geändert. Du siehst jetzt den neuen Stand: bitte wähle noch einmal.',
-    signedOut: 'Du bist abgemeldet. Öffne diese Seite neu, aus dem Produkt oder aus einer neueren E-Mail.',
+    signedOut: 'Du bist abgemeldet. Öffne diese Seite neu, aus dem Produkt oder über einen neueren Link.',
     gone: 'Dieses Konto wurde gelöscht. Es bekommt keine Nachrichten mehr.',
     busy: 'Das war viel auf einmal. Bitte warte einen Moment.',
     refused: 'Das konnte nicht gespeichert werden',
@@ -252,7 +252,7 @@ const de: Texts = {
   devices: {
     title: 'Geräte und Adressen',
     none: 'Es gibt noch nichts, wohin wir senden könnten.',
-    seen: day => `Zuletzt gesehen ${day}`,
+    registered: day => `Registriert ${day}`,
     states: {
       dead: 'Nicht mehr erreichbar',
       suppressed: 'Nicht in Gebrauch: abbestellt oder abgewiesen',
@@ -270,7 +270,7 @@ const de: Texts = {
     through: {
       api: 'vom Produkt',
       person: 'von dir',
-      link: 'von dir, über einen Link in einer E-Mail',
+      link: 'von dir, über einen Link',
       one_click: 'von dir, durch Abbestellen',
       moved: 'weil sich dort jemand anderes angemeldet hat',
       operator: 'vom Betrieb',

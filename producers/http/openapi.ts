@@ -43,7 +43,7 @@ export function openapiOf(catalogue: Catalogue): OpenApi {
         personToken: {
           ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
           description:
-            'Says who the person is (ES256, at most 15 minutes), signed by the product’s back end. The link of a mail opens what the scope preferences does.',
+            'Says who the person is (ES256, at most 15 minutes), signed by the product’s back end. The link of a person’s page opens what the scope preferences does.',
         },
       },
     },
