@@ -7,9 +7,9 @@ import type { Clock } from './clock.ts'
 
 /**
  * What a person's token opens. `inbox`: look at the own inbox and mark its items. `preferences`: see and change what one
- * prefers. `receipts`: say what was shown and opened.
+ * prefers.
  */
-export const userScopes = ['inbox', 'preferences', 'receipts'] as const
+export const userScopes = ['inbox', 'preferences'] as const
 export type UserScope = (typeof userScopes)[number]
 
 /** Whom a token speaks for. `tenant`: where the person is looking from; absent, the person's own counts. */
