@@ -33,8 +33,9 @@ const policy = [
 ].join('; ')
 
 /**
- * `GET /preferences/LINK`: the page for people who have a link of theirs, and are not in the product. It is the same for every link and asks nothing of
- * anybody, so whoever opens it for somebody else changes nothing and learns nothing; what it shows it asks the API for.
+ * `GET /preferences/LINK`: the page for people who have a link of theirs, and are not in the product. It is the same for
+ * every link and asks nothing of anybody, so whoever opens it for somebody else changes nothing and learns nothing; what it
+ * shows it asks the API for.
  */
 export function hostedPage(app: FastifyInstance): void {
   app.get(`${hostedPath}/:link`, async (_request, reply) =>

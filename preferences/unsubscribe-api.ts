@@ -22,9 +22,9 @@ const clientRate = { perSecond: 100, burst: 1_000 }
 /**
  * Where a mail's `List-Unsubscribe` leads (RFC 8058). `POST /u/TOKEN` with `List-Unsubscribe=One-Click` as a form of either
  * encoding switches mails off of what the mail was about, with `Resubscribe=Yes` on again, but never against a wish to get no
- * mails at all; it needs nothing but the token, may be repeated, and never redirects. GET and HEAD change nothing, since scanners open every link: their page asks. Who was
- * erased or is not known is answered like anybody. A token that is none of ours is a 404. An address that floods is answered 429,
- * unread; mail programs repeat.
+ * mails at all; it needs nothing but the token, may be repeated, and never redirects. GET and HEAD change nothing, since
+ * scanners open every link: their page asks. Who was erased or is not known is answered like anybody. A token that is none of
+ * ours is a 404. An address that floods is answered 429, unread; mail programs repeat.
  */
 export function unsubscribeApi(app: FastifyInstance, options: UnsubscribeOptions): void {
   const clients = createClientLimit(clientRate)
