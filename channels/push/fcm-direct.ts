@@ -1,7 +1,7 @@
 import type { Message } from 'firebase-admin/messaging'
 import { jsonOf } from '../http1-client.ts'
 import { http2Client, type NoResponse, type Response } from '../http2-client.ts'
-import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
+import { withDeadline } from '#runtime/deadline.ts'
 import type { FcmFailure } from './fcm-answers.ts'
 
 /** As the library says it of each message. */
@@ -17,25 +17,16 @@ export function fcmDirect({ projectId, accessToken }: { projectId: string; acces
   return {
     async sendEach(messages: readonly Message[], { ms, dryRun }: { ms: number; dryRun?: boolean }) {
       const begunMs = performance.now()
-      const token = await withDeadline(accessToken(), { ms, what: 'FCM' }).catch(lateIsNone)
-      const leftMs = ms - (performance.now() - begunMs)
-      // Nothing was sent yet, and that is no doubt.
-      if (token === undefined || leftMs <= 0) return messages.map(() => notSent)
+      const token = await withDeadline(accessToken(), { ms, what: 'FCM' })
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       const requests = messages.map(message => ({
         ...{ path, headers },
         body: JSON.stringify({ message: wireOf(message), ...(dryRun && { validate_only: true }) }),
       }))
-      return (await client.postAll(requests, leftMs)).map(replyOf)
+      return (await client.postAll(requests, ms - (performance.now() - begunMs))).map(replyOf)
     },
     close: () => client.close(),
   }
-}
-
-const notSent: FcmReply = { success: false, error: { code: 'NOT_SENT' } }
-
-function lateIsNone(error: unknown): undefined {
-  if (!(error instanceof DeadlineError)) throw error
 }
 
 function replyOf(found: Response | NoResponse): FcmReply {
