@@ -7,11 +7,11 @@ import type { User } from '#runtime/user-tokens.ts'
 import { gone, invalid, nameOf, stale } from './api-requests.ts'
 import { changeChoices } from './choice-store.ts'
 import { parseChoicesPatch } from './choices.ts'
-import { signOutDevice } from './device-store.ts'
 import { readHistory } from './history-store.ts'
 import { ownPreferences } from './own-preferences.ts'
-import { type Person, readPeople } from './preferences.ts'
+import { type Endpoint, type Person, readPeople } from './preferences.ts'
 import { pointerTo } from './profile.ts'
+import { removeEndpoints } from './recipient-store.ts'
 import { revisionOf } from './revision.ts'
 
 export type MeApiOptions = {
@@ -91,8 +91,10 @@ function preferencesRoutes(app: FastifyInstance, { db, clock, users, offers }: M
   app.delete<{ Params: { device: string } }>('/v1/me/devices/:device', async (request, reply) => {
     const user = users.of(request)
     const device = nameOf(request.params.device)
-    const signedOut = await signOutDevice({ db, now: clock.now(), source: user.through }, { ...user, device })
-    if (!signedOut) throw problem(404, { detail: 'there is no such device' })
+    const by = { db, now: clock.now(), source: user.through }
+    const isIt = ({ channel, id }: Endpoint) => channel === 'push' && id === device
+    if ((await removeEndpoints(by, user.recipient, isIt)) === 0)
+      throw problem(404, { detail: 'there is no such device' })
     return pageOf(user, reply)
   })
 }

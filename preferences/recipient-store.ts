@@ -2,7 +2,7 @@ import { channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
-import { type ConsentLine, logConsent } from './consent-log.ts'
+import { type ConsentLine, type ConsentSource, logConsent } from './consent-log.ts'
 import { rewriteEndpoints } from './endpoint-rows.ts'
 import type { Endpoint } from './preferences.ts'
 import type { GivenEndpoint, Profile } from './profile.ts'
@@ -198,7 +198,7 @@ export async function deleteRecipient({ db, now }: { db: Database; now: EpochMs 
  * not known, or was erased, none.
  */
 export async function removeEndpoints(
-  { db, now }: Pick<RecipientStore, 'db' | 'now'>,
+  { db, now, source = 'api' }: Pick<RecipientStore, 'db' | 'now'> & { source?: ConsentSource },
   recipient: string,
   goes: (endpoint: Endpoint) => boolean,
 ): Promise<number> {
@@ -209,7 +209,7 @@ export async function removeEndpoints(
       const gone = endpoints.filter(goes)
       removed = gone.length
       const log = gone.map(({ id: endpoint, channel }): ConsentLine => ({
-        ...{ recipient, kind: 'endpoint', channel, endpoint, wish: false, source: 'api' },
+        ...{ recipient, kind: 'endpoint', channel, endpoint, wish: false, source },
       }))
       return { endpoints: endpoints.filter(one => !gone.includes(one)), log }
     },
