@@ -18,6 +18,7 @@ async function createApi() {
   const { db } = opened.use(await createStores())
   const clock = manualClock(noon)
   const marked: InboxMark[] = []
+  const told: object[] = []
   const log = createLog({ role: 'test', write: () => {} })
   const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1024 * 1024 })
   const known = (request: { headers: { authorization?: string | undefined } }) => {
@@ -25,6 +26,7 @@ async function createApi() {
   }
   engagementApi(app, {
     ...{ db, clock, successes: new Set(['invite.accepted']) },
+    tellSuccess: async (_tx, success) => void told.push(success),
     markInbox: async (_tx, mark) => marked.push(mark) - marked.length,
     authorize: async request => known(request),
     producerOf: async request => {
@@ -36,7 +38,7 @@ async function createApi() {
   opened.defer(() => app.close())
   const running = opened.move()
   return {
-    ...{ db, clock, marked },
+    ...{ db, clock, marked, told },
     call: async (route: string, body?: unknown) => {
       const [method, path] = route.split(' ') as [string, string]
       const response = await fetch(new URL(path, url), {
@@ -89,6 +91,12 @@ test('an event is of one intent of the producer, or of all; its latest time coun
   assert.deepEqual(rows, [
     ['00000000-0000-0000-0000-000000000000', 'invite.accepted', new Date(noon + 1_000)],
     [intent, 'invite.accepted', new Date(noon)],
+  ])
+  const success = { recipient: 'u1', event: 'invite.accepted' }
+  assert.deepEqual(api.told, [
+    { ...success, at: noon },
+    { ...success, at: noon, intent },
+    { ...success, at: noon + 1_000 },
   ])
 })
 

@@ -2,7 +2,7 @@ import { type EpochMs, type IntentId, isName, isUuid } from '#contracts/ids.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from '#runtime/http.ts'
 import { fieldsOf, invalid, nameOf } from './api-requests.ts'
-import { type EngagementStore, look, track } from './engagement.ts'
+import { type EngagementStore, look, type TellSuccess, track } from './engagement.ts'
 import { writePresence } from './presence-store.ts'
 import { notAName, pointerTo, type Problem } from './profile.ts'
 
@@ -14,6 +14,7 @@ export type EngagementApiOptions = Omit<EngagementStore, 'now'> & {
   producerOf: (request: FastifyRequest) => Promise<{ producer: string }>
   /** The successes that the catalogue's types wait for. */
   successes: ReadonlySet<string>
+  tellSuccess: TellSuccess
 }
 
 type ById = { Params: { id: string } }

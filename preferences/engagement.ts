@@ -55,15 +55,22 @@ export async function lookIn(
 
 /**
  * A person did what some types wait for. With the key of an intent (and whose it is) it is the success of that one alone,
- * else of all that occurred until then. Safe to repeat.
+ * else of all that occurred until then; `tellSuccess` lets the events tell of it, in the same transaction. Safe to repeat.
  */
 export async function track(
-  { db, now }: Pick<EngagementStore, 'db' | 'now'>,
+  { db, now, tellSuccess }: Pick<EngagementStore, 'db' | 'now'> & { tellSuccess: TellSuccess },
   done: { recipient: string; event: string; intent?: { producer: string; key: string } },
 ): Promise<void> {
-  const { recipient, event, intent } = done
-  await writeEngagement(db, {
-    ...{ recipient, event, what: 'acted', at: now },
-    ...(intent && { intent: intentId(intent) }),
+  const { recipient, event } = done
+  const intent = done.intent && { intent: intentId(done.intent) }
+  await db.transaction(async tx => {
+    await writeEngagement(tx, { ...{ recipient, event, what: 'acted', at: now }, ...intent })
+    await tellSuccess(tx, { recipient, event, at: now, ...intent })
   })
 }
+
+/** Lets the events of a person's notifications tell that their success followed: of one intent, or of all that were looked at. */
+export type TellSuccess = (
+  tx: Queryable,
+  success: { recipient: string; event: string; at: EpochMs; intent?: IntentId },
+) => Promise<void>

@@ -8,7 +8,7 @@ import type { FastifyInstance } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Users } from '#runtime/user-requests.ts'
 import { readCounts, readItems, shownItem } from './inbox-feed-store.ts'
-import { markInboxItems, type OwnMark } from './inbox-store.ts'
+import { markOwnItems, type OwnMark } from './inbox-store.ts'
 import type { InboxStreams } from './inbox-streams.ts'
 
 export type InboxApiOptions = {
@@ -90,7 +90,7 @@ function markRoute(app: FastifyInstance, { db, clock, users, tell }: InboxApiOpt
       ...{ recipient, what, now: clock.now() },
       ...(ids ? { deliveries: ids as DeliveryId[] } : { upToNumber: upTo, ...(thread !== undefined && { thread }) }),
     }
-    const found = await db.transaction(tx => markInboxItems(tx, which))
+    const found = await db.transaction(tx => markOwnItems(tx, which))
     tell([recipient])
     return { found, ...(await readCounts(db, recipient)) }
   })

@@ -8,7 +8,7 @@ import { testDatabase } from '#tests/servers.ts'
 import type { OutMessage } from '../provider.ts'
 import { forgetInbox } from './forget-store.ts'
 import { readChanges, readCounts, readItems, shownItem, type StoredItem } from './inbox-feed-store.ts'
-import { markInboxItems, putInboxItems, removeInboxItems } from './inbox-store.ts'
+import { markOwnItems, putInboxItems, removeInboxItems } from './inbox-store.ts'
 import { inboxProvider } from './inbox.ts'
 
 type Message = OutMessage<'in_app'>
@@ -83,8 +83,8 @@ test('whatever happens at once, who follows the numbers of a person has their in
       const acts = [
         put,
         put,
-        () => db.transaction(tx => markInboxItems(tx, { ...mark, deliveries: ids(who) })),
-        () => db.transaction(tx => markInboxItems(tx, { ...mark, upToNumber: Math.floor(Math.random() * 60) })),
+        () => db.transaction(tx => markOwnItems(tx, { ...mark, deliveries: ids(who) })),
+        () => db.transaction(tx => markOwnItems(tx, { ...mark, upToNumber: Math.floor(Math.random() * 60) })),
         () => db.transaction(tx => removeInboxItems(tx, { deliveries: some.flatMap(ids).slice(0, 6) })),
       ]
       await acts[Math.floor(Math.random() * acts.length)]!()

@@ -7,6 +7,7 @@ import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { notesMax, noteRemovals } from '../push/removal-store.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import type { OutMessage } from '../provider.ts'
+import { tellLooked } from '../receipts/deeds.ts'
 
 // Whoever changes inboxes first takes the next number of each person, by a lock on the person's row and in the order of
 // their names, and then touches items. So the numbers of a person are committed in their order (who sees one, sees all
@@ -84,14 +85,29 @@ export async function putInboxItems(
  * Marks items as seen, or as read and so seen, or archived and so read; what is read by that is to be taken off the screens
  * that show it. What was so before stays as it was. Gives how many were found, marked before or not.
  */
-export async function markInboxItems(tx: Queryable, mark: InboxMark | OwnMark): Promise<number> {
+export async function markInboxItems(tx: Queryable, mark: InboxMark): Promise<number> {
+  return (await markItems(tx, mark)).length
+}
+
+/** The same for what a person does in the inbox itself; of what they looked at for the first time there the events tell. */
+export async function markOwnItems(tx: Queryable, mark: OwnMark): Promise<number> {
+  const { recipient, what, now: at } = mark
+  const items = await markItems(tx, mark)
+  const looked = { recipient, at, what: what === 'seen' ? ('seen' as const) : ('read' as const) }
+  const anew = items.filter(item => (what === 'seen' ? item.unseen : what !== 'unarchived' && item.unread))
+  await tellLooked(tx, { ...looked, intents: newest(anew).map(item => item.intent) })
+  return items.length
+}
+
+async function markItems(tx: Queryable, mark: InboxMark | OwnMark): Promise<Marked[]> {
   const { recipient, what, now } = mark
   const { sets, changes } = deeds[what]
   const { where, values } = wanted(mark)
   const rows = await tx.query<Marked>(
     `with person as materialized (select from inbox_people where recipient = $2 for update),
      found as materialized (
-       select delivery, intent_id, occurred_at, read_at is null as unread, ${changes} as changes from inbox_items
+       select delivery, intent_id, occurred_at, seen_at is null as unseen, read_at is null as unread, ${changes} as changes
+       from inbox_items
        where (select count(*) from person) >= 0 and recipient = $2 and ${where} order by delivery for update),
      numbered as (
        insert into inbox_people as p (recipient, last) select $2, 1 where exists (select from found where changes)
@@ -100,11 +116,11 @@ export async function markInboxItems(tx: Queryable, mark: InboxMark | OwnMark): 
        insert into inbox_changes (recipient, number, deliveries, at)
        select $2, last, (select array_agg(delivery) from found where changes), to_timestamp($1 / 1000.0) from numbered),
      marked as (update inbox_items i set ${sets} from found where i.delivery = found.delivery and changes)
-     select intent_id as intent, occurred_at as at, unread from found`,
+     select intent_id as intent, occurred_at as at, unseen, unread from found`,
     [now, recipient, ...values],
   )
   if (what === 'read' || what === 'archived') await noteRemovals(tx, removalsOf(mark, rows))
-  return rows.length
+  return rows
 }
 
 /** What a person does in the inbox itself: with items that they name, or with all up to a number of theirs. */
@@ -122,16 +138,18 @@ const deeds: Record<InboxDeed, { sets: string; changes: string }> = {
   unarchived: { sets: 'archived_at = null', changes: 'archived_at is not null' },
 }
 
-type Marked = { intent: IntentId; at: Date; unread: boolean }
+type Marked = { intent: IntentId; at: Date; unseen: boolean; unread: boolean }
 
 /** Of very many the newest. A push without an item in the inbox is known by its intent alone. */
 function removalsOf(mark: InboxMark | OwnMark, items: readonly Marked[]) {
   const { recipient } = mark
-  const newest = items.filter(item => item.unread).toSorted((a, b) => b.at.getTime() - a.at.getTime())
-  const intents = 'intent' in mark ? intentsOf(mark) : newest.map(item => item.intent)
+  const read = newest(items.filter(item => item.unread)).map(item => item.intent)
+  const intents = 'intent' in mark ? intentsOf(mark) : read
   const of = intents.slice(0, notesMax).map(intent => ({ recipient, intent }))
   return { of, why: 'read' as const, ...('device' in mark && mark.device !== undefined && { device: mark.device }) }
 }
+
+const newest = (items: readonly Marked[]): Marked[] => items.toSorted((a, b) => b.at.getTime() - a.at.getTime())
 
 const intentsOf = ({ intent, others = [] }: { intent: IntentId; others?: readonly IntentId[] }): IntentId[] => [
   intent,

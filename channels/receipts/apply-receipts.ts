@@ -1,14 +1,14 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import type { Deed, EventPack } from '#contracts/event.ts'
-import type { ToldStanding } from '#contracts/standing.ts'
-import { type Attempt, deliveryId, type EpochMs, madeAt } from '#contracts/ids.ts'
+import { type Attempt, type EpochMs, madeAt } from '#contracts/ids.ts'
 import { type KnownAttempt, readAttempts } from '#ledger/attempts.ts'
-import { factsOf, writeOutbox } from '#ledger/outbox.ts'
+import { writeOutbox } from '#ledger/outbox.ts'
 import { lookIn, writeEngagement } from '#preferences/preferences.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Metrics } from '#runtime/metrics.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { markInboxItems } from '../in-app/inbox-store.ts'
+import { daysMax, deliveryPack, eachOnce } from './delivery-packs.ts'
 
 export type ReceiptDeps = {
   db: Database
@@ -20,8 +20,6 @@ export type ReceiptDeps = {
 }
 export type Receipt = { attempt: Attempt; deed: Deed; at: EpochMs }
 
-/** The sink takes no events of older days, and of these the ledger has everything. */
-export const daysMax = 30
 const dayMs = 86_400_000
 
 /**
@@ -101,21 +99,3 @@ const packsOf = (known: readonly Known[]): EventPack[] =>
       deliveryPack(attempt, { kind: 'engaged', what: deed, at }),
     ]),
   )
-
-type Said = { at: EpochMs } & ({ kind: 'standing'; what: ToldStanding } | { kind: 'engaged'; what: Deed })
-
-/** What was said of a delivery, under a name of the two alone: whoever says it again, of whichever attempt, says the same. */
-export function deliveryPack(of: KnownAttempt, { kind, what, at }: Said): EventPack {
-  const { batch, lane, channel, provider, recipient, endpoint, intent, day } = of
-  return {
-    ...{ v: 1, day, at, kind, batch, provider, whys: [] },
-    pack: `${deliveryId({ intent: intent.id, recipient, endpoint })}/${what}`,
-    intents: [factsOf(intent, lane)],
-    slots: [{ i: 0, recipient, channel, endpoint, what }],
-  }
-}
-
-/** Of packs of one name the last. */
-export const eachOnce = (packs: readonly EventPack[]): EventPack[] => [
-  ...new Map(packs.map(pack => [pack.pack, pack])).values(),
-]

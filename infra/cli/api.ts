@@ -6,6 +6,7 @@ import { inboxApi } from '#channels/in-app/inbox-api.ts'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
 import { openInboxStreams } from '#channels/in-app/inbox-streams.ts'
 import { clicksApi } from '#channels/receipts/clicks.ts'
+import { tellSuccess } from '#channels/receipts/deeds.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
 import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
 import type { Offer } from '#contracts/preferences.ts'
@@ -97,6 +98,7 @@ export async function serveApi(
   inboxApi(app, { ...{ db, clock, catalogue, users, streams }, tell: signals.tell })
   engagementApi(app, {
     ...{ db, clock, markInbox: markInboxItems, tell: signals.tell, successes: successesOf(catalogue) },
+    tellSuccess: tellSuccess(catalogue),
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'intents'),
   })

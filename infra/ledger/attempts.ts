@@ -1,8 +1,7 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type Attempt, type BatchId, dayOf, type IntentId, type RecipientId } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
-import type { Queryable } from '#runtime/postgres.ts'
-import { plainArray } from '#runtime/postgres.ts'
+import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
 import { batchKey, type CarriedIntent } from './batch.ts'
 import { toldWith } from './told-as-one.ts'
 
@@ -52,6 +51,29 @@ async function addTold(db: Queryable, found: readonly (KnownAttempt | undefined)
   const several = found.flatMap(one => (one?.intent.digest ? [{ one, ...one, digest: one.intent.digest.id }] : []))
   const told = await toldWith(db, several)
   several.forEach(({ one }, at) => void (one.told = told[at]!))
+}
+
+/** Deliveries of intents to people, on every channel: those that were accepted, the last attempt of each. */
+export async function readAccepted(
+  db: Queryable,
+  asked: readonly { intent: IntentId; recipient: string }[],
+): Promise<KnownAttempt[]> {
+  if (asked.length === 0) return []
+  const rows = await db.query<{ batch: BatchId; slot: number }>(
+    `select b.id as batch, (s.place - 1)::int as slot
+     from unnest($1::uuid[], $2::text[]) as a(intent, recipient)
+     cross join lateral (select set_id from admitted where id = a.intent
+       union select set_id from intent_sets where intent_id = a.intent) as i
+     join batches b on b.set_id = i.set_id and a.recipient = any(b.recipients)
+     cross join lateral unnest(b.recipients, b.picks, b.outcomes) with ordinality as s(recipient, pick, outcome, place)
+     where s.recipient = a.recipient and b.intents[coalesce(s.pick, 0) + 1] = a.intent and s.outcome = any($3::int[])`,
+    [
+      plainArray(asked.map(one => one.intent)),
+      textArray(asked.map(one => one.recipient)),
+      plainArray((['sent', 'delivered'] as const).map(outcomeCode)),
+    ],
+  )
+  return (await readAttempts(db, rows)).filter(attempt => attempt !== undefined)
 }
 
 type Row = Pick<KnownAttempt, 'batch' | 'provider' | 'recipient' | 'endpoint'> & {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import { tellSuccess } from '#channels/receipts/deeds.ts'
 import { isName } from '#contracts/ids.ts'
 import { look, track } from '#preferences/engagement.ts'
 import { activeUntilProblem, noSuccess, upToProblem } from '#preferences/engagement-api.ts'
@@ -38,13 +39,14 @@ export async function runTrack(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options })
   const [user, event, ...rest] = positionals
   const recipient = personOf([...(user === undefined ? [] : [user]), ...rest])
-  const successes = successesOf((await catalogueFrom(readConfig())).catalogue)
+  const { catalogue } = await catalogueFrom(readConfig())
+  const successes = successesOf(catalogue)
   if (event === undefined || !successes.has(event)) throw new CommandError(noSuccess(successes))
   const [producer, ...key] = values.key?.split('/') ?? []
   if (values.key !== undefined && key.length === 0) throw new CommandError('--key must be PRODUCER/KEY')
   await using db = await visitDatabase()
   const intent = producer === undefined ? {} : { intent: { producer, key: key.join('/') } }
-  await track({ db, now: systemClock.now() }, { recipient, event, ...intent })
+  await track({ db, now: systemClock.now(), tellSuccess: tellSuccess(catalogue) }, { recipient, event, ...intent })
   console.log(`${recipient}: ${event}${values.key === undefined ? '' : ` of ${values.key}`}`)
   return 0
 }

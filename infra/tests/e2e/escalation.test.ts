@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import { tellSuccess } from '#channels/receipts/deeds.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { look, track } from '#preferences/engagement.ts'
 import { writePresence } from '#preferences/presence-store.ts'
@@ -44,7 +45,7 @@ async function setup(...people: string[]) {
     ])
   return {
     ...world,
-    engagement: { db, now: clock.now(), markInbox: markInboxItems },
+    engagement: { db, now: clock.now(), markInbox: markInboxItems, tellSuccess: tellSuccess(catalogue) },
     /** Some time later, when everything that is due by then is decided and done. */
     async later(ms: number) {
       const now = clock.now() + ms

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { markInboxItems } from '#channels/in-app/inbox-store.ts'
+import { tellSuccess } from '#channels/receipts/deeds.ts'
 import { durationMs, type Duration } from '#contracts/catalogue.ts'
 import type { Channel } from '#contracts/channel.ts'
 import type { Outcome } from '#contracts/outcome.ts'
@@ -316,8 +317,8 @@ async function received({ installation, simulators }: World, before: Map<string,
 
 type Done = { id: string; deed: Deed; statedAt: number; clock: ReturnType<typeof manualClock> }
 
-async function act({ installation: { db } }: World, { id, deed, statedAt, clock }: Done): Promise<void> {
-  const store = { db, now: clock.now(), markInbox: markInboxItems }
+async function act({ installation: { db, catalogue } }: World, { id, deed, statedAt, clock }: Done): Promise<void> {
+  const store = { db, now: clock.now(), markInbox: markInboxItems, tellSuccess: tellSuccess(catalogue) }
   if (deed === 'sees' || deed === 'reads') {
     await look(store, { recipient: id, what: deed === 'sees' ? 'seen' : 'read', thread: `of ${id}`, upTo: statedAt })
     return
