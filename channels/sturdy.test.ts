@@ -85,3 +85,19 @@ for (const subject of subjects)
     undoRedirect()
     await until(() => connections() <= before)
   })
+
+test('apns answers as many large pushes as may be under way at once', async () => {
+  await using simulators = await setup()
+  const apns = subjects.find(({ name }) => name === 'apns')!
+  await using provider = apns.open(simulators.credentials, simulators.ports)
+  const content = { title: 'title', body: 'long '.repeat(1_000) }
+  const message = messageTo(apns, 1, content)
+  const call = () => send(provider, Array(provider.callSizeMax).fill(message), 60_000)
+  const answers = await Promise.all(Array.from({ length: provider.callsAtOnce }, call))
+  assert.deepEqual(
+    Map.groupBy(answers.flat(), ({ kind }) => kind)
+      .keys()
+      .toArray(),
+    ['accepted'],
+  )
+})

@@ -21,9 +21,11 @@ export type ApnsOptions = {
   server?: { host: string; port: number; otherPort: number; caFile: string }
 }
 
-/** One connection carries them at once, as many as Apple allows; the library queues the others. */
+/** One connection carries as many as Apple allows at once; the others wait in it. */
 const callSizeMax = 500
-const callsAtOnce = 32
+const callsAtOnce = 8
+/** What they take there at most, in MB. Past its limit Node drops what Apple answers, which nobody could tell from a loss. */
+const connection = { maxSessionMemory: 64 }
 /** The library gives up a request after this time, later than any caller waits. */
 const requestTimeoutMs = 20_000
 const closeLimitMs = 2_000
@@ -109,6 +111,7 @@ function clientOf({ keyFile: key, keyId, teamId, production, server }: ApnsOptio
     production: production !== other,
     connectionRetryLimit: 0,
     requestTimeout: requestTimeoutMs,
+    ...connection,
     ...(server && { address: server.host, port: other ? server.otherPort : server.port, ca: [server.caFile] }),
   })
 }
