@@ -78,9 +78,8 @@ export function sendgridProvider(options: SendgridOptions): Provider<'email'> {
     faultIn: replyFault(replyTo),
     send: (messages, options) => {
       const untilMs = performance.now() + options.deadlineMs
-      const post = (part: Messages) => service.send(mailOf(part, sender, options.now))
-      const sending = { ...options, untilMs, post }
-      return inRounds(messages, sending)
+      const compose = (part: Messages) => mailOf(part, sender, options.now)
+      return inRounds(messages, { ...options, untilMs, compose, post: mail => service.send(mail) })
     },
     [Symbol.asyncDispose]: async () => service.close(),
   }
@@ -117,7 +116,8 @@ const accountOf = (apiKey: string): string => createHash('sha256').update(apiKey
 type Messages = readonly OutMessage<'email'>[]
 type Sending = SendOptions & {
   untilMs: number
-  post: (messages: Messages) => Promise<[{ headers: unknown }, unknown]>
+  compose: (messages: Messages) => Mail
+  post: (mail: Mail) => Promise<[{ headers: unknown }, unknown]>
 }
 
 /**
@@ -159,8 +159,9 @@ async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]
   const ms = sending.untilMs - performance.now()
   // The refusal before said that none of these was sent.
   if (ms <= 0) return forAll(messages, { kind: 'retry', afterMs: 0, reason: 'no time left to find the bad recipient' })
+  const mail = sending.compose(messages)
   try {
-    const [response] = await withDeadline(sending.post(messages), { ms, what: 'SendGrid' })
+    const [response] = await withDeadline(sending.post(mail), { ms, what: 'SendGrid' })
     const id = (response.headers as Readonly<Record<string, unknown>>)['x-message-id']
     if (typeof id !== 'string') return forAll(messages, { kind: 'doubt', reason: 'no message id' })
     return forAll(messages, { kind: 'accepted', providerId: id })

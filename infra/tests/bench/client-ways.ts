@@ -6,6 +6,7 @@ import http2 from 'node:http2'
 import { cert } from 'firebase-admin/app'
 import type { OutMessage, Provider } from '#channels/provider.ts'
 import type { Channel, Transport } from '#contracts/channel.ts'
+import type { Endpoint } from '#preferences/preferences.ts'
 import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import type { LocalCredentials } from '#local/credentials.ts'
 import type { SimulatorPorts } from '#local/simulators/server.ts'
@@ -40,7 +41,7 @@ type Send = (messages: readonly OutMessage[]) => Promise<void>
 
 const plan: Record<
   ClientName,
-  { provider: string; channel: Channel; perCall: number; address: (n: number) => string }
+  { provider: Endpoint['provider']; channel: Channel; perCall: number; address: (n: number) => string }
 > = {
   fcm: { provider: 'fcm', channel: 'push', perCall: 500, address: n => `fcm-token-${n}`.padEnd(140, 'z') },
   apns: { provider: 'apns', channel: 'push', perCall: 500, address: n => n.toString(16).padStart(64, 'a') },
@@ -70,6 +71,7 @@ function messageTo(client: ClientName, n: number): OutMessage {
       place: n % 500,
       recipient,
       content: content[channel],
+      locale: 'en',
       deliveryId: id,
       attemptId: attemptId({ batch, slot: n % 500 }),
     },
@@ -78,7 +80,7 @@ function messageTo(client: ClientName, n: number): OutMessage {
       ...{ id: intent, producer: 'bench', type: 'bench.plain', category: 'comments', catalogue: '1' },
       ...{ occurredAt: 0, data: {} },
     },
-  } as OutMessage
+  }
 }
 const batch = newBatchId()
 
