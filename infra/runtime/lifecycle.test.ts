@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
@@ -80,3 +81,20 @@ test('a process whose starter was killed stops', async () => {
   started.kill('SIGKILL')
   assert.equal(await said, 'up\nstopping on SIGTERM\n')
 })
+
+test('a process yields to others when bulk is all that it serves', async () => {
+  const { PRIORITY_LOW, PRIORITY_NORMAL } = constants.priority
+  assert.equal(await priorityWith("['bulk']"), PRIORITY_LOW)
+  assert.equal(await priorityWith("['default', 'bulk']"), PRIORITY_NORMAL)
+  assert.equal(await priorityWith("['critical']"), PRIORITY_NORMAL)
+})
+
+async function priorityWith(lanes: string): Promise<number> {
+  const { ended, output } = await child(`
+    import { getPriority } from 'node:os'
+    import { yieldToUrgent } from './lifecycle.ts'
+    yieldToUrgent(${lanes})
+    console.log(getPriority())`)
+  assert.equal(await ended, 0, output.err)
+  return Number(output.out)
+}

@@ -1,3 +1,5 @@
+import { constants, setPriority } from 'node:os'
+import type { Lane } from '#contracts/channel.ts'
 import type { Log } from './log.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -39,4 +41,12 @@ export function exitOnCrash(log: Log): void {
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
+}
+
+/**
+ * Tells the operating system what the lanes mean: a process of bulk alone runs when no other wants to. Beside others on one
+ * machine a backlog then leaves the critical lane its pace.
+ */
+export function yieldToUrgent(lanes: readonly Lane[]): void {
+  if (lanes.every(lane => lane === 'bulk')) setPriority(constants.priority.PRIORITY_LOW)
 }

@@ -1,5 +1,6 @@
 import type { Provider } from '#channels/provider.ts'
 import { createHttp, listen, serveOperations } from '#runtime/http.ts'
+import { yieldToUrgent } from '#runtime/lifecycle.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { stated } from '../command.ts'
 import { type Installed, runInstalled } from '../installed.ts'
@@ -11,6 +12,7 @@ const bodyBytesMax = 1024
 /** `carillon router|worker|sink`: one role, one process, how production runs. Settings come from the environment. */
 export const runPipeline = (role: PipelineRole): Promise<number> =>
   runInstalled(role, async ({ config, installation, log, opened }) => {
+    if (role !== 'sink') yieldToUrgent(config.lanes)
     const metrics = createMetrics()
     const { lanes, channels, workerConcurrency: concurrency, smsPrices } = config
     const providers = role === 'worker' ? await providersOf({ config, installation, opened }) : []

@@ -7,6 +7,7 @@ import { channels, type Transport } from '#contracts/channel.ts'
 import { localCredentials } from '#local/credentials.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { readConfig } from '#runtime/config.ts'
+import { yieldToUrgent } from '#runtime/lifecycle.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -98,6 +99,8 @@ async function start(setup: Setup): Promise<Partial<Extract<Reply, { kind: 'read
 const credentialsIn = ({ folder }: Setup) => localCredentials(path.join(folder, 'credentials'))
 
 async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
+  const lanes = setup.lanes ?? ['default']
+  yieldToUrgent(lanes)
   const log = createLog({ role, level: 'info' })
   const installation = await openInstallation({
     ...installationOptions(setup),
@@ -107,7 +110,7 @@ async function startPipeline(role: PipelineRole, setup: Setup): Promise<void> {
   })
   const providers = role === 'worker' ? await switching(setup, installation.db) : []
   await startRoles([role], installation, {
-    ...{ lanes: setup.lanes ?? ['default'], channels, concurrency, providers, metrics: createMetrics() },
+    ...{ lanes, channels, concurrency, providers, metrics: createMetrics() },
   })
 }
 
