@@ -24,10 +24,10 @@ export type ConsentLine = {
   source: ConsentSource
 }
 /**
- * Through what a wish came: the product, the person's own token, the page by a link of theirs, one click of a mail, a
- * token that another person has registered, what a provider has said, or an operator.
+ * Through what a wish came: the product, the person's own token, the page by a link of theirs, one click of a mail, a text
+ * from their number, a token that another person has registered, what a provider has said, or an operator.
  */
-export type ConsentSource = 'api' | 'person' | 'link' | 'one_click' | 'moved' | 'provider' | 'operator'
+export type ConsentSource = 'api' | 'person' | 'link' | 'one_click' | 'sms' | 'moved' | 'provider' | 'operator'
 
 /**
  * Writes wishes into the log, in the transaction that makes them so: the transaction's id in each line is what the

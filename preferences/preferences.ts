@@ -37,6 +37,7 @@ export type { Tripped } from './prune-store.ts'
 export { checkAddressKey } from './suppression-store.ts'
 export { hasRead, readWatermarks } from './watermark-store.ts'
 export { inTenant } from './tenants.ts'
+export { hearText, type TextedWord } from './texted-words.ts'
 export { unsubscribeTokens } from './unsubscribe-token.ts'
 export { whereTo } from './where-to.ts'
 

@@ -8,6 +8,8 @@ import { readPeople } from './preferences.ts'
 import { contactPrefix } from './profile.ts'
 import {
   ownersOf,
+  saidSql,
+  standsSql,
   suppress,
   type Suppressions,
   type SuppressionSource,
@@ -96,9 +98,11 @@ export async function listSuppressions(
   { db, addressKey }: Suppressions,
   { after, limit }: { after: string; limit: number },
 ): Promise<{ suppressions: SuppressionRecord[]; next?: string }> {
-  const rows = await db.query<Omit<SuppressionRecord, 'channel'> & { channel: number }>(
-    `select hash, channel, reason, source, at, expires_at as "expiresAt" from suppressions
-     where hash > $1 and (expires_at is null or expires_at > now()) order by hash, channel limit $2`,
+  const rows = await db.query<
+    Omit<SuppressionRecord, 'channel' | 'expiresAt'> & { channel: number; until: Date | null }
+  >(
+    `select hash, channel, ${saidSql}, case when stopped_at is null then source else 'sms' end as source from suppressions
+     where hash > $1 and ${standsSql} order by hash, channel limit $2`,
     [after, limit],
   )
   const owners = await ownersOf(db, rows)
@@ -109,8 +113,8 @@ export async function listSuppressions(
       return found && addressHash(addressKey, found) === of.hash ? [[of.hash, masked(found)] as const] : []
     }),
   )
-  const suppressions = rows.map(row => ({
-    ...{ ...row, channel: channels[row.channel]! },
+  const suppressions = rows.map(({ until: expiresAt, ...row }) => ({
+    ...{ ...row, expiresAt, channel: channels[row.channel]! },
     ...(known.has(row.hash) && { masked: known.get(row.hash)! }),
   }))
   return { suppressions, ...(rows.length === limit && { next: rows.at(-1)!.hash }) }

@@ -50,7 +50,7 @@ export async function suppress(
      from unnest($1::text[], $2::smallint[], $3::text[], $4::float8[], $5::float8[]) as n(hash, channel, reason, at, until)
      order by hash collate "C", channel
      on conflict (hash, channel) do update set reason = excluded.reason, source = excluded.source, at = excluded.at, expires_at = excluded.expires_at
-       where coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity')`,
+       where coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity') or (s.source = 'sms' and s.stopped_at is not null)`,
     [
       once.map(one => one.hash),
       once.map(one => channels.indexOf(one.channel)),
@@ -62,12 +62,16 @@ export async function suppress(
   )
 }
 
+/** A STOP of the person says more than whatever else is said of their number, and stands as long as they do not take it back. */
+export const standsSql = '(stopped_at is not null or expires_at is null or expires_at > now())'
+export const saidSql = `case when stopped_at is null then reason else 'stop' end as reason, coalesce(stopped_at, at) as at,
+  case when stopped_at is null then expires_at end as until`
+
 /** Which of some addresses must not be used now, by hash. */
 export async function suppressedOf(db: Queryable, hashes: readonly string[]): Promise<Map<string, Suppressed>> {
   if (hashes.length === 0) return new Map()
   const rows = await db.query<{ hash: string; reason: string; at: Date; until: Date | null }>(
-    `select hash, reason, at, expires_at as until from suppressions
-     where hash = any($1::text[]) and (expires_at is null or expires_at > now())`,
+    `select hash, ${saidSql} from suppressions where hash = any($1::text[]) and ${standsSql}`,
     [hashes],
   )
   return new Map(

@@ -30,7 +30,7 @@ export async function setup() {
   const secret = deps.addressKey
   const app = createHttp({ log: deps.log, metrics: deps.metrics, bodyLimitBytes: 1024 * 1024 })
   const applying = webhooksApi(app, {
-    ...{ ...deps, secret },
+    ...{ ...deps, secret, replies: { brand: 'Acme & Co', help: 'Help: example.com' } },
     trust: {
       twilio: { url: () => `${publicUrl}/webhooks/twilio`, tokens: ['another token', twilio.authToken] },
       sendgrid: { keys: [createPublicKey(sendgrid.webhook.publicKey)] },

@@ -1,12 +1,14 @@
 import type { KeyObject } from 'node:crypto'
-import { addressHash } from '#preferences/preferences.ts'
+import { addressHash, hearText } from '#preferences/preferences.ts'
 import { createClientLimit } from '#runtime/client-limit.ts'
 import { every } from '#runtime/every.ts'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, problem } from '#runtime/http.ts'
 import { verifiedAttempt } from '../attempt-signature.ts'
 import { isSendgridSigned, keptOfSendgrid } from '../email/sendgrid-reports.ts'
 import type { KeptReport } from '../report.ts'
+import { type Replies, replyTo } from '../sms/replies.ts'
 import { isTwilioSigned, keptOfTwilio } from '../sms/twilio-reports.ts'
+import { stopCodes, twilioText, twiml } from '../sms/twilio-texts.ts'
 import { applyReports, type ReportDeps } from './apply-reports.ts'
 import { keepReports, type ReportingProvider } from './receipt-store.ts'
 
@@ -19,8 +21,8 @@ export type WebhookTrust = {
   twilio?: { url: () => string; tokens: readonly string[] }
   sendgrid?: { keys: readonly KeyObject[] }
 }
-/** `secret`: what the attempts in callbacks are signed with. */
-export type Webhooks = ReportDeps & { secret: string; trust: WebhookTrust }
+/** `secret`: what the attempts in callbacks are signed with. `replies`: what people are answered who text us. */
+export type Webhooks = ReportDeps & { secret: string; trust: WebhookTrust; replies: Replies }
 
 const bodyBytesMax = 1024 * 1024
 /** Providers come often and from few addresses: what counts against one is only what it did not sign. */
@@ -30,7 +32,7 @@ const applyPauseMs = 5_000
 
 /**
  * `POST /webhooks/twilio` and `POST /webhooks/sendgrid`. Over the raw bytes: verified, kept without addresses, answered 200,
- * then applied. What is not signed by the provider is a 403 and changes nothing. What names no attempt of ours is answered
+ * then applied. `POST /webhooks/twilio/inbound`: what somebody texted to us, heard before it is answered. What is not signed by the provider is a 403 and changes nothing. What names no attempt of ours is answered
  * 200 and counted, so that no provider repeats it. An address that posts much that is not signed is answered 429, unread.
  * Disposing ends the applying.
  */
@@ -38,7 +40,7 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
   const { trust } = deps
   const applying = applier(deps)
   const strangers = createClientLimit(strangerRate)
-  const believed = (request: FastifyRequest, said: Said | undefined): Said => {
+  const believed = <T>(request: FastifyRequest, said: T | undefined): T => {
     if (said) return said
     strangers.take(request)
     throw problem(403, { detail: 'the signature is not the provider’s' })
@@ -57,6 +59,11 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
       scope.post<{ Body: Buffer | undefined }>('/webhooks/twilio', routes, async (request, reply) => {
         const reports = believed(request, twilioSaid(request, deps))
         return taken(reply, await keep('twilio', reports, deps))
+      })
+    if (trust.twilio)
+      scope.post<{ Body: Buffer | undefined }>('/webhooks/twilio/inbound', routes, async (request, reply) => {
+        const form = believed(request, twilioForm(request, { trust, path: '/inbound' }))
+        return reply.type('text/xml; charset=utf-8').send(twiml(await heard(form, deps)))
       })
     if (trust.sendgrid)
       scope.post<{ Body: Buffer | undefined }>('/webhooks/sendgrid', routes, async (request, reply) => {
@@ -77,15 +84,37 @@ const none = Buffer.alloc(0)
 type Said = readonly (KeptReport | undefined)[]
 
 /** Undefined: it is not signed by them. */
-function twilioSaid({ body = none, headers, url }: Posted, { trust, secret }: Webhooks): Said | undefined {
+function twilioSaid(posted: Posted, { trust, secret }: Webhooks): Said | undefined {
+  const form = twilioForm(posted, { trust, path: '' })
+  const named = form && verifiedAttempt(new URLSearchParams(queryOf(posted)), secret)
+  return form && [named && keptOfTwilio(form, named.attempt)]
+}
+
+const queryOf = ({ url }: Posted): string => (url.includes('?') ? url.slice(url.indexOf('?')) : '')
+
+/** What Twilio posted to a path below ours; undefined: it was not they. */
+function twilioForm(
+  posted: Posted,
+  { trust, path }: { trust: WebhookTrust; path: '' | '/inbound' },
+): URLSearchParams | undefined {
+  const { body = none, headers } = posted
   const { url: ours, tokens } = trust.twilio!
-  const at = url.indexOf('?')
-  const query = at === -1 ? '' : url.slice(at)
   const form = new URLSearchParams(body.toString())
   const signature = headerOf(headers, 'x-twilio-signature')
-  if (!isTwilioSigned({ url: ours() + query, form, signature }, tokens)) return undefined
-  const named = verifiedAttempt(new URLSearchParams(query), secret)
-  return [named && keptOfTwilio(form, named.attempt)]
+  return isTwilioSigned({ url: ours() + path + queryOf(posted), form, signature }, tokens) ? form : undefined
+}
+
+/**
+ * Does what a text asks for, and gives its one answer: the same to every copy, of which Twilio sends one on. None where
+ * Twilio has answered, where nothing was changed, and to what asks for nothing.
+ */
+async function heard(form: URLSearchParams, { db, addressKey, clock, replies, metrics }: Webhooks) {
+  const text = twilioText(form)
+  metrics.count('texts_total', { word: text?.word ?? 'none' })
+  if (!text) return undefined
+  const { answered, ...said } = text
+  const { changed, locale } = await hearText({ db, addressKey }, { ...said, now: clock.now(), lifts: stopCodes })
+  return changed && !answered ? replyTo(said.word, { ...replies, locale }) : undefined
 }
 
 function sendgridSaid({ body = none, headers }: Posted, { trust, clock }: Webhooks): Said | undefined {

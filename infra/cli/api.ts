@@ -8,7 +8,9 @@ import { openInboxStreams } from '#channels/in-app/inbox-streams.ts'
 import { clicksApi } from '#channels/receipts/clicks.ts'
 import { tellSuccess } from '#channels/receipts/deeds.ts'
 import { deviceReceiptsApi } from '#channels/receipts/device-receipts.ts'
+import { plainBrand } from '#channels/email/layout.ts'
 import { webhooksApi, type WebhookTrust } from '#channels/receipts/webhooks.ts'
+import type { Replies } from '#channels/sms/replies.ts'
 import type { Offer } from '#contracts/preferences.ts'
 import { logAct } from '#ledger/operator-log.ts'
 import { operatorsApi } from '#operators/operators-api.ts'
@@ -53,6 +55,8 @@ export type ApiOptions = {
   publisherLog?: (line: PublisherLogLine) => void
   /** What reports of providers are believed by, of an API at this URL. Absent: none is listened to. */
   trust?: (apiUrl: () => string) => WebhookTrust
+  /** What people are answered who text us. Absent: as an installation that says nothing of itself. */
+  replies?: Replies
   /** By which tokens of people are believed, and the origins of the pages that may use them. Absent: none. */
   people?: { keys: readonly UserKey[]; origins: readonly string[] }
   /** What is served besides. */
@@ -102,13 +106,8 @@ export async function serveApi(
     authorize: authorize('people'),
     producerOf: request => producerOf(db, request.headers, 'intents'),
   })
-  const receipts = { db, catalogue, clock, metrics, tell: signals.tell, secret: installation.addressKey }
-  deviceReceiptsApi(app, receipts)
-  clicksApi(app, receipts)
-  unsubscribeApi(app, receipts)
   let url = ''
-  const trust = options.trust?.(() => url) ?? {}
-  const reports = webhooksApi(app, { ...receipts, addressKey: installation.addressKey, log, trust })
+  const reports = hearTheWorld(app, { installation, options, apiUrl: () => url })
   const operatorOf = async (request: Asked, scope: Scope) => ({
     name: (await producerOf(db, request.headers, scope)).producer,
   })
@@ -131,6 +130,20 @@ export async function serveApi(
       await publisher[Symbol.asyncDispose]()
     },
   }
+}
+
+/** What is said to us without a token of a producer or a person: by devices, links of mails, providers, and texts. */
+function hearTheWorld(
+  app: FastifyInstance,
+  { installation, options, apiUrl }: { installation: Installation; options: ApiOptions; apiUrl: () => string },
+): AsyncDisposable {
+  const { db, catalogue, clock, log, signals, addressKey } = installation
+  const { metrics, replies = { brand: plainBrand.name } } = options
+  const receipts = { db, catalogue, clock, metrics, tell: signals.tell, secret: addressKey }
+  deviceReceiptsApi(app, receipts)
+  clicksApi(app, receipts)
+  unsubscribeApi(app, receipts)
+  return webhooksApi(app, { ...receipts, addressKey, log, replies, trust: options.trust?.(apiUrl) ?? {} })
 }
 
 /** The page for people and its API, and who may use what is theirs. */

@@ -6,6 +6,7 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Metrics } from '#runtime/metrics.ts'
 import { addressesOf } from './addresses.ts'
 import { serveApi } from './api.ts'
+import { repliesOf } from './brand.ts'
 import { catalogueFrom } from './catalogue-from.ts'
 import { claimForStart } from './claim.ts'
 import { stated } from './command.ts'
@@ -55,6 +56,7 @@ export async function startEverything(options: {
       ...(publisherLog && { publisherLog }),
       ...(demo && isOwn(config) && { also: app => void opened.use(serveDemo(app, { installation, config })) }),
       people: { keys: await userKeysOf(config), origins: config.origins },
+      replies: repliesOf(config),
       trust: apiUrl => trustOf(config, { credentials: stack.credentials, apiUrl }),
     }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
   )
@@ -79,7 +81,7 @@ const isOwn = ({ userKeys, http }: Config): boolean =>
 /** Simulators report to this API, in place of the providers that are not configured. */
 function reportHere({ twilio, sendgrid }: Config, { simulators }: Stack, apiUrl: string): void {
   simulators?.receipts.pointTo({
-    ...(twilio === undefined && { twilio: apiUrl }),
+    ...(twilio === undefined && { twilio: apiUrl, inbound: `${apiUrl}/webhooks/twilio/inbound` }),
     ...(sendgrid === undefined && { sendgrid: `${apiUrl}/webhooks/sendgrid` }),
   })
 }

@@ -3,7 +3,7 @@ import type { Generated } from 'kysely'
 /** What is known of addresses, of which these tables have only keyed hashes. A part of `schema.ts`. */
 export type AddressTables = {
   addresses: { recipient: string; endpoint: string; channel: number; hash: string }
-  /** `expires_at`: it may be used again from then on. */
+  /** `expires_at`: it may be used again from then on. `stopped_at`: the person has texted STOP, whatever else is said of it. */
   suppressions: {
     hash: string
     channel: number
@@ -11,7 +11,10 @@ export type AddressTables = {
     source: string
     at: Date
     expires_at: Date | null
+    stopped_at: Date | null
   }
+  /** Texts of people that say STOP, START or HELP, by Twilio's name for each; whether it changed anything. */
+  texted_words: { message: string; word: string; changed: Generated<boolean>; at: Generated<Date> }
   /** Endpoints that were found dead. `state`: `pruned`, `held` by the guard, `discarded` or `undone`. Kept 30 days. */
   prunes: {
     recipient: string

@@ -543,6 +543,7 @@ create table suppressions (
   source text not null,
   at timestamp with time zone not null,
   expires_at timestamp with time zone,
+  stopped_at timestamp with time zone,
   constraint suppressions_pkey PRIMARY KEY (hash, channel)
 );
 
@@ -552,6 +553,14 @@ create table tenants (
   updated_at timestamp with time zone not null default now(),
   constraint tenants_pkey PRIMARY KEY (id)
 ) with (fillfactor=85);
+
+create table texted_words (
+  message text collate "C" not null,
+  word text not null,
+  changed boolean not null default false,
+  at timestamp with time zone not null default now(),
+  constraint texted_words_pkey PRIMARY KEY (message)
+);
 
 create table troubles (
   hash text collate "C" not null,

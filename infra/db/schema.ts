@@ -28,6 +28,7 @@ export const owners = {
   recipients: 'preferences',
   addresses: 'preferences',
   suppressions: 'preferences',
+  texted_words: 'preferences',
   prunes: 'preferences',
   prune_limits: 'preferences',
   address_key: 'preferences',

@@ -310,6 +310,12 @@ export const variables = {
     meaning:
       'What that is: `long_code` takes 1 segment a second, `short_code` 100, `other` (a service of several numbers, a registered campaign, toll-free) what `TWILIO_SEGMENTS_PER_SECOND` says. Unset: `long_code` for a number, else `other`.',
   },
+  smsHelp: {
+    name: 'CARILLON_SMS_HELP',
+    parse: line(200),
+    meaning:
+      'What somebody who texts HELP is answered besides how to end texts: where people find help, `Help: example.com/help or +1 202 555 0100`. Unset: nothing besides.',
+  },
   smsPrices: {
     name: 'CARILLON_SMS_PRICES',
     parse: smsPrices,

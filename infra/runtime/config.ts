@@ -141,6 +141,7 @@ function configOf(values: Values, env: Env, problems: string[]) {
     sendgridWebhookKeys: values.sendgridWebhookKey,
     /** What an operator should mend, in sentences. */
     warnings: exposedFiles(env, accounts),
+    smsHelp: values.smsHelp,
     smsPrices: values.smsPrices,
     twilioTokens: [values, ...accounts].flatMap(({ twilioToken, twilioNextToken }) =>
       [twilioToken, twilioNextToken].filter(token => token !== undefined),

@@ -47,6 +47,7 @@ const counters = {
     labels: ['event', 'result'],
     help: 'What devices, links of mails and providers told us: of known deliveries, of too old ones, of none',
   },
+  texts_total: { labels: ['word'], help: 'Texts of people to us, by what they ask for: stop, start, help, none' },
   standings_total: {
     labels: ['provider', 'standing'],
     help: 'Attempts by the furthest that their provider reports: each once for each that it came to',

@@ -1,5 +1,6 @@
 import { createMetrics } from '#runtime/metrics.ts'
 import { serveApi } from '../api.ts'
+import { repliesOf } from '../brand.ts'
 import { stated } from '../command.ts'
 import { runInstalled } from '../installed.ts'
 import { userKeysOf } from '../user-keys.ts'
@@ -14,6 +15,7 @@ export function runApi(): Promise<number> {
         ...{ host, port, metrics: createMetrics(), approvalAbove: config.approvalAbove, proxies },
         groupMin: config.groupMin,
         people: { keys: await userKeysOf(config), origins: config.origins },
+        replies: repliesOf(config),
         trust: apiUrl => trustOf(config, { credentials: undefined, apiUrl }),
       }).catch(stated(`cannot serve the API on ${host}:${port} (CARILLON_HTTP_HOST, CARILLON_HTTP_PORT)`)),
     )

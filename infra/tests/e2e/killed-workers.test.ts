@@ -57,6 +57,7 @@ async function setup() {
   opened.use(
     webhooksApi(app, {
       ...{ ...deps, addressKey: secret, secret },
+      replies: { brand: 'Acme' },
       trust: {
         twilio: { url: () => `${publicUrl}/webhooks/twilio`, tokens: [twilio.authToken] },
         sendgrid: { keys: [createPublicKey(sendgrid.webhook.publicKey)] },

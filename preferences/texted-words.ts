@@ -1,0 +1,130 @@
+import { channels } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
+import { addressHash } from './address.ts'
+import { type ConsentLine, logConsent } from './consent-log.ts'
+import { rewriteEndpoints } from './endpoint-rows.ts'
+import { endpointAfter } from './endpoint-state.ts'
+import { contactPrefix } from './profile.ts'
+import type { Suppressed } from './registration.ts'
+import { ownersOf, suppressedOf, suppressionLine } from './suppression-store.ts'
+
+/** What a person asks for by a text to us. */
+export type TextedWord = 'stop' | 'start' | 'help'
+/** `message`: its provider's id of the text. `lifts`: what START takes back besides STOP, the provider's words for the same. */
+export type Texted = { message: string; word: TextedWord; number: string; now: EpochMs; lifts: readonly string[] }
+/** `changed`: what the number gets, or HELP, which is answered each time. `locale`: of somebody who has the number. */
+export type Heard = { changed: boolean; locale?: string }
+
+const sms = channels.indexOf('sms')
+
+/**
+ * Hears a text. STOP: no claim from now on sends to the number, for nobody who has it or registers it, in no tenant. START takes
+ * back exactly what STOP has written; what was suppressed for another reason stays so. A text that comes again, however late,
+ * changes nothing and is answered as the first time. Each change has its line in the consent log, for everybody who has the
+ * number, or for the contact that it would be.
+ */
+export async function hearText(
+  { db, addressKey }: { db: Database; addressKey: string },
+  texted: Texted,
+): Promise<Heard> {
+  const hash = addressHash(addressKey, { channel: 'sms', address: texted.number })
+  const changed = await db.transaction(tx => written(tx, hash, texted))
+  // After the commit: who registers the number from now on sees what stands.
+  if (texted.word !== 'help') await settle(db, hash, texted.now)
+  const locale = await localeOf(db, hash)
+  return { changed, ...(locale !== undefined && { locale }) }
+}
+
+async function written(tx: Queryable, hash: string, { message, word, now, lifts }: Texted): Promise<boolean> {
+  const fresh = await tx.query(
+    `insert into texted_words (message, word) values ($1, $2) on conflict do nothing returning 1`,
+    [message, word],
+  )
+  if (fresh.length === 0) {
+    const [known] = await tx.query<{ changed: boolean }>(`select changed from texted_words where message = $1`, [
+      message,
+    ])
+    return known!.changed
+  }
+  const changed = word === 'help' || (await (word === 'stop' ? stop(tx, { hash, now }) : start(tx, { hash, lifts })))
+  if (changed) await tx.query(`update texted_words set changed = true where message = $1`, [message])
+  if (changed && word !== 'help' && (await ownersOf(tx, [{ hash }])).length === 0)
+    await logConsent(tx, [granted(`${contactPrefix}${hash.slice(0, 22)}`, word === 'start')], now)
+  return changed
+}
+
+/** Whether it was not stopped already. */
+async function stop(tx: Queryable, { hash, now }: { hash: string; now: EpochMs }): Promise<boolean> {
+  const rows = await tx.query(
+    `insert into suppressions as s (hash, channel, reason, source, at, stopped_at)
+     values ($1, ${sms}, 'stop', 'sms', to_timestamp($2 / 1000.0), to_timestamp($2 / 1000.0))
+     on conflict (hash, channel) do update set stopped_at = excluded.stopped_at where s.stopped_at is null returning 1`,
+    [hash, now],
+  )
+  return rows.length > 0
+}
+
+/** Whether the number may be used again, and was not before. */
+async function start(tx: Queryable, { hash, lifts }: { hash: string; lifts: readonly string[] }): Promise<boolean> {
+  const gone = await tx.query(
+    `delete from suppressions where hash = $1 and channel = ${sms} and reason = any($2::text[]) returning 1`,
+    [hash, ['stop', ...lifts]],
+  )
+  const taken = await tx.query(
+    `update suppressions set stopped_at = null where hash = $1 and channel = ${sms} and stopped_at is not null returning 1`,
+    [hash],
+  )
+  return gone.length + taken.length > 0 && !(await suppressedOf(tx, [hash])).has(hash)
+}
+
+const triesMax = 5
+
+/** Makes the endpoints of everybody who has a number what is said of it, until nothing else is said meanwhile. */
+async function settle(db: Queryable, hash: string, now: EpochMs): Promise<void> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const said = (await suppressedOf(db, [hash])).get(hash)
+    await tell(db, { hash, said, now })
+    if (JSON.stringify((await suppressedOf(db, [hash])).get(hash)) === JSON.stringify(said)) return
+  }
+}
+
+async function tell(
+  db: Queryable,
+  { hash, said, now }: { hash: string; said: Suppressed | undefined; now: EpochMs },
+): Promise<void> {
+  const owners = await ownersOf(db, [{ hash }])
+  await rewriteEndpoints(db, {
+    ...{ ids: owners.map(one => one.recipient), now },
+    change(recipient, before) {
+      const log: ConsentLine[] = []
+      const endpoints = before.map(endpoint => {
+        if (!owners.some(one => one.recipient === recipient && one.endpoint === endpoint.id)) return endpoint
+        const free = endpointAfter(endpoint, { kind: 'lifted', at: now })
+        if (!said) {
+          if (free !== endpoint) log.push({ ...granted(recipient, true), endpoint: endpoint.id })
+          return free
+        }
+        const { reason: why, ...word } = said
+        const after = endpointAfter(free, { kind: 'suppressed', ...word, why })
+        if (JSON.stringify(after) === JSON.stringify(endpoint)) return endpoint
+        log.push(suppressionLine(recipient, after, 'sms'))
+        return after
+      })
+      return { endpoints, log }
+    },
+  })
+}
+
+const granted = (recipient: string, wish: boolean): ConsentLine => ({
+  ...{ recipient, kind: 'suppression', channel: 'sms', wish, source: 'sms' },
+})
+
+async function localeOf(db: Queryable, hash: string): Promise<string | undefined> {
+  const [row] = await db.query<{ locale: string }>(
+    `select r.locale from addresses a join recipients r on r.id = a.recipient
+     where a.hash = $1 and a.channel = ${sms} and r.locale is not null order by a.recipient limit 1`,
+    [hash],
+  )
+  return row?.locale
+}
