@@ -6,7 +6,7 @@ import { answerFunnel, answerOutcomes, answerSeries, type Asked, type Told } fro
 import { parquetOf } from './export.ts'
 import { lift, type LiftComparison, liftComparisons, type LiftQuestion } from './lift-store.ts'
 import { analyticsOpenapi } from './openapi.ts'
-import { type Bucket, buckets, edgesOf, isZone } from './periods.ts'
+import { type Bucket, buckets, edgesOf } from './periods.ts'
 import { filters, orderingPreset, questionOf } from './question.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
 
@@ -107,7 +107,6 @@ function askedOf(
   const once = onceOf(query, fields, problems)
   const { bucket = 'hour', zone = 'UTC', compare } = once
   if (!buckets.includes(bucket as Bucket)) problems.push(`querystring bucket must be one of ${buckets.join(', ')}`)
-  if (!isZone(zone)) problems.push('querystring zone must be a time zone like Europe/Berlin')
   if (compare !== undefined && compare !== 'previous') problems.push('querystring compare must be previous')
   const question = questionOf(once, field => `querystring ${field}`)
   if (Array.isArray(question)) problems.push(...question)

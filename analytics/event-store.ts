@@ -52,7 +52,7 @@ async function newPacks(tx: Queryable, packs: readonly EventPack[]): Promise<Eve
 // In the order in which a row is put together: what all slots of a pack have in common comes first.
 const columns = `day, at, kind, provider, batch_id, set_id, simulated,
   intent_id, type, category, producer, tenant, lane, occurred_at,
-  recipient, channel, endpoint, what, rule, rule_value, arm`
+  recipient, channel, endpoint, what, rule, rule_value, arm, locale, platform, app_version`
 const columnsCount = columns.split(',').length
 
 /** Straight into the day's partition: finding it for every row would cost a sixth more. */
@@ -76,7 +76,7 @@ function rowsOfPack(pack: EventPack): Buffer {
   writePack(head, pack)
   const packBytes = head.length
   let headOf = -1
-  for (const { i, recipient, channel, endpoint, what, w, arm } of pack.slots) {
+  for (const { i, recipient, channel, endpoint, what, w, ...facts } of pack.slots) {
     if (i !== headOf) {
       head.length = packBytes
       writeIntent(head, pack.intents[i]!)
@@ -90,7 +90,10 @@ function rowsOfPack(pack: EventPack): Buffer {
     const why = w === undefined ? undefined : pack.whys[w]!
     putText(rows, why?.rule)
     putText(rows, why?.value && storable(why.value))
-    putText(rows, arm)
+    putText(rows, facts.arm)
+    putText(rows, facts.locale)
+    putText(rows, facts.platform)
+    putText(rows, facts.version)
   }
   return written(rows)
 }

@@ -181,3 +181,32 @@ test('by type, channel, category, provider, lane, outcome, and filters', async (
   assert.deepEqual(await by({ since: at + 2 * minute, by: 'type' }), [])
   assert.deepEqual(await by({ type: "x' or true --" }, 'intended'), [[undefined, 0]])
 })
+
+test('by what devices run, by language and country: of what accepted it, of the decision', async () => {
+  const decided = decidedPack(people(4))
+  const locales = ['de-AT', 'de-DE', 'zh-Hant-TW', undefined]
+  decided.slots.forEach((one, at) => locales[at] !== undefined && (one.locale = locales[at]))
+  const slots = [
+    slot('user-0', 'address_dead', { platform: 'android', version: '7.9' }),
+    slot('user-0', 'sent', { endpoint: 'device-2', platform: 'ios', version: '8.0' }),
+    slot('user-1', 'sent', { platform: 'android', version: '8.0' }),
+    slot('user-2', 'rejected', { platform: 'web' }),
+  ]
+  await using world = await setup([decided, settledPack([], { slots })])
+  const by = async (query: Parameters<typeof funnel>[1]) =>
+    (await funnel(world.db, query))
+      .map(row => `${row.group ?? '-'} ${row.stages.intended} ${row.stages.accepted}`)
+      .toSorted()
+  assert.deepEqual(await by({ by: 'platform' }), ['- 1 0', 'android 1 1', 'ios 1 1', 'web 1 0'])
+  assert.deepEqual(await by({ by: 'app_version' }), ['- 2 0', '8.0 2 2'])
+  assert.deepEqual(await by({ by: 'country' }), ['- 1 0', 'AT 1 1', 'DE 1 1', 'TW 1 0'])
+  assert.deepEqual(await by({ by: 'locale' }), ['- 1 0', 'de-AT 1 1', 'de-DE 1 1', 'zh-Hant-TW 1 0'])
+  for (const [query, found] of [
+    [{ platform: 'ios' }, '- 1 1'],
+    [{ app_version: '8.0' }, '- 2 2'],
+    [{ country: 'TW' }, '- 1 0'],
+    [{ locale: 'de-AT' }, '- 1 1'],
+    [{ locale: "de' or true --" }, '- 0 0'],
+  ] as const)
+    assert.deepEqual(await by(query), [found], JSON.stringify(query))
+})

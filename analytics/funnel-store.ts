@@ -37,7 +37,7 @@ function countRaw(
   const having: string[] = []
   for (const column of ['type', 'category', 'channel', 'lane', 'producer', 'tenant'] as const)
     if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
-  for (const filter of ['provider', 'arm'] as const)
+  for (const filter of Object.keys(ofUnit) as (keyof typeof ofUnit)[])
     if (question[filter] !== undefined) having.push(`${ofUnit[filter]} = ${value(question[filter])}`)
   const { since = edges[0], until = edges.at(-1) } = question
   if (since !== undefined) {
@@ -57,16 +57,25 @@ function countRaw(
 const periodOf = (column: string, edges: string): string =>
   `(width_bucket(extract(epoch from ${column})::float8 * 1000, ${edges}::float8[]) - 1)::text`
 
+/** Of what accepted a unit, else of the first that was tried. */
+function ofDelivery(column: string): string {
+  return `coalesce(min(${column}) filter (where ${accepted}), min(${column}) filter (where kind = 'settled'))`
+}
+
 /** Known of a unit only from all its events. */
-const ofUnit: Record<'provider' | 'arm', string> = {
-  // The one that accepted it, else the first that was tried.
-  provider: `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`,
+const ofUnit = {
+  provider: ofDelivery('provider'),
+  platform: ofDelivery('platform'),
+  app_version: ofDelivery('app_version'),
   // Every decision names the arm of its person; what is engaged with need not.
   arm: 'max(arm)',
-}
+  locale: 'max(locale)',
+  // The region of the language tag.
+  country: `upper(substring(max(locale) from '^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})(?:-|$)'))`,
+} satisfies Partial<Record<Filter, string>>
 
 function groupOf(by: Dimension): Counting['groups'][number] {
   if (by === 'outcome') return { of: 'end' }
-  if (by === 'provider' || by === 'arm') return { of: 'unit', sql: ofUnit[by] }
+  if (by in ofUnit) return { of: 'unit', sql: ofUnit[by as keyof typeof ofUnit] }
   return { of: 'row', sql: by satisfies Filter }
 }

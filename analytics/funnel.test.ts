@@ -106,10 +106,27 @@ test('a terminal of 80 columns', () => {
   )
 })
 
+test('how long each step took stands below', () => {
+  const times = { attempted: { n: 9, p50: 40, p90: 1_230, p99: 65_000 }, opened: { n: 1, p50: 0, p90: 7e6, p99: 2e8 } }
+  const text = printFunnel([{ ...shapeFunnel(ofA, undefined)[0]!, times }], { width: 80, colour: false })
+  assert.ok(
+    text.endsWith(`
+  took                    median       p90       p99
+  attempted                 40ms      1.2s      1.1m
+  opened                     0ms      1.9h      2.3d
+`),
+    text,
+  )
+})
+
 test('no line is wider than the terminal, in any width; colour changes nothing but colour', () => {
   const rows: FunnelRow[] = [
     ...shapeFunnel(counted, 'type'),
-    { ...shapeFunnel(counted, undefined)[0]!, group: 'ein.sehr.langer.name.für.eine.benachrichtigung 🔔🔔🔔' },
+    {
+      ...shapeFunnel(counted, undefined)[0]!,
+      times: { accepted: { n: 1, p50: 1, p90: 2, p99: 100_000 } },
+      group: 'ein.sehr.langer.name.für.eine.benachrichtigung 🔔🔔🔔',
+    },
   ]
   for (let width = 24; width <= 200; width++) {
     const plain = printFunnel(rows, { width, colour: false })

@@ -106,7 +106,8 @@ export function printFunnel(rows: readonly FunnelRow[], { width, colour }: { wid
     .map((row, at) => {
       const title = row.group === undefined ? [] : [paint('1', cut(row.group ?? '(none)', layout.width))]
       const head = heads === '' || at > 0 ? [] : [paint('2', heads)]
-      return [...title, ...head, ...linesOf(row).map(line => printLine(line, layout, paint)), ''].join('\n')
+      const lines = linesOf(row).map(line => printLine(line, layout, paint))
+      return [...title, ...head, ...lines, ...tookLines(row, layout, paint), ''].join('\n')
     })
     .join('\n')
 }
@@ -119,7 +120,7 @@ const widthMin = 24
 const bars = { max: 50, min: 8 }
 const percentWidth = 10
 
-function linesOf({ stages: counts, bases, rest, times }: FunnelRow): Line[] {
+function linesOf({ stages: counts, bases, rest }: FunnelRow): Line[] {
   // Where nobody reports what people looked at, empty stages would look like a fault.
   const known = counts.seen + counts.opened > 0 ? stages : stages.slice(0, acceptedAt + 1)
   return known.flatMap((stage, at) => {
@@ -127,9 +128,7 @@ function linesOf({ stages: counts, bases, rest, times }: FunnelRow): Line[] {
     const { first, previous } = bases[stage]
     // Nobody tells of it here, or hardly anybody could.
     if (first === 0) return []
-    const took = times?.[stage]
-    const median = took === undefined ? '' : `  ~${duration(took.p50)}`
-    const line: Line = { label: `${stageNames[stage]}${median}`, n, ofAll: n / first, rest: false }
+    const line: Line = { label: stageNames[stage], n, ofAll: n / first, rest: false }
     if (at > 0 && previous > 0) line.ofPrevious = n / previous
     const lost = rest
       .filter(({ after }) => after === stage)
@@ -141,6 +140,21 @@ function linesOf({ stages: counts, bases, rest, times }: FunnelRow): Line[] {
       }))
     return [line, ...lost]
   })
+}
+
+/** How long each step took, from the one before it. */
+function tookLines({ times = {} }: FunnelRow, { width }: Layout, paint: Paint): string[] {
+  const took = stages.flatMap(stage => (times[stage] === undefined ? [] : [[stageNames[stage], times[stage]] as const]))
+  if (took.length === 0) return []
+  const column = Math.max(6, Math.min(10, Math.floor((width - 20) / 3)))
+  const left = Math.min(22, width - column * 3)
+  const line = (name: string, cells: readonly string[]) =>
+    `${cut(name, left).padEnd(left)}${cells.map(cell => cell.padStart(column)).join('')}`.trimEnd()
+  return [
+    '',
+    paint('2', line('  took', ['median', 'p90', 'p99'])),
+    ...took.map(([name, { p50, p90, p99 }]) => line(`  ${name}`, [p50, p90, p99].map(duration))),
+  ]
 }
 
 /** Short, for people: 12ms, 3.4s, 5m, 2h, 1.5d. */

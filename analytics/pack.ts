@@ -1,5 +1,5 @@
 import { channels, lanes } from '#contracts/channel.ts'
-import type { EventPack } from '#contracts/event.ts'
+import { type EventPack, isCode } from '#contracts/event.ts'
 import { isName, isUuid } from '#contracts/ids.ts'
 
 /** `malformed` is no pack at all; `unknown` one of a version that this build does not know, a newer one may. */
@@ -92,7 +92,10 @@ function problemOfSlots(pack: Record<string, unknown>): string | undefined {
       (slot.endpoint === undefined || slot.endpoint === '' || isName(slot.endpoint)) &&
       isWord(slot.what) &&
       (slot.w === undefined || isPlace(slot.w, whys)) &&
-      optional(slot.arm, isName)
+      optional(slot.arm, isName) &&
+      optional(slot.locale, isCode) &&
+      optional(slot.platform, isCode) &&
+      optional(slot.version, isCode)
     if (!right) return `has a slots[${at}] that is none`
   }
   return undefined

@@ -1,16 +1,26 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
+import { isZone } from './periods.ts'
 import { type Ordering, type Unit, units } from './stages.ts'
 
 /** What answers can be broken down by. */
 export const dimensions = [
-  ...(['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm', 'outcome'] as const),
+  ...(['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm'] as const),
+  ...(['platform', 'app_version', 'country', 'locale', 'outcome'] as const),
 ] as const
 export type Dimension = (typeof dimensions)[number]
 
 /** What answers can be narrowed to. */
-export const filters = ['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm'] as const
+export const filters = dimensions.filter(one => one !== 'outcome')
 export type Filter = (typeof filters)[number]
+/** Kept apart by raw events alone. */
+export const rawFilters = [
+  'tenant',
+  'platform',
+  'app_version',
+  'country',
+  'locale',
+] as const satisfies readonly Filter[]
 
 /**
  * Which notifications: those whose intents happened from `since` to before `until`, and what is asked of them. Everything
@@ -46,12 +56,12 @@ function durationOf(text: string): number | undefined {
 }
 
 type Texts = Partial<
-  Record<Filter | 'since' | 'until' | 'by' | 'unit' | 'window' | 'with_simulated' | 'times' | 'source', string>
+  Record<Filter | 'since' | 'until' | 'zone' | 'by' | 'unit' | 'window' | 'with_simulated' | 'times' | 'source', string>
 >
 
 /**
- * Reads a question as people write it. Times as in RFC 3339, or a date (its beginning in UTC). Gives every problem at once,
- * each beginning with `name`'s word for what it is about.
+ * Reads a question as people write it. Times as in RFC 3339, or a date: its beginning in `zone` (default UTC). Gives every
+ * problem at once, each beginning with `name`'s word for what it is about.
  */
 export function questionOf(texts: Texts, name = (field: string): string => field): Question | string[] {
   const problems: string[] = []
@@ -66,9 +76,11 @@ export function questionOf(texts: Texts, name = (field: string): string => field
       problems.push(`${name(field)} must be a name of 1 to 200 characters`)
     return texts[field]
   }
+  const { zone = 'UTC' } = texts
+  if (!isZone(zone)) problems.push(`${name('zone')} must be a time zone like Europe/Berlin`)
   const time = (field: 'since' | 'until'): EpochMs | undefined => {
     if (texts[field] === undefined) return undefined
-    const at = timeOf(texts[field])
+    const at = timeOf(texts[field], isZone(zone) ? zone : 'UTC')
     if (at === undefined)
       problems.push(`${name(field)} must be a time like 2026-11-21T08:00:00Z, without a leap second`)
     return at
@@ -80,7 +92,8 @@ export function questionOf(texts: Texts, name = (field: string): string => field
   const question: Question = {
     ...{ type: named('type'), category: named('category'), producer: named('producer'), tenant: named('tenant') },
     ...{
-      arm: named('arm'),
+      ...{ arm: named('arm'), platform: named('platform'), app_version: named('app_version') },
+      ...{ country: named('country'), locale: named('locale') },
       provider: named('provider'),
       channel: oneOf('channel', channels),
       lane: oneOf('lane', lanes),
@@ -95,8 +108,18 @@ export function questionOf(texts: Texts, name = (field: string): string => field
   return problems.length > 0 ? problems : question
 }
 
-const timeOf = (text: string): EpochMs | undefined => {
-  if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/i.test(text)) return undefined
+function timeOf(text: string, zone: string): EpochMs | undefined {
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return dayOf(text, zone)
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/i.test(text)) return undefined
   const at = Date.parse(text)
   return Number.isNaN(at) ? undefined : at
+}
+
+/** A day may begin at one o'clock. */
+function dayOf(text: string, zone: string): EpochMs | undefined {
+  try {
+    return Temporal.PlainDate.from(text).toZonedDateTime(zone).epochMilliseconds
+  } catch {
+    return undefined
+  }
 }

@@ -1,7 +1,7 @@
 import type { EventPack } from '#contracts/event.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { accepted, countUnits, type Counted, type Group } from './count-store.ts'
-import { type Dimension, orderingPreset, type Question } from './question.ts'
+import { type Dimension, orderingPreset, type Question, rawFilters } from './question.ts'
 
 const hourMs = 3_600_000
 
@@ -93,11 +93,11 @@ async function writeHour(tx: Queryable, cohort: Date, counted: readonly Counted[
 }
 
 /** What the rollups know: notifications within the usual window, whole hours, without what was made up. */
-const answers = ({ unit, windowMs, tenant, includeSimulated, times, by, source, since, until }: Question): boolean =>
+const answers = ({ unit, windowMs, includeSimulated, times, source, since, until, ...asked }: Question): boolean =>
   source === 'rollup' &&
   (unit ?? 'notification') === 'notification' &&
   (windowMs ?? orderingPreset.windowMs) === orderingPreset.windowMs &&
-  !(tenant || includeSimulated || times || by === 'tenant') &&
+  !(includeSimulated || times || rawFilters.some(field => asked[field] !== undefined || asked.by === field)) &&
   wholeHours([since ?? 0, until ?? 0])
 
 const wholeHours = (times: readonly number[]): boolean => times.every(time => time % hourMs === 0)

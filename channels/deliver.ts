@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { armLabel } from '#contracts/arms.ts'
 import { type Catalogue, doubtPolicyOf } from '#contracts/catalogue.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import type { BatchId, EpochMs } from '#contracts/ids.ts'
@@ -35,6 +34,7 @@ import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
 import { maybeSent, notCalled, reroutedTo, settle, waiting } from './settle.ts'
+import { slotFacts } from './slot-facts.ts'
 import { countSegments, type SmsPrices } from './sms/price.ts'
 import { toldBy } from './told-as-one.ts'
 
@@ -347,13 +347,13 @@ async function mark(sending: Sending, answers: readonly (Answer | undefined)[], 
 }
 
 /** While the lease lasts an outage of the database is sat out: giving up would send everything again. */
-async function record(claimed: Claimed, found: readonly SlotResult[], deps: DeliverDeps): Promise<void> {
+async function record(claimed: Claimed | Sending, found: readonly SlotResult[], deps: DeliverDeps): Promise<void> {
   const { batch, begunMs } = claimed
   const { db, clock, log, metrics } = deps
   const { channel } = batch
   const results = batch.maybeSent ? found.map(maybeSent) : found
-  const arms = armsOf(batch, deps)
-  const said = await patiently(() => recordBatch(db, { batch, results, now: clock.now(), ...arms }), claimed)
+  const facts = slotFacts(claimed, deps)
+  const said = await patiently(() => recordBatch(db, { batch, results, now: clock.now(), ...facts }), claimed)
   if (said === 'fenced') {
     metrics.count('fenced_total', { channel })
     return log.warn(
@@ -366,13 +366,6 @@ async function record(claimed: Claimed, found: readonly SlotResult[], deps: Deli
   for (const [outcome, n] of counts(outcomes)) metrics.count('outcomes_total', { channel, outcome }, n)
   const routes = results.flatMap(result => (result.kind === 'retry' ? (result.route ?? []) : []))
   for (const [to, n] of counts(routes)) metrics.count('rerouted_total', { from: batch.provider, to }, n)
-}
-
-/** For events. Most batches have nothing but types without arms. */
-function armsOf({ intents, slots }: ClaimedBatch, { catalogue }: DeliverDeps): { arms?: (string | undefined)[] } {
-  const entries = intents.map(intent => catalogue.types.get(intent.type))
-  if (entries.every(entry => !entry?.arms)) return {}
-  return { arms: slots.map(({ intent, recipient }) => armLabel(entries[intent] ?? {}, recipient)) }
 }
 
 async function patiently<T>(work: () => Promise<T>, { begunMs, limits }: Claimed): Promise<T> {

@@ -57,10 +57,11 @@ export function endpointRoutes(app: FastifyInstance, options: PreferencesApiOpti
 
 /** An endpoint as it is shown: with enough of its address to tell it from others, in the state that it has at `at`. */
 export const shownEndpoint = (endpoint: Endpoint, at: EpochMs) => {
-  const { id, channel, provider, address, since, app, stateSince, why, verifiedAt, verifiedBy } = endpoint
+  const { id, channel, provider, address, since, app, platform, version, stateSince, why, verifiedAt, verifiedBy } =
+    endpoint
   const state = stateAt(endpoint, at)
   return {
-    ...{ id, channel, provider, app, state },
+    ...{ id, channel, provider, app, platform, version, state },
     ...(state !== 'active' && { why, stateSince: isoOf(stateSince), until: isoOf(endpoint.until) }),
     address: address === '' ? undefined : masked({ channel, address }),
     since: since === 0 ? undefined : isoOf(since),

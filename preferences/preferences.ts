@@ -1,4 +1,4 @@
-import type { Channel, Provider } from '#contracts/channel.ts'
+import type { Channel, Platform, Provider } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Cadence, TenantSettings, Wishes } from '#contracts/preferences.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
@@ -55,6 +55,9 @@ export type Endpoint = {
   why?: string
   until?: EpochMs
   app?: string
+  /** What the device runs, and the version of its app; for funnels alone. */
+  platform?: Platform
+  version?: string
   /** When a product found out that the mailbox or number is the person's, and which. */
   verifiedAt?: EpochMs
   verifiedBy?: string

@@ -13,7 +13,7 @@ test('a profile that says everything', () => {
   const body = {
     ...{ tenant: 'acme', locale: 'de-AT', zone: 'Europe/Berlin', quiet: { start: '22:00', end: '08:00' } },
     endpoints: [
-      { channel: 'push', provider: 'apns', address: apns, app: 'org.example' },
+      { channel: 'push', provider: 'apns', address: apns, app: 'org.example', platform: 'ios', version: '8.1.0' },
       { channel: 'push', provider: 'fcm', address: 'cRk:APA91b-x_y.z', id: 'phone' },
       { channel: 'sms', address: '+4915112345678' },
       { channel: 'email', address: 'ann@mail.example' },
@@ -41,6 +41,8 @@ test('all problems of a profile are told at once, and none repeats an address', 
     { channel: 'in_app', provider: 'inbox', address: '' },
     { channel: 'email', address: 'ann@mail.example', id: 'mail', colour: 'red' },
     { channel: 'email', address: 'Ann@mail.example', id: 'mail' },
+    { channel: 'push', provider: 'apns', address: apns, platform: 'Ann’s phone', version: '8 1' },
+    { channel: 'sms', address: '+4915112345678', version: '8.1' },
   ]
   const body = {
     tenant: '',
@@ -58,7 +60,7 @@ test('all problems of a profile are told at once, and none repeats an address', 
       ...['#/endpoints/0', '#/endpoints/1/provider', '#/endpoints/2/address', '#/endpoints/3/address'],
       ...['#/endpoints/4/provider', '#/endpoints/5/address', '#/endpoints/6/id', '#/endpoints/6/app'],
       ...['#/endpoints/6/address', '#/endpoints/7/channel', '#/endpoints/8/colour', '#/endpoints/9/id'],
-      '#/endpoints/9/address',
+      ...['#/endpoints/9/address', '#/endpoints/10/platform', '#/endpoints/10/version', '#/endpoints/11/platform'],
     ],
   )
   for (const secret of [apns, 'mail.example', '0151']) assert.ok(!problems.join().includes(secret))

@@ -1,4 +1,13 @@
-import { type Channel, channels, isProvider, type Provider, providers } from '#contracts/channel.ts'
+import {
+  type Channel,
+  channels,
+  isProvider,
+  isVersion,
+  type Platform,
+  platforms,
+  type Provider,
+  providers,
+} from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import { providerOf, readAddress } from './address.ts'
@@ -23,6 +32,8 @@ export type GivenEndpoint = {
   provider: Provider
   address: string
   app?: string
+  platform?: Platform
+  version?: string
   /** When the product found out that the mailbox or number is the person's, and who says so: the producer. */
   verifiedAt?: EpochMs
   verifiedBy?: string
@@ -111,7 +122,7 @@ export function parseNamedEndpoint(
   return problems.length > 0 || !endpoint ? { ok: false, problems } : { ok: true, value: { ...endpoint, id } }
 }
 
-const endpointFields = ['id', 'channel', 'provider', 'address', 'app', 'verifiedAt']
+const endpointFields = ['id', 'channel', 'provider', 'address', 'app', 'platform', 'version', 'verifiedAt']
 
 function parseEndpoint(value: unknown, no: Refuse): GivenEndpoint | undefined {
   if (!isObject(value)) return no('', 'an endpoint must be an object')
@@ -122,13 +133,27 @@ function parseEndpoint(value: unknown, no: Refuse): GivenEndpoint | undefined {
   if (app !== undefined && !isName(app)) no('/app', 'app must be a name')
   if (!isChannel(channel) || channel === 'in_app') return no('/channel', 'channel must be push, sms or email')
   const verified = verifiedIn(value, no)
+  const runs = deviceIn(value, no)
   const provider = value.provider ?? providerOf(channel)
   if (typeof provider !== 'string' || !isProvider(provider) || providers[provider] !== channel)
     return no('/provider', `provider must be one that serves ${channel}`)
   const { address, detail } = readAddress(provider, value.address)
   if (address === undefined) return no('/address', detail)
   const known = { ...(id !== undefined && { id: id as string }), ...(app !== undefined && { app: app as string }) }
-  return { ...known, channel, provider, address, ...verified }
+  return { ...known, ...runs, channel, provider, address, ...verified }
+}
+
+/** What a device runs. */
+function deviceIn({ channel, platform, version }: Record<string, unknown>, no: Refuse): Partial<GivenEndpoint> {
+  if ((platform ?? version) !== undefined && channel !== 'push') no('/platform', 'platform and version are of devices')
+  if (platform !== undefined && !platforms.includes(platform as Platform))
+    no('/platform', `platform must be one of ${platforms.join(', ')}`)
+  if (version !== undefined && !isVersion(version))
+    no('/version', 'version must be like 8.1.0, of at most 32 characters')
+  return {
+    ...(platform !== undefined && { platform: platform as Platform }),
+    ...(version !== undefined && { version: version as string }),
+  }
 }
 
 function verifiedIn({ channel, verifiedAt: said }: Record<string, unknown>, no: Refuse): { verifiedAt?: EpochMs } {

@@ -1,4 +1,5 @@
 import { armLabel } from '#contracts/arms.ts'
+import { isCode } from '#contracts/event.ts'
 import type { AnyNotificationType } from '#contracts/catalogue.ts'
 import type { Engaged } from '#contracts/engagement.ts'
 import type { EpochMs, RecipientId } from '#contracts/ids.ts'
@@ -120,12 +121,13 @@ export function judgeTogether(
 const byHappening = (a: Case, b: Case): number =>
   a.intent.occurredAt - b.intent.occurredAt || (a.intent.id < b.intent.id ? -1 : a.intent.id > b.intent.id ? 1 : 0)
 
-function decidedOf({ intent, recipient, reason, entry }: Case, decision: ChannelDecision): Decided {
+function decidedOf({ intent, recipient, reason, entry, person }: Case, decision: ChannelDecision): Decided {
   const arm = armLabel(entry, recipient)
   return {
     ...{ intent, recipient, sensitive: entry.sensitive ?? false },
     ...(reason !== undefined && { reason }),
     ...(arm !== undefined && { arm }),
+    ...(isCode(person.locale) && { locale: person.locale }),
     ...decision,
   }
 }

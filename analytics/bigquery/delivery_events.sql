@@ -37,5 +37,8 @@ SELECT
   JSON_VALUE(data, '$.batch') AS batch_id,
   JSON_VALUE(data, '$.set') AS set_id,
   IFNULL(JSON_VALUE(data, '$.simulated') = 'true', FALSE) AS simulated,
-  JSON_VALUE(slot, '$.arm') AS arm
+  JSON_VALUE(slot, '$.arm') AS arm,
+  JSON_VALUE(slot, '$.platform') AS platform,
+  JSON_VALUE(slot, '$.version') AS app_version,
+  JSON_VALUE(slot, '$.locale') AS locale
 FROM slots;

@@ -123,7 +123,7 @@ const statements: readonly Command[] = [
   {
     name: 'endpoints',
     usage:
-      'endpoints list USER | put USER ENDPOINT --channel CH --address A [--provider P] [--app A] [--verified-at T] | remove USER ENDPOINT | sign-out USER ENDPOINT|--everywhere',
+      'endpoints list USER | put USER ENDPOINT --channel CH --address A [--provider P] [--app A] [--platform ios] [--version 8.1] [--verified-at T] | remove USER ENDPOINT | sign-out USER ENDPOINT|--everywhere',
     summary:
       'Shows where a person is reached, and in which state; registers one endpoint (again, or with another address), removes one, signs one or all devices out.',
     example: 'endpoints sign-out felix-7 phone',
@@ -158,9 +158,9 @@ const statements: readonly Command[] = [
 const questions: readonly Command[] = [
   {
     name: 'funnel',
-    usage: `funnel [--type T] [--category C] [--channel CH] [--provider P] [--lane L] [--producer P] [--tenant T] [--arm A] [--since 24h] [--until TIME] [--by ${dimensions.join('|')}] [--unit notification|recipient] [--window 7d] [--times] [--compare] [--with-simulated] [--json]`,
+    usage: `funnel [--type T] [--category C] [--channel CH] [--provider P] [--lane L] [--producer P] [--tenant T] [--arm A] [--platform P] [--app-version V] [--country C] [--locale L] [--since 24h] [--until TIME] [--zone Europe/Berlin] [--by ${dimensions.join('|')}] [--unit notification|recipient] [--window 7d] [--times] [--compare] [--with-simulated] [--json]`,
     summary:
-      'Shows how far notifications (or people) came, and where the rest went. --times tells how long each step took (the median), --compare shows the time of the same length before it.',
+      'Shows how far notifications (or people) came, and where the rest went. --times tells how long each step took (median, 90th and 99th of 100), --compare shows the time of the same length before it. Dates begin in --zone (UTC).',
     example: 'funnel --since 24h --by channel',
     run: async args => (await import('./commands/funnel.ts')).runFunnel(args),
   },
@@ -322,7 +322,7 @@ const operations: readonly Command[] = [
   {
     name: 'prunes',
     usage:
-      'prunes list [--json] | release | discard | undo --since 2h, all with --provider P [--app A] --why TEXT [--as NAME]',
+      'prunes list [--json] | release | discard | undo --since 2h, all with --provider P [--app A] [--platform ios] [--version 8.1] --why TEXT [--as NAME]',
     summary:
       'Lists endpoints that providers say are dead, and those that the prune guard holds because they are too many at once. release prunes them after all, discard leaves them alive, undo revives what was pruned lately.',
     example: 'prunes discard --provider fcm --why "the key of another project"',

@@ -21,6 +21,15 @@ export const providers = {
 export type Provider = keyof typeof providers
 export const isProvider = (name: string): name is Provider => Object.hasOwn(providers, name)
 
+/** What a device runs. Told when it is registered, or known by its provider. */
+export const platforms = ['ios', 'android', 'web', 'desktop'] as const
+export type Platform = (typeof platforms)[number]
+const platformByProvider: { [P in Provider]?: Platform } = { apns: 'ios', webpush: 'web' }
+export const platformOf = (device: { provider: Provider; platform?: Platform }): Platform | undefined =>
+  device.platform ?? platformByProvider[device.provider]
+/** The version of an app: `8.1.0`. */
+export const isVersion = (text: unknown): text is string => typeof text === 'string' && /^[\w.+-]{1,32}$/.test(text)
+
 /** By which a provider is called: its official library, or requests of our own, which cost less. */
 export const transports = ['official', 'direct'] as const
 export type Transport = (typeof transports)[number]

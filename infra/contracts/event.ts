@@ -1,4 +1,4 @@
-import type { Channel, Lane } from './channel.ts'
+import type { Channel, Lane, Platform } from './channel.ts'
 import type { Why } from './decision.ts'
 import type { BatchId, EpochMs, IntentId, SetId } from './ids.ts'
 import type { OutcomeOrMoved } from './outcome.ts'
@@ -37,7 +37,16 @@ export type EventSlot = {
   w?: number
   /** Of a type with arms the one that the person is in, after the experiment's name: `subject-line/b`. */
   arm?: string
+  /** decided: the language of the person (BCP 47), where it is known. */
+  locale?: string
+  /** settled: what the device runs and the version of its app, where they are known. */
+  platform?: Platform
+  version?: string
 }
+/** A version, a language, a platform: what a code may look like, so that no text of anybody is one. */
+export const isCode = (text: unknown): text is string => typeof text === 'string' && /^[\w.+-]{1,64}$/.test(text)
+/** What is told of a delivery besides its outcome. */
+export type SlotFacts = Pick<EventSlot, 'arm' | 'platform' | 'version'>
 
 /**
  * Events travel packed: one message for one transition of one set or batch. `pack` is unique for ever, so that a pack

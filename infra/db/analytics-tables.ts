@@ -27,6 +27,9 @@ export type AnalyticsTables = {
     simulated: Generated<boolean>
     /** `experiment/arm`. */
     arm: string | null
+    platform: string | null
+    app_version: string | null
+    locale: string | null
   }
   /** Hours of types that are to be counted anew. Rows are only added, by sinks, and taken by who counts. */
   rollup_marks: { id: Generated<string>; cohort: Date; type: string; newest: Date }

@@ -137,7 +137,10 @@ create table delivery_events (
   batch_id uuid,
   set_id uuid,
   simulated boolean not null default false,
-  arm text
+  arm text,
+  platform text,
+  app_version text,
+  locale text
 ) partition by RANGE (day);
 CREATE INDEX delivery_events_by_cohort ON ONLY public.delivery_events USING brin (occurred_at) WITH (pages_per_range='32');
 CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
@@ -640,7 +643,11 @@ create view analytics_notifications as
     min(at) FILTER (WHERE what = 'delivered'::text AND (kind = ANY (ARRAY['settled'::text, 'standing'::text])) OR kind = 'engaged'::text AND (what = ANY (ARRAY['seen'::text, 'opened'::text, 'read'::text]))) AS delivered_at,
     min(at) FILTER (WHERE kind = 'engaged'::text AND (what = ANY (ARRAY['seen'::text, 'opened'::text, 'read'::text]))) AS seen_at,
     min(at) FILTER (WHERE kind = 'engaged'::text AND (what = ANY (ARRAY['opened'::text, 'read'::text]))) AS opened_at,
-    min(at) FILTER (WHERE kind = 'engaged'::text AND what = 'acted'::text) AS acted_at
+    min(at) FILTER (WHERE kind = 'engaged'::text AND what = 'acted'::text) AS acted_at,
+    COALESCE(min(platform) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))), min(platform) FILTER (WHERE kind = 'settled'::text)) AS platform,
+    COALESCE(min(app_version) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))), min(app_version) FILTER (WHERE kind = 'settled'::text)) AS app_version,
+    max(locale) AS locale,
+    upper("substring"(max(locale), '^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})(?:-|$)'::text)) AS country
    FROM delivery_events
   WHERE NOT simulated
   GROUP BY intent_id, recipient, channel;

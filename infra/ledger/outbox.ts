@@ -1,5 +1,5 @@
 import type { Lane } from '#contracts/channel.ts'
-import type { EventPack, EventSlot, IntentFacts } from '#contracts/event.ts'
+import type { EventPack, EventSlot, IntentFacts, SlotFacts } from '#contracts/event.ts'
 import { dayOf, type EpochMs } from '#contracts/ids.ts'
 import { type Database, plainArray, type Queryable } from '#runtime/postgres.ts'
 import { PublishError } from '#runtime/pubsub-publisher.ts'
@@ -10,16 +10,16 @@ const relayPacksMax = 50
 /** Pub/Sub takes 10 MB. A closed batch of 500 slots stays below this by itself, with the longest names. */
 const packBytesMax = 5_000_000
 
-/** What became of a claimed batch, one result for each slot. `arms`: those of the slots, where one has any. */
+/** What became of a claimed batch, one result for each slot. `facts`: what else is told of them, where anything is. */
 export type BatchRecord = {
   batch: ClaimedBatch
   results: readonly SlotResult[]
   now: EpochMs
-  arms?: readonly (string | undefined)[]
+  facts?: readonly (SlotFacts | undefined)[]
 }
 
 /** The events of a closed batch. Its pack id is the batch and its only closing, so it can never be stored twice. */
-export function settledPack({ batch, results, now, arms }: BatchRecord): EventPack {
+export function settledPack({ batch, results, now, facts }: BatchRecord): EventPack {
   const whys = pack(
     results.map(result => (result.kind === 'doubt' ? undefined : result.why)),
     why => (why ? `${why.rule} ${why.value ?? ''}` : ''),
@@ -41,8 +41,7 @@ export function settledPack({ batch, results, now, arms }: BatchRecord): EventPa
       const what = result.kind === 'closed' ? result.outcome : 'moved'
       const event: EventSlot = { i: intent, recipient, channel: batch.channel, endpoint, what }
       if (explained && result.kind !== 'doubt' && result.why) event.w = whys.picks?.[at] ?? 0
-      if (arms?.[at] !== undefined) event.arm = arms[at]
-      return event
+      return facts?.[at] === undefined ? event : { ...event, ...facts[at] }
     }),
   }
 }

@@ -33,6 +33,7 @@ export type Decided = {
   countedAt?: EpochMs
   /** For events only. */
   arm?: string
+  locale?: string
   /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
   digest?: OpenDigest
   /** What it opens, and neither waits in nor is told before. */
@@ -286,6 +287,7 @@ function decidedPack(set: NewSet): EventPack {
       what: one.verdict.kind === 'refused' ? one.verdict.outcome : one.verdict.kind,
       w: whys.picks?.[at] ?? 0,
       ...(one.arm !== undefined && { arm: one.arm }),
+      ...(one.locale !== undefined && { locale: one.locale }),
     })),
   }
 }

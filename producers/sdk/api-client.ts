@@ -1,4 +1,4 @@
-import type { Channel, Provider } from '#contracts/channel.ts'
+import type { Channel, Platform, Provider } from '#contracts/channel.ts'
 import type { When } from './ask.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
 import type { Retracted } from '#contracts/retraction.ts'
@@ -15,7 +15,15 @@ export type RecipientProfile = {
   zone?: string
   /** `none`: not even the tenant's. Null: nothing is said of them, and those of the tenant count. */
   quiet?: QuietHours | 'none' | null
-  endpoints?: readonly { id: string; channel: Channel; provider: Provider; address: string; app?: string }[]
+  endpoints?: readonly {
+    id: string
+    channel: Channel
+    provider: Provider
+    address: string
+    app?: string
+    platform?: Platform
+    version?: string
+  }[]
 }
 
 export type Member = string | { id: string; reason?: string }

@@ -1,14 +1,22 @@
-import type { Channel, Provider } from '#contracts/channel.ts'
+import type { Channel, Platform, Provider } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Call } from './preferences-client.ts'
 import { RefusedError } from './errors.ts'
 
 /** How a device, number or mailbox is registered. Where a channel has one provider, it need not be named. */
-export type EndpointGiven = { address: string; app?: string } & (
-  | { channel: 'push'; provider: Exclude<Provider, 'twilio' | 'sendgrid' | 'inbox'>; verifiedAt?: never }
-  /** `verifiedAt`: when the product found out that it is the person's. */
-  | { channel: 'sms' | 'email'; provider?: Provider; verifiedAt?: EpochMs | Date }
-)
+export type EndpointGiven = { address: string; app?: string } &
+  /** `platform` and `version` (of the app) are what funnels may be broken down by. */
+  (
+    | {
+        channel: 'push'
+        provider: Exclude<Provider, 'twilio' | 'sendgrid' | 'inbox'>
+        platform?: Platform
+        version?: string
+        verifiedAt?: never
+      }
+    /** `verifiedAt`: when the product found out that it is the person's. */
+    | { channel: 'sms' | 'email'; provider?: Provider; verifiedAt?: EpochMs | Date }
+  )
 /** `suspect`: nothing arrived there lately; it is still sent to. Addresses are masked, times are RFC 3339 text. */
 export type EndpointShown = {
   id: string
@@ -16,6 +24,8 @@ export type EndpointShown = {
   provider: Provider
   address?: string
   app?: string
+  platform?: Platform
+  version?: string
   state: 'active' | 'suspect' | 'dead' | 'suppressed'
   /** Of what is not active: since when, and why. */
   stateSince?: string

@@ -11,7 +11,9 @@ import { table } from '../operator.ts'
 import { visitAddresses, visitDatabase } from '../visit.ts'
 
 const text = { type: 'string' } as const
-const options = { channel: text, provider: text, address: text, app: text, 'verified-at': text } as const
+const options = {
+  ...{ channel: text, provider: text, address: text, app: text, platform: text, version: text, 'verified-at': text },
+} as const
 const wrongUse =
   'say list USER, put USER ENDPOINT, remove USER ENDPOINT, or sign-out USER, with ENDPOINT or --everywhere'
 

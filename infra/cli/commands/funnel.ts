@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { answerFunnel } from '#analytics/answers.ts'
 import { printFunnel } from '#analytics/funnel.ts'
-import { filters, type Question, questionOf } from '#analytics/question.ts'
+import { type Filter, filters, type Question, questionOf } from '#analytics/question.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { CommandError } from '../command.ts'
@@ -12,6 +12,7 @@ const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
 const options = {
   ...{ type: text, category: text, channel: text, provider: text, lane: text, producer: text, tenant: text, arm: text },
+  ...{ platform: text, 'app-version': text, country: text, locale: text, zone: text },
   ...{ since: text, until: text, by: text, unit: text, window: text },
   ...{ times: flag, compare: flag, 'with-simulated': flag, json: flag },
 } as const
@@ -30,31 +31,48 @@ export async function runFunnel(args: string[]): Promise<number> {
   // Events may be of a type that is in no catalogue any more.
   if (values.type && funnels.every(row => row.stages.intended === 0) && !catalogue.types.has(values.type))
     throw new CommandError(`there is no type ${values.type}; there are ${[...catalogue.types.keys()].join(', ')}`)
-  if (values.json) console.log(JSON.stringify(answer))
-  else console.log(printFunnel(funnels, terminal()))
-  if (previous && !values.json)
-    console.log(`${previous.since} to ${previous.until}:\n\n${printFunnel(previous.funnels, terminal())}`)
+  if (values.json) {
+    console.log(JSON.stringify(answer))
+    return 0
+  }
+  const { zone = 'UTC' } = values
+  if (values.since !== undefined) console.log(`${spanOf(answer, zone)}\n`)
+  console.log(printFunnel(funnels, terminal()))
+  if (previous) console.log(`${spanOf(previous, zone)}\n\n${printFunnel(previous.funnels, terminal())}`)
   return 0
+}
+
+/** `2026-11-14 00:00 to 2026-11-21 12:00 (Europe/Berlin)`. */
+function spanOf({ since, until }: { since: string; until: string }, zone: string): string {
+  const [from, to] = [since, until].map(at => {
+    const local = Temporal.Instant.from(at).toZonedDateTimeISO(zone).toPlainDateTime()
+    return local.toString({ smallestUnit: 'minute' }).replace('T', ' ')
+  })
+  return `${from} to ${to} (${zone})`
 }
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
 function questionFrom(values: Values, now: number): Question & { since: number; until: number } {
-  const { since, times, until, by, unit, window } = values
+  const { since, times, until, by, unit, window, zone } = values
+  const ago = since !== undefined && /^\d+[mhd]$/.test(since) ? sinceOf(since, now) : undefined
   const given = Object.fromEntries(
-    filters.map(filter => [filter, values[filter]]).filter(([, value]) => value !== undefined),
+    filters.map(filter => [filter, values[optionOf(filter)]]).filter(([, value]) => value !== undefined),
   )
   const question = questionOf(
     {
       ...(given as Record<string, string>),
       ...{ ...(until && { until }), ...(by && { by }), ...(unit && { unit }), ...(window && { window }) },
+      ...{ ...(zone && { zone }), ...(since !== undefined && ago === undefined && { since }) },
       ...{ times: String(times), with_simulated: String(values['with-simulated']) },
     },
-    field => `--${field}`,
+    field => `--${field.replace('_', '-')}`,
   )
   if (Array.isArray(question)) throw new CommandError(question.join('; '))
-  return { ...question, since: sinceOf(since, now) ?? 0, until: question.until ?? now + aheadMs }
+  return { ...question, since: ago ?? question.since ?? 0, until: question.until ?? now + aheadMs }
 }
+
+const optionOf = (filter: Filter) => (filter === 'app_version' ? 'app-version' : filter)
 
 /** The clocks of producers may be ahead of ours. */
 const aheadMs = 60_000

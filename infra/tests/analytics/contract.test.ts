@@ -44,6 +44,7 @@ test('what the ledger tells is what the contract says, under the names of CloudE
     const decided = Object.entries(verdicts).map(([recipient, verdict]) => ({
       ...{ intent, sensitive: false, recipient: recipient as RecipientId, channel: 'push' as const, verdict },
       endpoints: verdict.kind === 'deliver' ? [{ id: 'phone', provider: 'fcm' as const }] : [],
+      locale: 'de-AT',
     }))
     return writeSet(tx, {
       ...{ id: set, lane: 'default', origin: 'messages', now },
@@ -52,8 +53,9 @@ test('what the ledger tells is what the contract says, under the names of CloudE
       released: 0,
     })
   })
+  const facts = [{ arm: 'wording/long', platform: 'ios' as const, version: '8.1.0-beta.2' }]
   const claimed = await claimBatch(db, { id: batch!.id, now, leaseMs: 60_000 })
-  await recordBatch(db, { batch: claimed!, results: [{ kind: 'closed', outcome: 'sent' }], now })
+  await recordBatch(db, { batch: claimed!, results: [{ kind: 'closed', outcome: 'sent' }], now, facts })
   const told: { pack: EventPack; attributes: Record<string, string> }[] = []
   await relayOutbox(db, async (payload, pack) =>
     told.push({ pack: JSON.parse(payload) as EventPack, attributes: packAttributes(pack, 'carillon') }),
@@ -82,6 +84,8 @@ test('what is no pack is none by the contract, too', () => {
       { slots: [{ ...slot, channel: 'fax' }] },
       { slots: [{ ...slot, recipient: '' }] },
       { slots: [{ ...slot, i: -1 }] },
+      { slots: [{ ...slot, locale: 'Anna Berger, Wien' }] },
+      { slots: [{ ...slot, version: '' }] },
     ],
     ...[{ intents: [{ ...facts, lane: 'fast' }] }, { intents: [{ ...facts, id: 'x' }] }, { set: 'set-1' }],
   ]
