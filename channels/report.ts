@@ -13,7 +13,7 @@ export type Report = {
   /** What was done with the message, to be told. It stops no later step and reads nothing. */
   deed?: Deed
   /** What it teaches about the address. */
-  mark?: { state: 'dead' | 'suppressed'; reason: string }
+  mark?: { state: 'dead' | 'suppressed' | 'taken back'; reason: string }
   /** What makes the address suspect when it comes so often in so many days. */
   trouble?: { reason: string; times: number; days: number }
   /** Something that only an operator can mend: the provider's code. */

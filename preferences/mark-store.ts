@@ -2,9 +2,10 @@ import { addressHash } from './address.ts'
 import type { ConsentLine } from './consent-log.ts'
 import { endpointAfter } from './endpoint-state.ts'
 import { rewriteEndpoints } from './endpoint-rows.ts'
+import { takeBackSuppressions } from './group-suppressions.ts'
 import { type HashedMark, isAbout, type Mark, wordOf } from './mark.ts'
 import { guardPrunes, type Tripped } from './prune-store.ts'
-import { suppress, suppressionLine, type Suppressions, tellSuppressed } from './suppression-store.ts'
+import { suppress, suppressedOf, suppressionLine, type Suppressions, tellSuppressed } from './suppression-store.ts'
 
 /**
  * Remembers what was learned about endpoints (`endpoint-state.ts`). What is said of a time before the last registration, or of
@@ -17,12 +18,19 @@ export async function markEndpoint(store: Suppressions, marks: readonly (Mark | 
     ...mark,
     hash: 'hash' in mark ? mark.hash : addressHash(store.addressKey, mark),
   }))
-  const suppressed = hashed.filter(mark => mark.state === 'suppressed')
-  await suppress(db, suppressed, 'provider')
-  const dead = hashed.filter(mark => mark.state === 'dead')
-  const { allowed, tripped } = await guardPrunes(store, dead)
-  await applyMarks(store, [...hashed.filter(mark => mark.state !== 'dead'), ...allowed])
+  const of = (...states: Mark['state'][]) => hashed.filter(mark => states.includes(mark.state))
+  const told = of('suppressed')
+  await suppress(db, told, 'provider')
+  // What was taken back by then suppresses nobody.
+  const standing = await suppressedOf(
+    db,
+    told.map(mark => mark.hash),
+  )
+  const suppressed = told.filter(mark => standing.has(mark.hash))
+  const { allowed, tripped } = await guardPrunes(store, of('dead'))
+  await applyMarks(store, [...of('suspect', 'alive'), ...suppressed, ...allowed])
   if (suppressed.length > 0) await tellSuppressed(db, suppressed, 'provider')
+  await takeBackSuppressions(db, of('taken back'), 'provider')
   return tripped
 }
 

@@ -4,13 +4,16 @@ import { addressHash } from './address.ts'
 import type { Word } from './endpoint-state.ts'
 import type { Endpoint } from './preferences.ts'
 
-/** What was learned about the address that an endpoint had; `at` is when it was so. */
+/**
+ * What was learned about the address that an endpoint had; `at` is when it was so. `taken back`: the suppression of that
+ * very reason is, where nothing was said later.
+ */
 export type Mark = {
   recipient: string
   endpoint: string
   channel: Channel
   address: string
-  state: 'dead' | 'suspect' | 'alive' | 'suppressed'
+  state: 'dead' | 'suspect' | 'alive' | 'suppressed' | 'taken back'
   reason: string
   at: EpochMs
   /**
@@ -32,5 +35,12 @@ export function isAbout(mark: HashedMark, endpoint: Endpoint, addressKey: string
 
 /** What it says of the endpoint. */
 export function wordOf({ state: kind, at, reason: why }: HashedMark): Word {
-  return kind === 'alive' ? { kind, at } : { kind, at, why }
+  switch (kind) {
+    case 'alive':
+      return { kind, at }
+    case 'taken back':
+      return { kind: 'lifted', at }
+    default:
+      return { kind, at, why }
+  }
 }

@@ -1,12 +1,11 @@
 import { type Channel, channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { addressHash, masked } from './address.ts'
-import { type ConsentLine, logConsent } from './consent-log.ts'
-import { endpointAfter } from './endpoint-state.ts'
-import { rewriteEndpoints } from './endpoint-rows.ts'
+import { logConsent } from './consent-log.ts'
 import { readPeople } from './preferences.ts'
 import { contactPrefix } from './profile.ts'
 import {
+  liftedLine,
   ownersOf,
   saidSql,
   standsSql,
@@ -14,6 +13,7 @@ import {
   type Suppressions,
   type SuppressionSource,
   suppressedOf,
+  tellLifted,
   tellSuppressed,
 } from './suppression-store.ts'
 
@@ -63,31 +63,11 @@ export async function liftSuppression(
   const found = (await suppressedOf(db, [hash])).get(hash)
   if (!found) return 'not suppressed'
   if (found.reason !== 'manual' && why === undefined) return 'needs why'
-  const line = (recipient: string, endpoint?: string): ConsentLine => ({
-    ...{ recipient, kind: 'suppression', channel, wish: true, source },
-    ...(endpoint !== undefined && { endpoint }),
-    ...(why !== undefined && { said: why }),
-  })
-  const lift = async () => {
-    const owners = await ownersOf(db, [{ hash }])
-    await rewriteEndpoints(db, {
-      ...{ ids: owners.map(one => one.recipient), now },
-      change(id, before) {
-        const log: ConsentLine[] = []
-        const endpoints = before.map(endpoint => {
-          if (!owners.some(one => one.recipient === id && one.endpoint === endpoint.id)) return endpoint
-          const after = endpointAfter(endpoint, { kind: 'lifted', at: now })
-          if (after !== endpoint) log.push(line(id, endpoint.id))
-          return after
-        })
-        return { endpoints, log }
-      },
-    })
-    return owners.length
-  }
+  const lift = () => tellLifted(db, hash, { now, source, why })
   // People first: who dies in between leaves it suppressed, and it is lifted again. Then those who have come meanwhile.
   const owners = await lift()
-  if (owners === 0) await logConsent(db, [line(`${contactPrefix}${hash.slice(0, 22)}`)], now)
+  const nobody = `${contactPrefix}${hash.slice(0, 22)}`
+  if (owners === 0) await logConsent(db, [liftedLine(nobody, { channel }, { source, why })], now)
   await db.query(`delete from suppressions where hash = $1 and channel = $2`, [hash, channels.indexOf(channel)])
   await lift()
   return 'lifted'

@@ -2,9 +2,10 @@ import { type Channel, channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
-import type { ConsentLine } from './consent-log.ts'
+import type { ConsentLine, ConsentSource } from './consent-log.ts'
 import { endpointAfter } from './endpoint-state.ts'
 import { rewriteEndpoints } from './endpoint-rows.ts'
+import { ofGroup } from './group-reason.ts'
 import type { Suppressed } from './registration.ts'
 
 /** Where suppressed addresses are known by hashes made with `addressKey`. */
@@ -35,22 +36,38 @@ export async function checkAddressKey({ db, addressKey }: Suppressions): Promise
 
 /**
  * From the moment that this resolves no claim sends to these addresses (`readReachable`). Of two words on one address the
- * one that lasts longer counts, and what is for good keeps its first reason.
+ * one that lasts longer counts, and what is for good keeps its first reason. But a group's: of two of the same the later one
+ * counts, and beside another reason it is no group's word any more, so that taking it back takes back nothing else.
  */
 export async function suppress(
   db: Queryable,
   suppressions: readonly Suppression[],
   source: SuppressionSource,
 ): Promise<void> {
+  for (const some of Map.groupBy(suppressions, one => one.reason).values()) await suppressFor(db, some, source)
+}
+
+const standing = `(s.expires_at is null and ${ofGroup('s.reason')})`
+
+/** All of them for one reason. */
+async function suppressFor(
+  db: Queryable,
+  suppressions: readonly Suppression[],
+  source: SuppressionSource,
+): Promise<void> {
   const once = [...new Map(suppressions.map(one => [`${one.hash} ${one.channel}`, one])).values()]
-  if (once.length === 0) return
   await db.query(
     `insert into suppressions as s (hash, channel, reason, source, at, expires_at)
      select hash, channel, reason, $6, to_timestamp(at / 1000.0), to_timestamp(until / 1000.0)
      from unnest($1::text[], $2::smallint[], $3::text[], $4::float8[], $5::float8[]) as n(hash, channel, reason, at, until)
      order by hash collate "C", channel
-     on conflict (hash, channel) do update set reason = excluded.reason, source = excluded.source, at = excluded.at, expires_at = excluded.expires_at
-       where coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity') or (s.source = 'sms' and s.stopped_at is not null)`,
+     on conflict (hash, channel) do update set source = excluded.source, at = excluded.at,
+       reason = case when ${standing} and s.reason <> excluded.reason and (excluded.expires_at is not null or ${ofGroup('excluded.reason')})
+         then 'unsubscribed' else excluded.reason end,
+       expires_at = case when not ${standing} then excluded.expires_at end
+       where case when s.reason = excluded.reason and ${ofGroup('s.reason')} then s.at <= excluded.at
+         else ${standing} or coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity')
+           or (s.source = 'sms' and s.stopped_at is not null) end`,
     [
       once.map(one => one.hash),
       once.map(one => channels.indexOf(one.channel)),
@@ -110,6 +127,43 @@ export async function tellSuppressed(
     },
   })
 }
+
+/**
+ * Tells the people that have a mailbox or number that it may be used again, each with a line in the consent log. Gives how
+ * many have it.
+ */
+export async function tellLifted(
+  db: Queryable,
+  hash: string,
+  { now, source, why }: { now: EpochMs; source: ConsentSource; why?: string | undefined },
+): Promise<number> {
+  const owners = await ownersOf(db, [{ hash }])
+  await rewriteEndpoints(db, {
+    ...{ ids: owners.map(one => one.recipient), now },
+    change(id, before) {
+      const log: ConsentLine[] = []
+      const endpoints = before.map(endpoint => {
+        if (!owners.some(one => one.recipient === id && one.endpoint === endpoint.id)) return endpoint
+        const after = endpointAfter(endpoint, { kind: 'lifted', at: now })
+        if (after !== endpoint) log.push(liftedLine(id, endpoint, { source, why }))
+        return after
+      })
+      return { endpoints, log }
+    },
+  })
+  return owners.length
+}
+
+/** The line of an endpoint that may be used again. */
+export const liftedLine = (
+  recipient: string,
+  { id, channel }: { id?: string; channel: Channel },
+  { source, why }: { source: ConsentSource; why?: string | undefined },
+): ConsentLine => ({
+  ...{ recipient, kind: 'suppression', channel, wish: true, source },
+  ...(id !== undefined && { endpoint: id }),
+  ...(why !== undefined && { said: why }),
+})
 
 /** The line of an endpoint that was suppressed. */
 export const suppressionLine = (

@@ -2,14 +2,16 @@ import { type KeyObject, verify } from 'node:crypto'
 import type { Deed } from '#contracts/event.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Standing } from '#contracts/standing.ts'
+import { groupReason } from '#preferences/preferences.ts'
 import { idIn, type KeptReport, type Report } from '../report.ts'
 
-type Row = { standing: Standing; reason?: string; trouble?: string; deed?: Deed }
+type Row = { standing: Standing; reason?: string; group?: 'leaves' | 'is back'; trouble?: string; deed?: Deed }
 
 /**
  * By event, for a bounce with its type, for what was dropped with its reason
  * (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event). `reason`: the address is not used again;
  * `trouble`: it is suspect when it comes three times in a week.
+ * `group`: of one unsubscribe group alone, and what was said of it is taken back by the other word.
  * `deed`: told, and nothing more: an image that was loaded is no consent and no proof of a reader. What says of itself that it is
  * a machine (Apple's and others' mail privacy loads every image) is told apart. Clicks are ours to count, by our own links.
  */
@@ -19,7 +21,6 @@ export const sendgridEvents = {
   open: { standing: 'accepted', deed: 'seen' },
   'open machine': { standing: 'accepted', deed: 'machine_opened' },
   click: { standing: 'accepted' },
-  group_resubscribe: { standing: 'accepted' },
   delivered: { standing: 'delivered' },
   bounce: { standing: 'bounced', reason: 'bounce' },
   // Refused this once: not the mailbox's fault, unless it goes on.
@@ -32,7 +33,8 @@ export const sendgridEvents = {
   'dropped unsubscribed address': { standing: 'undelivered', reason: 'unsubscribed' },
   spamreport: { standing: 'complained', reason: 'complaint' },
   unsubscribe: { standing: 'accepted', reason: 'unsubscribed' },
-  group_unsubscribe: { standing: 'accepted', reason: 'unsubscribed' },
+  group_unsubscribe: { standing: 'accepted', group: 'leaves' },
+  group_resubscribe: { standing: 'accepted', group: 'is back' },
 } as const satisfies Record<string, Row>
 
 /** What is signed is older than this when somebody sends it again. SendGrid itself repeats for a day. */
@@ -70,7 +72,7 @@ function keptOf(said: unknown): KeptReport | undefined {
   const attempt = idIn(event.attempt_id)
   const word = idIn(event.event)
   if (id === undefined || attempt === undefined || word === undefined) return undefined
-  const { email, timestamp, type, reason, sg_machine_open: isMachine } = event
+  const { email, timestamp, type, reason, sg_machine_open: isMachine, asm_group_id: group } = event
   const message = idIn(event.sg_message_id)?.split('.')[0] ?? id
   return {
     ...{ event: id, attempt },
@@ -78,13 +80,14 @@ function keptOf(said: unknown): KeptReport | undefined {
     body: {
       id: message,
       event: kindOf(word, { dropped: reason, bounce: type, open: isMachine === true && 'machine' }),
-      ...(isSeconds(timestamp) && { timestamp }),
+      ...(isPositive(timestamp) && { timestamp }),
+      ...(isPositive(group) && { group }),
     },
     ...(typeof email === 'string' && email !== '' && { address: email }),
   }
 }
 
-const isSeconds = (said: unknown): said is number => Number.isInteger(said) && (said as number) > 0
+const isPositive = (said: unknown): said is number => Number.isSafeInteger(said) && (said as number) > 0
 
 /** `more`: by event, what else makes it what it is. */
 function kindOf(word: string, more: Readonly<Record<string, unknown>>): string {
@@ -93,16 +96,27 @@ function kindOf(word: string, more: Readonly<Record<string, unknown>>): string {
 }
 
 /** What a kept event says. */
-export function sendgridReport({ id, event, timestamp }: KeptReport['body']): Report {
+export function sendgridReport({ id, event, timestamp, group }: KeptReport['body']): Report {
   const table: Readonly<Record<string, Row>> = sendgridEvents
-  const { standing, reason, trouble, deed }: Row = Object.hasOwn(table, String(event))
-    ? table[String(event)]!
-    : sendgridEvents.processed
+  const {
+    standing,
+    reason,
+    group: wish,
+    trouble,
+    deed,
+  }: Row = Object.hasOwn(table, String(event)) ? table[String(event)]! : sendgridEvents.processed
   return {
     ...{ standing, providerId: String(id) },
     ...(typeof timestamp === 'number' && { at: timestamp * 1000 }),
     ...(deed !== undefined && { deed }),
     ...(trouble !== undefined && { trouble: { reason: trouble, times: 3, days: 7 } }),
     ...(reason !== undefined && { mark: { state: 'suppressed' as const, reason } }),
+    ...(wish !== undefined && markOfGroup(wish, group)),
   }
+}
+
+/** Of no group that is named, who leaves it leaves all, and nobody can know what who is back takes back. */
+function markOfGroup(wish: 'leaves' | 'is back', group: string | number | undefined): Pick<Report, 'mark'> {
+  if (group === undefined) return wish === 'leaves' ? { mark: { state: 'suppressed', reason: 'unsubscribed' } } : {}
+  return { mark: { state: wish === 'leaves' ? 'suppressed' : 'taken back', reason: groupReason(group) } }
 }

@@ -1,0 +1,32 @@
+import { channels } from '#contracts/channel.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import type { ConsentSource } from './consent-log.ts'
+import { type Suppression, tellLifted } from './suppression-store.ts'
+
+/**
+ * Takes suppressions back, each by the reason that it was made for and where nothing later was said. Whatever else is said of
+ * an address stays. The word itself is kept as a suppression that is over, so that an older one which comes late changes
+ * nothing. Who has the address is told, with a line in the consent log; nobody is made, or comes back.
+ */
+export async function takeBackSuppressions(
+  db: Queryable,
+  backs: readonly Suppression[],
+  source: ConsentSource,
+): Promise<void> {
+  for (const { hash, channel, reason, at } of backs) {
+    const key = [hash, channels.indexOf(channel), reason]
+    await db.query(
+      `insert into suppressions as s (hash, channel, reason, source, at, expires_at)
+       values ($1, $2, $3, $4, to_timestamp($5 / 1000.0), '-infinity')
+       on conflict (hash, channel) do update set reason = excluded.reason, source = excluded.source, at = excluded.at, expires_at = excluded.expires_at
+         where (s.reason = excluded.reason and s.at < excluded.at) or s.expires_at <= now()`,
+      [...key, source, at],
+    )
+    // Also what an earlier try has taken back: its people may not have been told.
+    const over = await db.query(
+      `select from suppressions where hash = $1 and channel = $2 and reason = $3 and expires_at = '-infinity'`,
+      key,
+    )
+    if (over.length > 0) await tellLifted(db, hash, { now: at, source })
+  }
+}
