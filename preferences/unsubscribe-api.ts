@@ -1,5 +1,5 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import { createClientLimit } from '#runtime/client-limit.ts'
+import { clientOf, createRequestLimit } from '#runtime/request-limit.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -27,9 +27,9 @@ const clientRate = { perSecond: 100, burst: 1_000 }
  * ours is a 404. An address that floods is answered 429, unread; mail programs repeat.
  */
 export function unsubscribeApi(app: FastifyInstance, options: UnsubscribeOptions): void {
-  const clients = createClientLimit(clientRate)
+  const clients = createRequestLimit(clientRate)
   void app.register(async scope => {
-    scope.addHook('onRequest', async request => clients.take(request))
+    scope.addHook('onRequest', async request => clients.take(clientOf(request)))
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     const limit = { bodyLimit: bodyBytesMax }

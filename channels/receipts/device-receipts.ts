@@ -1,5 +1,5 @@
 import type { Deed } from '#contracts/event.ts'
-import { createClientLimit } from '#runtime/client-limit.ts'
+import { clientOf, createRequestLimit } from '#runtime/request-limit.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { receiptAttempt } from '../attempt-token.ts'
 import { applyReceipts, type Receipt, type ReceiptDeps } from './apply-receipts.ts'
@@ -20,11 +20,11 @@ const clientRate = { perSecond: 100, burst: 1_000 }
  * answered 429; devices keep what they have to say.
  */
 export function deviceReceiptsApi(app: FastifyInstance, deps: DeviceReceipts): void {
-  const clients = createClientLimit(clientRate)
+  const clients = createRequestLimit(clientRate)
   void app.register(async scope => {
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('access-control-allow-origin', '*')
-      clients.take(request)
+      clients.take(clientOf(request))
     })
     scope.options('/v1/receipts', async (_request, reply) =>
       reply

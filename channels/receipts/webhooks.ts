@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { addressHash, hearText } from '#preferences/preferences.ts'
-import { createClientLimit } from '#runtime/client-limit.ts'
+import { clientOf, createRequestLimit } from '#runtime/request-limit.ts'
 import { every } from '#runtime/every.ts'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, problem } from '#runtime/http.ts'
 import { verifiedAttempt } from '../attempt-signature.ts'
@@ -39,10 +39,10 @@ const applyPauseMs = 5_000
 export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposable {
   const { trust } = deps
   const applying = applier(deps)
-  const strangers = createClientLimit(strangerRate)
+  const strangers = createRequestLimit(strangerRate)
   const believed = <T>(request: FastifyRequest, said: T | undefined): T => {
     if (said) return said
-    strangers.take(request)
+    strangers.take(clientOf(request))
     throw problem(403, { detail: 'the signature is not the provider’s' })
   }
   void app.register(async scope => {
@@ -53,7 +53,7 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
       { parseAs: 'buffer', bodyLimit: bodyBytesMax },
       (_request, body, done) => done(null, body),
     )
-    scope.addHook('onRequest', async request => strangers.check(request))
+    scope.addHook('onRequest', async request => strangers.check(clientOf(request)))
     const routes = { bodyLimit: bodyBytesMax }
     if (trust.twilio)
       scope.post<{ Body: Buffer | undefined }>('/webhooks/twilio', routes, async (request, reply) => {

@@ -1,6 +1,10 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import { type FastifyInstance, type FastifyRequest, type onRequestAsyncHookHandler, problem } from './http.ts'
+import { createRequestLimit } from './request-limit.ts'
 import { TokenError, type TokenRules, type User, type UserScope, userScopes, verifyUserToken } from './user-tokens.ts'
+
+/** For people, not for attackers. */
+const userRate = { perSecond: 2, burst: 60 }
 
 /** Where everything lies that a person may do by a token of theirs; no path names a person. */
 const userPath = '/v1/me'
@@ -34,16 +38,11 @@ export function serveUsers(app: FastifyInstance, options: UsersOptions): Users {
     if (!found) throw new Error('the route does not authorize its requests')
     return found
   }
-  const spare = requestBuckets()
+  const limit = createRequestLimit(userRate, () => options.clock.now())
   return {
     authorize: scope => async request => {
       const found = await userOf(request, { options, scope })
-      const waitS = spare(found.user.recipient, options.clock.now())
-      if (waitS > 0)
-        throw problem(429, {
-          detail: `too many requests: try again in ${waitS} s`,
-          headers: { 'retry-after': String(waitS) },
-        })
+      limit.take(found.user.recipient)
       known.set(request, found)
     },
     of: request => believed(request).user,
@@ -80,26 +79,6 @@ async function userOf(
     detail: `the token lacks the scope ${scope} (there are ${userScopes.join(', ')})`,
     headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },
   })
-}
-
-const burst = 60
-const perSecond = 2
-const bucketsMax = 50_000
-
-/** Seconds that somebody has to wait, 0 to go on. In memory: a limit of this process, for people, not for attackers. */
-function requestBuckets(): (recipient: string, now: number) => number {
-  // When each bucket is full again. Insertion order is the order of the last request.
-  const fullAt = new Map<string, number>()
-  const stepMs = 1_000 / perSecond
-  return (recipient, now) => {
-    const next = Math.max(fullAt.get(recipient) ?? now, now) + stepMs
-    const overMs = next - now - burst * stepMs
-    if (overMs > 0) return Math.ceil(overMs / 1_000)
-    fullAt.delete(recipient)
-    fullAt.set(recipient, next)
-    if (fullAt.size > bucketsMax) fullAt.delete(fullAt.keys().next().value!)
-    return 0
-  }
 }
 
 const allowed = {
