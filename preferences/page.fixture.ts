@@ -11,7 +11,7 @@ import { mintUserToken, type User, type UserScope } from '#runtime/user-tokens.t
 import { changeChoices } from './choice-store.ts'
 import { hostedPage } from './hosted-page.ts'
 import { meApi } from './me-api.ts'
-import { pageLinkToken, pageLinkUser } from './page-link.ts'
+import { pageLinkTokens, pageLinkUser } from './page-link.ts'
 import { createStores, device, mailbox } from './store.fixture.ts'
 import { putTenant } from './tenant-store.ts'
 
@@ -61,7 +61,7 @@ export async function createPage({ clock = systemClock, offers: given = offers }
     url,
     /** Another origin, whose pages may call this one. */
     productUrl,
-    linkOf: (user: User, now = clock.now()) => `${url}/preferences/${pageLinkToken(user, { secret, now })}`,
+    linkOf: (user: User, now = clock.now()) => `${url}/preferences/${pageLinkTokens([user], { secret, now })[0]}`,
     tokenOf: (user: User, scopes: readonly UserScope[] = ['preferences']) =>
       mintUserToken(user, { key: privateKey, kid: 'k', audience: 'carillon', now: clock.now(), scopes }),
     /** What a person prefers, changed elsewhere. */

@@ -29,6 +29,7 @@ export {
 } from './engagement-store.ts'
 export { mayWe } from './may-we.ts'
 export { quietUntil } from './quiet-hours.ts'
+export { pageLinkTokens } from './page-link.ts'
 export { readPresence } from './presence-store.ts'
 export type { HashedMark, Mark } from './mark.ts'
 export { markEndpoint } from './mark-store.ts'

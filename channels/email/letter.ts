@@ -3,23 +3,24 @@ import { escaped } from '#contracts/escaped.ts'
 import type { OutMessage } from '../provider.ts'
 import { localeFor } from '../render.ts'
 import { type Brand, layoutOf } from './layout.ts'
+import type { Leave } from './unsubscribe.ts'
 
 /** What of a mail is its own, as it stands in the mail: all of it may be said for each person apart, or once for all. */
 export const letterFields = ['subject', 'text', 'note', 'lang', 'preview', 'body', 'footer'] as const
 export type LetterParts = Record<(typeof letterFields)[number], string>
 export type Letter = { subject: string; text: string; html: string }
 
-/**
- * What a mail says, with its links as they are given. `leave`: where it is unsubscribed from, which its foot leads to, and every
- * link of it to `#unsubscribe`.
- */
-export function letterParts({ content, locale, categories }: Said, leave: string | undefined): LetterParts {
+/** What a mail says, with its links as they are given. `leave`: where its foot leads: to be unsubscribed, and to the page of its person. */
+export function letterParts({ content, locale, categories }: Said, leave: Leave | undefined): LetterParts {
   const words = footerWords[localeFor(locale, languages) as Language]
   const why = categories ? words.because(words.list(categories)) : words.must
   const said = categories === undefined || leave !== undefined ? why : ''
   const link =
     categories && leave !== undefined
-      ? { html: ` <a href="${leave}">${words.leave}</a>`, text: `\n${words.leave}: ${leave}` }
+      ? {
+          html: ` <a href="${leave.unsubscribe}">${words.leave}</a> · <a href="${leave.page}">${words.page}</a>`,
+          text: `\n${words.leave}: ${leave.unsubscribe}\n${words.page}: ${leave.page}`,
+        }
       : { html: '', text: '' }
   return {
     ...{ subject: content.subject, text: content.text, note: said + link.text, lang: escaped(locale) },
@@ -45,6 +46,7 @@ type Words = {
   because: (what: string) => string
   must: string
   leave: string
+  page: string
   list: (names: readonly string[]) => string
 }
 
@@ -58,12 +60,14 @@ const footerWords: Record<Language, Words> = {
     because: what => `You get this because mails about ${what} are on.`,
     must: 'You get this because you must know of it, whatever you have switched off.',
     leave: 'Unsubscribe',
+    page: 'What reaches you',
     list: listIn('en', ['“', '”']),
   },
   de: {
     because: what => `Du bekommst das, weil E-Mails zu ${what} eingeschaltet sind.`,
     must: 'Du bekommst das, weil du es wissen musst, was immer du abbestellt hast.',
     leave: 'Abbestellen',
+    page: 'Was dich erreicht',
     list: listIn('de', ['„', '“']),
   },
 }

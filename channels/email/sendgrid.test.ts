@@ -9,7 +9,7 @@ import { attemptId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { type ClickLinks, clickUrl } from '../click-links.ts'
 import { pageOf } from '../page.fixture.ts'
 import type { OutMessage } from '../provider.ts'
-import { unsubscribeTokens } from '#preferences/preferences.ts'
+import { pageLinkTokens, unsubscribeTokens } from '#preferences/preferences.ts'
 import { sendgridProvider } from './sendgrid.ts'
 
 test('mails of different texts travel in one request, and each person gets their own', async () => {
@@ -167,32 +167,42 @@ test('each mail has headers and a foot of its own to unsubscribe by, and one con
       if (!categories) {
         assert.equal(one.headers, undefined)
         assert.ok(!page!.includes('/u/') && !text!.includes('/u/') && page!.includes('weil du es wissen musst'))
+        assert.ok(!page!.includes('/preferences/'))
         continue
       }
       const url = /^<(.*)>$/.exec(one.headers!['List-Unsubscribe']!)![1]!
       assert.equal(one.headers!['List-Unsubscribe-Post'], 'List-Unsubscribe=One-Click')
       const [token] = unsubscribeTokens([{ recipient, categories, issued: 0 }], bell.secret)
       assert.equal(url, `${bell.url}/u/${token}`)
-      assert.ok(page!.includes(`<a href="${url}">`) && text!.includes(`: ${url}\n`))
+      const [link] = pageLinkTokens([{ recipient, tenant: 'acme' }], { secret: bell.secret, now: 0 })
+      for (const to of [url, `${bell.url}/preferences/${link}`])
+        assert.ok(page!.includes(`<a href="${to}">`) && text!.includes(`: ${to}\n`))
     }
   }
   const [alike] = server.requests
   assert.deepEqual(
     alike!.personalizations.map(one => Object.keys(one.substitutions!).length),
-    [1, 1],
+    [2, 2],
   )
 })
 
 test('a layout of its own leads to where it is unsubscribed from, and answers go where a name says', async () => {
   const replyTo = { default: 'us@example.com', support: 'Support <help@example.com>' }
   await using server = await startRecorder({ links: bell, replyTo })
-  const own = { subject: 'Own', text: 'Own', layout: 'none', html: pageOf('Own', ['#unsubscribe']) } as const
+  const own = {
+    subject: 'Own',
+    text: 'Own',
+    layout: 'none',
+    html: pageOf('Own', ['#unsubscribe', '#preferences']),
+  } as const
   await server.send([about('ann@example.com', '', { content: own })])
   await server.send([about('bob@example.com', '', { content: { ...own, replyTo: 'support' } })])
   const [first, second] = server.requests
   const url = /^<(.*)>$/.exec(first!.personalizations[0]!.headers!['List-Unsubscribe']!)![1]!
+  const [link] = pageLinkTokens([{ recipient: 'ann', tenant: 'acme' }], { secret: bell.secret, now: 0 })
+  const linked = `<a href="${url}">x</a><a href="${bell.url}/preferences/${link}">x</a>`
   assert.deepEqual(read(first!, first!.personalizations[0]!), {
-    ...{ subject: 'Own', 'text/plain': 'Own', 'text/html': `<p>Own</p><a href="${url}">x</a>` },
+    ...{ subject: 'Own', 'text/plain': 'Own', 'text/html': `<p>Own</p>${linked}` },
   })
   assert.deepEqual(
     [first!.reply_to?.email, second!.reply_to],
@@ -241,6 +251,7 @@ function read({ subject, content }: Request, { substitutions = {} }: Personaliza
 const mail = (address: string, said: string) =>
   ({
     endpoint: { address },
+    intent: { tenant: 'acme' },
     attemptId: `attempt-${address}`,
     locale: 'en',
     // A dollar and a brace mean nothing in a substitution.

@@ -12,7 +12,7 @@ import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { type Brand, plainBrand } from './layout.ts'
 import { letterFields, letterOf, type LetterParts, letterParts } from './letter.ts'
 import { type ReplyTo, replyFault } from './reply-to.ts'
-import { unsubscribeHeaders, unsubscribeUrls } from './unsubscribe.ts'
+import { type Leave, leavesOf, unsubscribeHeaders } from './unsubscribe.ts'
 import { blamesRecipient, sendgridAnswer, type SendgridFailure } from './sendgrid-answers.ts'
 
 export type SendgridOptions = {
@@ -187,16 +187,16 @@ function mailOf(messages: Messages, { from, replyTo, links, letter }: Sender, no
   const first = messages[0]!
   const { content } = first
   const alike = messages.every(message => message.content === content)
-  const leaves = unsubscribeUrls(messages, { links, now })
+  const leaves = leavesOf(messages, { links, now })
   const own = (at: number): LetterParts => {
     const message = messages[at]!
-    const linked = withLinks(message.content, new Map([...hrefsOf(message, links), ...leaveHref(leaves[at])]))
+    const linked = withLinks(message.content, new Map([...hrefsOf(message, links), ...leaveHrefs(leaves[at])]))
     return letterParts({ ...message, content: linked }, leaves[at])
   }
   const substitutionsOf = (at: number): Record<string, string> => {
     if (!alike) return tagged(own(at))
     if (messages.length === 1) return {}
-    return { ...linksOf(messages[at]!, links), ...(leaves[at] !== undefined && { [leaveTag]: leaves[at] }) }
+    return { ...linksOf(messages[at]!, links), ...leavesTagged(leaves[at]) }
   }
   // What differs between mails of one content is where their links lead first, and where they are unsubscribed from.
   const said = !alike ? tags : messages.length === 1 ? own(0) : sharedParts(first, { links, leave: leaves[0] })
@@ -225,28 +225,37 @@ const targetsOf = (content: Email, links?: ClickLinks): readonly string[] => (li
 const hrefsOf = ({ content, attemptId: attempt }: OutMessage<'email'>, links?: ClickLinks): Map<string, string> =>
   new Map(targetsOf(content, links).map(target => [target, clickUrl(links!, { attempt, target })]))
 /** Where a link of a content's own leads that says so. */
-const leaveHref = (url: string | undefined): [string, string][] => (url === undefined ? [] : [['#unsubscribe', url]])
+const leaveHrefs = (leave: Leave | undefined): [string, string][] =>
+  leave === undefined
+    ? []
+    : [
+        ['#unsubscribe', leave.unsubscribe],
+        ['#preferences', leave.page],
+      ]
 const linkTag = (n: number): string => `link${n}-${mark}`
-const leaveTag = `leave-${mark}`
+const leaveTags: Leave = { unsubscribe: `leave-${mark}`, page: `page-${mark}` }
+const leavesTagged = (leave: Leave | undefined): Record<string, string> =>
+  leave === undefined ? {} : { [leaveTags.unsubscribe]: leave.unsubscribe, [leaveTags.page]: leave.page }
 const linksOf = (message: OutMessage<'email'>, links?: ClickLinks): Record<string, string> =>
   Object.fromEntries([...hrefsOf(message, links).values()].map((href, n) => [linkTag(n), href]))
 
 /** What all mails of one content say, with tags where each has an address of its own. */
 function sharedParts(
   message: OutMessage<'email'>,
-  { links, leave }: { links: ClickLinks | undefined; leave: string | undefined },
+  { links, leave }: { links: ClickLinks | undefined; leave: Leave | undefined },
 ) {
   const { content } = message
-  const leaves = leave === undefined ? undefined : `{{${leaveTag}}}`
+  const { unsubscribe, page } = leaveTags
+  const leaves = leave && { unsubscribe: `{{${unsubscribe}}}`, page: `{{${page}}}` }
   const hrefs = targetsOf(content, links).map((target, n): [string, string] => [target, `{{${linkTag(n)}}}`])
-  return letterParts({ ...message, content: withLinks(content, new Map([...hrefs, ...leaveHref(leaves)])) }, leaves)
+  return letterParts({ ...message, content: withLinks(content, new Map([...hrefs, ...leaveHrefs(leaves)])) }, leaves)
 }
 
 /** What links add to a mail, in its HTML and in its text. */
 const linkBytes = (content: Email, links?: ClickLinks): number =>
   targetsOf(content, links).reduce((sum, target) => sum + 2 * clickUrlChars(links!, target), 0)
-/** What a foot adds that names two or three categories, and where it leads, twice. */
-const footBytes = (links?: ClickLinks): number => 500 + (links ? 2 * (links.url.length + 203) : 0)
+/** What a foot adds that names two or three categories, and where its two links lead, twice. */
+const footBytes = (links?: ClickLinks): number => 600 + (links ? 4 * (links.url.length + 203) : 0)
 const ownBytes = ({ subject, text, html, preview = '' }: Email) =>
   [subject, text, html.html, preview].reduce((sum, part) => sum + Buffer.byteLength(part), 0)
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { isName } from '#contracts/ids.ts'
-import { pageLinkToken } from '#preferences/page-link.ts'
+import { pageLinkTokens } from '#preferences/page-link.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { CommandError } from '../command.ts'
@@ -15,7 +15,7 @@ export async function runPage(args: string[]): Promise<number> {
   if (tenant !== undefined && !isName(tenant)) throw new CommandError('--tenant must be a name')
   const config = readConfig()
   const user = { recipient, ...(tenant !== undefined && { tenant }) }
-  const token = pageLinkToken(user, { secret: await secretOf(config), now: systemClock.now() })
+  const [token] = pageLinkTokens([user], { secret: await secretOf(config), now: systemClock.now() })
   console.log(`${config.http.publicUrl ?? ''}/preferences/${token}`)
   return 0
 }

@@ -64,7 +64,10 @@ function pageOf(asked: Asked, config: Config): string {
   const { entry, locale } = asked
   const content = contentOf(asked) as ContentOf['email']
   const said = { content, locale, ...(!entry.mandatory && { categories: [entry.category] }) }
-  return letterOf(brandOf(config))(letterParts(said, '#unsubscribe'), content.layout).html
+  return letterOf(brandOf(config))(
+    letterParts(said, { unsubscribe: '#unsubscribe', page: '#preferences' }),
+    content.layout,
+  ).html
 }
 
 function contentOf({ entry, channel, locale, data, arm }: Asked): ContentOf[Channel] | undefined {

@@ -6,7 +6,7 @@ import { printFunnel } from '#analytics/funnel.ts'
 import { eventsTopicOf } from '#contracts/messages.ts'
 import type { Audit } from '#ledger/audit.ts'
 import { simulateEngagement } from '#local/engagement.ts'
-import { pageLinkToken } from '#preferences/page-link.ts'
+import { pageLinkTokens } from '#preferences/page-link.ts'
 import { createProducerToken, revokeProducerTokens } from '#producers/http/producer-tokens.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { type Config, readConfig } from '#runtime/config.ts'
@@ -191,7 +191,7 @@ async function dashboardToken(db: Everything['installation']['db']): Promise<str
 }
 
 const pageUrlOf = ({ apiUrl, secret, recipient }: { apiUrl: string; secret: string; recipient: string }): string =>
-  `${apiUrl}/preferences/${pageLinkToken({ recipient }, { secret, now: systemClock.now() })}`
+  `${apiUrl}/preferences/${pageLinkTokens([{ recipient }], { secret, now: systemClock.now() })[0]}`
 
 /** All that the ledger holds, as the outcomes do: of this run and of those before. */
 async function summaryOf({ installation: { db } }: Everything, audit: Audit) {

@@ -6,11 +6,16 @@ import { clicksApi } from '#channels/receipts/clicks.ts'
 import { createWorld, greeting, mailbox } from '#channels/world.fixture.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
+import { hostedPage } from '#preferences/hosted-page.ts'
+import { meApi } from '#preferences/me-api.ts'
+import { pageLinkUser } from '#preferences/page-link.ts'
 import { deleteRecipient } from '#preferences/recipient-store.ts'
 import { unsubscribeApi } from '#preferences/unsubscribe-api.ts'
 import { unsubscribeTokens } from '#preferences/preferences.ts'
 import { html } from '#producers/sdk/html.ts'
 import { createHttp, listen } from '#runtime/http.ts'
+import { serveUsers } from '#runtime/user-requests.ts'
+import type { OwnPreferences } from '#contracts/preferences.ts'
 import { until } from '../program.ts'
 
 const mail = () => ({
@@ -37,6 +42,10 @@ async function setup(...people: string[]) {
   const app = createHttp({ log: deps.log, metrics: deps.metrics, bodyLimitBytes: 1024 * 1024 })
   unsubscribeApi(app, { db, clock, secret: deps.addressKey })
   clicksApi(app, { ...deps, secret: deps.addressKey })
+  const linkUser = (link: string, now: number) => pageLinkUser(link, { secret: deps.addressKey, now })
+  const users = serveUsers(app, { keys: [], origins: [], audience: 'carillon', clock, linkUser })
+  hostedPage(app)
+  meApi(app, { db, clock, users, offers: [{ category: 'social', channels: [{ channel: 'email', mandatory: false }] }] })
   const url = await listen(app, { port: 0, host: '127.0.0.1' })
   opened.defer(() => app.close())
   world.use(
@@ -137,11 +146,57 @@ test('who opens every link of a mail changes nothing', async () => {
     links.filter(link => !link.startsWith(world.url)),
     [],
   )
+  assert.equal(links.filter(link => link.includes('/preferences/')).length, 2)
   const before = await everyRow(world.db)
   for (let n = 0; n < 3; n++)
     for (const link of links)
-      for (const method of ['GET', 'HEAD', 'OPTIONS']) await (await world.call(method, link)).arrayBuffer()
+      for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+        const answer = await world.call(method, link)
+        assert.ok(method !== 'GET' || answer.status === 200, link)
+        await answer.arrayBuffer()
+      }
   assert.deepEqual(await everyRow(world.db), before)
+})
+
+test('beside it every mail leads to the page of its person, in the mail’s tenant, for so long as a link lives', async () => {
+  await using world = await setup('ann', 'bob')
+  await world.db.query(`insert into tenants (id, settings) values ('acme', '{"locks": {"social": {"email": true}}}')`)
+  const to = ['ann', 'bob'].map(recipient => ({
+    recipient,
+    endpoint: 'mail',
+    key: recipient,
+    intent: { tenant: 'acme' },
+  }))
+  await world.deliver(await world.write({ channel: 'email', provider: 'sendgrid', to }))
+  const pages = new Map(
+    world
+      .lines()
+      .map(({ address, links }) => [address, links!.filter(link => link.includes('/preferences/'))] as const),
+  )
+  const tokens = ['ann', 'bob'].map(who => {
+    const [link, ...others] = pages.get(`${who}@example.com`)!
+    assert.deepEqual(others, [])
+    return link!.split('/').at(-1)!
+  })
+  const { clock, deps } = world
+  const whose = (token: string, now = clock.now()) => pageLinkUser(token, { secret: deps.addressKey, now })
+  assert.deepEqual(
+    tokens.map(token => whose(token)),
+    [
+      { recipient: 'ann', tenant: 'acme' },
+      { recipient: 'bob', tenant: 'acme' },
+    ],
+  )
+  assert.equal(whose(tokens[0]!, clock.now() + 91 * 86_400_000), undefined)
+  const answer = await world.call('GET', `${world.url}/v1/me/preferences`, {
+    headers: { authorization: `Bearer ${tokens[0]}` },
+  })
+  const { grid } = (await answer.json()) as OwnPreferences
+  assert.equal(grid[0]!.cells[0]!.rule, 'tenant_locked')
+  // One token is no other: neither opens what the other does.
+  const unsubscribe = linkIn(world.lines()[0]!.headers!).split('/').at(-1)!
+  assert.equal(whose(unsubscribe), undefined)
+  assert.equal((await world.call('GET', `${world.url}/u/${tokens[0]}`)).status, 404)
 })
 
 test('the page asks first, in the language of its reader, and runs nothing', async () => {
