@@ -140,7 +140,11 @@ const twilio: Row[] = [
   ...[500, 502, 503, 504].map((status): Row => [status, html, 'doubt']),
 ]
 
+const otherKey = 'the VAPID credentials do not correspond to the credentials used to create the subscriptions'
 const webpush: Row[] = [
+  // Whose fault it is nobody can know before the service has taken our signature from anybody.
+  [401, '', 'config'],
+  [403, otherKey, 'config'],
   [201, '', 'accepted'],
   [201, html, 'accepted'],
   [202, '', 'accepted'],
@@ -149,8 +153,8 @@ const webpush: Row[] = [
   [204, '', 'doubt'],
   [301, '', 'doubt', { headers: { location: 'https://127.0.0.1/elsewhere' } }],
   [400, '{"errno":110}', 'messageDead'],
-  [401, '', 'config'],
-  [403, 'the VAPID credentials do not correspond to the credentials used to create the subscriptions', 'config'],
+  [401, '{"code":401,"errno":109,"error":"Unauthorized","message":"VAPID public key mismatch"}', 'addressDead'],
+  [403, otherKey, 'addressDead'],
   [404, '', 'addressDead'],
   [406, '', 'retry', { afterMs: 60_000 }],
   [410, 'push subscription has unsubscribed or expired.', 'addressDead'],

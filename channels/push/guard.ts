@@ -11,6 +11,23 @@ export function guardTokens(answers: Answer[], suspects: readonly string[]): Ans
   return answers.map(answer => (isDead(answer, suspects) ? ours : answer))
 }
 
+/**
+ * The same where each call has one message. A push service that does not take our signature says nothing of why: either the
+ * subscription was made for another key, or ours is wrong for everybody. It ends a device only where the same service takes
+ * it from others: not before the first, nor where so many in a row were refused since the last.
+ */
+export function guardSignatures(suspects: readonly string[]): (service: string, answer: Answer) => Answer {
+  const refusedSince = new Map<string, number>()
+  return (service, answer) => {
+    if (answer.kind === 'accepted') refusedSince.set(service, 0)
+    if (!isDead(answer, suspects)) return answer
+    const refused = refusedSince.get(service) ?? suspectsMax
+    if (refused >= suspectsMax) return { kind: 'config', reason: 'the signature is refused, and taken of none' }
+    refusedSince.set(service, refused + 1)
+    return answer
+  }
+}
+
 /** What was sent: the answers, and the content of each. */
 type Sent = { answers: readonly Answer[]; contents: readonly unknown[] }
 

@@ -10,8 +10,10 @@ import { retryAfterMs } from '../retry-after.ts'
  */
 export const webPushAnswers = {
   'HTTP 400': { kind: 'messageDead' },
-  'HTTP 401': { kind: 'config' },
-  'HTTP 403': { kind: 'config' },
+  // Guarded (`guard.ts`). Our signature is refused: for this subscription, which was made for another key (Google says 403,
+  // Mozilla 401), or for all of them.
+  'HTTP 401': { kind: 'addressDead' },
+  'HTTP 403': { kind: 'addressDead' },
   'HTTP 404': { kind: 'addressDead' },
   // Microsoft: "the cloud service exceeded its throttle limit".
   'HTTP 406': { kind: 'retry', afterMs: 60_000 },
@@ -22,6 +24,9 @@ export const webPushAnswers = {
   'HTTP 500': { kind: 'retry', afterMs: 10_000, maybeSent: true },
   'HTTP 503': { kind: 'retry', afterMs: 10_000, maybeSent: true },
 } as const satisfies AnswerTable
+
+/** Answers that a wrong key or subject of ours gives as well. */
+export const webPushSuspects = ['HTTP 401', 'HTTP 403']
 
 /** The head of a response. */
 export type WebPushReply = { status: number; headers: Readonly<Record<string, unknown>> }

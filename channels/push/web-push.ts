@@ -7,8 +7,9 @@ import type { Answer } from '#contracts/outcome.ts'
 import { connectionAnswer } from '../connection.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { sendFitting, textFitter, type Texts } from './fit.ts'
+import { guardSignatures } from './guard.ts'
 import { dataOf } from './payload.ts'
-import { webPushAnswer, type WebPushReply } from './web-push-answers.ts'
+import { webPushAnswer, type WebPushReply, webPushSuspects } from './web-push-answers.ts'
 
 export type WebPushOptions = {
   /** VAPID keys (RFC 8292), base64url, and whom a push service may ask. */
@@ -42,6 +43,7 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
     // Its own host wins over the request's, whose name the certificate is still checked for.
     ...(server && { host: server.host, port: server.port, ca: readFileSync(server.caFile) }),
   })
+  const guarded = guardSignatures(webPushSuspects)
   return {
     name: 'webpush',
     channel: 'push',
@@ -52,13 +54,14 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
     async send([message], sending) {
       const subscription = subscriptionIn(message!.endpoint.address)
       if (!subscription) return [{ kind: 'addressDead', reason: 'not a subscription' }]
-      if (!isAmong(hosts, subscription.endpoint)) return [{ kind: 'messageDead', reason: 'not a known push service' }]
+      const service = serviceOf(hosts, subscription.endpoint)
+      if (service === undefined) return [{ kind: 'messageDead', reason: 'not a known push service' }]
       if (message!.content.silent) return [{ kind: 'messageDead', reason: 'a browser shows every push' }]
       return sendFitting([textsOf(message!)], async ([texts]) => {
         const payload = JSON.stringify(payloadOf(message!, texts!))
         const request = requestOf(message!, { subscription, payload, options, sending })
         if (!request) return [{ kind: 'addressDead', reason: 'not a subscription' }]
-        return [await answered(request, { agent, sending })]
+        return [guarded(service, await answered(request, { agent, sending }))]
       })
     },
     async [Symbol.asyncDispose]() {
@@ -77,12 +80,14 @@ function subscriptionIn(address: string): webpush.PushSubscription | undefined {
   }
 }
 
-/** An address that a browser brought must not lead into our own network, nor to another port of a push service. */
-function isAmong(hosts: readonly string[], endpoint: string): boolean {
+/**
+ * Which of the known push services an address is of. What a browser brought must not lead into our own network, nor to another
+ * port of a push service.
+ */
+function serviceOf(hosts: readonly string[], endpoint: string): string | undefined {
   const { hostname, port } = new URL(endpoint)
-  return (
-    port === '' && hosts.some(host => (host.startsWith('*.') ? hostname.endsWith(host.slice(1)) : hostname === host))
-  )
+  if (port !== '') return undefined
+  return hosts.find(host => (host.startsWith('*.') ? hostname.endsWith(host.slice(1)) : hostname === host))
 }
 
 /** What the service worker is told: see infra/docs/apps.md. */

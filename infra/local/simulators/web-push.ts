@@ -15,18 +15,26 @@ type Deps = { credentials: LocalCredentials; script: Script; log: RequestLog }
 export function serveWebPush({ credentials, script, log }: Deps) {
   const signatureFault = signatures(credentials.webpush)
 
+  /** As Google answers; Mozilla says 401. */
+  const keyFault = (name: string | undefined): WebPushAnswer | undefined =>
+    name !== undefined && otherKeyed.test(decodeURIComponent(name)) ? 'forbidden' : undefined
+
   return (exchange: Exchange): void => {
     const name = /^\/push\/([^/]+)$/.exec(exchange.path)?.[1]
     const text =
       name === undefined || exchange.tooLarge ? undefined : decrypted(decodeURIComponent(name), exchange.body)
     const address = `https://${pushServiceHost}${exchange.path}`
     const record = { lines: [lineOf({ address, text, topic: header(exchange, 'topic') })], log }
-    const fault = signatureFault(header(exchange, 'authorization')) ?? faultOf(exchange, { name, text })
+    const fault =
+      signatureFault(header(exchange, 'authorization')) ?? keyFault(name) ?? faultOf(exchange, { name, text })
     if (fault !== undefined) return settle(exchange, refusal(fault, webPushAnswers[fault]({ index: 0 })), record)
     const said = verdict(script.decide('webpush', [address]), { answers: webPushAnswers, ok: created, failures })
     settle(exchange, said, record)
   }
 }
+
+/** Browsers that subscribed for another key than ours. */
+const otherKeyed = /^other-key/
 
 const created = (): Reply => ({
   status: 201,
