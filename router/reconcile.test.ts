@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { catalogueOf } from '#contracts/catalogue.ts'
 import { newBatchId } from '#contracts/ids.ts'
-import { eventsTopicOf } from '#contracts/messages.ts'
-import { startPubSubServer } from '#local/pubsub/server.ts'
-import { systemClock } from '#runtime/clock.ts'
 import { until } from '#runtime/link.fixture.ts'
-import { createLog } from '#runtime/log.ts'
-import { openPubSub } from '#runtime/pubsub.ts'
-import { openQueues } from '#runtime/queues.ts'
-import { temporaryFolder } from '#tests/temporary-folder.ts'
-import { emptyLedger, intentOf, routeAt, typeOf } from './routing.fixture.ts'
+import { intentOf, routeAt, typeOf } from './routing.fixture.ts'
 import { startScheduler } from './scheduler.ts'
+import { schedulerParts } from './scheduling.fixture.ts'
 
-const prefix = 'wiped'
 const types = [typeOf('comment.created')]
-const log = createLog({ role: 'test', write: () => {} })
 
 test('what a wiped queue store lost comes back page by page', async () => {
-  await using world = await setup()
+  await using world = await schedulerParts(types)
   const { db, queues, parts } = world
   const now = Date.now()
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
@@ -45,7 +36,7 @@ test('what a wiped queue store lost comes back page by page', async () => {
 })
 
 test('every lane comes back, however the lanes are spread over processes', async () => {
-  await using world = await setup()
+  await using world = await schedulerParts(types)
   const { db, queues, parts } = world
   const now = Date.now()
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
@@ -59,15 +50,3 @@ test('every lane comes back, however the lanes are spread over processes', async
   await until(async () => (await queues.waiting({ lane: 'default', channel: 'in_app' })) === 1, 'the batch has its job')
   assert.ok(performance.now() - startedAt < 8_000)
 })
-
-async function setup() {
-  const opened = new AsyncDisposableStack()
-  const { db, url } = opened.use(await emptyLedger())
-  const folder = opened.use(await temporaryFolder())
-  const server = opened.use(await startPubSubServer({ dataDir: folder.path }))
-  const pubsub = opened.use(openPubSub({ projectId: 'carillon-test', emulator: server.address }))
-  await pubsub.ensureTopic(eventsTopicOf(prefix))
-  const queues = opened.use(await openQueues({ postgresUrl: url, prefix, onError: () => {} }))
-  const parts = { db, pubsub, queues, catalogue: catalogueOf('1', types), clock: systemClock, log, prefix }
-  return { db, queues, parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() }
-}
