@@ -31,7 +31,7 @@ async function setup() {
   started.defer(() => app.close())
   analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, authorize, groupMin: 2 })
   const readerOf = (request: Parameters<typeof authorize>[0]) => authorize(request).then(() => 'eve')
-  traceApi(app, { db, readerOf, logLook: async () => {} })
+  traceApi(app, { db, readerOf, logLook: async () => {}, addressesOf: async () => [] })
   const running = started.move()
   return {
     rollUp: async () => {

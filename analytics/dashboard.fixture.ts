@@ -34,7 +34,8 @@ export async function createDashboard() {
     await authorize(request)
     return 'eve'
   }
-  traceApi(app, { db, readerOf, logLook: async look => void looks.push(look) })
+  const phone = { id: 'phone', channel: 'push', provider: 'fcm', state: 'active', address: '…f00d' }
+  traceApi(app, { db, readerOf, logLook: async look => void looks.push(look), addressesOf: async () => [phone] })
   analyticsPages(app)
   serveBrowserCode(app, { dashboard: dashboardFolder })
   const url = await listen(app, { port: 0, host: '127.0.0.1' })

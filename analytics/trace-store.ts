@@ -1,8 +1,8 @@
 import { type Selectable, sql } from 'kysely'
 import { type Channel, channels } from '#contracts/channel.ts'
-import type { HoldReason } from '#contracts/decision.ts'
+import { type HoldReason, ruleOfHold } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
-import { dayOf, type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
+import { type Attempt, dayOf, type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
 import type { Schema } from '#db/schema.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -16,32 +16,52 @@ import {
   type RemovalLine,
   removalSentence,
   refusedSentence,
+  repeatedAt,
   type Trace,
   reportHours,
   type TraceLine,
+  withOriginals,
   withUnreported,
 } from './trace.ts'
 
 /** Lines of a trace; who wants more asks for a recipient, or a shorter time. */
 const linesMax = 1_000
 
+/** What of an intent is asked: what went to a person, on a channel, to one of their endpoints. */
+export type Part = { recipient?: string; channel?: Channel; endpoint?: string }
+
 /**
- * Everything that happened to an intent, for all its recipients, in order, what the ledger still holds open, and which
- * messages of it were refused and why. Takes the intent's id, or the producer and key that it is made of. An unknown
- * intent has an empty trace.
+ * Everything that happened to an intent, for all its recipients or to a part of them, in order, what the ledger still holds
+ * open, and which messages of it were refused and why. Takes the intent's id, or the producer and key that it is made of. An
+ * unknown intent has an empty trace.
  */
-export async function traceIntent(db: Database, intent: IntentId | { producer: string; key: string }): Promise<Trace> {
+export async function traceIntent(
+  db: Database,
+  intent: IntentId | { producer: string; key: string },
+  part: Part = {},
+): Promise<Trace> {
+  const { recipient, channel, endpoint } = part
   const id = typeof intent === 'string' ? intent : intentId(intent)
   const sets = await setsOf(db, id)
   // Nothing of an intent is older than its first set; one that the ledger has forgotten is looked for everywhere.
   const since = sets.length > 0 ? sets.map(dayOf).sort()[0] : undefined
   const events = await eventsOf(db, since, query =>
-    query.where('intent_id', '=', id).orderBy('at').orderBy(kindOrder).orderBy('recipient'),
+    query
+      .where('intent_id', '=', id)
+      .$if(recipient !== undefined, of => of.where('recipient', '=', recipient!))
+      .$if(channel !== undefined, of => of.where('channel', '=', channel!))
+      // What was decided of a delivery was decided of its person and channel.
+      .$if(endpoint !== undefined, of =>
+        of.where(by => by.or([by('endpoint', '=', endpoint!), by('endpoint', 'is', null)])),
+      )
+      .orderBy('at')
+      .orderBy(kindOrder)
+      .orderBy('recipient'),
   )
   const refused = await refusedOf(db, id)
   const retraction = await retractionOf(db, id)
   const quarantine = await quarantineOf(db, id)
-  const removals = await removalsOf(db, [id])
+  const removals = await removalsOf(db, [id], recipient)
   const known = { ...events, refused, removals, ...(retraction && { retraction }), ...(quarantine && { quarantine }) }
   if (sets.length === 0) return { ...known, open: [] }
   const expansion = await db.kysely
@@ -50,11 +70,30 @@ export async function traceIntent(db: Database, intent: IntentId | { producer: s
     .where('intent_id', '=', id)
     .where('done_at', 'is', null)
     .executeTakeFirst()
+  const ofPart = (line: OpenLine) =>
+    (recipient ?? line.recipient) === line.recipient &&
+    (channel ?? line.channel) === line.channel &&
+    (line.endpoint === undefined || (endpoint ?? line.endpoint) === line.endpoint)
+  const to = recipient === undefined ? sql<boolean>`true` : sql<boolean>`recipient = ${recipient}`
   const open = [
-    ...(await openDeliveries(db, sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id}`)),
-    ...(await openHolds(db, sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id}`)),
-  ]
+    ...(await openDeliveries(db, sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id} and ${to}`)),
+    ...(await openHolds(db, sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id} and ${to}`)),
+  ].filter(ofPart)
   return { ...known, open, ...(expansion && { expanding: expansion.members }) }
+}
+
+/** The delivery that a provider's call was for, by the name that the provider was given: what went to that endpoint. */
+export async function traceDelivery(db: Database, { batch, slot }: Attempt): Promise<Trace> {
+  const found = await db.kysely
+    .selectFrom('deliveries')
+    .select(['intent_id', 'recipient', 'channel', 'endpoint'])
+    .where('day', '=', dayOf(batch))
+    .where('batch_id', '=', batch)
+    .where('slot', '=', slot)
+    .executeTakeFirst()
+  if (found === undefined) return { refused: [], lines: [], open: [], removals: [], more: false }
+  const { intent_id, recipient, channel, endpoint } = found
+  return traceIntent(db, intent_id as IntentId, { recipient, channel: channels[channel]!, endpoint })
 }
 
 /**
@@ -188,7 +227,47 @@ async function eventsOf(
     return line
   })
   // The report may be among what is not listed.
-  return { lines: more ? lines : withUnreported(lines, line => old.has(line)), more }
+  const told = more ? lines : withUnreported(lines, line => old.has(line))
+  return { lines: withOriginals(told, await originalsOf(db, told)), more }
+}
+
+/** Instants that originals are looked for at; of more duplicates only the time of the original is told. */
+const originalsMax = 100
+
+/** Finds what duplicates repeat: the intent of their type that occurred then and was decided for the same person. */
+async function originalsOf(
+  db: Database,
+  lines: readonly TraceLine[],
+): Promise<(line: TraceLine) => IntentId | undefined> {
+  const duplicates = lines.flatMap(line => {
+    const repeats = repeatedAt(line)
+    return repeats === undefined ? [] : [{ recipient: line.recipient, repeats }]
+  })
+  if (duplicates.length === 0) return () => undefined
+  const keyOf = (of: { recipient: string; type: string }, at: EpochMs) => JSON.stringify([of.recipient, of.type, at])
+  const instants = [...new Set(duplicates.map(({ repeats }) => repeats))].slice(0, originalsMax)
+  const rows = await db.kysely.transaction().execute(async tx => {
+    await sql`set local enable_seqscan = off`.execute(tx)
+    return tx
+      .selectFrom('delivery_events')
+      .select(['recipient', 'type', 'occurred_at', 'intent_id'])
+      .where('kind', '=', 'decided')
+      .where('what', 'in', ['deliver', 'held'])
+      .where(
+        'occurred_at',
+        'in',
+        instants.map(at => new Date(at)),
+      )
+      .where('recipient', 'in', [...new Set(duplicates.map(({ recipient }) => recipient))])
+      .where('day', '>=', new Date(Math.min(...instants) - 86_400_000).toISOString().slice(0, 10))
+      .execute()
+  })
+  const found = new Map(rows.map(row => [keyOf(row, row.occurred_at.getTime()), row.intent_id as IntentId]))
+  return line => {
+    const at = repeatedAt(line)
+    const original = at === undefined ? undefined : found.get(keyOf(line, at))
+    return original === line.intent ? undefined : original
+  }
 }
 
 function lineOf(row: EventRow): TraceLine {
@@ -206,7 +285,10 @@ function lineOf(row: EventRow): TraceLine {
     kind: row.kind as EventKind,
     what,
     ...why,
-    sentence: eventSentence({ kind: row.kind as EventKind, what, ...why }),
+    sentence: eventSentence({
+      ...{ kind: row.kind as EventKind, what, ...why, at: row.at.getTime() },
+      ...(row.provider !== null && { provider: row.provider }),
+    }),
     ...(row.endpoint !== null && { endpoint: row.endpoint }),
     ...(row.provider !== null && { provider: row.provider }),
     ...(row.batch_id !== null && { batch: row.batch_id }),
@@ -221,6 +303,7 @@ async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean
     .innerJoin('deliveries as d', join => join.onRef('d.day', '=', 'b.day').onRef('d.batch_id', '=', 'b.id'))
     .select(['d.intent_id', 'd.recipient', 'd.endpoint', 'd.channel', 'd.provider', 'd.tries', 'd.due_at', 'd.doubt'])
     .select([
+      ...(['d.batch_id', 'd.lane'] as const),
       'b.lease_until',
       'b.waits_for',
       sql<boolean>`b.lease_until > now()`.as('leased'),
@@ -231,8 +314,17 @@ async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean
     .orderBy('d.due_at')
     .limit(linesMax)
     .execute()
-  return rows.map(row => {
+  const stated = rows.map(row => {
     const state = row.doubt ? 'doubt' : row.leased ? 'leased' : row.later ? 'waiting' : 'queued'
+    return { ...row, state } as const
+  })
+  const aheadOf = await aheadOfBatches(
+    db,
+    stated.filter(({ state }) => state === 'queued'),
+  )
+  return stated.map(row => {
+    const { state } = row
+    const ahead = state === 'queued' ? aheadOf.get(row.batch_id) : undefined
     const until = (state === 'leased' ? row.lease_until! : row.due_at).getTime()
     const { recipient, endpoint, provider, tries } = row
     return {
@@ -241,11 +333,29 @@ async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean
       channel: channels[row.channel]!,
       state,
       until,
-      sentence: openSentence({ state, until, tries, waitsFor: row.waits_for }),
+      sentence: openSentence({ state, until, tries, waitsFor: row.waits_for, ...(ahead !== undefined && { ahead }) }),
+      ...(ahead !== undefined && { ahead }),
       endpoint,
       provider,
     }
   })
+}
+
+/** How many deliveries wait in front of each batch: those of its lane and channel that fell due earlier. */
+async function aheadOfBatches(
+  db: Database,
+  queued: readonly { batch_id: string; lane: number }[],
+): Promise<Map<string, number>> {
+  if (queued.length === 0) return new Map()
+  const rows = await db.query<{ id: string; ahead: string | null }>(
+    `select id, ahead from (
+       select id, sum(n) over (partition by lane, channel order by due_at, id rows between unbounded preceding and 1 preceding) as ahead
+       from batches where closed_at is null and lane = any($2::smallint[]) and due_at <= now() and not doubt
+         and (lease_until is null or lease_until < now())
+     ) as waiting where id = any($1::uuid[])`,
+    [[...new Set(queued.map(one => one.batch_id))], [...new Set(queued.map(one => one.lane))]],
+  )
+  return new Map(rows.map(({ id, ahead }) => [id, Number(ahead ?? 0)]))
 }
 
 async function openHolds(db: Database, which: ReturnType<typeof sql<boolean>>): Promise<OpenLine[]> {
@@ -265,6 +375,7 @@ async function openHolds(db: Database, which: ReturnType<typeof sql<boolean>>): 
       channel: channels[row.channel]!,
       state: 'held',
       until,
+      rule: ruleOfHold(row.reason as HoldReason),
       sentence: openSentence({ state: 'held', until, reason: row.reason as HoldReason }),
     }
   })

@@ -19,6 +19,8 @@ export type TraceLine = {
   rule?: string
   value?: string
   sentence: string
+  /** The intent that it is a duplicate of, where that is known. */
+  duplicateOf?: IntentId
   endpoint?: string
   provider?: string
   batch?: string
@@ -33,7 +35,11 @@ export type OpenLine = {
   channel: Channel
   state: 'queued' | 'leased' | 'waiting' | 'doubt' | 'held'
   until: EpochMs
+  /** Of a hold: the rule by which it waits. */
+  rule?: Rule
   sentence: string
+  /** Of what is queued: the deliveries of its lane and channel that fell due before it and wait, too. */
+  ahead?: number
   endpoint?: string
   provider?: string
 }
@@ -62,13 +68,16 @@ export type Trace = {
 export const isUnknown = ({ refused, lines, open, expanding, retraction, quarantine }: Trace): boolean =>
   refused.length + lines.length + open.length === 0 && (expanding ?? retraction ?? quarantine) === undefined
 
+type Said = Pick<TraceLine, 'what' | 'rule' | 'value' | 'provider'> & { kind?: EventKind; at?: EpochMs }
+
 /** The sentence of an event: its rule's, else what its outcome or deed means. */
-export function eventSentence(event: Pick<TraceLine, 'what' | 'rule' | 'value'> & { kind?: EventKind }): string {
-  const { kind, what, rule, value } = event
+export function eventSentence({ kind, what, rule, value, provider, at }: Said): string {
   // A younger ledger may know more rules and outcomes than this build.
   if (rule !== undefined)
     return isRule(rule) ? sentence(value === undefined ? { rule } : { rule, value }) : `${rule} ${value ?? ''}`.trim()
   if (kind === 'standing' && isStanding(what)) return standings[what]
+  if (what === 'sent' && at !== undefined)
+    return `Sent, and accepted by ${provider ?? 'its provider'} at ${new Date(at).toISOString()}.`
   if (isOutcome(what)) return outcomeSentences[what]
   return Object.hasOwn(deeds, what) ? deeds[what]! : what
 }
@@ -90,6 +99,25 @@ export function withUnreported(lines: readonly TraceLine[], isOld: (line: TraceL
       return line
     return { ...line, sentence: `${sentence} No report came within ${reportHours} h: unknown.` }
   })
+}
+
+/** Where `originalOf` knows the intent that something is a duplicate of, it is named. */
+export function withOriginals(
+  lines: readonly TraceLine[],
+  originalOf: (line: TraceLine) => IntentId | undefined,
+): TraceLine[] {
+  return lines.map(line => {
+    const duplicateOf = originalOf(line)
+    if (duplicateOf === undefined) return line
+    return { ...line, duplicateOf, sentence: `${line.sentence} It is a duplicate of intent ${duplicateOf}.` }
+  })
+}
+
+/** Of what was dropped as a duplicate, when what it repeats happened. */
+export function repeatedAt({ rule, value }: TraceLine): EpochMs | undefined {
+  const [, since] = rule === 'deduplicated' ? (value?.split(' since ') ?? []) : []
+  const at = Date.parse(since ?? '')
+  return Number.isNaN(at) ? undefined : at
 }
 
 /** The sentence of a message that was refused, from the problems that were found. */
@@ -151,13 +179,13 @@ export function quarantineSentence(found: {
 
 /** The sentence of what is open, from what the ledger knows of it. */
 export function openSentence(
-  open: Pick<OpenLine, 'state' | 'until'> & { tries?: number; reason?: HoldReason; waitsFor?: string | null },
+  open: Pick<OpenLine, 'state' | 'until' | 'ahead'> & { tries?: number; reason?: HoldReason; waitsFor?: string | null },
 ): string {
   const until = new Date(open.until).toISOString()
   const tries = open.tries ? `, after ${open.tries} ${open.tries === 1 ? 'try' : 'tries'}` : ''
   switch (open.state) {
     case 'queued':
-      return `Ready: waits for a worker${tries}.`
+      return `Still queued${tries}: ${aheadWords(open.ahead)}.`
     case 'leased':
       return `A worker has it, until ${until} at the latest.`
     case 'waiting':
@@ -172,6 +200,11 @@ export function openSentence(
     default:
       return open.state satisfies never
   }
+}
+
+const aheadWords = (ahead: number | undefined): string => {
+  if (ahead === undefined) return 'it waits for a worker'
+  return `${ahead === 0 ? 'nothing is' : ahead === 1 ? '1 is' : `${ahead.toLocaleString('en-US')} are`} ahead of it`
 }
 
 /** A younger ledger may know more reasons than this build. */
@@ -251,7 +284,11 @@ const isOutcome = (what: string): what is OutcomeOrMoved => (outcomes as readonl
 
 /** The states of what is open. */
 export const openStates: Record<string, string> = {
-  ...{ queued: 'Ready: it waits for a worker.', leased: 'A worker has it.', waiting: 'It is tried again later.' },
+  ...{
+    queued: 'Still queued: it waits for a worker.',
+    leased: 'A worker has it.',
+    waiting: 'It is tried again later.',
+  },
   ...{ doubt: 'It may have been sent: a receipt is awaited.', held: 'Held: it waits for its time.' },
 }
 
@@ -277,7 +314,7 @@ export const standings: Record<ToldStanding, string> = {
 
 const outcomeSentences: Record<OutcomeOrMoved, string> = {
   moved: 'Not done yet: it is tried again.',
-  sent: 'The provider accepted it.',
+  sent: 'Sent, and accepted by its provider.',
   delivered: 'It is in the inbox.',
   rejected: 'Not sent: the provider refused the message.',
   address_dead: 'Not sent: the provider says that the address no longer exists.',

@@ -6,7 +6,7 @@ import type { EpochMs, RecipientId } from '#contracts/ids.ts'
 import type { JsonObject } from '#contracts/intent.ts'
 import { takenBack } from '#contracts/retraction.ts'
 import type { CarriedIntent, ClaimedBatch, Slot, SlotResult } from '#ledger/batch.ts'
-import { type Endpoint, hasRead, inTenant, mayWe, type Person, whereTo } from '#preferences/preferences.ts'
+import { type Endpoint, hasRead, inTenant, mayWe, noEndpoint, type Person, whereTo } from '#preferences/preferences.ts'
 import { stopLabel, stopOn } from '#contracts/stop.ts'
 import { toldAsOne } from './told-as-one.ts'
 import { notOursMs, stoppedMs } from './limits.ts'
@@ -133,5 +133,5 @@ function noLonger(person: Person, slot: Slot, channel: Channel): Closed {
   const known = person.endpoints.find(endpoint => endpoint.id === slot.endpoint && endpoint.channel === channel)
   if (known?.state === 'suppressed')
     return { kind: 'closed', outcome: 'suppressed_address', why: { rule: 'endpoint_suppressed', value: channel } }
-  return { kind: 'closed', outcome: 'no_endpoint', why: { rule: 'no_endpoint', value: channel } }
+  return { kind: 'closed', outcome: 'no_endpoint', why: noEndpoint(person, channel) }
 }

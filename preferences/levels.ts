@@ -8,16 +8,23 @@ import { type Level, type Place, type Scope, scopes, type Switch, switches } fro
 export type Hearing = { level?: Level; until?: EpochMs; after?: Level } & { [S in Switch]?: boolean }
 export type Levels = { [S in Scope]?: Record<string, Hearing> }
 
-/** What was said, and of what: `room general`. */
-export type Found<T> = { said: T; where: string }
+/** What was said, and of what: `room general`. `until`: what was said then ends by itself. */
+export type Found<T> = { said: T; where: string; until?: EpochMs }
 
 /** The level that counts in a place: of the nearest scope that has one. Pure. */
 export const levelIn = (said: Levels, place: Place, at: EpochMs): Found<Level> | undefined =>
-  nearest(said, place, hearing => levelAt(hearing, at))
+  nearest(said, place, hearing => {
+    const level = levelAt(hearing, at)
+    if (level === undefined) return undefined
+    return { said: level, ...(isPassing(hearing, at) && { until: hearing.until }) }
+  })
 
 /** Whether mentions of everyone or of a role count in a place: what the nearest scope says that has a word. Pure. */
 export const switchIn = (said: Levels, place: Place, reason: Switch): Found<boolean> | undefined =>
-  nearest(said, place, hearing => hearing[reason])
+  nearest(said, place, hearing => {
+    const counts = hearing[reason]
+    return counts === undefined ? undefined : { said: counts }
+  })
 
 export const isSwitch = (reason: string | undefined): reason is Switch => switches.includes(reason as Switch)
 
@@ -25,17 +32,26 @@ export const isSwitch = (reason: string | undefined): reason is Switch => switch
 export const isMention = (reason: string | undefined): boolean =>
   reason === 'mention' || reason === 'dm' || isSwitch(reason)
 
-export const levelAt = ({ level, until, after }: Hearing, at: EpochMs): Level | undefined =>
-  until === undefined || at < until ? level : after
+export const levelAt = (hearing: Hearing, at: EpochMs): Level | undefined =>
+  hearing.until === undefined || isPassing(hearing, at) ? hearing.level : hearing.after
 
-function nearest<T>(said: Levels, place: Place, wordOf: (hearing: Hearing) => T | undefined): Found<T> | undefined {
+/** What was said ends by itself, later. */
+const isPassing = ({ until }: Hearing, at: EpochMs): boolean => until !== undefined && at < until
+
+type Word<T> = Omit<Found<T>, 'where'>
+
+function nearest<T>(
+  said: Levels,
+  place: Place,
+  wordOf: (hearing: Hearing) => Word<T> | undefined,
+): Found<T> | undefined {
   for (const scope of scopes) {
     const name = place[scope]
     const known = said[scope]
     // A room may be named like a method that every object has.
     if (name === undefined || !known || !Object.hasOwn(known, name)) continue
     const word = wordOf(known[name]!)
-    if (word !== undefined) return { said: word, where: `${scope} ${name}` }
+    if (word) return { ...word, where: `${scope} ${name}` }
   }
   return undefined
 }

@@ -128,7 +128,12 @@ const levelRows: Row[] = [
     {},
     'suppressed_mute level none in thread t1',
   ],
-  ['until later', said({ room: { r1: { level: 'none', until: 1001 } } }), {}, 'suppressed_mute level none in room r1'],
+  [
+    'until later',
+    said({ room: { r1: { level: 'none', until: 1001 } } }),
+    {},
+    'suppressed_mute level none in room r1 until 1970-01-01T00:00:01.001Z',
+  ],
   ['until now', said({ room: { r1: { level: 'none', until: 1000 } } }), {}, 'yes default'],
   [
     'until now, then what counts for good',
@@ -217,7 +222,12 @@ const table: Row[] = [
     {},
     'suppressed_mute muted_thread t1',
   ],
-  ['muted until later', person({ threads: { t1: 1001 } }), {}, 'suppressed_mute muted_thread t1'],
+  [
+    'muted until later',
+    person({ threads: { t1: 1001 } }),
+    {},
+    'suppressed_mute muted_thread t1 until 1970-01-01T00:00:01.001Z',
+  ],
   ['muted until now', person({ threads: { t1: 1000 } }), {}, 'yes default'],
   ['another thread', person({ threads: { t2: true } }), {}, 'yes default'],
   ...levelRows,

@@ -90,8 +90,15 @@ function mutedThread({ choices: { threads } }: Person, { place: { thread }, at }
   if (!threads || thread === undefined || !Object.hasOwn(threads, thread)) return undefined
   const until = threads[thread]!
   if (until !== true && until <= at) return undefined
-  return { allowed: false, why: { rule: 'muted_thread', value: thread }, outcome: 'suppressed_mute' }
+  return {
+    allowed: false,
+    why: { rule: 'muted_thread', value: `${thread}${untilOf(until)}` },
+    outcome: 'suppressed_mute',
+  }
 }
+
+const untilOf = (until: EpochMs | true | undefined): string =>
+  until === undefined || until === true ? '' : ` until ${new Date(until).toISOString()}`
 
 function mentionOff({ choices: { levels } }: Person, { place, reason }: Ask): May | undefined {
   if (!levels || !isSwitch(reason)) return undefined
@@ -109,7 +116,7 @@ function level({ choices: { levels } }: Person, { place, reason, at }: Ask): May
   if (!found || found.said === 'all' || (found.said === 'mentions' && isMention(reason))) return undefined
   return {
     allowed: false,
-    why: { rule: 'level', value: `${found.said} in ${found.where}` },
+    why: { rule: 'level', value: `${found.said} in ${found.where}${untilOf(found.until)}` },
     outcome: 'suppressed_mute',
   }
 }

@@ -41,7 +41,7 @@ export { hasRead, readWatermarks } from './watermark-store.ts'
 export { inTenant } from './tenants.ts'
 export { hearText, type TextedWord } from './texted-words.ts'
 export { unsubscribeTokens } from './unsubscribe-token.ts'
-export { whereTo } from './where-to.ts'
+export { noEndpoint, whereTo } from './where-to.ts'
 
 /** An address of a person on a channel. */
 export type Endpoint = {

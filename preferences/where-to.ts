@@ -23,5 +23,19 @@ export function whereTo(person: Person, channel: Channel, at: EpochMs): Where {
   if (endpoints.length > 0) return { endpoints }
   if (suppressed)
     return { endpoints, why: { rule: 'endpoint_suppressed', value: channel }, outcome: 'suppressed_address' }
-  return { endpoints, why: { rule: 'no_endpoint', value: channel }, outcome: 'no_endpoint' }
+  return { endpoints, why: noEndpoint(person, channel), outcome: 'no_endpoint' }
+}
+
+/** That a channel has no address of the person, and since when: the day on which the last that died was dropped. */
+export function noEndpoint(person: Person, channel: Channel): Why {
+  const dropped = person.endpoints.flatMap(one =>
+    one.channel === channel && one.state === 'dead' ? (one.stateSince ?? []) : [],
+  )
+  if (dropped.length === 0) return { rule: 'no_endpoint', value: channel }
+  const day = new Date(Math.max(...dropped)).toISOString().slice(0, 10)
+  return { rule: 'no_endpoint', value: `${channel}: its ${addressWords[channel]} was dropped on ${day}` }
+}
+
+const addressWords: Record<Channel, string> = {
+  ...{ push: 'token', sms: 'number', email: 'mailbox', in_app: 'inbox' },
 }

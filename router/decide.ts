@@ -22,7 +22,7 @@ import { stopped, waiting, whileActive } from './policies/steps.ts'
 import type { Stop } from '#contracts/stop.ts'
 import { applyStops, passedOnce, stoppedChannel } from './policies/stops.ts'
 import { releasedEarly, retracted } from './policies/retraction.ts'
-import { passDedupe, passThrottle, type Windows } from './policies/windows.ts'
+import { openSince, passDedupe, passThrottle, type Windows } from './policies/windows.ts'
 
 /** One question: this intent, this person, at this instant. */
 export type Question = {
@@ -192,8 +192,10 @@ function deduplicated({ entry, intent, windows, released }: Question, decisions:
   const { dedupe } = entry
   if (!dedupe || !windows || passedOnce(released) || !decisions.some(isDeliver)) return decisions
   const key = dedupe.key(intent.data as never, intent)
-  if (passDedupe(windows, { type: entry.type, key, within: dedupe.within }, intent.occurredAt)) return decisions
-  return refuseDelivers(decisions, refused('deduplicated', { rule: 'deduplicated', value: dedupe.within }))
+  const rule = { type: entry.type, key, within: dedupe.within }
+  if (passDedupe(windows, rule, intent.occurredAt)) return decisions
+  const value = `${dedupe.within} since ${isoOf(openSince(windows, rule))}`
+  return refuseDelivers(decisions, refused('deduplicated', { rule: 'deduplicated', value }))
 }
 
 function digested(question: Question, decisions: ChannelDecision[]): ChannelDecision[] {

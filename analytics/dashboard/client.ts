@@ -29,7 +29,7 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<Answer
     const { detail = '', errors = [] } = (await response.json().catch(() => ({}))) as Problem
     const why = errors.length > 0 ? errors.map(error => error.detail).join('; ') : detail
     if (status === 401) return { ok: false, signedOut: true, why: 'This token is not good here.' }
-    if (status === 403) return { ok: false, signedOut: true, why: 'This token does not have the scope “analytics”.' }
+    if (status === 403) return { ok: false, signedOut: true, why: why || 'This token may not look here.' }
     return { ok: false, signedOut: false, why: why || `The server answered ${status}.` }
   } catch {
     return { ok: false, signedOut: false, why: 'No answer from the server.' }

@@ -49,7 +49,7 @@ function draw(): void {
   const body =
     signedOut === undefined
       ? html`${filtersView(state, change)} ${statusLine()} ${loaded ? charts(loaded) : nothing}`
-      : signIn({ why: signedOut, done: enter })
+      : signIn({ why: signedOut, scope: 'analytics', done: enter })
   render(html`<div class="page" aria-busy=${asking ? 'true' : 'false'}>${top()} ${body}</div>`, main)
 }
 

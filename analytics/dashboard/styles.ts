@@ -62,16 +62,19 @@ ${colours.map((colour, at) => `.fill-${at} { fill: ${colour} } .line-${at} { str
 .scroll { overflow: auto; max-height: 26rem; margin-top: .5rem }
 table { border-collapse: collapse; width: 100%; font-size: .8125rem }
 th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; font-weight: 400; overflow-wrap: anywhere } thead th { position: sticky; top: 0; background: var(--card); font-weight: 600; white-space: nowrap } .number { text-align: right }
-.asked { grid-template-columns: 9rem minmax(0, 1fr) 14rem auto; align-items: end; gap: .75rem } .asked p { grid-column: 1 / -1; font-size: .875rem }
+.asked { grid-template-columns: none; display: flex; flex-wrap: wrap; align-items: end; gap: .75rem } .asked label { flex: 1 1 9rem; max-width: 14rem } .asked .wide { flex: 4 1 16rem; max-width: none } .asked p { flex-basis: 100%; font-size: .875rem }
 .trace { margin-top: 1rem } .trace + .trace { margin-top: 1rem }
-.lines { display: grid } .lines li { display: grid; grid-template-columns: 12rem minmax(0, 1fr); gap: .125rem 1rem; padding: .625rem 0 .625rem .875rem; border-left: 3px solid var(--line) } .lines li.open { border-color: light-dark(#e69f00, #f0b43c) }
-.when { color: var(--soft); font-size: .875rem } .said { display: grid; gap: .25rem; overflow-wrap: anywhere } .codes { display: flex; flex-wrap: wrap; gap: .25rem .625rem; align-items: baseline; font-size: .8125rem; color: var(--soft) } .codes code { padding: .05rem .4rem; border-radius: .375rem; background: var(--fill); color: var(--ink) }
+.trace h2, .trace h3 { overflow-wrap: anywhere } .part { display: grid; gap: .375rem } .chip-word { padding: .05rem .5rem; border-radius: 1rem; background: var(--fill); font-size: .8125rem; font-weight: 400 }
+.lines { display: grid } .lines li { position: relative; display: grid; grid-template-columns: 12rem minmax(0, 1fr); gap: .125rem 1rem; padding: .5rem 0 .5rem 1.5rem }
+.lines li::before { content: ""; position: absolute; left: .25rem; top: .95rem; width: .625rem; height: .625rem; border-radius: 50%; border: 2px solid var(--tone); background: var(--card); z-index: 1 } .lines li::after { content: ""; position: absolute; left: calc(.5rem + 2px); top: 1.6rem; bottom: -.95rem; width: 2px; margin-left: -.5px; background: var(--line) } .lines li:last-child::after { display: none }
+.lines .good { --tone: light-dark(#007a58, #2fc49a) } .lines .good::before { background: var(--tone) } .lines .open { --tone: light-dark(#8a5d00, #f0b43c) } .lines .open::before { border-style: dashed } .lines .bad { --tone: light-dark(#b34700, #ef8239) } .lines .bad::before { border-radius: 2px }
+.when { display: flex; flex-wrap: wrap; gap: 0 .75rem; justify-content: space-between; align-content: start; color: var(--soft); font-size: .875rem } .kind { color: var(--tone); font-weight: 600; font-size: .8125rem } .said { display: grid; gap: .25rem; overflow-wrap: anywhere } .codes { display: flex; flex-wrap: wrap; gap: .25rem .625rem; align-items: baseline; font-size: .8125rem; color: var(--soft) } .codes code { padding: .05rem .4rem; border-radius: .375rem; background: var(--fill); color: var(--act) }
 .besides li { padding: .25rem 0 }
 .rules { display: grid; gap: 0 } .rules dt { padding-top: .75rem; border-top: 1px solid var(--line) } .rules dt:first-child { border: 0 } .rules dd { margin: 0; padding-bottom: .75rem } .rules dt:target, .rules dt:target + dd { background: light-dark(#fff3d1, #3d3212) }
 @media (max-width: 46rem) {
   .bar-row { grid-template-columns: minmax(0, 1fr) auto 3.5rem 3.5rem; column-gap: .5rem } .bar-row .bar { grid-row: 2; grid-column: 1 / -1 }
   .branch .label { padding-left: 0 } .bar { height: 1.125rem } .branch .bar { height: .5rem }
-  .asked, .lines li { grid-template-columns: minmax(0, 1fr) } .fields { grid-template-columns: repeat(2, minmax(0, 1fr)) } .fields > :nth-child(-n + 2) { grid-column: 1 / -1 }
+  .asked label, .asked .wide { flex-basis: 100%; max-width: none } .lines li { grid-template-columns: minmax(0, 1fr) } .when { justify-content: start } .fields { grid-template-columns: repeat(2, minmax(0, 1fr)) } .fields > :nth-child(-n + 2) { grid-column: 1 / -1 }
 }
 @media (forced-colors: active) { .bar rect, .plot rect, .legend rect, polyline { forced-color-adjust: none } }
 `

@@ -17,6 +17,8 @@ import { operatorsApi } from '#operators/operators-api.ts'
 import { prunesApi } from '#operators/prunes-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
+import { shownEndpoint } from '#preferences/endpoints-api.ts'
+import { readPeople } from '#preferences/preferences.ts'
 import { listPrunes } from '#preferences/prune-acts.ts'
 import { engagementApi } from '#preferences/engagement-api.ts'
 import { hostedPage } from '#preferences/hosted-page.ts'
@@ -84,8 +86,12 @@ export async function serveApi(
   analyticsApi(app, { db, clock, authorize: authorize('analytics'), groupMin })
   traceApi(app, {
     db,
-    readerOf: async request => (await producerOf(db, request.headers, 'analytics')).producer,
+    readerOf: async request => (await producerOf(db, request.headers, 'trace')).producer,
     logLook: ({ who, about }) => logAct(db, { who, what: 'trace', about }),
+    addressesOf: async recipient => {
+      const person = (await readPeople(db, [recipient])).get(recipient)!
+      return person.endpoints.map(endpoint => shownEndpoint(endpoint, clock.now()))
+    },
   })
   analyticsPages(app)
   const offers = offersOf(catalogue)

@@ -166,8 +166,9 @@ const questions: readonly Command[] = [
   },
   {
     name: 'trace',
-    usage: 'trace INTENT|PRODUCER/KEY|USER [--since 24h]',
-    summary: 'Tells everything that was decided and done for an intent or a person, each with its reason.',
+    usage: 'trace INTENT|PRODUCER/KEY|USER|BATCH.SLOT [--recipient USER] [--since 24h] [--as NAME]',
+    summary:
+      'Tells everything that was decided and done for an intent (of one person, if told), a person or a delivery, each with its reason.',
     example: 'trace felix-7 --since 2h',
     run: async args => (await import('./commands/trace.ts')).runTrace(args),
   },

@@ -101,7 +101,12 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
   erased: () => 'Not sent: the person was erased.',
   no_endpoint: value => `Not sent: the person has no usable address for ${value}.`,
   endpoint_suppressed: value => `Not sent: the address must not be used (${value}).`,
-  deduplicated: value => `Not sent: the same was told within ${value}.`,
+  deduplicated: value => {
+    const [within, since] = value.split(' since ')
+    return since === undefined
+      ? `Not sent: the same was told within ${within}.`
+      : `Not sent: a duplicate of what happened at ${since}; the same is told once in ${within}.`
+  },
   throttled: value => `Not sent: more than ${value} for this person.`,
   quiet_hours: value => `Held: quiet hours until ${value}.`,
   scheduled: value => `Held: to be sent at ${value}.`,

@@ -41,6 +41,12 @@ export function attemptOf(id: string): Attempt {
   return { batch, slot: Number(slot) }
 }
 
+/** Whether a text has the form of an attempt id. */
+export const isAttempt = (text: string): boolean => {
+  const [batch, slot, ...rest] = text.split('.')
+  return isUuid(batch) && /^\d{1,4}$/.test(slot ?? '') && rest.length === 0
+}
+
 /** A new id that sorts by time of making (UUIDv7, RFC 9562): sets, batches, holds, digests. */
 export const newSetId = (): SetId => randomUUIDv7() as SetId
 export const newBatchId = (): BatchId => randomUUIDv7() as BatchId

@@ -10,7 +10,7 @@ import { startWorker } from '#channels/worker.ts'
 import { type Addresses, openInstallation, type Installation } from '#cli/installation.ts'
 import { startFollowUps } from '#cli/retract.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
-import { channels, lanes } from '#contracts/channel.ts'
+import { channels, type Lane, lanes } from '#contracts/channel.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { isSettled, ledgerState } from '#ledger/ready.ts'
@@ -59,6 +59,8 @@ export type WorldOptions = {
   routers?: number
   volumeFloor?: number
   workers?: number
+  /** Lanes that have workers; what goes by another stays queued. Default: all. */
+  served?: readonly Lane[]
   /** Every intent message comes again this often after it was routed, as if the ack were lost. */
   redeliveries?: number
   /** By which is decided. Leases and due times of batches go by that of the database. */
@@ -66,7 +68,7 @@ export type WorldOptions = {
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { catalogue, sources = [], redisUrl, routers = 1, workers = 1, redeliveries = 0 } = options
+  const { catalogue, sources = [], redisUrl, routers = 1, workers = 1, redeliveries = 0, served = lanes } = options
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder())
   const database = opened.use(await testDatabase())
@@ -105,9 +107,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     inboxProvider(installation.db),
   ] as Provider[]
   opened.use(await startSink({ ...installation, metrics }))
+  const work = { metrics, lanes: served, channels, concurrency: 4 }
   for (let n = 0; n < workers; n++) {
     const queues = n === 0 ? installation.queues : opened.use(await queuesOf(addresses))
-    opened.use(await startWorker({ ...installation, queues, metrics, providers, lanes, channels, concurrency: 4 }))
+    opened.use(await startWorker({ ...installation, ...work, queues, providers }))
   }
   opened.use(startFollowUps(installation))
   opened.use(await startScheduler({ ...installation, lanes }))

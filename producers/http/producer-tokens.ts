@@ -4,11 +4,11 @@ import type { Database } from '#runtime/postgres.ts'
 
 /**
  * What a token opens. `intents`: state intents, and ask what became of the producer's own. `people`: read and change
- * everybody's recipients, preferences and audiences. `analytics`: funnel and trace, of every producer. `observe`: look at
- * what operators have stopped and did. `operate`: act as an operator, under the name of the token's owner. `approve`: be
+ * everybody's recipients, preferences and audiences. `analytics`: funnels and what goes with them, of every producer. `trace`: what
+ * happened to single people, each look under the name of the token's owner. `observe`: look at what operators have stopped and did. `operate`: act as an operator, under the name of the token's owner. `approve`: be
  * the second person where one is needed.
  */
-export const scopes = ['intents', 'people', 'analytics', 'observe', 'operate', 'approve'] as const
+export const scopes = ['intents', 'people', 'analytics', 'trace', 'observe', 'operate', 'approve'] as const
 export type Scope = (typeof scopes)[number]
 
 /** Who a token stands for, and which types it may say. */

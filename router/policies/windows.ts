@@ -53,11 +53,7 @@ export function keptUntil({ d, t }: Windows): string {
  * First of its kind wins: true opens a window `[occurredAt, occurredAt + within)`, false says a window is open.
  * What happened before an open window passes and does not move it.
  */
-export function passDedupe(
-  windows: Windows,
-  rule: { type: string; key: string; within: Duration },
-  occurredAt: EpochMs,
-): boolean {
+export function passDedupe(windows: Windows, rule: DedupeRule, occurredAt: EpochMs): boolean {
   const key = hashOf(rule)
   const withinMs = durationMs(rule.within)
   const open = windows.d[key]
@@ -66,6 +62,11 @@ export function passDedupe(
   windows.d[key] = [occurredAt, occurredAt + withinMs]
   return true
 }
+
+/** When what opened the window occurred, of one that did not let something pass. */
+export const openSince = (windows: Windows, rule: DedupeRule): EpochMs => windows.d[hashOf(rule)]![0]
+
+type DedupeRule = { type: string; key: string; within: Duration }
 
 /** 96 bits, so that no two keys of a person meet; a key may hold what a sensitive type says, so it is not kept itself. */
 const hashOf = ({ type, key }: { type: string; key: string }): string =>

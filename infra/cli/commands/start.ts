@@ -187,7 +187,7 @@ async function upText({ apiUrl, installation: { db, addressKey } }: Everything):
 async function dashboardToken(db: Everything['installation']['db']): Promise<string> {
   const producer = 'local-dashboard'
   await revokeProducerTokens(db, producer)
-  return createProducerToken(db, { producer, types: [], scopes: ['analytics'] })
+  return createProducerToken(db, { producer, types: [], scopes: ['analytics', 'trace'] })
 }
 
 const pageUrlOf = ({ apiUrl, secret, recipient }: { apiUrl: string; secret: string; recipient: string }): string =>

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { test } from 'node:test'
 import { storePacks } from '#analytics/event-store.ts'
 import { isUnknown, printTrace } from '#analytics/trace.ts'
-import { traceIntent, traceRecipient } from '#analytics/trace-store.ts'
+import { traceDelivery, traceIntent, traceRecipient } from '#analytics/trace-store.ts'
 import type { Verdict } from '#contracts/decision.ts'
 import type { EventPack } from '#contracts/event.ts'
 import { dayOf, type EpochMs, type IntentId, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
@@ -91,7 +91,7 @@ test('every decision with its reason, then what became of it, in order', async (
     [
       [0, 'ada', 'decided', 'deliver', 'Sent: nothing speaks against it.'],
       [0, 'bob', 'decided', 'throttled', 'Not sent: more than 10/1h for this person.'],
-      [1000, 'ada', 'settled', 'sent', 'The provider accepted it.'],
+      [1000, 'ada', 'settled', 'sent', `Sent, and accepted by fcm at ${new Date(now + 1000).toISOString()}.`],
     ],
   )
   assert.deepEqual([trace.open, trace.more, trace.expanding], [[], false, undefined])
@@ -104,6 +104,50 @@ test('every decision with its reason, then what became of it, in order', async (
     trace.lines.filter(line => line.recipient === 'ada'),
   )
   assert.deepEqual((await traceRecipient(world.db, 'ada', { since: now + 2000 })).lines, [])
+})
+
+test('of an intent what went to one person or endpoint is told alone, and a delivery by what its provider knows it by', async () => {
+  await using world = await setup()
+  const now = Date.now()
+  const [batch] = await world.route({ ada: deliver, bob: deliver }, { now })
+  const ofBob = [['bob', 'queued']]
+  const told = ({ lines, open }: Awaited<ReturnType<typeof traceIntent>>) => [
+    ...lines.map(line => [line.recipient, line.what]),
+    ...open.map(line => [line.recipient, line.state]),
+  ]
+  assert.deepEqual(told(await traceIntent(world.db, key, { recipient: 'bob' })), ofBob)
+  assert.deepEqual(told(await traceIntent(world.db, key, { recipient: 'bob', endpoint: 'phone-of-bob' })), ofBob)
+  assert.deepEqual(told(await traceIntent(world.db, key, { recipient: 'bob', endpoint: 'tablet' })), [])
+  assert.deepEqual(told(await traceDelivery(world.db, { batch: batch!.id, slot: 1 })), ofBob)
+  assert.equal(isUnknown(await traceDelivery(world.db, { batch: batch!.id, slot: 2 })), true)
+
+  const claimed = await claimBatch(world.db, { id: batch!.id, now, leaseMs })
+  const results = [
+    { kind: 'closed' as const, outcome: 'sent' as const },
+    { kind: 'closed' as const, outcome: 'sent' as const },
+  ]
+  await recordBatch(world.db, { batch: claimed!, results, now })
+  await world.collect()
+  const whole = [
+    ['bob', 'deliver'],
+    ['bob', 'sent'],
+  ]
+  assert.deepEqual(told(await traceDelivery(world.db, { batch: batch!.id, slot: 1 })), whole)
+  assert.deepEqual(told(await traceIntent(world.db, key, { recipient: 'bob', endpoint: 'tablet' })), [
+    ['bob', 'deliver'],
+  ])
+})
+
+test('what is queued says how much of its lane and channel is ahead of it', async () => {
+  await using world = await setup()
+  const now = Date.now()
+  await world.route({ ada: deliver, bob: deliver }, { now })
+  const later = intentId({ producer: 'docs', key: 'comment-2' })
+  await world.route({ eve: deliver }, { now, intent: later })
+  const aheadOf = async (id: IntentId) => (await traceIntent(world.db, id)).open.map(line => line.ahead)
+  assert.deepEqual(await aheadOf(intent), [0, 0])
+  assert.deepEqual(await aheadOf(later), [2])
+  assert.match((await traceIntent(world.db, later)).open[0]!.sentence, /^Still queued: 2 are ahead of it\.$/)
 })
 
 test('what has not arrived is told by the ledger: queued, with a worker, waiting, in doubt, held, expanding', async () => {
@@ -223,16 +267,17 @@ test('printed in any width, each entry is there with its sentence', async () => 
     `intent ${intent}  comment.created
   ada · push
     2026-11-20 12:00:00.000Z  deliver       Sent: nothing speaks against it.
-    2026-11-20 12:00:00.000Z  sent          The provider accepted it. (fcm phone-of-ada)
+    2026-11-20 12:00:00.000Z  sent          Sent, and accepted by fcm at 2026-11-20T12:00:00.000Z.
+                                            (fcm phone-of-ada)
   bob · push
     2026-11-20 12:00:00.000Z  deliver       Sent: nothing speaks against it.
     2026-11-20 12:00:00.000Z  moved         Not done yet: it is tried again. (fcm phone-of-bob)
-    now                       queued        Ready: waits for a worker. (fcm phone-of-bob)
+    now                       queued        Still queued: nothing is ahead of it. (fcm phone-of-bob)
 `,
   )
   for (const width of [20, 40, 60, 80, 300]) {
     const plain = printTrace(trace, { width, colour: false })
-    assert.match(plain.replaceAll(/\s+/g, ' '), /The provider accepted it\. \(fcm phone-of-ada\)/)
+    assert.match(plain.replaceAll(/\s+/g, ' '), /Sent, and accepted by fcm at \S+\. \(fcm phone-of-ada\)/)
     assert.equal(stripVTControlCharacters(printTrace(trace, { width, colour: true })), plain)
   }
 })
@@ -267,7 +312,7 @@ test('a text that nobody has reported on for 72 h is unknown, until a report com
   const { lines } = await traceRecipient(world.db, 'ann')
   assert.deepEqual(
     lines.map(({ sentence }) => sentence),
-    ['The provider accepted it. No report came within 72 h: unknown.'],
+    [`Sent, and accepted by twilio at ${new Date(lines[0]!.at).toISOString()}. No report came within 72 h: unknown.`],
   )
   await storePacks(world.db, [reported('ann')])
   assert.deepEqual(await unknown(), [])

@@ -115,7 +115,7 @@ async function setup(dataDir: string, redisUrl: string | undefined) {
   })
   const queued: string[] = []
   opened.use(await watchQueues({ db, redisUrl, queued }))
-  const scopes = ['intents', 'people', 'analytics', 'observe', 'operate'] as const
+  const scopes = ['intents', 'people', 'analytics', 'trace', 'observe', 'operate'] as const
   const token = await createProducerToken(db, {
     producer: 'docs',
     types: [...catalogue.types.keys()],

@@ -28,7 +28,7 @@ type Story = {
 
 /** One story for every outcome: what somebody does, and what the trace then says. */
 const stories: Record<Outcome, Story> = {
-  sent: { sentence: /The provider accepted it/, tell: stage => stage.toPhone('sent') },
+  sent: { sentence: /Sent, and accepted by fcm at 20/, tell: stage => stage.toPhone('sent') },
   delivered: { sentence: /It is in the inbox/, tell: stage => stage.notify(news, 'delivered') },
   rejected: {
     sentence: /the provider refused the message/,
@@ -139,7 +139,10 @@ const stories: Record<Outcome, Story> = {
       return stage.notify(rumour, 'killed')
     },
   },
-  deduplicated: { sentence: /the same was told within 10m/, tell: stage => stage.twice(once, 'deduplicated') },
+  deduplicated: {
+    sentence: /a duplicate of what happened at .*the same is told once in 10m/,
+    tell: stage => stage.twice(once, 'deduplicated'),
+  },
   throttled: { sentence: /more than 1 in 1h for this person/, tell: stage => stage.twice(few, 'throttled') },
   over_budget: {
     sentence: /told enough until it was worth nothing any more, 1 in 1h by push/,

@@ -107,7 +107,8 @@ const routes: Record<Scope, Record<string, number>> = {
     [`POST /v1/operators/quarantine/${intent}/approve`]: 400,
     'POST /v1/operators/quarantine/approve': 400,
   },
-  analytics: { 'GET /v1/analytics/funnel': 200, [`GET /v1/trace/${intent}`]: 404 },
+  analytics: { 'GET /v1/analytics/funnel': 200 },
+  trace: { [`GET /v1/trace/${intent}`]: 404, 'GET /v1/trace?recipient=u1': 404 },
 }
 
 test('an operator stops and resumes over HTTP, under the name of the token, and what is wrong is told at once', async () => {
