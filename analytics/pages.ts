@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { rules, sentence } from '#contracts/decision.ts'
+import { escaped } from '#contracts/escaped.ts'
 import { outcomes } from '#contracts/outcome.ts'
+import { sendPage } from '#runtime/browser-page.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { styles } from './dashboard/styles.ts'
 import { deeds, eventSentence, openStates, standings } from './trace.ts'
@@ -14,15 +15,6 @@ const pages = {
   '/trace': { title: 'What happened, and why', body: scriptOf('trace-page') },
   '/rules': { title: 'Rules and outcomes', body: rulesText() },
 }
-const policy = [
-  `default-src 'none'`,
-  `script-src 'self'`,
-  `style-src 'sha256-${createHash('sha256').update(styles).digest('base64')}'`,
-  `connect-src 'self'`,
-  `base-uri 'none'`,
-  `form-action 'none'`,
-  `frame-ancestors 'none'`,
-].join('; ')
 
 /**
  * `GET /dashboard`, `/trace` and `/rules`: pages for analysts and support. They are the same for everybody and hold nothing about
@@ -31,12 +23,7 @@ const policy = [
 export function analyticsPages(app: FastifyInstance): void {
   for (const [at, { title, body }] of Object.entries(pages)) {
     const page = pageOf(title, body)
-    app.get(at, async (_request, reply) =>
-      reply
-        .headers({ 'content-security-policy': policy, 'x-frame-options': 'DENY' })
-        .type('text/html; charset=utf-8')
-        .send(page),
-    )
+    app.get(at, async (_request, reply) => sendPage(reply, page))
   }
 }
 
@@ -73,8 +60,4 @@ function rulesText(): string {
 <section class="card" aria-label="What each code means"><dl class="rules">${list
     .map(([code, text]) => `<dt id="${code}"><code>${code}</code></dt><dd>${escaped(text)}</dd>`)
     .join('\n')}</dl></section></div></main>`
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sendPage } from '#runtime/browser-page.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 
 /** Where the page of a person lies, by a link that is theirs (`page-link.ts`). */
@@ -22,15 +22,6 @@ const page = `<!doctype html>
 <body><main><noscript>This page needs JavaScript. Links in mails unsubscribe without it.</noscript></main></body>
 </html>
 `
-const policy = [
-  `default-src 'none'`,
-  `script-src 'self'`,
-  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-  `connect-src 'self'`,
-  `base-uri 'none'`,
-  `form-action 'none'`,
-  `frame-ancestors 'none'`,
-].join('; ')
 
 /**
  * `GET /preferences/LINK`: the page for people who have a link of theirs, and are not in the product. It is the same for
@@ -38,10 +29,5 @@ const policy = [
  * shows it asks the API for.
  */
 export function hostedPage(app: FastifyInstance): void {
-  app.get(`${hostedPath}/:link`, async (_request, reply) =>
-    reply
-      .headers({ 'content-security-policy': policy, 'x-frame-options': 'DENY' })
-      .type('text/html; charset=utf-8')
-      .send(page),
-  )
+  app.get(`${hostedPath}/:link`, async (_request, reply) => sendPage(reply, page))
 }

@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { mentionReceived, replyReceived } from '#producers/catalogue/social.ts'
 import { buildFailed } from '#producers/catalogue/work.ts'
 import { createNotifier, type Notifier } from '#producers/sdk/notifier.ts'
+import { sendPage } from '#runtime/browser-page.ts'
 import type { Config } from '#runtime/config.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { mintUserToken } from '#runtime/user-tokens.ts'
@@ -29,11 +30,7 @@ export function serveDemo(
     ...{ producer, catalogue },
     pubsub: { projectId, prefix, ...(emulator !== undefined && { emulator }) },
   })
-  app.get('/demo', async (_request, reply) => {
-    const text = readFileSync(page, 'utf8')
-    const headers = { 'content-security-policy': policyOf(text), 'x-frame-options': 'DENY' }
-    return reply.headers(headers).type('text/html; charset=utf-8').send(text)
-  })
+  app.get('/demo', async (_request, reply) => sendPage(reply, readFileSync(page, 'utf8')))
   app.post('/demo/token', async () => {
     const key = await localUserKey(config.dataDir)
     const scopes = ['inbox', 'preferences'] as const
@@ -46,24 +43,6 @@ export function serveDemo(
     return reply.code(202).send({ stated: true })
   })
   return notifier
-}
-
-/** What the page itself holds, the code of the bell, and this server: nothing else. */
-function policyOf(text: string): string {
-  const hashesOf = (tag: 'script' | 'style') =>
-    [...text.matchAll(new RegExp(`<${tag}[^>]*>([^]*?)</${tag}>`, 'g'))]
-      .filter(([, inside]) => inside !== '')
-      .map(([, inside]) => `'sha256-${createHash('sha256').update(inside!).digest('base64')}'`)
-      .join(' ')
-  return [
-    `default-src 'none'`,
-    `script-src 'self' ${hashesOf('script')}`,
-    `style-src ${hashesOf('style')}`,
-    `connect-src 'self'`,
-    `base-uri 'none'`,
-    `form-action 'none'`,
-    `frame-ancestors 'none'`,
-  ].join('; ')
 }
 
 const url = 'https://acme.example/somewhere'
