@@ -93,8 +93,10 @@ function preferencesRoutes(app: FastifyInstance, { db, clock, users, offers }: M
     const device = nameOf(request.params.device)
     const by = { db, now: clock.now(), source: user.through }
     const isIt = ({ channel, id }: Endpoint) => channel === 'push' && id === device
-    if ((await removeEndpoints(by, user.recipient, isIt)) === 0)
+    if ((await removeEndpoints(by, user.recipient, isIt)) === 0) {
+      await living(db, user)
       throw problem(404, { detail: 'there is no such device' })
+    }
     return pageOf(user, reply)
   })
 }

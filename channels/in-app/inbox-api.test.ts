@@ -105,3 +105,45 @@ test('what makes no sense is refused with every problem, and nothing is half-don
   })
   assert.equal(lacking.status, 403)
 })
+
+test('in a tenant one sees what was told there and in none: items, counts, marks; no other can be named', async () => {
+  await using inbox = await createInbox()
+  for (const tenant of ['acme', 'bolt', undefined])
+    for (const key of ['1', '2'])
+      await inbox.put([inboxMessage('anna', `${tenant} ${key}`, tenant === undefined ? {} : { tenant })])
+  type Asked = { tenant?: string; body?: unknown }
+  const page = async (query: string, of: Asked = {}): Promise<InboxPage> => (await inbox.ask('anna', query, of)).body
+  const seen = async (query: string, of?: Asked) => {
+    const { items, counts } = await page(query, of)
+    const told = items.map(item => `${item.tenant} ${item.title.at(-1)}`)
+    return [told.join(), counts.unread]
+  }
+  const none = ['undefined 2,undefined 1']
+  const acme = [[...none, 'acme 2', 'acme 1'].join(), 4]
+  const all = [[...none, 'bolt 2', 'bolt 1', 'acme 2', 'acme 1'].join(), 6]
+  assert.deepEqual(await seen(''), all)
+  assert.deepEqual(await seen('?tenant=acme'), acme)
+  assert.deepEqual(await seen('', { tenant: 'acme' }), acme)
+  assert.deepEqual(await seen('?tenant=acme', { tenant: 'acme' }), acme)
+  const counts = async (path: string, of: Asked) => (await inbox.ask('anna', path, of)).body['counts' as never]
+  assert.deepEqual(await counts('/counts', { tenant: 'bolt' }), { unseen: 4, unread: 4 })
+  assert.deepEqual(await counts('/counts?tenant=cog', {}), { unseen: 2, unread: 2 })
+  for (const [path, body] of [
+    ['?tenant=bolt', undefined],
+    ['/counts?tenant=bolt', undefined],
+    ['/stream?tenant=bolt', undefined],
+    ['/marks', { what: 'read', all: true, tenant: 'bolt' }],
+  ] as const) {
+    const refused = await inbox.ask('anna', path, { tenant: 'acme', body })
+    assert.deepEqual([refused.status, (refused.body as ProblemBody).detail], [403, 'the token is of another tenant'])
+  }
+  const bolts = ['1', '2'].map(key => itemId('anna', `bolt ${key}`))
+  const marked = async (body: object, of: Asked = {}) =>
+    (await inbox.ask('anna', '/marks', { ...of, body })).body as Marked
+  assert.equal((await marked({ what: 'read', ids: bolts }, { tenant: 'acme' })).found, 0)
+  assert.equal((await marked({ what: 'read', ids: bolts, tenant: 'acme' })).found, 0)
+  assert.deepEqual(await marked({ what: 'read', all: true }, { tenant: 'acme' }), {
+    ...{ found: 4, number: 7, counts: { unseen: 0, unread: 0 } },
+  })
+  assert.deepEqual(await seen('?unread=true'), ['bolt 2,bolt 1', 2])
+})

@@ -104,7 +104,7 @@ test('whatever happens at once, who follows the numbers of a person has their in
     const there = lists.flatMap(list => list.items).toSorted(byId)
     assert.deepEqual([...followers[at]!.items.values()].toSorted(byId), there)
     assert.deepEqual(new Set(there.map(item => item.number)).size, there.length, 'no number is taken twice')
-    assert.deepEqual(await readCounts(db, recipient), { number: lists[0]!.number, counts: lists[0]!.counts })
+    assert.deepEqual(await readCounts(db, { recipient }), { number: lists[0]!.number, counts: lists[0]!.counts })
   }
 })
 

@@ -46,19 +46,19 @@ export async function putInboxItems(
        insert into inbox_people as p (recipient, last)
        select * from unnest($10::text[], $11::int[]) as a(recipient, n) order by recipient collate "C"
        on conflict (recipient) do update set last = p.last + excluded.last returning recipient, last),
-     put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content, reason, number)
+     put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content, reason, number, tenant)
      select u.delivery, u.recipient, s.intent, s.type, to_timestamp(s.at / 1000.0), to_timestamp($9 / 1000.0), nullif(s.thread, ''), s.content,
-       nullif(u.reason, ''), n.last - u.behind
+       nullif(u.reason, ''), n.last - u.behind, nullif(s.tenant, '')
      from unnest($1::text[], $2::text[], $3::int[], $12::text[], $13::int[]) as u(delivery, recipient, pick, reason, behind)
-     join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f')) with ordinality
-       as s(intent, type, at, thread, content, place) on s.place = u.pick
+     join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f'), $14::text[]) with ordinality
+       as s(intent, type, at, thread, content, tenant, place) on s.place = u.pick
      join numbered n on n.recipient = u.recipient
      where not exists (select from retractions r
        where r.id = s.intent and (r.occurred_until is null or r.occurred_until >= to_timestamp(s.at / 1000.0)))
        and u.recipient not in (select id from erased)
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
-       thread = excluded.thread, content = excluded.content, reason = excluded.reason, number = excluded.number,
+       thread = excluded.thread, tenant = excluded.tenant, content = excluded.content, reason = excluded.reason, number = excluded.number,
        seen_at = null, read_at = null, archived_at = null
      where inbox_items.occurred_at <> excluded.occurred_at)
      select ${tombstonesAmong('$4::uuid[]')}, array(select id from erased) as erased`,
@@ -76,6 +76,7 @@ export async function putInboxItems(
       plainArray([...people.values()]),
       textArray(messages.map(message => message.reason ?? '')),
       plainArray(behind),
+      textArray(shared.map(({ intent }) => intent.tenant ?? '')),
     ],
   )
   return { tombstones: tombstonesIn(row!.tombstones), erased: new Set(row!.erased) }
@@ -123,8 +124,11 @@ async function markItems(tx: Queryable, mark: InboxMark | OwnMark): Promise<Mark
   return rows
 }
 
-/** What a person does in the inbox itself: with items that they name, or with all up to a number of theirs. */
-export type OwnMark = { recipient: string; what: InboxDeed; now: EpochMs } & (
+/**
+ * What a person does in the inbox itself: with items that they name, or with all up to a number of theirs; in that of a
+ * tenant with nothing else.
+ */
+export type OwnMark = { recipient: string; tenant?: string; what: InboxDeed; now: EpochMs } & (
   | { deliveries: readonly DeliveryId[] }
   | { upToNumber: number; thread?: string }
 )
@@ -137,6 +141,10 @@ const deeds: Record<InboxDeed, { sets: string; changes: string }> = {
   archived: { sets: `${read}, archived_at = to_timestamp($1 / 1000.0)`, changes: 'archived_at is null' },
   unarchived: { sets: 'archived_at = null', changes: 'archived_at is not null' },
 }
+
+/** Items of one tenant, with those of none; null: of all. */
+export const ofTenant = (asked: string, item = ''): string =>
+  `(${asked}::text is null or ${item}tenant is null or ${item}tenant = ${asked})`
 
 type Marked = { intent: IntentId; at: Date; unseen: boolean; unread: boolean }
 
@@ -162,11 +170,15 @@ function wanted(mark: InboxMark | OwnMark): { where: string; values: unknown[] }
     const items = intentsOf(mark).map(intent => deliveryId({ intent, recipient, endpoint: 'inbox' }))
     return { where: 'delivery = any($3::text[])', values: [textArray(items)] }
   }
-  if ('deliveries' in mark) return { where: 'delivery = any($3::text[])', values: [textArray(mark.deliveries)] }
+  if ('deliveries' in mark)
+    return {
+      where: `delivery = any($3::text[]) and ${ofTenant('$4')}`,
+      values: [textArray(mark.deliveries), mark.tenant ?? null],
+    }
   if ('upToNumber' in mark) {
-    const { upToNumber, thread = null, what } = mark
-    const where = `number <= $3::bigint and ($4::text is null or thread = $4) and ${deeds[what].changes}`
-    return { where, values: [upToNumber, thread] }
+    const { upToNumber, thread = null, what, tenant = null } = mark
+    const where = `number <= $3::bigint and ($4::text is null or thread = $4) and ${ofTenant('$5')} and ${deeds[what].changes}`
+    return { where, values: [upToNumber, thread, tenant] }
   }
   const { what, thread = null, after, upTo } = mark
   return {

@@ -14,10 +14,10 @@ type Event = { id?: string; event?: string; data?: string; retry?: string }
 async function listen(
   inbox: Inbox,
   recipient: string,
-  { last, at = inbox.url, token }: { last?: number; at?: string; token?: string } = {},
+  { last, at = inbox.url, token, query = '' }: { last?: number; at?: string; token?: string; query?: string } = {},
 ) {
   const abort = new AbortController()
-  const response = await fetch(`${at}/v1/me/inbox/stream`, {
+  const response = await fetch(`${at}/v1/me/inbox/stream${query}`, {
     headers: {
       authorization: `Bearer ${token ?? (await inbox.tokenOf(recipient))}`,
       ...(last !== undefined && { 'last-event-id': String(last) }),
@@ -78,6 +78,30 @@ test('what comes and changes is streamed to whom it is of, from any process, wit
   assert.deepEqual((await anna.changes()).gone, ['gone'], 'nobody told of it, and it is found')
   await inbox.put([inboxMessage('ben', 'b')])
   assert.equal((await ben.changes()).number, 1, 'the first that ben hears is his own')
+})
+
+test('a stream in a tenant tells of what is told there and in none, by the same numbers', async () => {
+  await using inbox = await createInbox()
+  await inbox.put([inboxMessage('anna', 'a', { tenant: 'bolt' }), inboxMessage('anna', 'b', { tenant: 'acme' })])
+  using acme = await listen(inbox, 'anna', { last: 0, token: await inbox.tokenOf('anna', { tenant: 'acme' }) })
+  using named = await listen(inbox, 'anna', { last: 0, query: '?tenant=acme' })
+  using all = await listen(inbox, 'anna', { last: 0 })
+  const told = ({ number, items, counts }: InboxChanges) => [
+    number,
+    items.map(item => item.title).join(),
+    counts.unread,
+  ]
+  for (const [stream, first] of [
+    [acme, [2, 'b', 1]],
+    [named, [2, 'b', 1]],
+    [all, [2, 'a,b', 2]],
+  ] as const)
+    assert.deepEqual(told(await stream.changes()), first)
+  await inbox.put([inboxMessage('anna', 'c', { tenant: 'bolt' })])
+  assert.deepEqual(told(await acme.changes()), [3, '', 1], 'that something happened, and nothing of it')
+  assert.deepEqual(told(await all.changes()), [3, 'c', 3])
+  await inbox.put([inboxMessage('anna', 'd')])
+  for (const stream of [acme, all]) assert.equal((await stream.changes()).items[0]!.title, 'd')
 })
 
 test('a stream goes on after the last id that somebody has; a made-up one begins anew', async () => {

@@ -8,10 +8,10 @@ import { problem } from '#runtime/http-problem.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Database } from '#runtime/postgres.ts'
 import type { Signals } from '#runtime/signals.ts'
-import { type Changes, type ChangesAsked, readChanges, readLast, shownItem } from './inbox-feed-store.ts'
+import { type Changes, type ChangesAsked, readChanges, readLast, shownItem, type Whose } from './inbox-feed-store.ts'
 
-/** A person who listens. `since`: the last number that they were sent. */
-type Stream = { recipient: string; since: number; expiresAt: EpochMs; response: ServerResponse; beat: number }
+/** A person who listens, in one tenant or in all. `since`: the last number that they were sent. */
+type Stream = Whose & { since: number; expiresAt: EpochMs; response: ServerResponse; beat: number }
 
 /**
  * Streams of this process, Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), the `id` of
@@ -149,12 +149,12 @@ function lookerOf(
     const asked = some.flatMap(recipient => askedOf(people.get(recipient) ?? []))
     for (const recipient of some) due.delete(recipient)
     const found = await readChanges(db, asked, changesMax)
-    asked.forEach(({ recipient, since }, place) => {
+    asked.forEach(({ recipient, tenant, since }, place) => {
       const changes = found[place]
       if (!changes) return
       const text = eventOf(changes, catalogue)
       for (const stream of people.get(recipient) ?? []) {
-        if (stream.since !== since) continue
+        if (stream.since !== since || stream.tenant !== tenant) continue
         stream.since = changes.number
         say(stream, text)
       }
@@ -177,7 +177,12 @@ function lookerOf(
 
 /** Streams of a person that were sent the same get the same. */
 const askedOf = (own: Iterable<Stream>): ChangesAsked[] => [
-  ...new Map([...own].map(({ recipient, since }) => [since, { recipient, since }])).values(),
+  ...new Map(
+    [...own].map(({ recipient, tenant, since }) => [
+      `${since} ${tenant}`,
+      { recipient, since, ...(tenant !== undefined && { tenant }) },
+    ]),
+  ).values(),
 ]
 
 function eventOf(changes: Changes, catalogue: Catalogue): string {

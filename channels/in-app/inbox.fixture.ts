@@ -17,16 +17,30 @@ import { openInboxStreams } from './inbox-streams.ts'
 import { inboxProvider } from './inbox.ts'
 
 /** What is written in a test: a key of its intent, and what it says. */
-export type Said = { title?: string; body?: string; url?: string; thread?: string; reason?: string; type?: string }
+export type Said = {
+  title?: string
+  body?: string
+  url?: string
+  thread?: string
+  reason?: string
+  type?: string
+  tenant?: string
+}
 
 export const itemId = (recipient: string, key: string): DeliveryId =>
   deliveryId({ intent: intentId({ producer: 'test', key }), recipient: recipient as RecipientId, endpoint: 'inbox' })
 
 export function inboxMessage(recipient: string, key: string, said: Said = {}): OutMessage<'in_app'> {
-  const { title = key, body = '', url, thread, reason = 'mention', type = 'test.greeting' } = said
+  const { title = key, body = '', url, thread, reason = 'mention', type = 'test.greeting', tenant } = said
   return {
     ...{ recipient, reason, content: { title, body, ...(url !== undefined && { url }) } },
-    intent: { id: intentId({ producer: 'test', key }), type, occurredAt: Date.now(), ...(thread && { thread }) },
+    intent: {
+      id: intentId({ producer: 'test', key }),
+      type,
+      occurredAt: Date.now(),
+      ...(thread && { thread }),
+      ...(tenant && { tenant }),
+    },
     deliveryId: itemId(recipient, key),
   } as unknown as OutMessage<'in_app'>
 }
@@ -68,9 +82,12 @@ export async function createInbox({ clock = systemClock, also = () => {} }: Opti
   }
   const server = opened.use(await serve())
   const provider = inboxProvider(db, server.signals.tell)
-  const tokenOf = (recipient: string, claims: { scopes?: UserScope[]; lifeS?: number } = {}) =>
+  const tokenOf = (
+    recipient: string,
+    { tenant, ...claims }: { scopes?: UserScope[]; lifeS?: number; tenant?: string | undefined } = {},
+  ) =>
     mintUserToken(
-      { recipient },
+      { recipient, ...(tenant !== undefined && { tenant }) },
       { key: privateKey, kid: 'one', audience: 'carillon', scopes: ['inbox'], now: clock.now(), ...claims },
     )
   const running = opened.move()
@@ -79,10 +96,14 @@ export async function createInbox({ clock = systemClock, also = () => {} }: Opti
     /** Delivers as a worker does. */
     put: (messages: readonly OutMessage<'in_app'>[]) =>
       provider.send(messages, { lane: 'default', now: clock.now(), deadlineMs: 10_000 }),
-    ask: async (recipient: string, path: string, { body, at = server.url }: { body?: unknown; at?: string } = {}) => {
+    ask: async (
+      recipient: string,
+      path: string,
+      { body, at = server.url, tenant }: { body?: unknown; at?: string; tenant?: string } = {},
+    ) => {
       const response = await fetch(`${at}/v1/me/inbox${path}`, {
         headers: {
-          authorization: `Bearer ${await tokenOf(recipient)}`,
+          authorization: `Bearer ${await tokenOf(recipient, { tenant })}`,
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),

@@ -9,6 +9,8 @@ export type InboxItem = {
   /** What the person can switch off; absent where the catalogue does not know the type any more. */
   category?: string
   thread?: string
+  /** In which it was told. Absent: in none. */
+  tenant?: string
   /** Why the person is told: `mention`, `role` … */
   reason?: string
   title: string

@@ -261,6 +261,7 @@ create table inbox_items (
   content text not null,
   seen_at timestamp with time zone,
   read_at timestamp with time zone,
+  tenant text,
   number bigint not null default 0,
   archived_at timestamp with time zone,
   reason text,

@@ -10,6 +10,8 @@ export type SurfaceTables = {
     occurred_at: Date
     created_at: Date
     thread: string | null
+    /** In which it was told; an item of none is in the inbox of each. */
+    tenant: string | null
     content: string
     seen_at: Date | null
     read_at: Date | null

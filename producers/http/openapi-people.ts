@@ -35,7 +35,7 @@ const inboxToken = { security: [{ personToken: ['inbox'] }] }
 const preferencesToken = { security: [{ personToken: ['preferences'] }] }
 const refusals = {
   '401': refused('No token, or one that is not believed: its key, audience, subject or time.'),
-  '403': refused('The token lacks the scope.'),
+  '403': refused('The token lacks the scope, or is of another tenant.'),
   '429': refused('Too many requests of this person. Again after Retry-After seconds.'),
 }
 const misasked = { '400': refused('Refused, with every problem.') }
@@ -46,6 +46,11 @@ const query = (field: string, description: string, schema: Schema = name) => ({
   ...{ name: field, in: 'query' as const, description, schema },
 })
 const number: Schema = { type: 'string', pattern: '^[0-9]{1,15}$' }
+
+const inTenant = query(
+  'tenant',
+  'What was told in it, and in none. Of a token of a tenant only that one, which is what it means anyway.',
+)
 
 const getInbox: Operation = {
   ...inboxToken,
@@ -60,6 +65,7 @@ const getInbox: Operation = {
     query('thread', 'Only of this thread.'),
     query('type', 'Only of this type.'),
     query('category', 'Only of this category.'),
+    inTenant,
   ],
   responses: { '200': answer('A page of it.', 'InboxPage'), ...misasked, ...refusals },
 }
@@ -69,6 +75,7 @@ const getInboxCounts: Operation = {
   operationId: 'getInboxCounts',
   summary: 'Count what is new in one’s inbox',
   description: 'For a badge.',
+  parameters: [inTenant],
   responses: { '200': answer('The counts.', 'InboxNumbers'), ...misasked, ...refusals },
 }
 
@@ -92,6 +99,7 @@ const streamInbox: Operation = {
   description:
     'Server-Sent Events, the id of each the person’s number: changes (its data is InboxChanges), reset (ask for the inbox anew), expired (the token has; the end). A comment comes every 15 s.',
   parameters: [
+    inTenant,
     {
       ...{ name: 'Last-Event-ID', in: 'header', schema: number },
       description: 'Goes on after this number. Absent: from now on.',
@@ -208,6 +216,7 @@ const item = object(
     id: text,
     number: { ...integer, description: 'The person’s number when it came; the newest has the highest.' },
     ...{ type: text, category: text, thread: text, title: text, body: text },
+    tenant: { ...text, description: 'In which it was told. Absent: in none.' },
     reason: { ...text, description: 'Why the person is told: mention, role …' },
     url: { ...text, description: 'http:, https:, or a path of the product’s own.' },
     at: { type: 'string', format: 'date-time' },
@@ -224,6 +233,7 @@ const marks: Schema = {
       upTo: { type: 'integer', minimum: 0, description: 'All up to this number.' },
       all: { const: true },
       thread: { ...name, description: 'Of all of them only those of this thread.' },
+      tenant: { ...name, description: 'Only what was told in it, and in none.' },
     },
     ['what'],
   ),

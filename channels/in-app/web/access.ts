@@ -1,8 +1,9 @@
 /**
  * Where the API is (default: where this code comes from), and who asks: a token of the person that the product's back end
- * signed, or how to get one. It is asked again when the last has expired.
+ * signed, or how to get one. It is asked again when the last has expired. `tenant`: the inbox of that one alone, where the
+ * token is of none.
  */
-export type Access = { api?: string; token: string | (() => string | Promise<string>) }
+export type Access = { api?: string; token: string | (() => string | Promise<string>); tenant?: string }
 
 /**
  * What went wrong. `signedOut`: there is no token, or it is not good (any more). `refused`: the call makes no sense, `problems`

@@ -14,12 +14,12 @@ const queries = { all: {}, unread: { unread: true }, archived: { archived: true 
 
 /**
  * `<carillon-inbox token="…">`: a bell with the number of what is unread, and the inbox behind it. Attributes: `token`, a
- * token of the person with the scopes inbox and preferences; `api` (default: where this code comes from); `lang` (default:
+ * token of the person with the scopes inbox and preferences; `api` (default: where this code comes from); `tenant`, of whose inbox it is where the token is of none; `lang` (default:
  * that of the page or the browser); `align="start"`, where the bell stands on the left. A property `token` may be a function
  * that fetches one. `carillon-open` fires with the item that is opened, and can be prevented; `carillon-signed-out` when no token is good.
  */
 export class CarillonInbox extends HTMLElement {
-  static observedAttributes = ['token', 'api', 'lang']
+  static observedAttributes = ['token', 'api', 'tenant', 'lang']
   #root = this.attachShadow({ mode: 'open' })
   #token: string | (() => string | Promise<string>) = ''
   #carillon: Carillon | undefined
@@ -79,7 +79,12 @@ export class CarillonInbox extends HTMLElement {
   #connect(): void {
     this.#leave()
     const api = this.getAttribute('api')
-    this.#carillon = connect({ token: this.#token, ...(api !== null && { api: new URL(api, document.baseURI).href }) })
+    const tenant = this.getAttribute('tenant')
+    this.#carillon = connect({
+      token: this.#token,
+      ...(tenant !== null && { tenant }),
+      ...(api !== null && { api: new URL(api, document.baseURI).href }),
+    })
     this.#carillon.inbox.show(queries[this.#show])
     this.#leave = this.#carillon.inbox.subscribe(state => this.#take(state))
   }

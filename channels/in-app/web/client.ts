@@ -26,7 +26,7 @@ export function connect(access: Access): Carillon {
   const preferences = async (init?: RequestInit) =>
     (await caller.call('/v1/me/preferences', init)).json() as Promise<OwnPreferences>
   return {
-    inbox: inboxOf(caller),
+    inbox: inboxOf({ ...caller, tenant: access.tenant }),
     preferences: { get: () => preferences(), set: patch => preferences(json('PATCH', patch)) },
     receipts: createReceipts({ url: rootOf(access.api) }),
   }

@@ -29,8 +29,11 @@ const pageSize = 20
 const waitFirstMs = 1_000
 const waitMostMs = 30_000
 
+/** Who asks, and for which tenant; undefined: all that the token is of. */
+export type InboxAccess = { call: Call; renew: () => void; tenant?: string | undefined }
+
 /** What is known of the inbox, from its start to its stop kept so by a stream. */
-export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell: (state: InboxState) => void): Feed {
+export function feedOf({ call, renew, tenant }: InboxAccess, tell: (state: InboxState) => void): Feed {
   const now: Now = { status: 'loading', query: {}, model: undefined }
   let running: AbortController | undefined
   const set = (change: Partial<Now>) => {
@@ -39,7 +42,7 @@ export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell:
   }
   const page = async (cursor?: string): Promise<InboxPage> =>
     (
-      await call(`${inboxPath}?${searchOf({ ...now.query, ...(cursor !== undefined && { cursor }) })}`)
+      await call(`${inboxPath}?${searchOf({ limit: pageSize, ...now.query, tenant, cursor })}`)
     ).json() as Promise<InboxPage>
   const load = async (): Promise<void> => {
     const { query, model } = now
@@ -56,7 +59,7 @@ export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell:
   const start = () => {
     if (running) return
     running = new AbortController()
-    void keepLive({ call, renew, now, set, load, stop }, running.signal)
+    void keepLive({ call, renew, tenant, now, set, load, stop }, running.signal)
   }
   return {
     now: () => now,
@@ -80,9 +83,7 @@ export function feedOf({ call, renew }: { call: Call; renew: () => void }, tell:
   }
 }
 
-type Live = {
-  call: Call
-  renew: () => void
+type Live = InboxAccess & {
   now: Now
   set: (change: Partial<Now>) => void
   load: () => Promise<void>
@@ -114,13 +115,13 @@ async function keepLive(live: Live, signal: AbortSignal): Promise<void> {
 }
 
 /** Until the token expires or nobody looks at the page; throws when the stream is gone before. */
-async function follow({ call, renew, now, set, load }: Live, signal: AbortSignal): Promise<number | undefined> {
+async function follow({ call, renew, tenant, now, set, load }: Live, signal: AbortSignal): Promise<number | undefined> {
   const unwatched = new AbortController()
   const hide = () => document.visibilityState === 'hidden' && unwatched.abort()
   document.addEventListener('visibilitychange', hide)
   try {
     const how = {
-      path: `${inboxPath}/stream`,
+      path: `${inboxPath}/stream?${searchOf({ tenant })}`,
       after: now.model!.number,
       signal: AbortSignal.any([signal, unwatched.signal]),
     }
@@ -150,11 +151,9 @@ export const stateOf = ({ status, query, model }: Now): InboxState => ({
   hasMore: model?.cursor !== undefined,
 })
 
-const searchOf = (query: InboxQuery): string =>
+const searchOf = (query: InboxQuery & { tenant?: string | undefined }): string =>
   new URLSearchParams(
-    Object.entries({ limit: pageSize, ...query }).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
-    ),
+    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   ).toString()
 
 /** Waits until the page is looked at: a browser has six connections to a server, and a tab behind others needs none of them. */

@@ -1,6 +1,6 @@
 import type { InboxMarks, InboxQuery } from '#contracts/inbox.ts'
-import { type Call, json } from './access.ts'
-import { feedOf, inboxPath, type InboxState, stateOf } from './inbox-feed.ts'
+import { json } from './access.ts'
+import { feedOf, type InboxAccess, inboxPath, type InboxState, stateOf } from './inbox-feed.ts'
 import { withMarks } from './inbox-model.ts'
 
 export type Inbox = {
@@ -22,14 +22,15 @@ export type Inbox = {
 }
 
 /** The person's inbox, kept live while somebody listens and the page is looked at. */
-export function inboxOf({ call, renew }: { call: Call; renew: () => void }): Inbox {
+export function inboxOf(access: InboxAccess): Inbox {
+  const { call, tenant } = access
   const listeners = new Set<(state: InboxState) => void>()
-  const feed = feedOf({ call, renew }, state => listeners.forEach(listener => listener(state)))
+  const feed = feedOf(access, state => listeners.forEach(listener => listener(state)))
   const mark = async (marks: InboxMarks) => {
     const { model } = feed.now()
     if (model) feed.take(withMarks(model, marks))
     try {
-      await call(`${inboxPath}/marks`, json('POST', marks))
+      await call(`${inboxPath}/marks`, json('POST', { ...marks, ...(tenant !== undefined && { tenant }) }))
     } catch (error) {
       await feed.load().catch(() => {})
       throw error

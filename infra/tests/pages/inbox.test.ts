@@ -190,6 +190,24 @@ test('two browsers of a person stay in step, and nobody else sees any of it', in
   assert.equal(await other.locator('.badge').count(), 0)
 })
 
+test('a bell of a tenant rings for what is told there, and for what is told in none', inBrowser, async () => {
+  await using context = await browser.open()
+  await bell.put([inboxMessage('kim', 'a', { tenant: 'acme' }), inboxMessage('kim', 'b', { tenant: 'bolt' })])
+  const page = await bell.visit(context, 'kim')
+  await badge(page, '2')
+  await page.locator('carillon-inbox').evaluate(element => element.setAttribute('tenant', 'acme'))
+  await badge(page, '1')
+  await bell.put([inboxMessage('kim', 'c', { tenant: 'bolt' })])
+  await bell.put([inboxMessage('kim', 'd')])
+  await badge(page, '2')
+  await open(page)
+  assert.deepEqual(await titles(page), ['d', 'a'])
+  await page.locator('.read-all').click()
+  await noBadge(page)
+  await page.locator('carillon-inbox').evaluate(element => element.removeAttribute('tenant'))
+  await badge(page, '2')
+})
+
 test('a connection that breaks loses no item: what came meanwhile is there when it is back', inBrowser, async () => {
   await using proxy = await startProxy(Number(new URL(bell.url).port))
   await using context = await browser.open()
