@@ -14,7 +14,7 @@ import { channels, type Lane, lanes } from '#contracts/channel.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { isSettled, ledgerState } from '#ledger/ready.ts'
-import { localCredentials } from '#local/credentials.ts'
+import { type LocalCredentials, localCredentials } from '#local/credentials.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { startSimulators, type Simulators } from '#local/simulators/server.ts'
@@ -38,6 +38,7 @@ export type World = AsyncDisposable & {
   installation: Installation
   notifier: Notifier
   simulators: Simulators
+  credentials: LocalCredentials
   published: Published[]
   /** Stores messages of the default lane as they are, without the SDK. */
   publish(messages: readonly Buffer[]): Promise<void>
@@ -119,7 +120,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   opened.defer(() => routing[Symbol.asyncDispose]())
   const running = opened.move()
   return {
-    ...{ installation, notifier, simulators, published },
+    ...{ installation, notifier, simulators, credentials, published },
     publish: async messages => {
       const publisher = installation.pubsub.publisher(topicOf(installation.prefix, 'default'), {
         batchMessages: 100,

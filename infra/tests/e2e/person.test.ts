@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { Redis } from 'ioredis'
 import { z } from 'zod'
 import { erasePerson, exportPerson } from '#cli/person.ts'
+import { sendgridProvider } from '#channels/email/sendgrid.ts'
+import { inboxProvider } from '#channels/in-app/inbox.ts'
+import type { Provider } from '#channels/provider.ts'
+import { startWorker } from '#channels/worker.ts'
+import { channels } from '#contracts/channel.ts'
+import { startRedis } from '#local/redis.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { until } from '../program.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { changeChoices } from '#preferences/choice-store.ts'
 import { markEndpoint, readPeople } from '#preferences/preferences.ts'
@@ -92,6 +103,87 @@ test('an export holds all that we know of a person; an erase takes it everywhere
   )
   assert.deepEqual((await world.audit()).balanced, true)
 })
+
+const redis = await startOwnRedis()
+if (!redis) console.error('!!! THE REDIS HALF OF THE ERASE TESTS DID NOT RUN: there is no Redis')
+after(async () => redis?.[Symbol.asyncDispose]())
+
+test('what is queued in Redis says nothing of anybody; of who is erased it ends untold', { skip: !redis }, async () => {
+  const bulk = { ...told, type: 'news.sent', lane: 'bulk' as const }
+  const catalogue = catalogueOf('1', [bulk])
+  await using world = await startWorld({ catalogue, redisUrl: redis!.url, served: ['critical', 'default'] })
+  const { db, addressKey, queues } = world.installation
+  const quokka = 'quokka-person'
+  const mail = (address: string) => ({ id: 'mail', channel: 'email', provider: 'sendgrid', address }) as const
+  await upsertRecipients({ db, addressKey, now: Date.now() }, [
+    { id: quokka, zone: addresses.zone, endpoints: [mail(addresses.mailbox)] },
+    { id: 'bob', endpoints: [mail('bob@mail.example')] },
+  ])
+  await world.notifier.notify(bulk, { to: [quokka, 'bob'], data: { text: 'word of quokka' }, key: 'queued' })
+  const waiting = () => queues.waiting({ lane: 'bulk', channel: 'email' })
+  await until(async () => (await waiting()) > 0)
+  const kept = await redis!.everything()
+  assert.match(kept, /sendgrid/, 'what is queued is seen')
+  assert.doesNotMatch(kept, /quokka|bob|mail\.example|chatham/i)
+
+  await erasePerson(db, { recipient: quokka, now: Date.now() })
+  assert.doesNotMatch(await redis!.everything(), /quokka/i)
+  const { apiKey } = world.credentials.sendgrid
+  const baseUrl = `http://127.0.0.1:${world.simulators.ports.sendgrid}/`
+  await using provider = sendgridProvider({ apiKey, from: 'us@carillon.test', baseUrl })
+  const providers = [provider, inboxProvider(db)] as Provider[]
+  await using _worker = await startWorker({
+    ...{ ...world.installation, providers, metrics: createMetrics() },
+    ...{ lanes: ['bulk'], channels, concurrency: 1 },
+  })
+  await world.settle()
+  assert.deepEqual(
+    world.simulators.log.entries().map(one => one.address),
+    ['bob@mail.example'],
+  )
+  const inbox = await db.query<{ recipient: string }>('select recipient from inbox_items')
+  assert.deepEqual(inbox, [{ recipient: 'bob' }])
+  assert.doesNotMatch(await redis!.everything(), /quokka|bob/i)
+  assert.ok((await world.audit()).balanced)
+})
+
+async function startOwnRedis() {
+  await using opened = new AsyncDisposableStack()
+  const folder = opened.use(await temporaryFolder())
+  const server = await startRedis({ dir: path.join(folder.path, 'redis') })
+  if (!server) return undefined
+  opened.use(server)
+  const client = new Redis(server.url)
+  opened.defer(() => client.disconnect())
+  const running = opened.move()
+  return {
+    url: server.url,
+    /** All that it holds, as it holds it. */
+    async everything(): Promise<string> {
+      const keys = await client.keys('*')
+      const values = await Promise.all(keys.map(key => readable(client, key)))
+      return [...keys, ...values].join('\n')
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+async function readable(client: Redis, key: string): Promise<string> {
+  switch (await client.type(key)) {
+    case 'hash':
+      return JSON.stringify(await client.hgetall(key))
+    case 'list':
+      return JSON.stringify(await client.lrange(key, 0, -1))
+    case 'zset':
+      return JSON.stringify(await client.zrange(key, '0', '-1'))
+    case 'set':
+      return JSON.stringify(await client.smembers(key))
+    case 'stream':
+      return JSON.stringify(await client.xrange(key, '-', '+'))
+    default:
+      return (await client.get(key)) ?? ''
+  }
+}
 
 async function everyTable(db: Database): Promise<{ name: string; rows: string }[]> {
   const tables = await db.query<{ name: string }>(
