@@ -138,8 +138,10 @@ export class CarillonPreferences extends HTMLElement {
 
   #fail(failure: Failure, client: PreferencesClient | undefined): void {
     if (client !== this.#client) return
-    if (!this.#known || failure.kind === 'signedOut' || failure.kind === 'gone') this.#failure = failure
-    else
+    if (!this.#known || failure.kind === 'signedOut' || failure.kind === 'gone') {
+      this.#failure = failure
+      if (this.#notice?.text === this.#texts.saving) this.#notice = { text: this.#texts.unsaved, wrong: true }
+    } else
       this.#notice = {
         text:
           this.#texts.failures[failure.kind] +
