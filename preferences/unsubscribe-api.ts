@@ -1,3 +1,4 @@
+import { languageOf } from '#browser/languages.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import { clientOf, createRequestLimit } from '#runtime/request-limit.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -8,7 +9,7 @@ import type { ChoicesPatch } from './choices.ts'
 import { mayWe } from './may-we.ts'
 import { type Choices, readPeople } from './preferences.ts'
 import { inTenant } from './tenants.ts'
-import { languageOf, type PageState, unsubscribePage } from './unsubscribe-page.ts'
+import { type PageState, unsubscribePage } from './unsubscribe-page.ts'
 import { type Unsubscribe, unsubscribeOf } from './unsubscribe-token.ts'
 
 /** `secret`: the installation's, which the tokens of mails are sealed with. */
@@ -94,9 +95,12 @@ async function standing({ db, clock }: UnsubscribeOptions, { recipient, categori
 }
 
 function send({ headers }: FastifyRequest, reply: FastifyReply, state: PageState): FastifyReply {
-  const { html, policy } = unsubscribePage(state, languageOf(headers['accept-language']))
+  const { html, policy } = unsubscribePage(state, languageOf(languagesIn(headers['accept-language'])))
   return reply
     .headers({ 'content-security-policy': policy, 'x-robots-tag': 'noindex, nofollow' })
     .type('text/html; charset=utf-8')
     .send(html)
 }
+
+/** In the order in which a browser names them, which is that of its reader. */
+const languagesIn = (accepted = ''): string[] => accepted.split(',').map(one => one.trim())

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Language } from '#browser/languages.ts'
 import { escaped } from '#contracts/escaped.ts'
 import type { Unsubscribe } from './unsubscribe-token.ts'
 
@@ -10,10 +11,6 @@ import type { Unsubscribe } from './unsubscribe-token.ts'
 export type PageState =
   | { kind: 'ask' | 'off' | 'on' | 'still'; mail: Unsubscribe; locked: boolean }
   | { kind: 'gone' | 'unknown' | 'unclear' }
-export type Language = 'en' | 'de'
-
-/** The language of ours that a browser asks for first, else English. */
-export const languageOf = (accepted = ''): Language => (/^\s*de\b/i.test(accepted) ? 'de' : 'en')
 
 /** A page without scripts, and the policy that it is sent with. Pure. */
 export function unsubscribePage(state: PageState, language: Language): { html: string; policy: string } {

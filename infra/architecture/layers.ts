@@ -17,6 +17,8 @@ const preferencesFace = 'preferences/preferences.ts'
 export const layers: readonly Layer[] = [
   // The shape of a schema that product teams bring (types only): the catalogue's own words.
   { folder: 'infra/contracts', imports: [], vendors: { '@standard-schema/spec': anyFile } },
+  // Code for browsers that pages and components of several stages share.
+  { folder: 'infra/browser', imports: ['infra/contracts'], vendors: { 'lit-html': ['icons.ts'] } },
   { folder: 'infra/db', imports: ['infra/contracts'], vendors: { kysely: anyFile } },
   {
     folder: 'infra/runtime',
@@ -64,7 +66,7 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: 'preferences',
-    imports: ['infra/contracts', 'infra/runtime', 'infra/db'],
+    imports: ['infra/contracts', 'infra/browser', 'infra/runtime', 'infra/db'],
     // lit-html: for the page, code for browsers that is served with it.
     vendors: { ...stores, 'libphonenumber-js': ['phone.ts'], 'lit-html': ['page/*.ts'] },
   },
@@ -75,7 +77,7 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: 'channels',
-    imports: ['infra/contracts', 'infra/runtime', 'infra/db', 'infra/ledger', preferencesFace],
+    imports: ['infra/contracts', 'infra/browser', 'infra/runtime', 'infra/db', 'infra/ledger', preferencesFace],
     vendors: {
       ...stores,
       'firebase-admin': ['push/fcm*.ts'],

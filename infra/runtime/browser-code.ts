@@ -4,16 +4,17 @@ import { stripTypeScriptTypes } from 'node:module'
 import path from 'node:path'
 import type { FastifyInstance } from './http.ts'
 
+const shared = path.resolve(import.meta.dirname, '..', 'browser')
 const renderer = path.resolve(import.meta.dirname, '..', '..', 'node_modules', 'lit-html', 'lit-html.js')
 const keptS = 300
 
 /**
- * Serves code for browsers under `/ui`: each folder of TypeScript modules under its name, without its types, and lit-html,
- * which they import by name. There is no build: what the repository holds is what runs. Any page may load it.
+ * Serves code for browsers under `/ui`: each folder of TypeScript modules under its name, without its types, and what they
+ * import by name: `infra/browser`, which they share, and lit-html. There is no build: what the repository holds is what runs. Any page may load it.
  */
 export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<string, string>>): void {
   serveModule(app, '/ui/lit-html.js', readFileSync(renderer, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'))
-  for (const [name, folder] of Object.entries(folders))
+  for (const [name, folder] of Object.entries({ ...folders, browser: shared }))
     for (const file of readdirSync(folder).filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts')))
       serveModule(
         app,
@@ -26,6 +27,7 @@ export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<
 const browserModule = (source: string): string =>
   withoutTypes(source)
     .replaceAll(/\b(from|import) '(\.[^']*)\.ts'/g, `$1 '$2.js'`)
+    .replaceAll(/\b(from|import) '#browser\/([^']*)\.ts'/g, `$1 '../browser/$2.js'`)
     .replaceAll(` from 'lit-html'`, ` from '../lit-html.js'`)
 
 /** Node says of it that it may change; what it gives is tested in a browser. */

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Channel } from '#contracts/channel.ts'
 import type { Cell } from '#contracts/preferences.ts'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import { categoryName, type View } from './view.ts'
 
 const order: readonly Channel[] = ['push', 'email', 'sms', 'in_app']

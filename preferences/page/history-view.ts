@@ -1,7 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Change } from '#contracts/preferences.ts'
-import { icons } from './icons.ts'
-import { spoken, type View, whenOf } from './view.ts'
+import { icons } from '#browser/icons.ts'
+import { spoken } from '#browser/languages.ts'
+import { type View, whenOf } from './view.ts'
 
 /** So many come with the page. */
 const firstShown = 8

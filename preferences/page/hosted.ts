@@ -1,5 +1,6 @@
 import { CarillonPreferences } from './preferences-element.ts'
-import { languageOf, texts } from './texts.ts'
+import { languageOf } from '#browser/languages.ts'
+import { texts } from './texts.ts'
 
 /** The page by itself: the link that led here is what lets it in. */
 const language = languageOf(navigator.languages)

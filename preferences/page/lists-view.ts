@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Device, Scope } from '#contracts/preferences.ts'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import type { Patch } from './preferences-client.ts'
 import { dayOf, type View, whenOf } from './view.ts'
 

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import { isoOf, type View, whenOf } from './view.ts'
 
 /** Everything quiet for an hour, until tomorrow, until a time; or that it is, and an end to it. */

@@ -1,7 +1,7 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import { gridView } from './grid-view.ts'
 import { historyView } from './history-view.ts'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import { inverse } from './inverse.ts'
 import { devicesView, mutedView } from './lists-view.ts'
 import { pauseView } from './pause-view.ts'
@@ -15,7 +15,8 @@ import {
 } from './preferences-client.ts'
 import { quietView } from './quiet-view.ts'
 import { styles } from './styles.ts'
-import { languageOf, texts } from './texts.ts'
+import { languageOf } from '#browser/languages.ts'
+import { texts } from './texts.ts'
 import type { Local, View } from './view.ts'
 
 /** What was done, how it can be taken back, or what went wrong. */

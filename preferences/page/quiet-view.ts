@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { QuietWindow, Weekday } from '#contracts/quiet-hours.ts'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import { draftOf, night, type QuietDraft, week, windowsIn, wrongIn } from './quiet-draft.ts'
 import { type View, whenOf } from './view.ts'
 

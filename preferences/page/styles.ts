@@ -1,35 +1,18 @@
-/**
- * How the component looks. A product themes it by the variables named `--carillon-…`, and says `color-scheme` where it wants
- * one of the two schemes whatever the device says.
- */
-export const styles = `
+import { looks } from '#browser/looks.ts'
+
+/** What is this component's own. */
+export const styles = `${looks}
 :host {
-  --ink: var(--carillon-text, light-dark(#1a1b1f, #f1f2f4));
-  --soft: var(--carillon-soft, light-dark(#5a5d66, #a9adb6));
-  --card: var(--carillon-card, light-dark(#ffffff, #1d1f24));
-  --line: var(--carillon-line, light-dark(#e4e6eb, #31343c));
-  --fill: var(--carillon-fill, light-dark(#f1f2f6, #282b32));
-  --act: var(--carillon-accent, light-dark(#4338ca, #a5b4fc));
-  --on-act: var(--carillon-on-accent, light-dark(#ffffff, #14152b));
   --off: light-dark(#868b98, #6d727e);
   --good: light-dark(#1a6b3c, #7bd89f);
-  --bad: light-dark(#b42318, #ff9a8d);
-  --round: var(--carillon-radius, 14px);
   display: block;
-  color-scheme: light dark;
   container-type: inline-size;
-  color: var(--ink);
-  font: 400 1rem/1.5 var(--carillon-font, system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif);
 }
-:host([hidden]) { display: none }
-* { box-sizing: border-box }
-h2, h3, p, ul, ol { margin: 0; padding: 0 }
-ul, ol { list-style: none }
 h2 { font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.02em; font-weight: 700 }
 h3 { display: flex; align-items: center; gap: .6rem; font-size: 1.0625rem; font-weight: 650; letter-spacing: -0.005em }
 p, .what span, small { color: var(--soft) }
 small { font-size: .8125rem }
-svg { flex: none; width: 1.25em; height: 1.25em; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round }
+svg { width: 1.25em; height: 1.25em }
 h3 svg { color: var(--act) }
 header { display: grid; gap: .35rem; margin-bottom: 1.25rem }
 .cards, .column { display: grid; gap: 1rem; align-content: start; min-width: 0 }
@@ -37,17 +20,12 @@ header { display: grid; gap: .35rem; margin-bottom: 1.25rem }
 .card.paused { border-color: var(--act); box-shadow: 0 0 0 1px var(--act) }
 .state { color: var(--ink); font-weight: 600 }
 
-button, input, select { font: inherit; color: inherit }
-button { cursor: pointer }
-:focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
 .choices { display: flex; flex-wrap: wrap; gap: .5rem }
 .chip, .primary, .danger, .day, input, select { min-height: 2.75rem; border-radius: .625rem; border: 1px solid var(--line); background: var(--fill); padding: 0 .9rem }
 .chip { justify-self: start; font-weight: 550 }
 .chip:hover, .day:hover { border-color: var(--off) }
 .primary { justify-self: start; border-color: var(--act); background: var(--act); color: var(--on-act); font-weight: 600 }
 .danger { border-color: var(--bad); background: none; color: var(--bad); font-weight: 600 }
-.icon { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; border: 0; border-radius: .625rem; background: none; color: var(--soft) }
-.icon:hover { background: var(--fill); color: var(--ink) }
 input, select { border-color: var(--off); background: var(--card) }
 .wrong { color: var(--bad); font-size: .9375rem }
 [aria-invalid="true"] { border-color: var(--bad) }
@@ -111,11 +89,7 @@ select { width: 100%; min-width: 0 }
 .history li { display: grid; padding: .5rem 0; border-top: 1px solid var(--line) }
 
 .notices { position: sticky; bottom: 1rem; z-index: 1; display: grid; justify-items: center; margin-top: 1rem; pointer-events: none }
-.notice { display: flex; align-items: center; gap: .5rem; max-width: 100%; padding: .25rem .25rem .25rem 1rem; border-radius: .875rem; background: light-dark(#1d1f24, #f1f2f4); color: light-dark(#fff, #1a1b1f); box-shadow: 0 6px 24px #0003; pointer-events: auto }
-.notice.bad { background: light-dark(#8f1d13, #ffb4aa); color: light-dark(#fff, #3a0905) }
-.notice .icon, .notice .icon:hover { background: none; color: inherit }
-.notice :focus-visible { outline-color: currentColor }
-.undo { min-height: 2.25rem; padding: 0 .75rem; border: 0; border-radius: .5rem; background: none; color: light-dark(#c7d2fe, #3730a3); font-weight: 650; text-decoration: underline; text-underline-offset: 3px }
+.notice { max-width: 100%; border-radius: .875rem; box-shadow: 0 6px 24px #0003; pointer-events: auto }
 @container (max-width: 26rem) {
   .times { grid-template-columns: minmax(0, 1fr) auto }
   .times label { grid-column: 1 }

@@ -1,15 +1,5 @@
+import type { Language } from '#browser/languages.ts'
 import type { Cell, Change } from '#contracts/preferences.ts'
-
-export type Language = 'en' | 'de'
-
-/** The first language that we speak, of those that somebody asks for. */
-export function languageOf(asked: readonly string[]): Language {
-  for (const tag of asked) {
-    const found = tag.slice(0, 2).toLowerCase()
-    if (found === 'en' || found === 'de') return found
-  }
-  return 'en'
-}
 
 type Rule = Cell['rule']
 export type Texts = typeof en

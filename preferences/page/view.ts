@@ -1,8 +1,9 @@
 import { html, type TemplateResult } from 'lit-html'
+import { type Language, localeOf, spoken } from '#browser/languages.ts'
 import type { OwnPreferences } from '#contracts/preferences.ts'
 import type { Patch } from './preferences-client.ts'
 import type { QuietDraft } from './quiet-draft.ts'
-import type { Language, Texts } from './texts.ts'
+import type { Texts } from './texts.ts'
 
 /** What each part of the page is drawn from, and what a person can do there. */
 export type View = {
@@ -42,15 +43,6 @@ export const whenOf = ({ language }: Pick<View, 'language'>, at: string): string
 export const dayOf = ({ language }: Pick<View, 'language'>, at: string): string =>
   new Intl.DateTimeFormat(localeOf(language), { dateStyle: 'medium' }).format(new Date(at))
 
-/** What an id says to a person who was given no name for it: `account_updates` is “Account updates”. */
-export const spoken = (id: string): string => {
-  const words = id.replaceAll(/[_-]+/g, ' ').trim() || id
-  return words.charAt(0).toLocaleUpperCase() + words.slice(1)
-}
-
 /** The name of a category: the product's own, by the slot `category-<id>`, else what its id says. */
 export const categoryName = (category: string): TemplateResult =>
   html`<slot name=${`category-${category}`}>${spoken(category)}</slot>`
-
-// Browsers write English dates as Americans do, unless told otherwise.
-const localeOf = (language: Language): string => (language === 'en' ? 'en-GB' : language)

@@ -2,11 +2,12 @@ import { html, nothing, render } from 'lit-html'
 import type { InboxItem, InboxMarks } from '#contracts/inbox.ts'
 import type { OwnPreferences, PreferencesPatch } from '#contracts/preferences.ts'
 import { type Carillon, connect } from './client.ts'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import type { InboxState } from './inbox-feed.ts'
 import { type Notice, panelView, type Show, type View } from './inbox-view.ts'
 import { styles } from './styles.ts'
-import { languageOf, spoken, texts } from './texts.ts'
+import { languageOf, spoken } from '#browser/languages.ts'
+import { texts } from './texts.ts'
 
 const noticeMs = 8_000
 const badgeMax = 99

@@ -1,9 +1,9 @@
 import type { OwnPreferences, PreferencesPatch } from '#contracts/preferences.ts'
-import { type Access, callerOf, json, rootOf } from './access.ts'
+import { type Access, callerOf, json, rootOf } from '#browser/access.ts'
 import { type Inbox, inboxOf } from './inbox.ts'
 import { createReceipts, type WebReceipts } from './receipts.ts'
 
-export { CarillonError } from './access.ts'
+export { CarillonError } from '#browser/access.ts'
 export { createReceipts } from './receipts.ts'
 
 export type Carillon = {

@@ -1,5 +1,5 @@
 import type { InboxChanges, InboxCounts, InboxItem, InboxPage, InboxQuery } from '#contracts/inbox.ts'
-import { type Call, CarillonError } from './access.ts'
+import { type Call, CarillonError } from '#browser/access.ts'
 import { type Model, modelOf, withChanges, withOlder } from './inbox-model.ts'
 import { readStream } from './inbox-stream.ts'
 

@@ -1,4 +1,4 @@
-import type { Call } from './access.ts'
+import type { Call } from '#browser/access.ts'
 
 export type StreamEvent = { id?: string; event?: string; data?: string; retry?: string }
 

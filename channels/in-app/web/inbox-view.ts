@@ -1,9 +1,10 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { InboxItem } from '#contracts/inbox.ts'
 import { now } from './clock.ts'
-import { icons } from './icons.ts'
+import { icons } from '#browser/icons.ts'
 import type { InboxState } from './inbox-feed.ts'
-import { agoOf, type Language, spoken, type Texts } from './texts.ts'
+import { type Language, spoken } from '#browser/languages.ts'
+import { agoOf, type Texts } from './texts.ts'
 
 export const shows = ['all', 'unread', 'archived'] as const
 export type Show = (typeof shows)[number]

@@ -1,5 +1,5 @@
 import type { InboxMarks, InboxQuery } from '#contracts/inbox.ts'
-import { json } from './access.ts'
+import { json } from '#browser/access.ts'
 import { feedOf, type InboxAccess, inboxPath, type InboxState, stateOf } from './inbox-feed.ts'
 import { withMarks } from './inbox-model.ts'
 

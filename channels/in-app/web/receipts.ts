@@ -1,4 +1,4 @@
-import { rootOf } from './access.ts'
+import { rootOf } from '#browser/access.ts'
 import { now } from './clock.ts'
 
 /** What a push carries, by whatever provider; only `receipt` is looked at. */

@@ -1,36 +1,20 @@
-/**
- * How the component looks. A product themes it by the variables named `--carillon-…`, and says `color-scheme` where it wants
- * one of the two schemes whatever the device says.
- */
-export const styles = `
+import { looks } from '#browser/looks.ts'
+
+/** What is this component's own. */
+export const styles = `${looks}
 :host {
-  --ink: var(--carillon-text, light-dark(#1a1b1f, #f1f2f4));
-  --soft: var(--carillon-soft, light-dark(#5a5d66, #a9adb6));
-  --card: var(--carillon-card, light-dark(#ffffff, #1d1f24));
-  --line: var(--carillon-line, light-dark(#e4e6eb, #31343c));
-  --fill: var(--carillon-fill, light-dark(#f1f2f6, #282b32));
-  --act: var(--carillon-accent, light-dark(#4338ca, #a5b4fc));
-  --on-act: var(--carillon-on-accent, light-dark(#ffffff, #14152b));
   --new: var(--carillon-unread, light-dark(#f6f6ff, #23253a));
   --alarm: var(--carillon-badge, light-dark(#c6283b, #ff8a8f));
   --on-alarm: var(--carillon-on-badge, light-dark(#ffffff, #2b0508));
-  --bad: light-dark(#b42318, #ff9a8d);
-  --round: var(--carillon-radius, 14px);
   display: inline-block;
   position: relative;
-  color-scheme: light dark;
-  color: var(--ink);
-  font: 400 1rem/1.45 var(--carillon-font, system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif);
+  line-height: 1.45;
   text-align: start;
 }
-:host([hidden]) { display: none }
-* { box-sizing: border-box }
-h2, h3, p, ul { margin: 0; padding: 0 }
-ul { list-style: none }
-button { font: inherit; color: inherit; cursor: pointer; -webkit-tap-highlight-color: transparent }
+button { -webkit-tap-highlight-color: transparent }
 a { color: inherit; text-decoration: none; -webkit-tap-highlight-color: transparent }
-:focus-visible { outline: 3px solid var(--act); outline-offset: -3px }
-svg { flex: none; display: block; width: 1.25rem; height: 1.25rem; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round }
+:focus-visible { outline-offset: -3px }
+svg { display: block }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 
 .bell { position: relative; display: grid; place-items: center; width: 2.75rem; height: 2.75rem; padding: 0; border: 0; border-radius: 50%; background: none; color: inherit }
@@ -45,8 +29,6 @@ svg { flex: none; display: block; width: 1.25rem; height: 1.25rem; fill: none; s
 :host([align="start"]) .panel { inset-inline: 0 auto }
 .head { display: flex; align-items: center; gap: .25rem; padding: .5rem .5rem 0 1rem }
 h2 { flex: 1; font-size: 1.125rem; font-weight: 700; letter-spacing: -.01em }
-.icon { flex: none; display: grid; place-items: center; width: 2.75rem; height: 2.75rem; padding: 0; border: 0; border-radius: .625rem; background: none; color: var(--soft) }
-.icon:hover { background: var(--fill); color: var(--ink) }
 .icon:disabled { opacity: .4; cursor: default; background: none }
 .shows { display: flex; gap: .25rem; padding: 0 .75rem .625rem; border-bottom: 1px solid var(--line) }
 .shows button { min-height: 2.25rem; padding: 0 .8rem; border: 0; border-radius: 2rem; background: none; color: var(--soft); font-size: .9375rem; font-weight: 550 }
@@ -89,12 +71,8 @@ h2 { flex: 1; font-size: 1.125rem; font-weight: 700; letter-spacing: -.01em }
 .ghost i:last-child { width: 85% }
 @keyframes breathe { 50% { opacity: .5 } }
 
-.notice { display: flex; align-items: center; gap: .5rem; margin: .5rem; padding: .25rem .25rem .25rem 1rem; border-radius: .75rem; background: light-dark(#1d1f24, #f1f2f4); color: light-dark(#fff, #1a1b1f); font-size: .9375rem }
+.notice { margin: .5rem; border-radius: .75rem; font-size: .9375rem }
 .notice span { flex: 1 }
-.notice.bad { background: light-dark(#8f1d13, #ffb4aa); color: light-dark(#fff, #3a0905) }
-.notice .icon, .notice .icon:hover { background: none; color: inherit }
-.notice :focus-visible { outline-color: currentColor }
-.undo { min-height: 2.25rem; padding: 0 .75rem; border: 0; border-radius: .5rem; background: none; color: light-dark(#c7d2fe, #3730a3); font-weight: 650; text-decoration: underline; text-underline-offset: 3px }
 .foot:not(:has(slot:empty)) { border-top: 1px solid var(--line) }
 
 @media (max-width: 30rem) {

@@ -1,13 +1,4 @@
-export type Language = 'en' | 'de'
-
-/** The first language that we speak, of those that somebody asks for. */
-export function languageOf(asked: readonly string[]): Language {
-  for (const tag of asked) {
-    const found = tag.slice(0, 2).toLowerCase()
-    if (found === 'en' || found === 'de') return found
-  }
-  return 'en'
-}
+import { type Language, localeOf } from '#browser/languages.ts'
 
 export type Texts = typeof en
 
@@ -105,12 +96,6 @@ const de: Texts = {
 
 export const texts: Record<Language, Texts> = { en, de }
 
-/** What an id says to a person who was given no name for it: `account_updates` is “Account updates”. */
-export function spoken(id: string): string {
-  const words = id.replaceAll(/[_-]+/g, ' ').trim() || id
-  return words.charAt(0).toLocaleUpperCase() + words.slice(1)
-}
-
 const steps = [
   ['minute', 60],
   ['hour', 3_600],
@@ -121,7 +106,7 @@ const steps = [
 /** `5 min. ago`; of more than a month ago the day. */
 export function agoOf(at: string, { language, now }: { language: Language; now: number }): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1_000))
-  const locale = language === 'en' ? 'en-GB' : language
+  const locale = localeOf(language)
   if (seconds > 30 * 86_400) return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(new Date(at))
   const words = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
   const [unit, size] = steps.findLast(([, size]) => seconds >= size) ?? ['second', 1]

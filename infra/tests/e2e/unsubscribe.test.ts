@@ -206,6 +206,8 @@ test('the page asks first, in the language of its reader, and runs nothing', asy
     (await world.call('GET', link, { headers: { 'accept-language': language } })).text()
   assert.match(await pageIn('en'), /<h1>No more mails about “social”\?<\/h1>[^]*<button>Unsubscribe</)
   assert.match(await pageIn('de-AT,en;q=0.5'), /<html lang="de">[^]*Keine E-Mails mehr zu „social“\?[^]*>Abbestellen</)
+  assert.match(await pageIn('fr-CH, de;q=0.9, en;q=0.8'), /<html lang="de">/)
+  assert.match(await pageIn('fr, *;q=0.5'), /<html lang="en">/)
   const answer = await world.call('GET', link)
   const policy = answer.headers.get('content-security-policy')!
   assert.match(policy, /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'; .*frame-ancestors 'none'$/)

@@ -13,11 +13,17 @@ export class CarillonError extends Error {
   override name = 'CarillonError'
   readonly kind: 'signedOut' | 'refused' | 'busy' | 'offline'
   readonly problems: readonly string[]
+  /** Of the answer, if there was one. */
+  readonly status: number | undefined
 
-  constructor(kind: CarillonError['kind'], problems: readonly string[] = []) {
+  constructor(
+    kind: CarillonError['kind'],
+    { problems = [], status }: Partial<Pick<CarillonError, 'problems' | 'status'>> = {},
+  ) {
     super([kind, ...problems].join(': '))
     this.kind = kind
     this.problems = problems
+    this.status = status
   }
 }
 
@@ -63,12 +69,13 @@ async function errorOf(response: Response): Promise<CarillonError> {
     errors?: { detail: string; pointer?: string }[]
   }
   const problems = errors?.map(one => `${one.pointer ?? ''} ${one.detail}`.trim()) ?? (detail ? [detail] : [])
-  if (status === 401 || status === 403) return new CarillonError('signedOut', problems)
-  return new CarillonError(status === 429 || status >= 500 ? 'busy' : 'refused', problems)
+  const said = { problems, status }
+  if (status === 401 || status === 403) return new CarillonError('signedOut', said)
+  return new CarillonError(status === 429 || status >= 500 ? 'busy' : 'refused', said)
 }
 
 /** A body of JSON. A change goes out even if the page is left meanwhile. */
-export const json = (method: string, body: unknown): RequestInit => ({
+export const json = (method: string, body: unknown, headers: Record<string, string> = {}): RequestInit => ({
   ...{ method, body: JSON.stringify(body), keepalive: true },
-  headers: { 'content-type': 'application/json' },
+  headers: { ...headers, 'content-type': 'application/json' },
 })
