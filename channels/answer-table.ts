@@ -4,7 +4,8 @@ import type { Answer } from '#contracts/outcome.ts'
 export type Row =
   | { kind: 'retry'; afterMs: number; maybeSent?: true }
   | { kind: 'pause'; afterMs: number }
-  | { kind: 'addressDead' | 'messageDead' | 'suppress' | 'config' | 'doubt' }
+  | { kind: 'config'; ofSome?: true }
+  | { kind: 'addressDead' | 'messageDead' | 'suppress' | 'doubt' }
 /** Every code that a provider may answer a send with. Each provider's file of answers holds one. */
 export type AnswerTable = Readonly<Record<string, Row>>
 
@@ -36,7 +37,7 @@ function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer
     case 'addressDead':
       return { kind: 'addressDead', reason, ...(asOf !== undefined && { asOf }) }
     default:
-      return { kind: row.kind, reason }
+      return { ...row, reason }
   }
 }
 

@@ -26,6 +26,7 @@ import {
   recordPauseMs,
   retryWaitMinMs,
   stoppedMs,
+  triesMax,
 } from './limits.ts'
 import { marksOf, tellTripped } from './marks.ts'
 import type { Entry, Pace } from './pace/pace.ts'
@@ -295,10 +296,13 @@ function receivedOfAnother(
   return found?.[1]
 }
 
-/** Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5). */
+/**
+ * Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5), and not for ever. What
+ * ends its workers, or cannot be recorded, costs tries like any doubt.
+ */
 const lostWorker: Answer = { kind: 'doubt', reason: 'a worker was lost' }
-const mayRepeat = ({ channel }: ClaimedBatch, type: string, { catalogue }: DeliverDeps): boolean =>
-  channel === 'in_app' || doubtPolicyOf(catalogue.types.get(type)!, channel) === 'resend'
+const mayRepeat = ({ channel, attempt }: ClaimedBatch, type: string, { catalogue }: DeliverDeps): boolean =>
+  channel === 'in_app' || (attempt <= triesMax && doubtPolicyOf(catalogue.types.get(type)!, channel) === 'resend')
 
 function settled(
   { batch, limits, begunMs, messages, served }: Sending,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inboxProvider } from './in-app/inbox.ts'
+import { triesMax } from './limits.ts'
 import { createWorld, device, greeting, inboxes, phones, worldWithFcm } from './world.fixture.ts'
 
 test('what a lost worker may have sent is sent again only where the type allows it', async () => {
@@ -109,4 +110,22 @@ test('doubt is told as doubt: sent again after the lease, or never, as the type 
   const taken = world.simulators.lines('fcm').filter(({ accepted, address }) => accepted && address === 'token-anna')
   assert.equal(taken.length, 2)
   assert.equal(taken[0]!.deliveryId, taken[1]!.deliveryId, 'the second replaces the first on the screen')
+})
+
+test('what ends every worker that has it, or is never recorded, stops being sent', async () => {
+  await using world = await worldWithFcm()
+  await world.addPerson('anna', { endpoints: [device('token-anna')] })
+  const batches = await world.write(phones('anna'))
+  world.deps.failpoint = async name => {
+    if (name === 'after send before record') throw new Error('killed')
+  }
+  for (let n = 0; n < 3 * triesMax; n++) {
+    await assert.rejects(world.deliver(batches), /killed/)
+    await world.lapse()
+  }
+  const sent = () => world.simulators.lines('fcm').length
+  assert.equal(sent(), triesMax)
+  delete world.deps.failpoint
+  await world.deliver(batches)
+  assert.deepEqual([sent(), await world.ends()], [triesMax, { anna: 'open' }], 'a doubt, which costs a try')
 })

@@ -3,9 +3,9 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 export type DeliveryLimits = {
   /** How long a claim keeps other workers away. */
   leaseMs: number
-  /** No provider call starts later than this after the claim (law 4, T_claim). */
+  /** No batch of messages is handed to its provider later than this after the claim (law 4, T_claim). */
   startWithinMs: number
-  /** A provider call without an answer by then is in doubt. With `startWithinMs` it ends within the lease. */
+  /** What has no answer so long after that is in doubt (law 4, T_send), and nothing more of it is begun. With `startWithinMs` it ends within the lease. */
   callMs: number
 }
 

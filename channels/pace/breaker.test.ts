@@ -46,6 +46,13 @@ test('one bad token opens nothing; many faults of configuration in a row do', ()
   assert.deepEqual(admits(open, 0), { waitMs: probeEveryMs.config })
 })
 
+test('what some endpoints alone meet opens nothing, however often, and tells that the account is served', () => {
+  const ofSome: Answer = { kind: 'config', reason: 'THIRD_PARTY_AUTH_ERROR', ofSome: true }
+  assert.equal(admits(after(closedBreaker, times(30, times(20, ofSome))), 0), 'all')
+  const open = after(closedBreaker, times(20, [doubt]))
+  assert.equal(admits(afterCall(open, { answers: [ofSome], probe: true }, 1_000), 1_000), 'all')
+})
+
 test('an open circuit lets one probe out in its time, and what the probe says decides', () => {
   const open = after(closedBreaker, times(20, [doubt]))
   assert.equal(admits(open, 1_000), 'probe')

@@ -62,9 +62,9 @@ function afterProbe(breaker: Extract<Breaker, { kind: 'open' }>, answers: readon
 
 function faultsInRow(before: number, answers: readonly Answer[]): number {
   let faults = before
-  for (const { kind } of answers)
-    if (kind === 'accepted') faults = 0
-    else if (kind === 'config' && ++faults >= configFaultsMax) break
+  for (const answer of answers)
+    if (answer.kind === 'accepted') faults = 0
+    else if (isOurs(answer) && ++faults >= configFaultsMax) break
   return faults
 }
 
@@ -78,15 +78,18 @@ function tallied(tallies: readonly Tally[], answers: readonly Answer[], now: num
   return [...kept.slice(0, -1), { at: last.at, calls: last.calls + 1, failed: last.failed + failed }]
 }
 
+/** A fault that some endpoints alone meet says nothing of the others. */
+const isOurs = (answer: Answer): boolean => answer.kind === 'config' && !answer.ofSome
+
 /** A call failed where at least half of its messages have no answer or are to be tried again. */
 function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | 'none' {
   let bad = 0
   let config = 0
   let good = 0
-  for (const { kind } of answers)
-    if (kind === 'retry' || kind === 'doubt') bad++
-    else if (kind === 'config') config++
-    else if (kind !== 'pause') good++
+  for (const answer of answers)
+    if (answer.kind === 'retry' || answer.kind === 'doubt') bad++
+    else if (isOurs(answer)) config++
+    else if (answer.kind !== 'pause') good++
   if (bad + config + good === 0) return 'none'
   if (bad > 0 && bad >= good + config) return 'failed'
   return config > good ? 'config' : 'good'

@@ -44,6 +44,9 @@ export const apnsAnswers = {
   InternalServerError: { kind: 'retry', afterMs: 0, maybeSent: true },
   ServiceUnavailable: { kind: 'retry', afterMs: 0 },
   Shutdown: { kind: 'retry', afterMs: 0 },
+  // Reasons that Apple adds.
+  'HTTP 403': { kind: 'config' },
+  'HTTP 429': { kind: 'retry', afterMs: 60_000 },
 } as const satisfies AnswerTable
 
 /** Reasons that a wrong environment gives as well. */

@@ -14,8 +14,9 @@ export const fcmAnswers = {
   SENDER_ID_MISMATCH: { kind: 'addressDead' },
   'INVALID_ARGUMENT token': { kind: 'addressDead' },
   INVALID_ARGUMENT: { kind: 'messageDead' },
-  THIRD_PARTY_AUTH_ERROR: { kind: 'config' },
-  APNS_AUTH_ERROR: { kind: 'config' },
+  // Of iOS and web tokens: Android's are served.
+  THIRD_PARTY_AUTH_ERROR: { kind: 'config', ofSome: true },
+  APNS_AUTH_ERROR: { kind: 'config', ofSome: true },
   // The project's quota refills within a minute; a device is asked for patience alone.
   QUOTA_EXCEEDED: { kind: 'pause', afterMs: 60_000 },
   'QUOTA_EXCEEDED device': { kind: 'retry', afterMs: 60_000 },

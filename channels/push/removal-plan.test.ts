@@ -33,6 +33,11 @@ const full = Array.from({ length: budget.removals }, (_, n) => at - 1_000 * (bud
 test('who is told what: by device, once, as long as it is worth something', () => {
   const cases: [string, Case, { told: number; open: number; dueInMs?: number }][] = [
     ['shown', { pushes: [push('a')] }, { told: 1, open: 0 }],
+    [
+      'shown by another provider, before',
+      { pushes: [push('a')], person: anna([{ ...phone, provider: 'webpush' }]) },
+      { told: 0, open: 0 },
+    ],
     ['shown nowhere', { pushes: [] }, { told: 0, open: 0 }],
     ['told before', { notes: [note('a', { told: ['phone'] })], pushes: [push('a')] }, { told: 0, open: 0 }],
     ['expired', { pushes: [push('a', { expiresAt: at })] }, { told: 0, open: 0 }],

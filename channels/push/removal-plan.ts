@@ -44,7 +44,7 @@ export function planTurn(turn: Turn, { pushes, noted, person, badge, waitMs }: P
   for (const note of turn.notes)
     for (const push of byIntent.get(note.intent) ?? []) {
       if (!goes(push, note, { noted, at })) continue
-      const endpoint = endpoints.find(one => one.id === push.endpoint)
+      const endpoint = endpoints.find(one => one.id === push.endpoint && one.provider === push.provider)
       if (!endpoint || note.told.includes(endpoint.id)) continue
       const wait = push.underWay ? underWayMs : waitMs(push)
       if (wait !== undefined) {

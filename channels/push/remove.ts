@@ -5,6 +5,7 @@ import { type Push, pushesTo } from '#ledger/pushes.ts'
 import { markEndpoint, readPeople } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import { isOutage } from '#runtime/postgres.ts'
+import { forAll } from '../answer-table.ts'
 import { countUnread } from '../badge.ts'
 import type { DeliverDeps } from '../deliver.ts'
 import { notOursMs, stoppedMs } from '../limits.ts'
@@ -121,7 +122,7 @@ async function called(
   removals: readonly PlannedRemoval[],
   { begun, deps }: Begun,
 ): Promise<Said[]> {
-  const { clock, log, metrics, pace } = deps
+  const { metrics, pace } = deps
   const said: Said[] = []
   const entered = await pace.enter({ provider, lane, size: removals.length })
   using entry = 'waitMs' in entered ? undefined : entered
@@ -137,18 +138,26 @@ async function called(
     }
     const call = fitting.slice(0, turn.count)
     from += call.length
-    const answers = await provider.remove!(call, { lane, now: clock.now(), deadlineMs: callMs }).catch(
-      (error: unknown) => {
-        log.error({ provider: provider.name, error }, 'a provider client has a fault')
-        return call.map((): Answer => ({ kind: 'doubt', reason: 'fault of the client' }))
-      },
-    )
+    const answers = await asked(provider, call, deps)
     turn.end(answers)
     for (const { kind } of answers) metrics.count('removals_total', { provider: provider.name, answer: kind })
     await markDead(call, answers, { begun, deps })
     said.push(...call.map((removal, at) => saidOf(removal, answers[at]!)))
   }
   return said
+}
+
+async function asked(
+  provider: Provider,
+  call: readonly PlannedRemoval[],
+  { clock, log }: DeliverDeps,
+): Promise<Answer[]> {
+  try {
+    return await provider.remove!(call, { lane, now: clock.now(), deadlineMs: callMs })
+  } catch (error) {
+    log.error({ provider: provider.name, error }, 'a provider client has a fault')
+    return forAll(call, { kind: 'doubt', reason: 'fault of the client' })
+  }
 }
 
 /** What an answer means. An app that was not told for sure is told again: it has nothing to lose by it. */

@@ -54,7 +54,8 @@ export type Answer =
   | { kind: 'addressDead'; reason: string; asOf?: number }
   | { kind: 'messageDead'; reason: string }
   | { kind: 'suppress'; reason: string }
-  | { kind: 'config'; reason: string }
+  /** `ofSome`: a fault of what some endpoints need, a platform's key; the account itself is served. */
+  | { kind: 'config'; reason: string; ofSome?: true }
   | { kind: 'doubt'; reason: string }
   /** Our own inbox only: it was retracted or superseded after its claim, or its person erased, and is not there. */
   | { kind: 'takenBack'; end: TakenBack }
