@@ -1,5 +1,5 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import type { Queryable } from '#runtime/postgres.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
 import { endpointAfter } from './endpoint-state.ts'
 import { rewriteEndpoints } from './endpoint-rows.ts'
@@ -38,48 +38,62 @@ export const listPrunes = (db: Queryable): Promise<PruneRecord[]> =>
 export const heldPrunes = (db: Queryable): Promise<{ provider: string; held: number }[]> =>
   db.query(`select provider, count(*)::int as held from prunes where state = 'held' group by 1`)
 
+/** Says of a step what it did, in its transaction. */
+type Told = (tx: Queryable, endpoints: number) => Promise<void>
+type PruneStore = { db: Database; addressKey: string }
+
 /**
  * Ends what the guard holds of a provider and app, in steps: `release` prunes it after all, `discard` leaves it alive.
- * From then on it is counted anew. Gives how many; one that is interrupted has done some steps, and is repeated.
+ * From then on it is counted anew. Gives how many; one that is interrupted has done, and told, some steps, and is repeated.
  */
 export async function settlePrunes(
-  store: Suppressions,
+  { db, addressKey }: PruneStore,
   { act, ...group }: PruneGroup & { act: 'release' | 'discard' },
+  told: Told,
 ): Promise<number> {
-  const { db } = store
-  let settled = 0
-  for (;;) {
-    const rows = await prunesOf(db, group, { where: `state = 'held'`, values: [] })
-    const at = (row: PruneRow) => row.at.getTime()
+  const settled = await inSteps(db, told, async tx => {
+    const rows = await prunesOf(tx, group, { where: `state = 'held'`, values: [] })
     if (act === 'release')
       await applyMarks(
-        store,
-        rows.map(row => ({ ...row, channel: 'push', state: 'dead', at: at(row) })),
+        { db: tx, addressKey },
+        rows.map(row => ({ ...row, channel: 'push', state: 'dead', at: row.at.getTime() })),
       )
-    await setState(db, rows, act === 'release' ? 'pruned' : 'discarded')
-    settled += rows.length
-    if (rows.length < stepRows) break
-  }
+    await setState(tx, rows, act === 'release' ? 'pruned' : 'discarded')
+    return rows.length
+  })
   await db.query(`update prune_limits set settled_at = now() where provider = $1 and app = $2`, [
     ...[group.provider, group.app],
   ])
   return settled
 }
 
-/** Revives what was pruned of a provider and app since an instant, at most 30 days ago. Gives how many. */
-export async function undoPrunes(
-  store: Suppressions,
+/** Revives what was pruned of a provider and app since an instant, at most 30 days ago, in steps. Gives how many. */
+export function undoPrunes(
+  { db, addressKey }: PruneStore,
   { since, now, ...group }: PruneGroup & { since: EpochMs; now: EpochMs },
+  told: Told,
 ): Promise<number> {
-  const { db } = store
-  let revived = 0
-  for (;;) {
-    const where = `state = 'pruned' and at >= to_timestamp($4 / 1000.0)`
-    const rows = await prunesOf(db, group, { where, values: [since] })
+  const where = `state = 'pruned' and at >= to_timestamp($4 / 1000.0)`
+  return inSteps(db, told, async tx => {
+    const rows = await prunesOf(tx, group, { where, values: [since] })
+    const store = { db: tx, addressKey }
     await rewrite(store, { rows, now, change: one => endpointAfter(one, { kind: 'alive', at: Infinity }) })
-    await setState(db, rows, 'undone')
-    revived += rows.length
-    if (rows.length < stepRows) return revived
+    await setState(tx, rows, 'undone')
+    return rows.length
+  })
+}
+
+/** Each step in a transaction of its own, until one has less to do than it could. Gives the sum. */
+async function inSteps(db: Database, told: Told, step: (tx: Queryable) => Promise<number>): Promise<number> {
+  let sum = 0
+  for (;;) {
+    const done = await db.transaction(async tx => {
+      const n = await step(tx)
+      if (n > 0) await told(tx, n)
+      return n
+    })
+    sum += done
+    if (done < stepRows) return sum
   }
 }
 

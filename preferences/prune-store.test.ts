@@ -5,6 +5,7 @@ import { heldPrunes, listPrunes, purgePrunes, settlePrunes, undoPrunes } from '.
 import { pruneFloor } from './prune.ts'
 import { createStores, device, type Stores } from './store.fixture.ts'
 
+const told = async () => {}
 const group = { provider: 'fcm', app: '' } as const
 
 /** So many people with a phone each. */
@@ -56,14 +57,14 @@ test('too many dead at once are kept alive, and so is what follows, until an ope
     { app: 'second', held: 0, prunedLastDay: 2, most: null },
   ])
 
-  assert.equal(await settlePrunes({ db, addressKey }, { ...group, act: 'discard' }), 38)
+  assert.equal(await settlePrunes({ db, addressKey }, { ...group, act: 'discard' }, told), 38)
   assert.deepEqual([await alive(stores), await heldPrunes(db)], [57, []])
   await die(stores, ids.slice(3, 10))
   assert.equal(await alive(stores), 50, 'it is counted anew')
   assert.equal((await die(stores, ids.slice(10, 40))).length, 1)
-  assert.equal(await settlePrunes({ db, addressKey }, { ...group, act: 'release' }), 30)
+  assert.equal(await settlePrunes({ db, addressKey }, { ...group, act: 'release' }, told), 30)
   assert.equal(await alive(stores), 20)
-  assert.equal(await undoPrunes({ db, addressKey }, { ...group, since: 0, now: Date.now() }), 40)
+  assert.equal(await undoPrunes({ db, addressKey }, { ...group, since: 0, now: Date.now() }, told), 40)
   assert.equal(await alive(stores), 60, 'all of this app, none of the other')
 })
 

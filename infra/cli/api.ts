@@ -39,6 +39,7 @@ import { simulate } from '#router/simulate.ts'
 import { offersOf, successesOf } from './catalogue-from.ts'
 import type { Installation } from './installation.ts'
 import { erasePerson } from './person.ts'
+import { pacedProviders } from './pacings.ts'
 import { actOnPrunes } from './prunes.ts'
 import { retract } from './retract.ts'
 import { unreadiness } from './roles.ts'
@@ -117,7 +118,7 @@ export async function serveApi(
   const operatorOf = async (request: Asked, scope: Scope) => ({
     name: (await producerOf(db, request.headers, scope)).producer,
   })
-  operatorsApi(app, { db, catalogue, operatorOf })
+  operatorsApi(app, { db, catalogue, operatorOf, paced: () => pacedProviders(db) })
   quarantineApi(app, { db, clock, approvalAbove, operatorOf })
   prunesApi(app, {
     ...{ list: () => listPrunes(db), settle: (by, doing) => actOnPrunes(installation, by, doing) },

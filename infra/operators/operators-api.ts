@@ -18,6 +18,8 @@ export type OperatorsApiOptions = {
   catalogue: Catalogue
   /** Whose token may look or act. Throws 401 or 403; asked before the body is read. */
   operatorOf: (request: Asking, scope: 'observe' | 'operate' | 'approve') => Promise<{ name: string }>
+  /** What paces each provider, and what waits for it. */
+  paced: () => Promise<object>
 }
 
 const stopBody = {
@@ -64,10 +66,10 @@ const stopsQuery = {
 
 /**
  * What operators do, over HTTP: `POST`, `GET` and `DELETE /v1/operators/stops`, `GET /v1/operators/log`,
- * `backlog`, `doubts` and `refused`, `POST /v1/operators/requeue` and `refused/LANE/MESSAGE/readmit`. The token's owner is
+ * `backlog`, `providers`, `doubts` and `refused`, `POST /v1/operators/requeue` and `refused/LANE/MESSAGE/readmit`. The token's owner is
  * who acts. Every error is RFC 9457, with all problems of a body at once.
  */
-export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }: OperatorsApiOptions): void {
+export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf, paced }: OperatorsApiOptions): void {
   const looks = { onRequest: async (request: Asking) => void (await operatorOf(request, 'observe')) }
   const acts = { onRequest: async (request: Asking) => void (await operatorOf(request, 'operate')) }
 
@@ -93,6 +95,7 @@ export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf }
     return reply.code(204).send()
   })
   app.get('/v1/operators/backlog', looks, () => readBacklog(db))
+  app.get('/v1/operators/providers', looks, paced)
   app.get('/v1/operators/doubts', looks, async () => ({ doubts: await readDoubts(db) }))
   app.get('/v1/operators/refused', looks, async () => ({ refused: await listRefused(db) }))
   app.post<ReadmitRequest>(

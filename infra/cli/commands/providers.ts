@@ -1,16 +1,17 @@
 import { parseArgs } from 'node:util'
-import { readPacings, type WorkerPacing } from '#channels/pace/pacing-store.ts'
-import { type Backlog, readBacklog } from '#ledger/backlog.ts'
+import type { WorkerPacing } from '#channels/pace/pacing-store.ts'
+import type { Backlog } from '#ledger/backlog.ts'
 import { table } from '../operator.ts'
+import { pacedProviders } from '../pacings.ts'
 import { visitDatabase } from '../visit.ts'
 
 /** `carillon providers`. */
 export async function runProviders(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { json: { type: 'boolean', default: false } } })
   await using db = await visitDatabase()
-  const pacings = await readPacings(db)
-  const { waiting } = await readBacklog(db)
-  if (values.json) console.log(JSON.stringify({ providers: pacings, waiting }))
+  const paced = await pacedProviders(db)
+  const { providers: pacings, waiting } = paced
+  if (values.json) console.log(JSON.stringify(paced))
   else if (pacings.length === 0) console.log('no worker runs, or none has said anything for 15 s')
   else {
     const heading = ['provider', 'worker', 'circuit', 'since', 'paused until', 'rate', 'retries left', 'calls']

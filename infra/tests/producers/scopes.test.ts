@@ -4,15 +4,20 @@ import { test } from 'node:test'
 import { serveApi } from '#cli/api.ts'
 import type { IntentId } from '#contracts/ids.ts'
 import { openInstallation } from '#cli/installation.ts'
+import { pacedProviders } from '#cli/pacings.ts'
+import { writePacings } from '#channels/pace/pacing-store.ts'
 import { refuseMessages } from '#ledger/admit.ts'
 import { type NewQuarantine, openQuarantines } from '#ledger/quarantine.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
+import { heldPrunes, markEndpoint } from '#preferences/preferences.ts'
 import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { createProducerToken, type Scope } from '#producers/http/producer-tokens.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+
+const addressKey = 'of a test'
 
 /** Every API of an installation, as it is served. */
 async function setup() {
@@ -26,13 +31,14 @@ async function setup() {
         ...{ databaseUrl, databaseDirectUrl: databaseUrl, prefix: 'scopes' },
         pubsub: { projectId: 'carillon-test', emulator: address },
       },
-      ...{ addressKey: 'of a test', catalogue, log: createLog({ role: 'test', write: () => {} }) },
+      ...{ addressKey, catalogue, log: createLog({ role: 'test', write: () => {} }) },
     }),
   )
   const metrics = createMetrics()
   const { url } = opened.use(await serveApi(installation, { host: '127.0.0.1', port: 0, metrics }))
   const running = opened.move()
   return {
+    db: installation.db,
     async tokenOf(...scopes: Scope[]) {
       const types = scopes.includes('intents') ? ['comment.created'] : []
       return createProducerToken(installation.db, { producer: 'docs', types, scopes })
@@ -94,6 +100,8 @@ const routes: Record<Scope, Record<string, number>> = {
     'GET /v1/operators/doubts': 200,
     'GET /v1/operators/refused': 200,
     'GET /v1/operators/quarantine': 200,
+    'GET /v1/operators/providers': 200,
+    'GET /v1/operators/prunes': 200,
   },
   operate: {
     ...{ 'POST /v1/operators/stops': 400, 'POST /v1/operators/requeue': 400, 'DELETE /v1/operators/stops/1': 404 },
@@ -102,6 +110,8 @@ const routes: Record<Scope, Record<string, number>> = {
     [`POST /v1/operators/quarantine/${intent}/discard`]: 400,
     ...{ 'POST /v1/operators/quarantine/release': 400, 'POST /v1/operators/quarantine/discard': 400 },
     'POST /v1/operators/refused/default/1/readmit': 400,
+    ...{ 'POST /v1/operators/prunes/release': 400, 'POST /v1/operators/prunes/discard': 400 },
+    'POST /v1/operators/prunes/undo': 400,
   },
   approve: {
     [`POST /v1/operators/quarantine/${intent}/approve`]: 400,
@@ -260,6 +270,100 @@ test('a refused message is readmitted once over HTTP, however often it is asked 
   const again = await post('default/1')
   assert.deepEqual([again.status, /before, and goes that way once/.test(JSON.parse(again.text).detail)], [409, true])
   assert.deepEqual(await actsOf(world, ada), ['ada refused readmit {"lane":"default","message":"1"}'])
+})
+
+/** So many phones of FCM that its answers call dead: more than may die at once, and so kept alive. */
+async function heldPhones({ db }: World, n: number): Promise<void> {
+  const ids = Array.from({ length: n }, (_, at) => `u${at}`)
+  const phone = (id: string) => ({ id: 'phone', channel: 'push', provider: 'fcm', address: `token-${id}` }) as const
+  await db.query(`insert into recipients (id, endpoints) select * from unnest($1::text[], $2::text[])`, [
+    ids,
+    ids.map(id => JSON.stringify([{ ...phone(id), state: 'active', since: 1 }])),
+  ])
+  const tripped = await markEndpoint(
+    { db, addressKey },
+    ids.map(recipient => ({
+      ...{ recipient, endpoint: 'phone', channel: 'push', address: `token-${recipient}` },
+      ...{ state: 'dead', reason: 'mismatch', at: 2 },
+    })),
+  )
+  assert.equal(tripped.length, 1)
+}
+async function phonesBy({ db }: World): Promise<Record<string, number>> {
+  const rows = await db.query<{ state: string; n: number }>(
+    `select endpoints::json -> 0 ->> 'state' as state, count(*)::int as n from recipients where endpoints is not null group by 1`,
+  )
+  return Object.fromEntries(rows.map(({ state, n }) => [state, n]))
+}
+
+test('what the prune guard holds is listed, released, discarded and undone over HTTP', async () => {
+  await using world = await setup()
+  const ada = await world.tokenAs('ada', 'observe', 'operate')
+  const post = (act: string, body: object = { provider: 'fcm', why: 'a test' }) =>
+    world.ask(ada, `POST /v1/operators/prunes/${act}`, body)
+  for (const act of ['release', 'discard', 'undo']) {
+    const wrong = await post(act, { provider: 'carrier', app: 5, why: ' ', who: 'eve' })
+    const expected = ['#/app', '#/provider', '#/who', '#/why', ...(act === 'undo' ? ['#/since'] : [])]
+    assert.deepEqual(pointersOf(wrong).toSorted(), expected.toSorted(), act)
+  }
+  const since = new Date(Date.now() - 3_600_000).toISOString()
+  const undo = { provider: 'fcm', why: 'a test', since }
+  for (const [act, body] of [['release'], ['discard'], ['undo', undo]] as const)
+    assert.equal((await post(act, body)).status, 404, 'there is nothing')
+
+  await heldPhones(world, 501)
+  const { prunes } = JSON.parse((await world.ask(ada, 'GET /v1/operators/prunes')).text)
+  assert.deepEqual(
+    prunes.map((one: { provider: string; app: string; held: number; reason: string }) => [
+      ...[one.provider, one.app, one.held, one.reason],
+    ]),
+    [['fcm', '', 501, 'mismatch']],
+  )
+  assert.equal((await post('release', { provider: 'apns', why: 'a test' })).status, 404, 'of another provider')
+  assert.equal((await post('release', { provider: 'fcm', app: 'other', why: 'a test' })).status, 404)
+  assert.deepEqual(await phonesBy(world), { active: 501 })
+  assert.equal((await post('release')).text, '{"endpoints":501}')
+  assert.deepEqual(await phonesBy(world), { dead: 501 })
+  assert.equal((await post('undo', { ...undo, since: new Date(Date.now() + 60_000).toISOString() })).status, 404)
+  assert.equal((await post('undo', undo)).text, '{"endpoints":501}')
+  assert.deepEqual(await phonesBy(world), { active: 501 })
+  const about = (endpoints: number, more = {}) => JSON.stringify({ provider: 'fcm', app: '', endpoints, ...more })
+  assert.deepEqual(await actsOf(world, ada), [
+    ...[1, 500].map(n => `ada prunes undo ${about(n, { since })}`),
+    ...[1, 500].map(n => `ada prunes release ${about(n)}`),
+  ])
+})
+
+test('what cannot be written into the log of operators is not done', async () => {
+  await using world = await setup()
+  const ada = await world.tokenAs('ada', 'operate')
+  await heldPhones(world, 30)
+  await world.db.query(`create function refused() returns trigger language plpgsql as $$ begin raise 'full'; end $$`)
+  await world.db.query(`create trigger refused before insert on operator_log for each row execute function refused()`)
+  for (const act of ['release', 'discard']) {
+    assert.equal((await world.ask(ada, `POST /v1/operators/prunes/${act}`, { provider: 'fcm', why: 'a' })).status, 500)
+    assert.deepEqual(await phonesBy(world), { active: 30 }, act)
+    assert.deepEqual(await heldPrunes(world.db), [{ provider: 'fcm', held: 30 }], act)
+  }
+})
+
+test('what paces providers is told over HTTP as by the command', async () => {
+  await using world = await setup()
+  const { db } = world
+  const observer = await world.tokenOf('observe')
+  const asked = async () => JSON.parse((await world.ask(observer, 'GET /v1/operators/providers')).text)
+  assert.deepEqual(await asked(), { providers: [], waiting: [] })
+  const pacing = {
+    circuit: { state: 'open' as const, cause: 'config' as const, reason: 'HTTP 401', forMs: 5, probeInMs: 7 },
+    ...{ pauses: [], retries: [], calls: { underWay: 0, most: 8 } },
+  }
+  await writePacings(db, 'worker-1', [{ provider: 'twilio', pacing }])
+  const { providers, waiting } = await asked()
+  const [{ at, ...told }] = providers
+  assert.deepEqual([told, waiting], [{ worker: 'worker-1', provider: 'twilio', ...pacing }, []])
+  assert.ok(!Number.isNaN(Date.parse(at)))
+  const command = JSON.parse(JSON.stringify(await pacedProviders(db)))
+  assert.deepEqual(command, { providers, waiting }, 'the command prints the same')
 })
 
 test('a token opens what its scopes name and nothing else; the refusal names the scope', async () => {
