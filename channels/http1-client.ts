@@ -1,5 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
+import { callIsOver, callLeftMs } from './call-deadline.ts'
 import type { Response } from './http2-client.ts'
 
 export type Post = { headers: Readonly<Record<string, string>>; body: string }
@@ -10,10 +11,10 @@ const bodyCharsMax = 100_000
 
 /**
  * POSTs over kept HTTP/1.1 connections, as many as there are requests at once: none waits here, to be written when nobody waits
- * for it any more. Rejects, by the error of the connection, where no whole answer came;
- * a request that takes longer than `limitMs` is cut off.
+ * for it any more. Rejects, by the error of the connection, where no whole answer came; a request is cut off at the deadline of the
+ * call that it is made for.
  */
-export function http1Client({ limitMs }: { limitMs: number }) {
+export function http1Client() {
   const kept = { keepAlive: true, timeout: idleMs }
   const agents = { 'http:': new http.Agent(kept), 'https:': new https.Agent(kept) }
   return {
@@ -23,7 +24,7 @@ export function http1Client({ limitMs }: { limitMs: number }) {
       const sized = { ...headers, 'content-length': Buffer.byteLength(body) }
       return new Promise((resolve, reject) => {
         const asked = request(url, { method: 'POST', agent: agents[protocol], headers: sized })
-        const timer = setTimeout(() => asked.destroy(new Error('no answer in time')), limitMs)
+        const timer = setTimeout(() => asked.destroy(callIsOver()), callLeftMs())
         asked.on('close', () => clearTimeout(timer))
         asked.on('error', reject)
         asked.on('response', answer => {

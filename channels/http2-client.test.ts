@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { until } from '#runtime/link.fixture.ts'
 import { http2Client, type Request } from './http2-client.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM } = http2.constants
@@ -130,4 +131,19 @@ test('where nobody listens nothing is asked', async () => {
   const server = await startServer(() => {})
   await server[Symbol.asyncDispose]()
   assert.deepEqual(statusesOf(await server.client.postAll(requestsFor('/'), limitMs)), ['ECONNREFUSED'])
+})
+
+test('a connection that never comes about ends with what waited for it', async () => {
+  const sockets = new Set<net.Socket>()
+  await using server = net.createServer(socket => {
+    sockets.add(socket.on('error', () => {}).resume())
+    socket.on('close', () => sockets.delete(socket))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = http2Client(`https://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const asked = client.postAll([{ path: '/', headers: {}, body: '' }], 300)
+  await until(() => sockets.size > 0, 'it is called')
+  assert.deepEqual(await asked, [{ code: 'deadline' }])
+  await until(() => sockets.size === 0, 'it is called no more').finally(() => sockets.forEach(one => one.destroy()))
+  client.close()
 })

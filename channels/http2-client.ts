@@ -38,7 +38,9 @@ export function http2Client(origin: string) {
   // One that has died silently answers nothing, and nobody says so: what it let a deadline pass for gets another.
   const suspect = (connection: Connection) => {
     connections.delete(connection)
-    connection.session.close()
+    // One that never got through to anybody has nothing to end in order.
+    if (connection.session.connecting) connection.session.destroy()
+    else connection.session.close()
   }
   const post = (connection: Connection, request: Request): Posting => {
     connection.streams++

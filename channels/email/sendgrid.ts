@@ -4,9 +4,10 @@ import type { ContentOf } from '#contracts/catalogue.ts'
 import type { Transport } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
-import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
+import { DeadlineError } from '#runtime/deadline.ts'
 import { forAll } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
+import { callLeftMs, callWithin } from '../call-deadline.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { type Brand, plainBrand } from './layout.ts'
@@ -44,8 +45,8 @@ const callsAtOnce = 64
 const ownBytesMax = 9_500
 /** In every tag, so that no text that somebody wrote can hold one. */
 const mark = randomBytes(8).toString('hex')
-/** The library gives up a request after this time, later than any caller waits. */
-const requestTimeoutMs = 20_000
+/** The library's own limit ends a request this much later than its call, which says first that it is in doubt. */
+const graceMs = 50
 
 /** SendGrid would lead links of ours, and who unsubscribes, to its own pages. */
 const trackingSettings = { clickTracking: { enable: false }, subscriptionTracking: { enable: false } }
@@ -89,7 +90,7 @@ function openService({ apiKey, baseUrl, transport }: SendgridOptions) {
   const service = new MailService()
   const inside = service as unknown as WithClient
   if (transport === 'direct') {
-    const client = http1Client({ limitMs: requestTimeoutMs })
+    const client = http1Client()
     const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
     // The library makes the mail and hands it on; its own client spends most of its time.
     inside.setClient({
@@ -104,10 +105,14 @@ function openService({ apiKey, baseUrl, transport }: SendgridOptions) {
     return { send: (mail: Mail) => service.send(mail), close: () => client.close() }
   }
   service.setApiKey(apiKey)
-  service.setTimeout(requestTimeoutMs)
   // Setting the key resets it, so after.
   if (baseUrl !== undefined) inside.client.setDefaultRequest('baseUrl', baseUrl)
-  return { send: (mail: Mail) => service.send(mail), close: () => {} }
+  const send = (mail: Mail) => {
+    // Read by the library as it sends, which is at once.
+    service.setTimeout(callLeftMs() + graceMs)
+    return service.send(mail)
+  }
+  return { send, close: () => {} }
 }
 
 /** Names the account without giving the key away. */
@@ -161,7 +166,7 @@ async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]
   if (ms <= 0) return forAll(messages, { kind: 'retry', afterMs: 0, reason: 'no time left to find the bad recipient' })
   const mail = sending.compose(messages)
   try {
-    const [response] = await withDeadline(sending.post(mail), { ms, what: 'SendGrid' })
+    const [response] = await callWithin({ ms, what: 'SendGrid' }, () => sending.post(mail))
     const id = (response.headers as Readonly<Record<string, unknown>>)['x-message-id']
     if (typeof id !== 'string') return forAll(messages, { kind: 'doubt', reason: 'no message id' })
     return forAll(messages, { kind: 'accepted', providerId: id })

@@ -2,8 +2,9 @@ import twilio, { type RequestClient } from 'twilio'
 import type { Transport } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
-import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
+import { DeadlineError } from '#runtime/deadline.ts'
 import { signedAttempt } from '../attempt-signature.ts'
+import { callLeftMs, callWithin } from '../call-deadline.ts'
 import type { ClickLinks } from '../click-links.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider } from '../provider.ts'
@@ -37,8 +38,8 @@ export const segmentsPerSecond = { long_code: 1, short_code: 100, other: undefin
 export type TwilioSender = keyof typeof segmentsPerSecond
 /** Of the longest text: 1,600 characters that GSM-7 has not. */
 const costMax = 24
-/** The library gives up a request after this time, later than any caller waits. */
-const requestTimeoutMs = 20_000
+/** The library's own limit ends a request this much later than its call, which says first that it is in doubt. */
+const graceMs = 50
 /** https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource */
 const validitySMax = 36_000
 
@@ -59,15 +60,15 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
     }),
     mixes: () => true,
     async send([message], { now, deadlineMs }) {
-      return [await answered(client.messages.create(requestOf(message!, options, now)), deadlineMs)]
+      return [await answered(() => client.messages.create(requestOf(message!, options, now)), deadlineMs)]
     },
     [Symbol.asyncDispose]: async () => httpClient.close(),
   }
 }
 
-async function answered(creating: Promise<{ sid?: string }>, ms: number): Promise<Answer> {
+async function answered(create: () => Promise<{ sid?: string }>, ms: number): Promise<Answer> {
   try {
-    const { sid } = await withDeadline(creating, { ms, what: 'Twilio' })
+    const { sid } = await callWithin({ ms, what: 'Twilio' }, create)
     return sid ? { kind: 'accepted', providerId: sid } : { kind: 'doubt', reason: 'no message id' }
   } catch (error) {
     return error instanceof DeadlineError ? { kind: 'doubt', reason: 'deadline' } : twilioAnswer(error as TwilioFailure)
@@ -96,11 +97,11 @@ type Request = Parameters<RequestClient['request']>[0]
  * time in its HTTP client: a subclass may replace both.
  */
 function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & { close(): void } {
-  const direct = transport === 'direct' ? http1Client({ limitMs: requestTimeoutMs }) : undefined
+  const direct = transport === 'direct' ? http1Client() : undefined
   class Carrier extends twilio.RequestClient {
     override async request<Data>(request: Request) {
       const uri = baseUrl === undefined ? request.uri : request.uri.replace('https://api.twilio.com', baseUrl)
-      if (!direct) return super.request<Data>({ ...request, uri } as never)
+      if (!direct) return super.request<Data>({ ...request, uri, timeout: callLeftMs() + graceMs } as never)
       const { username, password, headers, data } = request
       const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
       const body = new URLSearchParams(data as Record<string, string>).toString()
@@ -112,5 +113,5 @@ function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & {
     }
   }
   // With fewer than calls a request would wait in the library, and be written when its doubt was told already.
-  return new Carrier({ timeout: requestTimeoutMs, maxSockets: Infinity, maxTotalSockets: Infinity })
+  return new Carrier({ maxSockets: Infinity, maxTotalSockets: Infinity })
 }
