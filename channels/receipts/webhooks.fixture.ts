@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { EventPack } from '#contracts/event.ts'
 import { setup as startSimulators } from '#local/simulators/test-setup.ts'
 import { signedEvents } from '#local/simulators/sendgrid-events.ts'
@@ -20,6 +20,14 @@ const type: typeof greeting = {
 const phone = (address: string) => device(address, { id: 'sms', channel: 'sms', provider: 'twilio' })
 export const numbers: Record<string, string> = { anna: '+15005551001', ben: '+15005551002', cem: '+15005551003' }
 
+/** A pair as SendGrid makes them, in PEM. */
+export const newKeys = () =>
+  generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+
 /** A worker, people with a mailbox and a number each, and the API that the simulators report to. */
 export async function setup() {
   await using opened = new AsyncDisposableStack()
@@ -28,12 +36,13 @@ export async function setup() {
   const { db, deps } = world
   const { sendgrid, twilio } = simulators.credentials
   const secret = deps.addressKey
+  const former = newKeys()
   const app = createHttp({ log: deps.log, metrics: deps.metrics, bodyLimitBytes: 1024 * 1024 })
   const applying = webhooksApi(app, {
     ...{ ...deps, secret, replies: { brand: 'Acme & Co', help: 'Help: example.com' } },
     trust: {
       twilio: { url: () => `${publicUrl}/webhooks/twilio`, tokens: ['another token', twilio.authToken] },
-      sendgrid: { keys: [createPublicKey(sendgrid.webhook.publicKey)] },
+      sendgrid: { keys: [createPublicKey(former.publicKey), createPublicKey(sendgrid.webhook.publicKey)] },
     },
   })
   const url = await listen(app, { port: 0, host: '127.0.0.1' })
@@ -53,7 +62,7 @@ export async function setup() {
   const post = (path: string, { headers, body }: { headers: Record<string, string>; body: string }) =>
     fetch(new URL(path, url), { method: 'POST', headers, body })
   return {
-    ...{ ...world, simulators, url, post, secret },
+    ...{ ...world, simulators, url, post, secret, former },
     /** From now on the simulators report. */
     report: () => simulators.receipts.pointTo({ sendgrid: `${url}/webhooks/sendgrid`, twilio: url }),
     /** Events as SendGrid posts them, signed now. */

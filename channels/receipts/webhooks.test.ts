@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { sign } from 'node:crypto'
 import { test } from 'node:test'
 import type { EventPack } from '#contracts/event.ts'
 import { attemptId, newBatchId } from '#contracts/ids.ts'
@@ -7,7 +7,7 @@ import { signedEvents } from '#local/simulators/sendgrid-events.ts'
 import { signedForm } from '#local/simulators/twilio-callbacks.ts'
 import { signedAttempt } from '../attempt-signature.ts'
 import { everyRow } from './every-row.fixture.ts'
-import { event, mails, numbers, publicUrl, setup, texts } from './webhooks.fixture.ts'
+import { event, mails, newKeys, numbers, publicUrl, setup, texts } from './webhooks.fixture.ts'
 
 test('what a provider reports becomes what is known of the attempt, in whatever order and however often', async () => {
   await using world = await setup()
@@ -120,11 +120,7 @@ test('what is not signed by the provider for us changes nothing', async () => {
     'x-twilio-email-event-webhook-signature': sign('sha256', Buffer.from(timestamp + said), key).toString('base64'),
   })
   const now = good.headers['x-twilio-email-event-webhook-timestamp']
-  const stranger = generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  })
+  const stranger = newKeys()
   const { 'x-twilio-email-event-webhook-signature': _left, ...unsigned } = good.headers
   const mailCases: [Record<string, string>, string][] = [
     [good.headers, `${said} `],
@@ -163,6 +159,20 @@ test('what is not signed by the provider for us changes nothing', async () => {
     415,
   )
   assert.deepEqual(await everyRow(world.db), before)
+})
+
+test('while SendGrid’s key is changed what either has signed is believed', async () => {
+  await using world = await setup()
+  await world.deliver(await world.write(mails('anna', 'ben')))
+  const { anna, ben } = await world.attempts()
+  const { privateKey } = world.simulators.credentials.sendgrid.webhook
+  const by = (key: string, attempt: string) =>
+    world.post('/webhooks/sendgrid', signedEvents(JSON.stringify([event(attempt, 'delivered')]), key))
+  assert.equal((await by(world.former.privateKey, anna!)).status, 200)
+  assert.equal((await by(privateKey, ben!)).status, 200)
+  assert.equal((await by(newKeys().privateKey, ben!)).status, 403)
+  await world.applied()
+  assert.deepEqual(await world.told(), ['anna delivered', 'ben delivered'])
 })
 
 test('who goes on to post what is not signed is not read any more, whatever else it posts', async () => {

@@ -8,10 +8,9 @@ import { owners } from '#db/schema.ts'
 const page = readFileSync(path.join(import.meta.dirname, '..', 'docs', 'states.md'), 'utf8')
 const sections = page.split(/^## /m).slice(1)
 
-test('states.md names the functions that change the ledger, all of them and no others', () => {
+test('states.md names the functions that change the ledger, endpoints and prunes, all of them and no others', () => {
   const shown = sections.flatMap(section => arrowsOf(section).map(arrow => arrow.by))
-  const files = readdirSync(import.meta.dirname).filter(file => /^[a-z-]+\.ts$/.test(file))
-  assert.deepEqual([...new Set(shown)].sort(), files.flatMap(writersOf).sort())
+  assert.deepEqual([...new Set(shown)].sort(), areas.flatMap(writersIn).sort())
 })
 
 test('every state that an arrow leads to or from is explained, and no other', () => {
@@ -24,16 +23,35 @@ test('every state that an arrow leads to or from is explained, and no other', ()
 })
 
 const arrowsOf = (section: string): { from: string; to: string; by: string }[] =>
-  [...section.matchAll(/^\| (.+?) → (.+?) \| \[`(\w+)`\]\(\.\.\/ledger\/([a-z-]+\.ts)\) \|/gm)].map(
-    ([, from, to, name, file]) => ({ from: from!, to: to!, by: `${file} ${name}` }),
+  [...section.matchAll(/^\| (.+?) → (.+?) \| \[`(\w+)`\]\((?:\.\.\/)+(ledger|preferences)\/([a-z-]+\.ts)\) \|/gm)].map(
+    ([, from, to, name, area, file]) => ({ from: from!, to: to!, by: `${area}/${file} ${name}` }),
   )
 
 const tables = Object.entries(owners).flatMap(([table, owner]) => (owner === 'infra/ledger' ? [table] : []))
-const write = new RegExp(String.raw`\b(insert into|update|delete from)\s+(${tables.join('|')})\b`)
+const writes = (of: readonly string[]) => String.raw`\b(insert into|update|delete from)\s+(${of.join('|')})\b`
 
-/** The exported functions of a file that write a table of the ledger, themselves or by a private part of the file. */
-function writersOf(file: string): string[] {
-  const text = readFileSync(path.join(import.meta.dirname, file), 'utf8')
+/** Where the states of this page are, and what in the text of a function writes them. */
+type Area = { folder: string; write: RegExp; but?: string }
+const areas: readonly Area[] = [
+  { folder: import.meta.dirname, write: new RegExp(writes(tables)) },
+  {
+    folder: path.join(import.meta.dirname, '..', '..', 'preferences'),
+    // Endpoints are a column of their people, which most change through `rewriteEndpoints`.
+    write: new RegExp(
+      [writes(['prunes']), `'prunes'`, 'rewriteEndpoints\\(', '\\bset\\b[^`]*\\bendpoints = '].join('|'),
+    ),
+    but: 'endpoint-rows.ts',
+  },
+]
+
+const writersIn = (area: Area): string[] =>
+  readdirSync(area.folder)
+    .filter(file => /^[a-z-]+\.ts$/.test(file) && file !== area.but)
+    .flatMap(file => writersOf(area, file))
+
+/** The exported functions of a file that write what its area says, themselves or by a private part of the file. */
+function writersOf({ folder, write }: Area, file: string): string[] {
+  const text = readFileSync(path.join(folder, file), 'utf8')
   const starts = [...text.matchAll(/^(export )?(?:async )?(?:function\*?|const|type) (\w+)/gm)]
   const parts = starts.map((start, at) => ({
     name: start[2]!,
@@ -41,7 +59,7 @@ function writersOf(file: string): string[] {
     text: text.slice(start.index, starts[at + 1]?.index),
   }))
   // Of two private parts that name each other each is asked once.
-  const writes = (part: (typeof parts)[number], asked: ReadonlySet<object> = new Set()): boolean =>
+  const isWriter = (part: (typeof parts)[number], asked: ReadonlySet<object> = new Set()): boolean =>
     write.test(part.text) ||
     parts.some(
       other =>
@@ -49,7 +67,8 @@ function writersOf(file: string): string[] {
         !asked.has(other) &&
         !other.exported &&
         new RegExp(String.raw`\b${other.name}\b`).test(part.text) &&
-        writes(other, new Set([...asked, part])),
+        isWriter(other, new Set([...asked, part])),
     )
-  return parts.filter(part => part.exported && writes(part)).map(part => `${file} ${part.name}`)
+  const area = path.basename(folder)
+  return parts.filter(part => part.exported && isWriter(part)).map(part => `${area}/${file} ${part.name}`)
 }

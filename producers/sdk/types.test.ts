@@ -164,6 +164,46 @@ const mistakes = [
     right: `void notifier.tenants.set('acme', { locks: { social: { push: false } }, defaults: { '*': { sms: false } } })`,
   },
   {
+    mistake: 'a device whose provider is not named',
+    wrong: `void notifier.endpoints.put('u1', 'phone', { channel: 'push', address: 'token' })`,
+    right: `void notifier.endpoints.put('u1', 'phone', { channel: 'push', provider: 'fcm', address: 'token', app: 'main' })`,
+  },
+  {
+    mistake: 'a device by a provider of texts',
+    wrong: `void notifier.endpoints.put('u1', 'phone', { channel: 'push', provider: 'twilio', address: 'token' })`,
+    right: `void notifier.endpoints.put('u1', 'phone', { channel: 'sms', provider: 'twilio', address: '+4930123456' })`,
+  },
+  {
+    mistake: 'a device that somebody verified',
+    wrong: `void notifier.endpoints.put('u1', 'p', { channel: 'push', provider: 'apns', address: 't', verifiedAt: 1 })`,
+    right: `void notifier.endpoints.put('u1', 'm', { channel: 'email', address: 'a@b.test', verifiedAt: new Date() })`,
+  },
+  {
+    mistake: 'an inbox as an endpoint of its own',
+    wrong: `void notifier.endpoints.put('u1', 'i', { channel: 'in_app', address: '' })`,
+    right: `void notifier.endpoints.remove('u1', 'i')`,
+  },
+  {
+    mistake: 'a sign-out of nothing that is named',
+    wrong: `void notifier.endpoints.signOut('u1', { everywhere: false })`,
+    right: `void notifier.endpoints.signOut('u1', { everywhere: true }).then(({ signedOut }) => signedOut + 1)`,
+  },
+  {
+    mistake: 'a suppressed device',
+    wrong: `void notifier.suppressions.add({ channel: 'push', address: 'token' })`,
+    right: `void notifier.suppressions.add({ channel: 'sms', address: '+4930123456', expiresAt: new Date() })`,
+  },
+  {
+    mistake: 'a reason for a suppression that there is not',
+    wrong: `void notifier.suppressions.add({ channel: 'email', address: 'a@b.test', reason: 'rude' })`,
+    right: `void notifier.suppressions.add({ channel: 'email', address: 'a@b.test', reason: 'complaint' })`,
+  },
+  {
+    mistake: 'a suppression that is lifted by a number',
+    wrong: `void notifier.suppressions.lift({ channel: 'email', address: 'a@b.test', why: 3 })`,
+    right: `void notifier.suppressions.lift({ channel: 'email', address: 'a@b.test', why: 'mended' })`,
+  },
+  {
     mistake: 'a fact that no step waits for',
     wrong: `void ({ channel: 'email', unless: 'liked', after: '10m' } satisfies Step)`,
     right: `void ({ channel: 'email', unless: 'acted', after: '10m' } satisfies Step)`,
