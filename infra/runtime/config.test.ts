@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -187,6 +188,20 @@ test('no setting that holds a secret can be had without a file, and none is ever
   for (const { name, secret, file } of Object.values(variables) as Variable<unknown>[])
     if (/SECRET|TOKEN|PASSWORD|API_KEY|_URL$/.test(name) && name !== 'CARILLON_PUBLIC_URL')
       assert.ok(secret ?? file, `${name} may come from a file`)
+})
+
+test('SendGrid’s key is changed with both of them', () => {
+  const key = () =>
+    generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      .publicKey.export({ type: 'spki', format: 'der' })
+      .toString('base64')
+  const both = [key(), key()]
+  const { sendgridWebhookKeys } = readConfig({ SENDGRID_WEBHOOK_KEY: both.join(', ') })
+  assert.deepEqual(
+    sendgridWebhookKeys?.map(pem => pem.split('\n')[1]),
+    both,
+  )
+  assert.throws(() => readConfig({ SENDGRID_WEBHOOK_KEY: `${both[0]},x` }), /SENDGRID_WEBHOOK_KEY/)
 })
 
 test('the table names every variable once', () => {
