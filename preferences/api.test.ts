@@ -1,60 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { manualClock } from '#runtime/clock.ts'
-import { createHttp, listen, problem } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
-import { preferencesApi } from './api.ts'
+import type { Queryable } from '#runtime/postgres.ts'
+import { createApi } from './api.fixture.ts'
 import { audiencePage } from './preferences.ts'
-import { createStores } from './store.fixture.ts'
 
-const noon = Date.parse('2026-11-21T12:00:00Z')
-
-/** The API on a port of its own, and what it has logged. */
-async function createApi() {
-  await using opened = new AsyncDisposableStack()
-  const stores = opened.use(await createStores())
-  const lines: string[] = []
-  const log = createLog({ role: 'test', write: line => void lines.push(line) })
-  const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1024 * 1024 })
-  const { db, addressKey } = stores
-  preferencesApi(app, {
-    ...{ db, addressKey, clock: manualClock(noon), categories: ['social', 'billing'] },
-    producerOf: async () => ({ producer: 'accounts' }),
-    authorize: async request => {
-      if (request.headers.authorization !== 'Bearer secret') throw problem(401, { detail: 'who are you?' })
-    },
-  })
-  const url = await listen(app, { port: 0, host: '127.0.0.1' })
-  opened.defer(() => app.close())
-  const running = opened.move()
-  return {
-    ...stores,
-    lines,
-    call: async (route: string, body?: unknown, headers: Record<string, string> = {}) => {
-      const [method, path] = route.split(' ') as [string, string]
-      const response = await fetch(new URL(path, url), {
-        method,
-        headers: {
-          authorization: 'Bearer secret',
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(30_000),
-      })
-      const text = await response.text()
-      return { status: response.status, text, body: (text === '' ? undefined : JSON.parse(text)) as Answer }
-    },
-    /** Everything that is stored. */
-    dump: async () => {
-      const tables = ['recipients', 'addresses', 'suppressions', 'consent_log', 'audience_members', 'tenants']
-      return JSON.stringify(
-        await Promise.all(tables.map(table => db.query(`select xmin, * from ${table} order by 2, 3`))),
-      )
-    },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
+/** Everything that is stored. */
+async function dump(db: Queryable): Promise<string> {
+  const tables = ['recipients', 'addresses', 'suppressions', 'consent_log', 'audience_members', 'tenants']
+  return JSON.stringify(await Promise.all(tables.map(table => db.query(`select xmin, * from ${table} order by 2, 3`))))
 }
 
 type Answer = {
@@ -75,7 +28,7 @@ type Answer = {
 }
 
 test('a recipient is put, shown with masked addresses, and deleted', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const endpoints = [
     { id: 'phone', channel: 'push', provider: 'fcm', address: 'very-secret-token' },
     { channel: 'email', address: 'ann@mail.example' },
@@ -110,7 +63,7 @@ test('a recipient is put, shown with masked addresses, and deleted', async () =>
 })
 
 test('choices are changed by merge patch and shown with what follows from them', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const path = '/v1/recipients/ann/preferences'
   await api.call('PUT /v1/recipients/ann', { endpoints: [{ channel: 'push', provider: 'fcm', address: 'token' }] })
   const effect = (answer: Answer) =>
@@ -148,7 +101,7 @@ test('choices are changed by merge patch and shown with what follows from them',
 })
 
 test('levels of servers, rooms and threads are set, for good or for a while, and shown as they count now', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const path = '/v1/recipients/ann/preferences'
   const change = async (levels: unknown) => (await api.call(`PATCH ${path}`, { levels })).body.levels
   assert.deepEqual(
@@ -189,7 +142,7 @@ test('levels of servers, rooms and threads are set, for good or for a while, and
 })
 
 test('what a tenant sets is put as a whole and shown, and counts for people who said nothing', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const tenant = {
     defaults: { '*': { sms: false }, social: { push: true } },
     locks: { billing: { email: true } },
@@ -221,7 +174,7 @@ test('what a tenant sets is put as a whole and shown, and counts for people who 
 })
 
 test('what follows from choices is asked for one category, channel, place and reason, with the rule that decides', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const path = '/v1/recipients/ann/preferences'
   await api.call(`PATCH ${path}`, { levels: { room: { r1: { level: 'mentions' } } } })
   await api.call('PUT /v1/tenants/acme', { locks: { billing: { in_app: false } } })
@@ -240,7 +193,7 @@ test('what follows from choices is asked for one category, channel, place and re
 })
 
 test('a pause until tomorrow ends in the morning of the zone: their own, that given with it, or their tenant’s', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   await api.call('PUT /v1/tenants/acme', { zone: 'Asia/Kolkata' })
   await api.call('PUT /v1/recipients/ann', { tenant: 'acme' })
   const path = '/v1/recipients/ann/preferences'
@@ -253,7 +206,7 @@ test('a pause until tomorrow ends in the morning of the zone: their own, that gi
 })
 
 test('no quiet hours at all is a word of its own, put or patched, and null takes it back', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const night = { start: '22:00', end: '08:00' }
   await api.call('PUT /v1/tenants/acme', { quiet: night })
   await api.call('PUT /v1/recipients/ann', { tenant: 'acme', quiet: 'none' })
@@ -273,7 +226,7 @@ test('no quiet hours at all is a word of its own, put or patched, and null takes
 })
 
 test('how often to hear of a category is kept and shown, and taken back', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const path = '/v1/recipients/ann/preferences'
   const change = async (cadence: unknown) =>
     (await api.call(`PATCH ${path}`, { cadence })).body.effective?.map(one => one.cadence)
@@ -289,7 +242,7 @@ test('how often to hear of a category is kept and shown, and taken back', async 
 })
 
 test('audiences are added to, replaced by range and as a whole, and removed from', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const path = '/v1/audiences/thread%3A42/members'
   const members = async () =>
     (await audiencePage(api.db, { audiences: ['thread:42'], after: '', limit: 200_000 })).map(one => one.recipient)
@@ -318,8 +271,8 @@ test('audiences are added to, replaced by range and as a whole, and removed from
 })
 
 test('every problem is told at once, and nothing is changed', async () => {
-  await using api = await createApi()
-  const before = await api.dump()
+  await using api = await createApi<Answer>()
+  const before = await dump(api.db)
   const long = 'x'.repeat(201)
   const cases: [method: string, path: string, body: unknown, status: number, pointers?: string[]][] = [
     [
@@ -353,13 +306,13 @@ test('every problem is told at once, and nothing is changed', async () => {
       pointers,
     )
   }
-  assert.equal(await api.dump(), before)
+  assert.equal(await dump(api.db), before)
 })
 
 test('who has no token gets nothing, and a question changes nothing', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   await api.call('PUT /v1/recipients/u1', { endpoints: [{ channel: 'email', address: 'ann@mail.example' }] })
-  const before = await api.dump()
+  const before = await dump(api.db)
   const routes = [
     ...[
       'GET /v1/recipients/u1',
@@ -380,5 +333,5 @@ test('who has no token gets nothing, and a question changes nothing', async () =
   for (const id of ['u1', 'nobody'])
     for (const path of [`/v1/recipients/${id}`, `/v1/recipients/${id}/preferences`])
       for (const method of ['GET', 'HEAD']) await api.call(`${method} ${path}`)
-  assert.equal(await api.dump(), before)
+  assert.equal(await dump(api.db), before)
 })

@@ -1,48 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { manualClock } from '#runtime/clock.ts'
-import { createHttp, listen } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
-import { preferencesApi } from './api.ts'
-import { createStores } from './store.fixture.ts'
+import { createApi, noon } from './api.fixture.ts'
 
-const noon = Date.parse('2026-11-21T12:00:00Z')
-
-async function createApi() {
-  await using opened = new AsyncDisposableStack()
-  const stores = opened.use(await createStores())
-  const lines: string[] = []
-  const log = createLog({ role: 'test', write: line => void lines.push(line) })
-  const clock = manualClock(noon)
-  const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1024 * 1024 })
-  const { db, addressKey } = stores
-  preferencesApi(app, {
-    ...{ db, addressKey, clock, categories: ['social'] },
-    producerOf: async () => ({ producer: 'accounts' }),
-    authorize: async () => {},
-  })
-  const url = await listen(app, { port: 0, host: '127.0.0.1' })
-  opened.defer(() => app.close())
-  const running = opened.move()
-  return {
-    ...{ ...stores, clock, lines },
-    call: async (route: string, body?: unknown) => {
-      const [method, path] = route.split(' ') as [string, string]
-      const response = await fetch(new URL(path, url), {
-        method,
-        ...(body !== undefined && {
-          body: JSON.stringify(body),
-          headers: { 'content-type': 'application/json' },
-        }),
-        signal: AbortSignal.timeout(30_000),
-      })
-      const text = await response.text()
-      return { status: response.status, text, body: (text === '' ? {} : JSON.parse(text)) as Answer }
-    },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
-}
 type Answer = {
   errors?: { pointer: string; detail: string }[]
   endpoints?: Record<string, string>[]
@@ -50,14 +9,14 @@ type Answer = {
   next?: string
   signedOut?: number
 }
-type Api = Awaited<ReturnType<typeof createApi>>
+type Api = Awaited<ReturnType<typeof createApi<Answer>>>
 
 const fcm = (address: string) => ({ channel: 'push', provider: 'fcm', address })
 const wrong = ({ body }: { body: Answer }) => body.errors?.map(one => one.pointer)
 const states = async (api: Api, id: string) => (await api.endpoints(id)).sort()
 
 test('one endpoint is registered beside the others, rotated under its name, and moved to another person', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   await api.call('PUT /v1/recipients/ann', {
     endpoints: [{ channel: 'email', address: 'ann@mail.example', id: 'mail' }],
   })
@@ -82,7 +41,7 @@ test('one endpoint is registered beside the others, rotated under its name, and 
 })
 
 test('a device is signed out by its name or its token, all are at once, and mailboxes stay', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const apns = 'ab12'.repeat(16)
   const all = async () => {
     for (const [name, given] of [
@@ -112,7 +71,7 @@ test('a device is signed out by its name or its token, all are at once, and mail
 })
 
 test('who has as many endpoints as a row holds loses a dead one, then the one that was registered longest ago', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   for (let n = 0; n < 50; n++) {
     api.clock.set(noon + n)
     await api.call(`PUT /v1/recipients/ann/endpoints/d${n}`, fcm(`token-${n}`))
@@ -127,7 +86,7 @@ test('who has as many endpoints as a row holds loses a dead one, then the one th
 })
 
 test('who says that a mailbox is verified, and since when, is shown until another address takes its place', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const path = 'PUT /v1/recipients/ann/endpoints/mail'
   const mail = { channel: 'email', address: 'ann@mail.example' }
   const shown = (answer: { body: Answer }) => {
@@ -145,7 +104,7 @@ test('who says that a mailbox is verified, and since when, is shown until anothe
 })
 
 test('what cannot be registered is refused with all problems, and no answer or log repeats an address', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const put = (body: unknown, id = 'phone') => api.call(`PUT /v1/recipients/ann/endpoints/${id}`, body)
   const answers = [
     await put({ channel: 'sms', address: '0152 98765432', age: 7 }),
@@ -170,7 +129,7 @@ test('what cannot be registered is refused with all problems, and no answer or l
 })
 
 test('an address is suppressed for everybody, listed by its hash, and used again with a reason', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const family = { channel: 'email', address: 'family@mail.example' }
   for (const id of ['ann', 'bob']) await api.call(`PUT /v1/recipients/${id}/endpoints/mail`, family)
   assert.equal((await api.call('PUT /v1/suppressions', { ...family, reason: 'complaint' })).status, 204)
@@ -218,7 +177,7 @@ test('an address is suppressed for everybody, listed by its hash, and used again
 })
 
 test('a suppression ends by itself, and one for good outlasts it', async () => {
-  await using api = await createApi()
+  await using api = await createApi<Answer>()
   const mail = { channel: 'email', address: 'ann@mail.example' }
   // The database judges what is over by its own clock.
   const now = Date.now()

@@ -1,34 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { preferencesApi } from '#preferences/api.ts'
+import { createApi, noon, token } from '#preferences/api.fixture.ts'
 import { apiClient } from '#producers/sdk/api-client.ts'
 import { RefusedError } from '#producers/sdk/errors.ts'
-import { manualClock } from '#runtime/clock.ts'
-import { createHttp, listen } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
-import { migrate, openPostgres } from '#runtime/postgres.ts'
-import { testDatabase } from '../servers.ts'
-
-const noon = Date.parse('2026-11-21T12:00:00Z')
 
 /** The SDK, and the API that it talks to. */
 async function setup() {
-  await using opened = new AsyncDisposableStack()
-  const { url: databaseUrl } = opened.use(await testDatabase())
-  const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax: 4, name: 'test' }))
-  await migrate(db)
-  const log = createLog({ role: 'test', write: () => {} })
-  const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1024 * 1024 })
-  preferencesApi(app, {
-    ...{ db, addressKey: 'of a test', clock: manualClock(noon), categories: ['social'] },
-    producerOf: async () => ({ producer: 'accounts' }),
-    authorize: async () => {},
-  })
-  const url = await listen(app, { port: 0, host: '127.0.0.1' })
-  opened.defer(() => app.close())
-  const running = opened.move()
-  return { ...apiClient({ url, token: 'any' }), [Symbol.asyncDispose]: () => running.disposeAsync() }
+  const api = await createApi()
+  return { ...apiClient({ url: api.url, token }), [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
 }
 
 test('endpoints come, go and are shown by the SDK', async () => {
