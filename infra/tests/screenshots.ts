@@ -1,9 +1,10 @@
 // Takes a folder, photographs every page for people as it is on a phone and a desktop, light and dark, in every language,
 // and prints the files. To be looked at before a change of a page is called done; they are not checked in.
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { aDay, createDashboard } from '#analytics/dashboard.fixture.ts'
 import { createPage, withAnn } from '#preferences/page.fixture.ts'
+import { unsubscribePage } from '#preferences/unsubscribe-page.ts'
 import { openBrowser, type TestBrowser } from './browser.ts'
 import { createBell } from './pages/inbox.fixture.ts'
 
@@ -31,6 +32,8 @@ await photograph(browser, { name: 'preferences-paused', url: page.linkOf(ann) })
 await using bell = await createBell()
 await bell.fill('ann')
 await photographBell(browser)
+await photographDemo(browser)
+await photographUnsubscribing(browser)
 
 /** The bell and what is behind it, as a person goes through it. */
 async function photographBell(browser: TestBrowser): Promise<void> {
@@ -56,6 +59,40 @@ async function photographBell(browser: TestBrowser): Promise<void> {
         await tab.locator('.state').waitFor()
         await shoot('empty')
       }
+}
+
+/** The product's page that shows a bell, with its back end's token made here. */
+async function photographDemo(browser: TestBrowser): Promise<void> {
+  const page = await readFile(path.resolve(import.meta.dirname, '../../producers/examples/web/bell.html'), 'utf8')
+  for (const [screen, viewport] of Object.entries(screens))
+    for (const colorScheme of schemes) {
+      await using context = await browser.open({ viewport, colorScheme, reducedMotion: 'reduce' })
+      await context.route('**/demo', route => route.fulfill({ contentType: 'text/html', body: page }))
+      const token = await bell.tokenOf('ann', { scopes: ['inbox', 'preferences'] })
+      await context.route('**/demo/token', route => route.fulfill({ json: { token } }))
+      const tab = await context.newPage()
+      await tab.goto(`${bell.url}/demo`)
+      await tab.locator('.badge').waitFor()
+      const file = path.join(folder!, `demo-${screen}-${colorScheme}.png`)
+      await tab.screenshot({ path: file })
+      console.log(file)
+    }
+}
+
+async function photographUnsubscribing(browser: TestBrowser): Promise<void> {
+  const mail = { recipient: 'ann', categories: ['social', 'daily_summary'], issued: Date.now() }
+  for (const [screen, viewport] of Object.entries(screens))
+    for (const colorScheme of schemes)
+      for (const language of ['en', 'de'] as const)
+        for (const kind of ['ask', 'off', 'still', 'unknown'] as const) {
+          await using context = await browser.open({ viewport, colorScheme })
+          const tab = await context.newPage()
+          const state = kind === 'unknown' ? { kind } : { kind, mail, locked: kind === 'off' }
+          await tab.setContent(unsubscribePage(state, language).html)
+          const file = path.join(folder!, `unsubscribe-${kind}-${screen}-${colorScheme}-${language}.png`)
+          await tab.screenshot({ path: file })
+          console.log(file)
+        }
 }
 
 await using dashboard = await createDashboard()

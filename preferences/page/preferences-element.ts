@@ -1,4 +1,5 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
+import { isUndo, undoKeys } from '#browser/undo.ts'
 import { gridView } from './grid-view.ts'
 import { historyView } from './history-view.ts'
 import { icons } from '#browser/icons.ts'
@@ -58,6 +59,7 @@ export class CarillonPreferences extends HTMLElement {
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(styles)
     this.#root.adoptedStyleSheets = [sheet]
+    this.#root.addEventListener('keydown', this.#key)
     document.addEventListener('visibilitychange', this.#look)
     window.addEventListener('focus', this.#look)
     window.addEventListener('pagehide', this.#flush)
@@ -67,6 +69,7 @@ export class CarillonPreferences extends HTMLElement {
 
   disconnectedCallback(): void {
     this.#flush()
+    this.#root.removeEventListener('keydown', this.#key)
     document.removeEventListener('visibilitychange', this.#look)
     window.removeEventListener('focus', this.#look)
     window.removeEventListener('pagehide', this.#flush)
@@ -162,6 +165,13 @@ export class CarillonPreferences extends HTMLElement {
     this.#notice = { text: this.#texts.saving }
     this.#draw()
     void this.#after(client => this.#put(patch, { client, undoes }))
+  }
+
+  #key = (event: Event): void => {
+    const undo = this.#notice?.undo
+    if (!undo || !isUndo(event as KeyboardEvent)) return
+    event.preventDefault()
+    this.#save(undo, { undoes: true })
   }
 
   #flush = (): void => {
@@ -274,7 +284,7 @@ export class CarillonPreferences extends HTMLElement {
     }
     return html`<div class=${wrong ? 'notice bad' : 'notice'}>
       <span>${text}</span>
-      ${undo ? html`<button type="button" class="undo" @click=${() => this.#save(undo, { undoes: true })}>${words.undo}</button>` : nothing}
+      ${undo ? html`<button type="button" class="undo" aria-keyshortcuts=${undoKeys} @click=${() => this.#save(undo, { undoes: true })}>${words.undo}</button>` : nothing}
       <button type="button" class="icon" aria-label=${words.close} @click=${close}>${icons.close}</button>
     </div>`
   }

@@ -6,6 +6,7 @@ import { icons } from '#browser/icons.ts'
 import type { InboxState } from './inbox-feed.ts'
 import { type Notice, panelView, type Show, type View } from './inbox-view.ts'
 import { styles } from './styles.ts'
+import { isUndo } from '#browser/undo.ts'
 import { languageOf, spoken } from '#browser/languages.ts'
 import { texts } from './texts.ts'
 
@@ -148,6 +149,11 @@ export class CarillonInbox extends HTMLElement {
     }
     if (!this.#root.activeElement) return
     if (event.key === 'Tab') return this.#trap(event)
+    const undo = this.#notice?.undo
+    if (undo && isUndo(event)) {
+      event.preventDefault()
+      return undo()
+    }
     const items = [...this.#root.querySelectorAll<HTMLElement>('.item .main')]
     const at = items.findIndex(item => item.closest('.item')!.contains(this.#root.activeElement))
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key]

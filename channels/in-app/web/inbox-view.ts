@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
+import { undoKeys } from '#browser/undo.ts'
 import type { InboxItem } from '#contracts/inbox.ts'
 import { now } from './clock.ts'
 import { icons } from '#browser/icons.ts'
@@ -199,7 +200,7 @@ function noticeView(view: View, { text, undo, isBad }: Notice): TemplateResult {
   const { texts } = view
   return html`<div class=${isBad ? 'notice bad' : 'notice'}>
     <span>${text}</span>
-    ${undo ? html`<button type="button" class="undo" @click=${undo}>${texts.undo}</button>` : nothing}
+    ${undo ? html`<button type="button" class="undo" aria-keyshortcuts=${undoKeys} @click=${undo}>${texts.undo}</button>` : nothing}
     <button type="button" class="icon" title=${texts.close} aria-label=${texts.close} @click=${() => view.dismiss()}>
       ${icons.close}
     </button>

@@ -8,7 +8,7 @@ import { startEverything } from '#cli/everything.ts'
 import type { InboxItem, InboxPage } from '#contracts/inbox.ts'
 import { readConfig } from '#runtime/config.ts'
 import { createLog } from '#runtime/log.ts'
-import { inBrowser, openBrowser } from '../browser.ts'
+import { accessibilityFaults, inBrowser, openBrowser } from '../browser.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -87,6 +87,23 @@ suite('the demo page', () => {
     await page.locator('[data-what="mention"]').click()
     await page.locator('carillon-inbox .badge').waitFor()
     assert.equal(await page.evaluate(() => getComputedStyle(document.body).margin), '0px')
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      assert.deepEqual(await accessibilityFaults(page), [], colorScheme)
+    }
+    // By keyboard: the bell, then each button, then the code.
+    await page
+      .locator('carillon-inbox')
+      .evaluate(element => element.shadowRoot!.querySelector<HTMLElement>('.bell')!.focus())
+    for (const what of ['mention', 'reply', 'build']) {
+      await page.keyboard.press('Tab')
+      assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['what']), what)
+    }
+    await page.keyboard.press('Enter')
+    await page.locator('carillon-inbox .badge', { hasText: '2' }).waitFor()
+    await page.keyboard.press('Tab')
+    assert.equal(await page.evaluate(() => document.activeElement!.localName), 'pre')
+    // What a policy does not let axe load is none of the page's.
     assert.deepEqual(complaints, [])
   })
 

@@ -8,10 +8,11 @@ import { serveBrowserCode } from '#runtime/browser-code.ts'
 const cells = (['push', 'email', 'in_app'] as const).map(channel => ({ channel, mandatory: false }))
 const offers: readonly Offer[] = ['social', 'builds'].map(category => ({ category, channels: cells }))
 
-/** A product's page with a bell, its API, and what may be told to people. */
-export async function createBell() {
+/** A product's page with a bell, its API, and what may be told to people; `more`: what a server has besides. */
+export async function createBell({ also: more = () => {} }: Pick<Parameters<typeof createInbox>[0] & {}, 'also'> = {}) {
   const inbox = await createInbox({
     also: (app, deps) => {
+      more(app, deps)
       meApi(app, { ...deps, offers })
       serveBrowserCode(app, { inbox: path.resolve(import.meta.dirname, '../../../channels/in-app/web') })
       app.get('/page', async (_request, reply) => reply.type('text/html').send(page))
