@@ -9,8 +9,29 @@ import { createStores } from './store.fixture.ts'
 export const noon = Date.parse('2026-11-21T12:00:00Z')
 export const token = 'secret'
 
-/** The API on a port of its own, its stores, and what it has logged. What it answers a call is an `A`, the test says. */
-export async function createApi<A>() {
+/** What tests look at of its answers. */
+export type Answer = {
+  status?: number
+  errors?: { pointer: string; detail: string }[]
+  categories?: object
+  threads?: object
+  levels?: object
+  paused?: string
+  quiet?: unknown
+  quietHours?: { rule: string; windows: unknown }
+  effective?: {
+    category: string
+    cadence?: string
+    channels: { channel: string; on: boolean; reachable: boolean; rule: string; sentence: string }[]
+  }[]
+  endpoints?: { id: string; channel: string; address?: string; state: string; [more: string]: unknown }[]
+  suppressions?: Record<string, string | null>[]
+  next?: string
+  signedOut?: number
+}
+
+/** The API on a port of its own, its stores, and what it has logged. */
+export async function createApi() {
   await using opened = new AsyncDisposableStack()
   const stores = opened.use(await createStores())
   const { db, addressKey } = stores
@@ -44,7 +65,7 @@ export async function createApi<A>() {
         signal: AbortSignal.timeout(30_000),
       })
       const text = await response.text()
-      return { status: response.status, text, body: (text === '' ? {} : JSON.parse(text)) as A }
+      return { status: response.status, text, body: (text === '' ? {} : JSON.parse(text)) as Answer }
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Queryable } from '#runtime/postgres.ts'
-import { createApi } from './api.fixture.ts'
+import { type Answer, createApi } from './api.fixture.ts'
 import { audiencePage } from './preferences.ts'
 
 /** Everything that is stored. */
@@ -10,25 +10,8 @@ async function dump(db: Queryable): Promise<string> {
   return JSON.stringify(await Promise.all(tables.map(table => db.query(`select xmin, * from ${table} order by 2, 3`))))
 }
 
-type Answer = {
-  status?: number
-  errors?: { pointer: string; detail: string }[]
-  categories?: object
-  threads?: object
-  levels?: object
-  paused?: string
-  quiet?: unknown
-  quietHours?: { rule: string; windows: unknown }
-  effective?: {
-    category: string
-    cadence?: string
-    channels: { channel: string; on: boolean; reachable: boolean; rule: string; sentence: string }[]
-  }[]
-  endpoints?: { id: string; channel: string; address?: string; state: string }[]
-}
-
 test('a recipient is put, shown with masked addresses, and deleted', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const endpoints = [
     { id: 'phone', channel: 'push', provider: 'fcm', address: 'very-secret-token' },
     { channel: 'email', address: 'ann@mail.example' },
@@ -63,7 +46,7 @@ test('a recipient is put, shown with masked addresses, and deleted', async () =>
 })
 
 test('choices are changed by merge patch and shown with what follows from them', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const path = '/v1/recipients/ann/preferences'
   await api.call('PUT /v1/recipients/ann', { endpoints: [{ channel: 'push', provider: 'fcm', address: 'token' }] })
   const effect = (answer: Answer) =>
@@ -101,7 +84,7 @@ test('choices are changed by merge patch and shown with what follows from them',
 })
 
 test('levels of servers, rooms and threads are set, for good or for a while, and shown as they count now', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const path = '/v1/recipients/ann/preferences'
   const change = async (levels: unknown) => (await api.call(`PATCH ${path}`, { levels })).body.levels
   assert.deepEqual(
@@ -142,7 +125,7 @@ test('levels of servers, rooms and threads are set, for good or for a while, and
 })
 
 test('what a tenant sets is put as a whole and shown, and counts for people who said nothing', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const tenant = {
     defaults: { '*': { sms: false }, social: { push: true } },
     locks: { billing: { email: true } },
@@ -174,7 +157,7 @@ test('what a tenant sets is put as a whole and shown, and counts for people who 
 })
 
 test('what follows from choices is asked for one category, channel, place and reason, with the rule that decides', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const path = '/v1/recipients/ann/preferences'
   await api.call(`PATCH ${path}`, { levels: { room: { r1: { level: 'mentions' } } } })
   await api.call('PUT /v1/tenants/acme', { locks: { billing: { in_app: false } } })
@@ -193,7 +176,7 @@ test('what follows from choices is asked for one category, channel, place and re
 })
 
 test('a pause until tomorrow ends in the morning of the zone: their own, that given with it, or their tenant’s', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   await api.call('PUT /v1/tenants/acme', { zone: 'Asia/Kolkata' })
   await api.call('PUT /v1/recipients/ann', { tenant: 'acme' })
   const path = '/v1/recipients/ann/preferences'
@@ -206,7 +189,7 @@ test('a pause until tomorrow ends in the morning of the zone: their own, that gi
 })
 
 test('no quiet hours at all is a word of its own, put or patched, and null takes it back', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const night = { start: '22:00', end: '08:00' }
   await api.call('PUT /v1/tenants/acme', { quiet: night })
   await api.call('PUT /v1/recipients/ann', { tenant: 'acme', quiet: 'none' })
@@ -226,7 +209,7 @@ test('no quiet hours at all is a word of its own, put or patched, and null takes
 })
 
 test('how often to hear of a category is kept and shown, and taken back', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const path = '/v1/recipients/ann/preferences'
   const change = async (cadence: unknown) =>
     (await api.call(`PATCH ${path}`, { cadence })).body.effective?.map(one => one.cadence)
@@ -242,7 +225,7 @@ test('how often to hear of a category is kept and shown, and taken back', async 
 })
 
 test('audiences are added to, replaced by range and as a whole, and removed from', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const path = '/v1/audiences/thread%3A42/members'
   const members = async () =>
     (await audiencePage(api.db, { audiences: ['thread:42'], after: '', limit: 200_000 })).map(one => one.recipient)
@@ -271,7 +254,7 @@ test('audiences are added to, replaced by range and as a whole, and removed from
 })
 
 test('every problem is told at once, and nothing is changed', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const before = await dump(api.db)
   const long = 'x'.repeat(201)
   const cases: [method: string, path: string, body: unknown, status: number, pointers?: string[]][] = [
@@ -310,7 +293,7 @@ test('every problem is told at once, and nothing is changed', async () => {
 })
 
 test('who has no token gets nothing, and a question changes nothing', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   await api.call('PUT /v1/recipients/u1', { endpoints: [{ channel: 'email', address: 'ann@mail.example' }] })
   const before = await dump(api.db)
   const routes = [

@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createApi, noon } from './api.fixture.ts'
+import { type Answer, createApi, noon } from './api.fixture.ts'
 
-type Answer = {
-  errors?: { pointer: string; detail: string }[]
-  endpoints?: Record<string, string>[]
-  suppressions?: Record<string, string | null>[]
-  next?: string
-  signedOut?: number
-}
-type Api = Awaited<ReturnType<typeof createApi<Answer>>>
+type Api = Awaited<ReturnType<typeof createApi>>
 
 const fcm = (address: string) => ({ channel: 'push', provider: 'fcm', address })
 const wrong = ({ body }: { body: Answer }) => body.errors?.map(one => one.pointer)
 const states = async (api: Api, id: string) => (await api.endpoints(id)).sort()
 
 test('one endpoint is registered beside the others, rotated under its name, and moved to another person', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   await api.call('PUT /v1/recipients/ann', {
     endpoints: [{ channel: 'email', address: 'ann@mail.example', id: 'mail' }],
   })
@@ -41,7 +34,7 @@ test('one endpoint is registered beside the others, rotated under its name, and 
 })
 
 test('a device is signed out by its name or its token, all are at once, and mailboxes stay', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const apns = 'ab12'.repeat(16)
   const all = async () => {
     for (const [name, given] of [
@@ -71,7 +64,7 @@ test('a device is signed out by its name or its token, all are at once, and mail
 })
 
 test('who has as many endpoints as a row holds loses a dead one, then the one that was registered longest ago', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   for (let n = 0; n < 50; n++) {
     api.clock.set(noon + n)
     await api.call(`PUT /v1/recipients/ann/endpoints/d${n}`, fcm(`token-${n}`))
@@ -86,7 +79,7 @@ test('who has as many endpoints as a row holds loses a dead one, then the one th
 })
 
 test('who says that a mailbox is verified, and since when, is shown until another address takes its place', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const path = 'PUT /v1/recipients/ann/endpoints/mail'
   const mail = { channel: 'email', address: 'ann@mail.example' }
   const shown = (answer: { body: Answer }) => {
@@ -104,7 +97,7 @@ test('who says that a mailbox is verified, and since when, is shown until anothe
 })
 
 test('what cannot be registered is refused with all problems, and no answer or log repeats an address', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const put = (body: unknown, id = 'phone') => api.call(`PUT /v1/recipients/ann/endpoints/${id}`, body)
   const answers = [
     await put({ channel: 'sms', address: '0152 98765432', age: 7 }),
@@ -129,7 +122,7 @@ test('what cannot be registered is refused with all problems, and no answer or l
 })
 
 test('an address is suppressed for everybody, listed by its hash, and used again with a reason', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const family = { channel: 'email', address: 'family@mail.example' }
   for (const id of ['ann', 'bob']) await api.call(`PUT /v1/recipients/${id}/endpoints/mail`, family)
   assert.equal((await api.call('PUT /v1/suppressions', { ...family, reason: 'complaint' })).status, 204)
@@ -177,7 +170,7 @@ test('an address is suppressed for everybody, listed by its hash, and used again
 })
 
 test('a suppression ends by itself, and one for good outlasts it', async () => {
-  await using api = await createApi<Answer>()
+  await using api = await createApi()
   const mail = { channel: 'email', address: 'ann@mail.example' }
   // The database judges what is over by its own clock.
   const now = Date.now()
