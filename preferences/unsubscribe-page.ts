@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Language } from '#browser/languages.ts'
+import { type Language, localeOf } from '#browser/languages.ts'
 import { escaped } from '#contracts/escaped.ts'
 import type { Unsubscribe } from './unsubscribe-token.ts'
 
@@ -14,8 +14,8 @@ export type PageState =
 
 /** A page without scripts, and the policy that it is sent with. Pure. */
 export function unsubscribePage(state: PageState, language: Language): { html: string; policy: string } {
-  const { title, text, button } = words[language][state.kind](aboutOf(state, language))
-  const said = 'locked' in state && state.locked ? [text, words[language].locked] : [text]
+  const { title, text, button } = words[language][saidOf(state)](aboutOf(state, language))
+  const said = 'locked' in state && state.locked && state.kind !== 'off' ? [text, words[language].locked] : [text]
   const field = state.kind === 'off' ? undoField : leaveField
   const form = button && `<form method="post">${field}<button>${button}</button></form>`
   const html = `<!doctype html>
@@ -34,6 +34,9 @@ ${form ?? ''}
   return { html, policy }
 }
 
+/** Who is told that no more mails come is told the truth: where they still do, that the choice is kept. */
+const saidOf = (state: PageState): keyof Pages => (state.kind === 'off' && state.locked ? 'kept' : state.kind)
+
 const leaveField = '<input type="hidden" name="List-Unsubscribe" value="One-Click">'
 const undoField = '<input type="hidden" name="Resubscribe" value="Yes">'
 
@@ -45,24 +48,30 @@ function aboutOf(state: PageState, language: Language): About {
   const names = state.mail.categories.map(category => `${open}${escaped(category.replaceAll('_', ' '))}${close}`)
   return {
     what: new Intl.ListFormat(language).format(names),
-    when: new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' }).format(state.mail.issued),
+    when: new Intl.DateTimeFormat(localeOf(language), { dateStyle: 'long', timeZone: 'UTC' }).format(state.mail.issued),
   }
 }
 
 type Said = { title: string; text: string; button?: string }
-type Words = Record<PageState['kind'], (about: About) => Said> & { locked: string; quotes: readonly [string, string] }
+type Pages = Record<PageState['kind'] | 'kept', (about: About) => Said>
+type Words = Pages & { locked: string; quotes: readonly [string, string] }
 
 const words: Record<Language, Words> = {
   en: {
     quotes: ['“', '”'],
     ask: ({ what, when }) => ({
       title: `No more mails about ${what}?`,
-      text: `You follow a link of a mail of ${when}. Nothing else changes: what you get otherwise still comes.`,
+      text: `This link is from a mail of ${when}. Everything else stays as it is.`,
       button: 'Unsubscribe',
     }),
     off: ({ what }) => ({
       title: `You get no more mails about ${what}`,
       text: 'This counts from now on, and for nothing else. It was not you, or not meant?',
+      button: 'Undo',
+    }),
+    kept: ({ what }) => ({
+      title: 'Your choice is saved',
+      text: `You want no mails about ${what}. But your organisation has them sent whatever its people choose, so they still come. Your choice is kept, and counts as soon as that ends.`,
       button: 'Undo',
     }),
     on: ({ what }) => ({
@@ -93,12 +102,17 @@ const words: Record<Language, Words> = {
     quotes: ['„', '“'],
     ask: ({ what, when }) => ({
       title: `Keine E-Mails mehr zu ${what}?`,
-      text: `Du folgst einem Link aus einer E-Mail vom ${when}. Sonst ändert sich nichts: Alles andere kommt weiterhin.`,
+      text: `Dieser Link ist aus einer E-Mail vom ${when}. Alles andere bleibt, wie es ist.`,
       button: 'Abbestellen',
     }),
     off: ({ what }) => ({
       title: `Du bekommst keine E-Mails mehr zu ${what}`,
       text: 'Das gilt ab sofort, und nur dafür. Das warst du nicht, oder so war es nicht gemeint?',
+      button: 'Rückgängig machen',
+    }),
+    kept: ({ what }) => ({
+      title: 'Deine Wahl ist gespeichert',
+      text: `Du möchtest keine E-Mails zu ${what}. Aber deine Organisation hat festgelegt, dass diese immer verschickt werden, sie kommen also weiterhin. Deine Wahl bleibt gespeichert und gilt, sobald das endet.`,
       button: 'Rückgängig machen',
     }),
     on: ({ what }) => ({

@@ -22,7 +22,7 @@ header { display: grid; gap: .35rem; margin-bottom: 1.25rem }
 
 .choices { display: flex; flex-wrap: wrap; gap: .5rem }
 .chip, .primary, .danger, .day, input, select { min-height: 2.75rem; border-radius: .625rem; border: 1px solid var(--line); background: var(--fill); padding: 0 .9rem }
-.chip { justify-self: start; font-weight: 550 }
+.chip { justify-self: start; padding-block: .4rem; font-weight: 550; line-height: 1.3; text-align: start }
 .chip:hover, .day:hover { border-color: var(--off) }
 .primary { justify-self: start; border-color: var(--act); background: var(--act); color: var(--on-act); font-weight: 600 }
 .danger { border-color: var(--bad); background: none; color: var(--bad); font-weight: 600 }

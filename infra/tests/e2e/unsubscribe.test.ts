@@ -264,7 +264,9 @@ test('where a tenant has a mail sent whatever people choose, the page says so', 
   await world.db.query(`insert into tenants (id, settings) values ('acme', '{"locks": {"social": {"email": true}}}')`)
   await world.db.query(`update recipients set tenant = 'acme'`)
   const answer = await world.call('POST', link, { body: oneClick() })
-  assert.match(await answer.text(), /they still come. Your choice is kept/)
+  const page = await answer.text()
+  assert.match(page, /<h1>Your choice is saved<[^]*they still come. Your choice is kept[^]*<button>Undo</)
+  assert.doesNotMatch(page, /You get no more mails/)
 })
 
 test('an address that floods is asked to come later', async () => {

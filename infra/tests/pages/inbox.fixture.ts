@@ -14,7 +14,8 @@ export async function createBell({ also: more = () => {} }: Pick<Parameters<type
     also: (app, deps) => {
       more(app, deps)
       meApi(app, { ...deps, offers })
-      serveBrowserCode(app, { inbox: path.resolve(import.meta.dirname, '../../../channels/in-app/web') })
+      const folderOf = (folder: string) => path.resolve(import.meta.dirname, '../../..', folder)
+      serveBrowserCode(app, { inbox: folderOf('channels/in-app/web'), preferences: folderOf('preferences/page') })
       app.get('/page', async (_request, reply) => reply.type('text/html').send(page))
     },
   })
