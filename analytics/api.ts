@@ -8,6 +8,7 @@ import { lift, type LiftComparison, liftComparisons, type LiftQuestion } from '.
 import { analyticsOpenapi } from './openapi.ts'
 import { type Bucket, buckets, edgesOf } from './periods.ts'
 import { filters, orderingPreset, questionOf } from './question.ts'
+import { tailOf } from './tail-store.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
 
 export type AnalyticsApiOptions = {
@@ -25,6 +26,8 @@ const fieldsOfAll = [
   ...(['since', 'until', 'by', 'unit', 'window', 'with_simulated', 'source', 'bucket', 'zone'] as const),
 ] as const
 const exportFields = [...fieldsOfAll, 'times']
+/** What an event knows by itself. */
+const tailFields = ['type', 'category', 'channel', 'lane', 'producer', 'tenant', 'with_simulated']
 const funnelFields = [...fieldsOfAll, 'times', 'compare']
 const paths = {
   funnel: { answer: answerFunnel, fields: funnelFields },
@@ -49,7 +52,7 @@ const hourMs = 3_600_000
 type AskRequest = { Querystring: Record<string, string | string[]> }
 
 /**
- * `GET /v1/analytics/funnel`, `/series`, `/outcomes`, `/lift`, `/export`, described by `/openapi.json` (README.md has
+ * `GET /v1/analytics/funnel`, `/series`, `/outcomes`, `/lift`, `/tail`, `/export`, described by `/openapi.json` (README.md has
  * their fields; times as in RFC 3339). They change nothing. Every error is RFC 9457.
  */
 export function analyticsApi(app: ReturnType<typeof createHttp>, options: AnalyticsApiOptions): void {
@@ -67,6 +70,7 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
     outcomes: fieldsOfAll,
     lift: liftFields,
     export: exportFields,
+    tail: tailFields,
   }
   const openapi = analyticsOpenapi(fieldsBy)
   app.get('/v1/analytics/openapi.json', async () => openapi)
@@ -83,6 +87,11 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
     const { type, of: made } = formats[format as keyof typeof formats]
     void reply.header('content-disposition', `attachment; filename="carillon-${of as string}.${format as string}"`)
     return reply.type(type).send(await made(table))
+  })
+  app.get<AskRequest>('/v1/analytics/tail', { preHandler: authorize }, async ({ query }) => {
+    const now = clock.now()
+    const lines = await tailOf(db, askedOf(query, { now, fields: tailFields }), { now, groupMin }).catch(tooLong)
+    return { now: isoOf(now), lines }
   })
   app.get<AskRequest>('/v1/analytics/lift', { preHandler: authorize }, async ({ query }) => {
     const asked = liftOf(query, clock.now())

@@ -66,7 +66,7 @@ const deeds = (...what: string[]) => `kind = 'engaged' and what in (${what.map(o
 const looked = deeds('seen', 'opened', 'read')
 
 /** Which events are a step. One that says more says what comes before it, too: who opened it, saw it. */
-const steps: Record<(typeof stages)[number], string> = {
+export const steps: Record<(typeof stages)[number], string> = {
   intended: `kind = 'decided'`,
   decided: `kind = 'decided' and what = 'deliver'`,
   attempted: `(${called}) or ${accepted}`,

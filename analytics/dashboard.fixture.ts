@@ -5,7 +5,7 @@ import { createHttp, listen, problem } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { openPostgres } from '#runtime/postgres.ts'
-import { at, day, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { at, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
@@ -18,7 +18,7 @@ export async function createDashboard() {
   await using opened = new AsyncDisposableStack()
   const { url: databaseUrl } = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax: 4, name: 'test' }))
-  await ensurePartitions(db, { from: day, days: 2 })
+  await ensurePartitions(db, { from: '2026-11-19', days: 3 })
   const app = createHttp({
     log: createLog({ role: 'test', write() {} }),
     metrics: createMetrics(),
@@ -42,7 +42,7 @@ export async function createDashboard() {
   opened.defer(() => app.close())
   const running = opened.move()
   return {
-    ...{ url, token, looks },
+    ...{ db, url, token, looks },
     async store(packs: Parameters<typeof storePacks>[1]) {
       await storePacks(db, packs)
       while (await recomputeHour(db));

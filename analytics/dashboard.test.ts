@@ -6,6 +6,7 @@ import { isName } from '#contracts/ids.ts'
 import { decidedPack, intentFacts, people } from '#tests/analytics/packs.fixture.ts'
 import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
 import { tracesFolder } from '#tests/servers.ts'
+import { storeCommunity } from './community.fixture.ts'
 import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
 
 let browser: TestBrowser
@@ -90,10 +91,124 @@ test(
       Object.fromEntries(new URL(link!, world.url).searchParams),
       Object.fromEntries(new URLSearchParams(span)),
     )
-    await tab.getByRole('img', { name: /Outcomes over time: .*sent/ }).waitFor()
-    await tab.getByRole('img', { name: /Notifications over time: Intended/ }).waitFor()
+    await tab.getByRole('group', { name: /Outcomes over time: .*sent/ }).waitFor()
+    await tab.getByRole('group', { name: /Notifications over time: Intended/ }).waitFor()
   },
 )
+
+test('latency, volume against the day before and lift tell what the API tells', inBrowser, async () => {
+  await using community = await createDashboard()
+  await storeCommunity(community)
+  const asked = `${span}&type=comment.created&event=thread.joined&against=arm`
+  await using shown = await open(`/dashboard?${asked}`, { of: community })
+  const { tab } = shown
+  const ask = async (query: string) => {
+    const headers = { authorization: `Bearer ${community.token}` }
+    return (await fetch(`${community.url}/v1/analytics/${query}`, { headers })).json() as Promise<never>
+  }
+  const numbersOf = async (title: string) => {
+    const card = tab.getByRole('region', { name: title, exact: true })
+    await card.getByText('Numbers', { exact: true }).click()
+    const rows = await card.locator('details tbody tr').all()
+    return Promise.all(rows.map(async row => (await row.locator('th, td').allInnerTexts()).map(text => text.trim())))
+  }
+  type Row = {
+    group: string
+    stages: { intended: number }
+    times: Record<string, { n: number; p50: number; p99: number }>
+  }
+  const of = `${span}&type=comment.created`
+  const { funnels: timed } = (await ask(`funnel?${of}&times=true`)) as { funnels: Row[] }
+  const { n, p50 } = timed[0]!.times['attempted']!
+  const attempted = (await numbersOf('Latency')).find(([name]) => name === 'Attempted')!
+  assert.deepEqual(
+    attempted.slice(1, 3),
+    [n, p50].map(one => one.toLocaleString('en-GB')),
+  )
+  const { funnels, previous } = (await ask(`funnel?${of}&by=type&compare=previous`)) as {
+    funnels: Row[]
+    previous: { funnels: Row[] }
+  }
+  const [now, before] = [funnels[0]!.stages.intended, previous.funnels[0]!.stages.intended]
+  assert.ok(before > 0)
+  const percent = `${now > before ? '+' : ''}${((100 * (now - before)) / before).toFixed(1)} %`
+  const volumes = [now, before].map(one => one.toLocaleString('en-GB'))
+  assert.deepEqual(await numbersOf('Volume by type'), [['comment.created', ...volumes, percent]])
+  const { groups } = (await ask(`lift?${of}&event=thread.joined&compare=arm`)) as {
+    groups: { group: string; people: number; converted: number; costs: { unsubscribed: number } }[]
+  }
+  assert.equal(groups.length, 2)
+  assert.ok(groups.every(({ converted }) => converted > 0))
+  assert.deepEqual(
+    (await numbersOf('Lift')).map(row => row.slice(0, 3)),
+    groups.map(({ group, people, converted }) => [group, String(people), String(converted)]),
+  )
+  // Beside the rates stands what it cost.
+  const lift = tab.getByRole('region', { name: 'Lift and costs' })
+  assert.deepEqual(await lift.getByRole('columnheader').allInnerTexts(), [
+    ...['Group', '95 % interval of the rate', 'Rate', 'Lift', 'People', 'Unsubscribed', 'Dead', 'Spam', 'SMS'],
+  ])
+})
+
+test(
+  'a bar leads to examples by a click and by keys, and an example to its trace; the looks are kept',
+  inBrowser,
+  async () => {
+    await using shown = await open(`/dashboard?${span}`)
+    const { tab } = shown
+    await tab.getByRole('link', { name: /^held: quiet hours: [\d,]+\. Examples$/ }).click()
+    await tab.getByRole('heading', { name: 'Examples: held: quiet hours' }).waitFor()
+    const rows = tab.getByRole('region', { name: 'Examples', exact: true }).getByRole('row')
+    assert.equal(await rows.count(), 1 + 20)
+    assert.deepEqual(world.looks.at(-1)!.about, {
+      ...{ since: '2026-11-20T00:00:00.000Z', until: '2026-11-21T00:00:00.000Z', examples: 'held' },
+    })
+    await rows.nth(1).getByRole('link').first().click()
+    await tab.getByText('Held: quiet hours until').first().waitFor()
+    await tab.goBack()
+    await tab.goBack()
+    // One bar of a chart is reached by Tab, the others from it by arrows.
+    const bars = tab.getByRole('group', { name: /^Outcomes over time/ }).getByRole('link')
+    await bars.first().waitFor()
+    assert.equal(await bars.locator('xpath=self::*[@tabindex="0"]').count(), 1)
+    await bars.first().focus()
+    await tab.keyboard.press('ArrowRight')
+    await tab.keyboard.press('ArrowUp')
+    const label = await tab.evaluate(() => document.activeElement!.getAttribute('aria-label'))
+    assert.match(label!, /^20 Nov, 0[1-9]:00: held: quiet hours \d+\. Examples$/)
+    await tab.keyboard.press('Enter')
+    await tab.getByRole('heading', { name: 'Examples: held: quiet hours' }).waitFor()
+    assert.equal(new URL(tab.url()).searchParams.get('reason'), 'quiet_hours')
+    assert.match(new URL(tab.url()).searchParams.get('since')!, /^2026-11-20T0[1-9]:00:00\.000Z$/)
+  },
+)
+
+test('all that is chosen is in the address, open numbers too; live shows what came last', inBrowser, async () => {
+  await using shown = await open(`/dashboard?${span}`)
+  const { tab } = shown
+  await tab.getByText('More filters and lift').click()
+  await tab.locator('select[name=lane]').selectOption('default')
+  await tab.locator('input[name=producer]').fill('docs')
+  await tab.locator('input[name=producer]').press('Tab')
+  await tab.getByLabel('Live', { exact: true }).check()
+  await tab.getByRole('region', { name: 'Latest events' }).getByText('Opened.').first().waitFor()
+  const outcomes = tab.getByRole('region', { name: 'Outcomes', exact: true })
+  await outcomes.getByText('Numbers', { exact: true }).click()
+  await outcomes.getByRole('table').waitFor()
+  const asked = Object.fromEntries(new URL(tab.url()).searchParams)
+  assert.deepEqual(
+    { ...asked, since: '', until: '' },
+    {
+      ...{ lane: 'default', producer: 'docs', live: '1', numbers: 'outcomes', since: '', until: '' },
+    },
+  )
+  const before = await outcomes.getByRole('table').innerText()
+  await tab.reload()
+  await outcomes.getByRole('table').waitFor()
+  assert.equal(await outcomes.getByRole('table').innerText(), before)
+  assert.equal(await tab.locator('input[name=producer]').inputValue(), 'docs')
+  await tab.getByRole('region', { name: 'Latest events' }).waitFor()
+})
 
 test('the address holds all that is shown: what is chosen is in it, and back goes back', inBrowser, async () => {
   await using shown = await open(`/dashboard?${span}`)
@@ -101,17 +216,17 @@ test('the address holds all that is shown: what is chosen is in it, and back goe
   assert.equal(new URL(tab.url()).hash, '')
   await tab.getByLabel('Broken down by').selectOption('type')
   await tab.getByRole('heading', { name: 'build.failed' }).waitFor()
-  await tab.getByRole('textbox', { name: 'Type' }).fill('invoice.due')
-  await tab.getByRole('textbox', { name: 'Type' }).press('Tab')
+  await tab.getByLabel('Type', { exact: true }).fill('invoice.due')
+  await tab.getByLabel('Type', { exact: true }).press('Tab')
   await tab.getByRole('heading', { name: 'build.failed' }).waitFor({ state: 'detached' })
   assert.equal(new URL(tab.url()).searchParams.get('type'), 'invoice.due')
   const again = await shown.context.newPage()
   await again.goto(`${tab.url()}#token=${world.token}`)
   await again.getByRole('heading', { name: 'invoice.due' }).waitFor()
-  assert.equal(await again.getByRole('textbox', { name: 'Type' }).inputValue(), 'invoice.due')
+  assert.equal(await again.getByLabel('Type', { exact: true }).inputValue(), 'invoice.due')
   await tab.goBack()
   await tab.getByRole('heading', { name: 'build.failed' }).waitFor()
-  assert.equal(await tab.getByRole('textbox', { name: 'Type' }).inputValue(), '')
+  assert.equal(await tab.getByLabel('Type', { exact: true }).inputValue(), '')
 })
 
 test(
@@ -185,21 +300,27 @@ test('nobody sees anything without a token, and the pages say which one they wan
   }
 })
 
-test('the pages have no fault that axe-core finds, light and dark, wide and narrow', inBrowser, async () => {
-  for (const [colorScheme, viewport] of [
-    ['light', { width: 1280, height: 900 }],
-    ['dark', phone],
-  ] as const)
-    for (const at of [`/dashboard?${span}&by=type`, '/trace?intent=docs/comment.created-0', '/rules']) {
+const few = 'since=2026-11-20T09:00:00Z&until=2026-11-20T12:00:00Z'
+for (const at of [
+  `/dashboard?${few}&by=type&live=1`,
+  '/trace?intent=docs/comment.created-0&recipient=user-1',
+  `/trace?${few}&stage=opened`,
+  '/rules',
+])
+  test(`axe-core finds no fault with ${at}, light and wide, dark and narrow`, inBrowser, async () => {
+    for (const [colorScheme, viewport] of [
+      ['light', { width: 1280, height: 900 }],
+      ['dark', phone],
+    ] as const) {
       await using shown = await open(at, { colorScheme, viewport })
       const { tab } = shown
-      await tab.locator('.legend, .lines, dt').first().waitFor()
+      await tab.locator('.tail, .part, dt, #examples').first().waitFor()
       for (const one of await tab.getByText('Numbers', { exact: true }).all()) await one.click()
-      assert.deepEqual(await accessibilityFaults(tab), [], `${at} ${colorScheme} ${viewport.width}`)
+      assert.deepEqual(await accessibilityFaults(tab), [], `${colorScheme} ${viewport.width}`)
       const over = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-      assert.equal(over, 0, `${at} ${viewport.width}`)
+      assert.equal(over, 0, `${viewport.width}`)
     }
-})
+  })
 
 const noStrings = tracesFolder() === undefined && 'the folder with the hostile strings is not there'
 
@@ -216,7 +337,7 @@ test(
     )
     await using shown = await open(`/dashboard?${span}&by=type`, { of: hostile })
     const { tab } = shown
-    await tab.locator('h3').first().waitFor({ state: 'attached' })
+    await tab.locator('h3').first().waitFor({ state: 'attached', timeout: 60_000 })
     const found = await tab.evaluate(() => ({
       names: [...document.querySelectorAll('#funnel')[0]!.closest('section')!.querySelectorAll('tbody th')].map(
         one => one.textContent,

@@ -31,6 +31,18 @@ function countRaw(
   question: Question,
   edges: readonly number[] = [],
 ): Promise<{ counted: Counted[]; took: Took[] }> {
+  const { where, having, values, value } = narrowed(question, edges)
+  const groups: Group[] = edges.length > 0 ? [{ of: 'row', sql: periodOf('occurred_at', value(edges)) }] : []
+  if (question.by !== undefined) groups.push(groupOf(question.by))
+  const { unit = 'notification', windowMs = orderingPreset.windowMs, times = false } = question
+  return countUnits(tx, { ...{ unit, where, having, values, groups, times }, ...orderingPreset, windowMs })
+}
+
+/** What a question narrows events and units to. `value` adds another value, and gives its placeholder. */
+export function narrowed(
+  question: Question,
+  edges: readonly number[] = [],
+): { where: string[]; having: string[]; values: unknown[]; value: (given: unknown) => string } {
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
   const where: string[] = []
@@ -47,10 +59,7 @@ function countRaw(
   }
   if (until !== undefined) where.push(`occurred_at < ${value(new Date(until))}`)
   if (!question.includeSimulated) where.push('not simulated')
-  const groups: Group[] = edges.length > 0 ? [{ of: 'row', sql: periodOf('occurred_at', value(edges)) }] : []
-  if (question.by !== undefined) groups.push(groupOf(question.by))
-  const { unit = 'notification', windowMs = orderingPreset.windowMs, times = false } = question
-  return countUnits(tx, { ...{ unit, where, having, values, groups, times }, ...orderingPreset, windowMs })
+  return { where, having, values, value }
 }
 
 /** The place of the period that a time is in. */

@@ -38,7 +38,7 @@ export function shapeFunnel(
 const acceptedAt = stages.indexOf('accepted')
 const bitOf: Partial<Record<Stage, number>> = { delivered: 1, seen: 2 }
 /** Whether units that are alike tell of a stage at all. */
-const tellsOf = (told: number, stage: Stage): boolean => (told & (bitOf[stage] ?? 0)) === (bitOf[stage] ?? 0)
+export const tellsOf = (told: number, stage: Stage): boolean => (told & (bitOf[stage] ?? 0)) === (bitOf[stage] ?? 0)
 
 export function rowOf(counted: readonly Counted[]): Omit<FunnelRow, 'group' | 'times'> {
   const sum = (rows: readonly { n: number }[]) => rows.reduce((total, { n }) => total + n, 0)

@@ -91,8 +91,29 @@ const answers = {
     outcomes: list(object({ what: text, reason: text, n: list(integer) }, ['reason'])),
   }),
   lift: object({ since: instant, until: instant, hidden: integer, groups: list(lifted) }),
+  tail: object({
+    now: instant,
+    lines: list(
+      object(
+        {
+          ...{
+            at: instant,
+            type: text,
+            channel: { enum: channels },
+            kind: text,
+            what: text,
+            rule: text,
+            provider: text,
+          },
+          sentence: text,
+        },
+        ['rule', 'provider'],
+      ),
+    ),
+  }),
 }
 const summaries = {
+  tail: 'The latest events, newest first, without ids of anybody',
   funnel: 'How far notifications or people came, and where the rest went',
   series: 'The stages by hours or days',
   outcomes: 'What became of them by hours or days',
@@ -144,6 +165,7 @@ export function analyticsOpenapi(fieldsBy: Record<keyof typeof answers | 'export
       '/v1/analytics/funnel': pathOf('funnel', parametersOf(fieldsBy.funnel)),
       '/v1/analytics/series': pathOf('series', parametersOf(fieldsBy.series)),
       '/v1/analytics/outcomes': pathOf('outcomes', parametersOf(fieldsBy.outcomes)),
+      '/v1/analytics/tail': pathOf('tail', parametersOf(fieldsBy.tail)),
       '/v1/analytics/lift': pathOf('lift', ofLift),
       '/v1/analytics/export': {
         get: {

@@ -1,6 +1,7 @@
 import { type Attempt, attemptOf, type EpochMs, type IntentId, isAttempt, isName, isUuid } from '#contracts/ids.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { examplesApi } from './examples-api.ts'
 import { questionOf } from './question.ts'
 import { type Part, traceDelivery, traceIntent, traceRecipient } from './trace-store.ts'
 import { isUnknown, type Trace } from './trace.ts'
@@ -55,6 +56,7 @@ export function traceApi(app: ReturnType<typeof createHttp>, options: TraceApiOp
       return isUuid(id) ? { intent: id as IntentId, part: {} } : refuse(['params intent must be a UUID'])
     }),
   )
+  examplesApi(app, options)
   app.get<{ Querystring: Query }>('/v1/trace', request => answer(request, () => subjectOf(request.query)))
 }
 

@@ -8,25 +8,32 @@ type Card = {
   note: string
   chart: TemplateResult
   numbers: Numbers
+  /** Over both columns. */
+  wide: boolean
   /** The path of the API that gave the numbers. */
   query: string
+  /** Whether the numbers are shown, and who hears that they are, or are not. */
+  open: boolean
+  toggle: (open: boolean) => void
 }
 
 /** A chart with its numbers as a table, as a file, and the question that gave them. */
-export const chartCard = ({ id, title, note, chart, numbers, query }: Card): TemplateResult =>
-  html`<section class="card" aria-labelledby=${id}>
+export const chartCard = ({ id, title, note, chart, numbers, wide, query, open, toggle }: Card): TemplateResult =>
+  html`<section class="card ${wide ? 'wide' : ''}" aria-labelledby=${id}>
     <header>
       <h2 id=${id}>${title}</h2>
       <p class="soft">${note}</p>
     </header>
     ${chart}
     <footer>
-      <details>
+      <details ?open=${open} @toggle=${(event: Event) => toggle((event.target as HTMLDetailsElement).open)}>
         <summary>Numbers</summary>
         ${tableOf(numbers, title)}
       </details>
-      <button class="plain" @click=${() => download(`${id}.csv`, csvOf(numbers))}>CSV</button>
-      <a href=${query} title="GET ${query}">Query</a>
+      <button class="plain" aria-label="CSV: ${title}" @click=${() => download(`${id}.csv`, csvOf(numbers))}>
+        CSV
+      </button>
+      <a href=${query} title="GET ${query}" aria-label="Query: ${title}">Query</a>
     </footer>
   </section>`
 

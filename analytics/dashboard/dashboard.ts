@@ -1,63 +1,81 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
-import type { Behind, FunnelAnswer, OutcomesAnswer, SeriesAnswer } from '../answers.ts'
-import { chartCard } from './chart-card.ts'
-import { type Answer, ask, forgetToken, tokenOfWindow } from './client.ts'
+import type { Behind } from '../answers.ts'
+import { ask, forgetToken, tokenOfWindow } from './client.ts'
+import { chartsView, type Loaded } from './charts-view.ts'
 import { filtersView } from './filters-view.ts'
-import { funnelNumbers, funnelView } from './funnel-view.ts'
 import { count } from './numbers.ts'
+import { patterns } from './plot.ts'
 import { signIn } from './sign-in.ts'
-import { queryOf, searchOf, type State, stateOf } from './state.ts'
-import { outcomesNumbers, outcomesView, seriesNumbers, seriesView } from './time-charts.ts'
-
-type Loaded = { funnel: Answer<FunnelAnswer>; series: Answer<SeriesAnswer>; outcomes: Answer<OutcomesAnswer> }
+import { type Path, queryOf, searchOf, type State, stateOf } from './state.ts'
 
 const liveMs = 5_000
 const main = document.querySelector('main')!
 let state = stateOf(location.search)
-let loaded: Loaded | undefined
+let loaded: Loaded = {}
 let signedOut = tokenOfWindow() === undefined ? '' : undefined
 let asking: AbortController | undefined
 let live: ReturnType<typeof setTimeout> | undefined
 
-/** Asks for everything that is shown; the answer to an older question is dropped. */
-async function load(): Promise<void> {
+/** Asks for what is shown, and shows each answer as it comes; the answer to an older question is dropped. */
+async function load(paths: readonly Path[] = pathsOf(state)): Promise<void> {
   clearTimeout(live)
   asking?.abort()
   if (signedOut !== undefined) return draw()
   const mine = (asking = new AbortController())
   draw()
-  const [funnel, series, outcomes] = await Promise.all([
-    ask<FunnelAnswer>(queryOf('funnel', state), mine.signal),
-    ask<SeriesAnswer>(queryOf('series', state), mine.signal),
-    ask<OutcomesAnswer>(queryOf('outcomes', state), mine.signal),
-  ])
+  const get = async (path: Path) => {
+    const answer = await ask<never>(queryOf(path, state), mine.signal)
+    if (mine !== asking) return
+    loaded = { ...loaded, [path]: answer }
+    if (!answer.ok && answer.signedOut) signedOut = answer.why
+    draw()
+  }
+  await Promise.all(paths.map(get))
   if (mine !== asking) return
   asking = undefined
-  loaded = { funnel, series, outcomes }
-  if (!funnel.ok && funnel.signedOut) signedOut = funnel.why
-  if (state.live && signedOut === undefined) live = setTimeout(() => void load(), liveMs)
+  // What is read from raw events is not asked for every few seconds.
+  if (state.live && signedOut === undefined)
+    live = setTimeout(() => void load(['funnel', 'series', 'outcomes', 'tail']), liveMs)
   draw()
 }
+
+const pathsOf = ({ type, event, live }: State): Path[] => [
+  ...(['funnel', 'outcomes', 'series', 'volume', 'latency'] as const),
+  ...(type && event ? (['lift'] as const) : []),
+  ...(live ? (['tail'] as const) : []),
+]
 
 function change(changed: State): void {
   state = { ...state, ...changed }
   history.pushState(null, '', location.pathname + searchOf(state))
+  if (!(state.type && state.event)) delete loaded.lift
+  if (!state.live) delete loaded.tail
   void load()
+}
+
+/** Which numbers are shown is in the address, too, but is no step to go back to. */
+function toggle(id: string, open: boolean): void {
+  const before = state.numbers?.split('.') ?? []
+  if (before.includes(id) === open) return
+  const shown = open ? [...before, id] : before.filter(one => one !== id)
+  state = { ...state, numbers: shown.join('.') }
+  history.replaceState(null, '', location.pathname + searchOf(state))
 }
 
 function draw(): void {
   const body =
     signedOut === undefined
-      ? html`${filtersView(state, change)} ${statusLine()} ${loaded ? charts(loaded) : nothing}`
+      ? html`${filtersView({ state, types: typesOf(loaded), change })} ${statusLine()}
+        ${chartsView({ loaded, state, toggle })}`
       : signIn({ why: signedOut, scope: 'analytics', done: enter })
-  render(html`<div class="page" aria-busy=${asking ? 'true' : 'false'}>${top()} ${body}</div>`, main)
+  render(html`<div class="page" aria-busy=${asking ? 'true' : 'false'}>${patterns()} ${top()} ${body}</div>`, main)
 }
 
 const top = (): TemplateResult =>
   html`<header class="top">
     <h1>Where notifications go</h1>
-    <nav>
-      <a href="/trace">Trace</a> <a href="/rules">Rules</a>
+    <nav aria-label="Pages">
+      <a href="/dashboard" aria-current="page">Dashboard</a> <a href="/trace">Trace</a> <a href="/rules">Rules</a>
       ${signedOut === undefined ? html`<button class="plain" @click=${leave}>Sign out</button>` : nothing}
     </nav>
   </header>`
@@ -69,15 +87,19 @@ function enter(): void {
 
 function leave(): void {
   forgetToken()
-  loaded = undefined
+  loaded = {}
   signedOut = ''
   void load()
 }
 
+/** To choose from: the types of this time. */
+const typesOf = ({ volume }: Loaded): string[] =>
+  volume?.ok ? volume.value.funnels.flatMap(({ group }) => group ?? []) : []
+
 function statusLine(): TemplateResult {
-  const behind = loaded?.funnel.ok ? loaded.funnel.value.behind : undefined
+  const behind = loaded.funnel?.ok ? loaded.funnel.value.behind : undefined
   return html`<p class="status soft" role="status">
-    ${asking && !loaded ? 'Counting …' : behind ? lagOf(behind) : ''}
+    ${asking && !behind ? 'Counting …' : behind ? lagOf(behind) : ''}
   </p>`
 }
 
@@ -87,50 +109,6 @@ function lagOf({ source, newestEvent, ageMs, dirty }: Behind): string {
   const from = source === 'raw' ? 'Counted from raw events' : 'Counted by the hour'
   const left = dirty === 0 ? '' : ` ${count(dirty)} hours are being counted anew.`
   return `${from}; the newest stored event is ${age} old.${left}`
-}
-
-function charts({ funnel, series, outcomes }: Loaded): TemplateResult {
-  const zone = state.zone ?? 'UTC'
-  return html`<div class="charts">
-    ${card(funnel, {
-      ...{ id: 'funnel', title: 'Funnel', query: queryOf('funnel', state) },
-      note: 'How far they got. Under each stage, where those went that did not pass to the next.',
-      draw: answer => funnelView(answer, state.by),
-      numbers: funnelNumbers,
-    })}
-    ${card(outcomes, {
-      ...{ id: 'outcomes', title: 'Outcomes', query: queryOf('outcomes', state) },
-      note: 'What became of them, by the time of the intent.',
-      draw: answer => outcomesView(answer, zone),
-      numbers: outcomesNumbers,
-    })}
-    ${card(series, {
-      ...{ id: 'series', title: 'Over time', query: queryOf('series', state) },
-      note: state.by
-        ? `Intended notifications by ${state.by}.`
-        : 'How many passed each stage, by the time of the intent.',
-      draw: answer => seriesView(answer, zone),
-      numbers: seriesNumbers,
-    })}
-  </div>`
-}
-
-type Shown<T> = {
-  id: string
-  title: string
-  query: string
-  note: string
-  draw: (answer: T) => TemplateResult
-  numbers: (answer: T) => ReturnType<typeof funnelNumbers>
-}
-
-function card<T>(answer: Answer<T>, { draw, numbers, ...words }: Shown<T>): TemplateResult {
-  if (!answer.ok)
-    return html`<section class="card" aria-labelledby=${words.id}>
-      <h2 id=${words.id}>${words.title}</h2>
-      <p class="wrong" role="alert">${answer.why}</p>
-    </section>`
-  return chartCard({ ...words, chart: draw(answer.value), numbers: numbers(answer.value) })
 }
 
 void load()

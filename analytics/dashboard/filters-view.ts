@@ -1,7 +1,6 @@
 import { html, type TemplateResult } from 'lit-html'
-import type { Field, State } from './state.ts'
-
-type Choice = readonly (readonly [value: string, words: string])[]
+import { type Choice, controlsOf, wordOf } from './controls.ts'
+import { type Field, narrowing, type State } from './state.ts'
 
 const channels: Choice = [
   ['', 'All'],
@@ -10,12 +9,13 @@ const channels: Choice = [
   ['email', 'Email'],
   ['in_app', 'In-app'],
 ]
-const groups: Choice = [
-  ['', 'Nothing'],
-  ...(['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm', 'outcome'] as const).map(
-    name => [name, name[0]!.toUpperCase() + name.slice(1)] as const,
-  ),
+const lanes: Choice = [
+  ['', 'All'],
+  ['critical', 'Critical'],
+  ['default', 'Default'],
+  ['bulk', 'Bulk'],
 ]
+const groups: Choice = [['', 'Nothing'], ...[...narrowing, 'outcome'].map(name => [name, wordOf(name)] as const)]
 const units: Choice = [
   ['', 'Notifications'],
   ['recipient', 'People, each once'],
@@ -25,78 +25,67 @@ const buckets: Choice = [
   ['hour', 'Hour'],
   ['day', 'Day'],
 ]
+const comparisons: Choice = [
+  ['', 'Those held out'],
+  ['arm', 'Each other: arms'],
+]
 const spans = [
   ['24 hours', 1],
   ['7 days', 7],
   ['28 days', 28],
 ] as const
 
-/** What is asked. `change` gets what is other than before; an empty text is the default. */
-export function filtersView(state: State, change: (changed: State) => void): TemplateResult {
-  const text = (field: Field, name: string) =>
-    html`<label
-      >${name}
-      <input
-        name=${field}
-        autocomplete="off"
-        .value=${state[field] ?? ''}
-        placeholder="All"
-        maxlength="200"
-        @change=${(event: Event) => change({ [field]: (event.target as HTMLInputElement).value.trim() })}
-      />
-    </label>`
-  const time = (field: 'since' | 'until', name: string) =>
-    html`<label
-      >${name}
-      <input
-        name=${field}
-        type="datetime-local"
-        step="3600"
-        .value=${localOf(state[field])}
-        @change=${(event: Event) => change({ [field]: isoOf((event.target as HTMLInputElement).value) })}
-      />
-    </label>`
-  const choice = (field: Field, name: string, all: Choice) =>
-    html`<label
-      >${name}
-      <select name=${field} @change=${(event: Event) => change({ [field]: (event.target as HTMLSelectElement).value })}>
-        ${all.map(([value, words]) => html`<option value=${value} ?selected=${(state[field] ?? '') === value}>${words}</option>`)}
-      </select>
-    </label>`
-  const tick = (field: Field, name: string, value: string) =>
-    html`<label class="tick"
-      ><input
-        name=${field}
-        type="checkbox"
-        .checked=${state[field] === value}
-        @change=${(event: Event) => change({ [field]: (event.target as HTMLInputElement).checked ? value : '' })}
-      />
-      ${name}</label
-    >`
+/** Of these as many as are set are counted on the fold that hides them. */
+const rarer: readonly Field[] = [
+  ...(['provider', 'lane', 'producer', 'tenant', 'arm', 'platform', 'app_version', 'country', 'locale'] as const),
+  ...(['unit', 'bucket', 'zone', 'event', 'against'] as const),
+]
+
+type Filters = { state: State; types: readonly string[]; change: (changed: State) => void }
+
+/** What is asked. `types`: to choose from. `change` gets what is other than before; an empty text is the default. */
+export function filtersView({ state, types, change }: Filters): TemplateResult {
+  const { text, time, choice, tick } = controlsOf(state, change)
+  const set = rarer.filter(field => state[field]).length
   return html`<form class="card filters" aria-label="What is asked" @submit=${(event: Event) => event.preventDefault()}>
     <div class="spans" role="group" aria-label="Time">
       ${spans.map(
         ([name, days]) =>
-          html`<button type="button" class="chip" @click=${() => change({ since: spanStart(days), until: '' })}>
+          html`<button
+            type="button"
+            class="chip"
+            aria-pressed=${isSpan(state, days) ? 'true' : 'false'}
+            @click=${() => change({ since: spanStart(days), until: '' })}
+          >
             Last ${name}
           </button>`,
       )}
-    </div>
-    <div class="fields">
-      ${time('since', 'From (UTC)')} ${time('until', 'Until (UTC)')} ${text('type', 'Type')}
-      ${text('category', 'Category')} ${choice('channel', 'Channel', channels)}
-      ${choice('by', 'Broken down by', groups)} ${choice('unit', 'Count', units)}
-      ${choice('bucket', 'Each bar is a', buckets)} ${choice('zone', 'Days of', zones())}
-    </div>
-    <div class="ticks-row">
       ${tick('with_simulated', 'With simulated engagement', 'true')} ${tick('live', 'Live', '1')}
     </div>
+    <div class="fields">
+      ${time('since', 'From (UTC)')} ${time('until', 'Until (UTC)')} ${text('type')} ${text('category')}
+      ${choice('channel', 'Channel', channels)} ${choice('by', 'Broken down by', groups)}
+    </div>
+    <datalist id="types">${types.map(type => html`<option value=${type}></option>`)}</datalist>
+    <details class="more" ?open=${set > 0}>
+      <summary>More filters and lift${set > 0 ? ` (${set})` : ''}</summary>
+      <div class="fields">
+        ${text('provider')} ${choice('lane', 'Lane', lanes)} ${text('producer')} ${text('tenant')}
+        ${text('arm', 'Arm', 'experiment/arm')} ${text('platform')} ${text('app_version')} ${text('country')}
+        ${text('locale')} ${choice('unit', 'Count', units)} ${choice('bucket', 'Each bar is a', buckets)}
+        ${choice('zone', 'Days of', zones(state))} ${text('event', 'Lift: product event', 'None')}
+        ${choice('against', 'Lift against', comparisons)}
+      </div>
+    </details>
   </form>`
 }
 
-const zones = (): Choice => {
+const zones = ({ zone }: State): Choice => {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone
-  return [['', 'UTC'], ...(own === 'UTC' ? [] : [[own, own] as const])]
+  return [
+    ['', 'UTC'],
+    ...[...new Set([own, zone ?? 'UTC'])].filter(one => one !== 'UTC').map(one => [one, one] as const),
+  ]
 }
 
 const hourMs = 3_600_000
@@ -104,8 +93,4 @@ const hourMs = 3_600_000
 const spanStart = (days: number): string =>
   new Date(Math.floor(Date.now() / hourMs + 1) * hourMs - days * 24 * hourMs).toISOString().replace('.000', '')
 
-const localOf = (iso: string | undefined): string => {
-  const at = Date.parse(iso ?? '')
-  return Number.isNaN(at) ? '' : new Date(at).toISOString().slice(0, 16)
-}
-const isoOf = (local: string): string => (local === '' ? '' : `${local}:00Z`)
+const isSpan = ({ since, until }: State, days: number): boolean => until === undefined && since === spanStart(days)

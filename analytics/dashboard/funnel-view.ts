@@ -3,17 +3,19 @@ import type { FunnelAnswer } from '../answers.ts'
 import type { FunnelRow, Rest } from '../funnel.ts'
 import type { Stage } from '../stages.ts'
 import { count, type Numbers, percent } from './numbers.ts'
+import { examplesOf, type State } from './state.ts'
 import { fateOf, groupOf, stageNames } from './words.ts'
 
 const stages = Object.keys(stageNames) as Stage[]
 const groupsMax = 12
 
 /** A funnel for each group: a bar for each stage, and under it one for each way by which the rest went. */
-export function funnelView({ funnels, hidden }: FunnelAnswer, by: string | undefined): TemplateResult {
+export function funnelView(answer: FunnelAnswer, state: State): TemplateResult {
+  const { funnels, hidden } = answer
   const shown = funnels.filter(row => row.stages.intended > 0)
   if (shown.length === 0) return html`<p class="empty">No notifications in this time.</p>`
   return html`
-    ${shown.slice(0, groupsMax).map(row => oneFunnel(row, by))}
+    ${shown.slice(0, groupsMax).map(row => oneFunnel(row, { answer, state }))}
     ${
       shown.length > groupsMax
         ? html`<p class="soft">${count(shown.length - groupsMax)} more are in the numbers.</p>`
@@ -23,16 +25,25 @@ export function funnelView({ funnels, hidden }: FunnelAnswer, by: string | undef
   `
 }
 
-function oneFunnel(row: FunnelRow, by: string | undefined): TemplateResult {
+type Of = { answer: FunnelAnswer; state: State }
+
+function oneFunnel(row: FunnelRow, { answer, state }: Of): TemplateResult {
+  const { by } = state
+  // What nothing is known of cannot be asked for.
+  const group = by === undefined || by === 'outcome' || row.group == null ? {} : { [by]: row.group }
+  const hrefOf: HrefOf = bar => examplesOf(state, answer, { ...group, ...bar })
   // A stage that nobody tells of here is no empty one.
   const told = stages.filter(stage => row.bases[stage].first > 0)
   return html`${by === undefined ? nothing : html`<h3>${groupOf(row.group)}</h3>`}
     <ol class="funnel" aria-label="Funnel${by === undefined ? '' : ` of ${groupOf(row.group)}`}">
-      ${told.map((stage, at) => stageRow(row, stage, told[at + 1]))}
+      ${told.map((stage, at) => stageRow(row, { stage, next: told[at + 1], hrefOf }))}
     </ol>`
 }
 
-function stageRow(row: FunnelRow, stage: Stage, next: Stage | undefined): TemplateResult {
+type HrefOf = (bar: Record<string, string | undefined>) => string
+type Place = { stage: Stage; next: Stage | undefined; hrefOf: HrefOf }
+
+function stageRow(row: FunnelRow, { stage, next, hrefOf }: Place): TemplateResult {
   const n = row.stages[stage]
   const { first, previous } = row.bases[stage]
   const width = (part: number) => (100 * part) / row.stages.intended
@@ -40,14 +51,14 @@ function stageRow(row: FunnelRow, stage: Stage, next: Stage | undefined): Templa
   const branches = row.rest
     .filter(({ after }) => after === stage)
     .map(rest => {
-      const branch = branchRow(rest, { x: width(from), width: width(rest.n), whole: row.stages.intended })
+      const branch = branchRow(rest, { x: width(from), width: width(rest.n), whole: row.stages.intended, hrefOf })
       from += rest.n
       return branch
     })
   return html`<li>
     <div class="bar-row">
       <span class="label">${stageNames[stage]}</span>
-      ${bar({ x: 0, width: width(n), kind: 'stage' })}
+      ${bar({ x: 0, width: width(n), kind: 'stage', href: hrefOf({ stage }), label: `${stageNames[stage]}: ${count(n)}` })}
       <span class="number">${count(n)}</span>
       <span class="share" title="Of the first stage">${percent(n, first)}</span>
       <span class="share soft" title="Of the stage before">${stage === 'intended' ? '' : percent(n, previous)}</span>
@@ -62,10 +73,15 @@ function stageRow(row: FunnelRow, stage: Stage, next: Stage | undefined): Templa
   </li>`
 }
 
-const branchRow = (rest: Rest, { x, width, whole }: { x: number; width: number; whole: number }): TemplateResult =>
+type Branch = { x: number; width: number; whole: number; hrefOf: HrefOf }
+
+const branchRow = (rest: Rest, { x, width, whole, hrefOf }: Branch): TemplateResult =>
   html`<li class="bar-row branch">
     <span class="label">${fateOf(rest)}</span>
-    ${bar({ x, width, kind: waits.has(rest.what) ? 'waits' : 'lost' })}
+    ${bar({
+      ...{ x, width, kind: waits.has(rest.what) ? 'waits' : 'lost' },
+      ...{ href: hrefOf({ what: rest.what, reason: rest.reason }), label: `${fateOf(rest)}: ${count(rest.n)}` },
+    })}
     <span class="number">${count(rest.n)}</span>
     <span class="share">${percent(rest.n, whole)}</span>
     <span class="share"></span>
@@ -74,11 +90,15 @@ const branchRow = (rest: Rest, { x, width, whole }: { x: number; width: number; 
 /** Not at an end. */
 const waits = new Set(['held', 'queued', 'retrying'])
 
-const bar = ({ x, width, kind }: { x: number; width: number; kind: string }): TemplateResult =>
-  html`<svg class="bar" aria-hidden="true">
-    ${svg`<rect class="track" width="100%" height="100%" rx="3"/>
-      <rect class=${kind} x="${Math.min(x, 99.6)}%" width="${Math.max(width, width > 0 ? 0.4 : 0)}%" height="100%" rx="3"/>`}
-  </svg>`
+type Bar = { x: number; width: number; kind: 'stage' | 'lost' | 'waits'; href: string; label: string }
+
+const bar = ({ x, width, kind, href, label }: Bar): TemplateResult =>
+  html`<a class="bar-link" href=${href} aria-label="${label}. Examples" title="Examples"
+    ><svg class="bar" aria-hidden="true">
+      ${svg`<rect class="track" width="100%" height="100%" rx="3"/>
+        <rect class=${kind === 'stage' ? 'stage' : ''} fill=${kind === 'stage' ? '' : `url(#${kind})`} x="${Math.min(x, 99.6)}%" width="${Math.max(width, width > 0 ? 0.4 : 0)}%" height="100%" rx="3"/>`}
+    </svg></a
+  >`
 
 /** The same as a table: stages, then branches. */
 export function funnelNumbers({ funnels }: FunnelAnswer): Numbers {

@@ -1,7 +1,13 @@
-/** What the dashboard shows: all of it is in its address, under the names that the API uses. Empty is the default. */
+/** What narrows a question, under the names that the API uses. */
+export const narrowing = [
+  ...(['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm'] as const),
+  ...(['platform', 'app_version', 'country', 'locale'] as const),
+] as const
+/** What the dashboard shows: all of it is in its address. Empty is the default. */
 export const fields = [
-  ...(['type', 'category', 'channel', 'since', 'until', 'by', 'unit', 'bucket', 'zone', 'with_simulated'] as const),
-  ...(['live'] as const),
+  ...[...narrowing, ...(['since', 'until', 'by', 'unit', 'bucket', 'zone', 'with_simulated'] as const)],
+  // The product event of the lift, and its comparison; what is open.
+  ...(['event', 'against', 'live', 'numbers'] as const),
 ] as const
 export type Field = (typeof fields)[number]
 export type State = Partial<Record<Field, string>>
@@ -14,17 +20,63 @@ export function stateOf(search: string): State {
 }
 
 /** The address of a state, without `?` where it is empty. */
-export function searchOf(state: State): string {
-  const text = new URLSearchParams(fields.flatMap(field => (state[field] ? [[field, state[field]]] : []))).toString()
-  return text === '' ? '' : `?${text}`
-}
+export const searchOf = (state: State): string => queryText(fields.map(field => [field, state[field]]))
 
 /** What the API is asked for a chart. Series are by hours up to three days, else by days, unless it says. */
-export function queryOf(path: 'funnel' | 'series' | 'outcomes', state: State): string {
-  const { live: _, bucket = bucketOf(state), zone, by, ...asked } = state
-  const isCut = path !== 'funnel'
-  const told = { ...asked, ...(path !== 'outcomes' && by && { by }), ...(isCut && { bucket, ...(zone && { zone }) }) }
-  return `/v1/analytics/${path}${searchOf(told)}`
+export function queryOf(path: Path, state: State): string {
+  const { bucket = bucketOf(state), zone, by, event, against, since, until } = state
+  const narrowed = narrowing.map(field => [field, state[field]] as const)
+  const asked = [
+    ...narrowed,
+    ...[['since', since] as const, ['until', until] as const],
+    ...[['unit', state.unit] as const, ['with_simulated', state.with_simulated] as const],
+  ] as const
+  switch (path) {
+    case 'funnel':
+      return apiPath('funnel', [...asked, ['by', by]])
+    case 'latency':
+      return apiPath('funnel', [...asked, ['times', 'true']])
+    case 'volume':
+      return apiPath('funnel', [...asked, ['by', 'type'], ['compare', 'previous']])
+    case 'series':
+      return apiPath('series', [...asked, ['by', by], ['bucket', bucket], ['zone', zone]])
+    case 'outcomes':
+      return apiPath('outcomes', [...asked, ['bucket', bucket], ['zone', zone]])
+    case 'lift':
+      return apiPath('lift', [
+        ...[['type', state.type] as const, ['event', event] as const, ['compare', against] as const],
+        ...[['channel', state.channel] as const, ['tenant', state.tenant] as const],
+        ...[['since', since] as const, ['until', until] as const],
+      ])
+    case 'tail':
+      return apiPath('tail', [
+        ...narrowed.filter(([field]) => ofEvents.has(field)),
+        ...[['with_simulated', state.with_simulated] as const],
+      ])
+    default:
+      return path satisfies never
+  }
+}
+export type Path = 'funnel' | 'latency' | 'volume' | 'series' | 'outcomes' | 'lift' | 'tail'
+
+/** What an event knows by itself. */
+const ofEvents = new Set<Field>(['type', 'category', 'channel', 'lane', 'producer', 'tenant'])
+
+/** Where examples of a bar are: of all that is asked, in a time, and what the bar stands for besides. */
+export function examplesOf(state: State, span: Span, bar: Readonly<Record<string, string | undefined>>): string {
+  const { since, until } = span
+  const asked = { ...Object.fromEntries(narrowing.map(field => [field, state[field]])), since, until, ...bar }
+  return `/trace${queryText(Object.entries({ ...asked, with_simulated: state.with_simulated }))}`
+}
+export type Span = { since: string; until: string }
+
+const apiPath = (path: string, asked: Asked): string => `/v1/analytics/${path}${queryText(asked)}`
+
+type Asked = readonly (readonly [name: string, value: string | undefined])[]
+
+function queryText(asked: Asked): string {
+  const text = new URLSearchParams(asked.flatMap(([name, value]) => (value ? [[name, value]] : []))).toString()
+  return text === '' ? '' : `?${text}`
 }
 
 const hoursUpToMs = 3 * 86_400_000

@@ -4,6 +4,7 @@ const colours = [
   ...['light-dark(#b85c91, #dd96bd)', 'light-dark(#56b4e9, #93d3f7)', 'light-dark(#d55e00, #ef8239)'],
   ...['light-dark(#c9b800, #f0e442)', 'light-dark(#7a7d85, #9a9da6)'],
 ]
+/** Of lines, beside their colours; of bars there are patterns. */
 const dashes = ['none', '8 4', '2 4', '12 4 2 4', '16 6', '4 4', '1 6', '6 2']
 
 /** The sheet of the pages; they hold it, so that they need no other file before they can be looked at. */
@@ -11,14 +12,15 @@ export const styles = `
 :root { color-scheme: light dark; --ink: light-dark(#1a1b1f, #f1f2f4); --soft: light-dark(#5a5d66, #a9acb5); --ground: light-dark(#f3f4f6, #121316); --card: light-dark(#fff, #1c1d22); --line: light-dark(#dcdee3, #33353c); --fill: light-dark(#f0f1f4, #272930); --act: light-dark(#005f95, #6cb9ec); --on-act: light-dark(#fff, #06202f); --bad: light-dark(#a8281c, #ff9d91); background: var(--ground); color: var(--ink) }
 *, ::before, ::after { box-sizing: border-box }
 body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums }
-main { max-width: 76rem; margin: 0 auto; padding: clamp(.75rem, 3vw, 2rem) clamp(.75rem, 3vw, 2rem) 4rem }
+main { max-width: 84rem; margin: 0 auto; padding: clamp(.75rem, 3vw, 2rem) clamp(.75rem, 3vw, 2rem) 4rem }
 h1, h2, h3, p, ol, ul, figure { margin: 0; padding: 0 }
 h1 { font-size: 1.5rem; line-height: 1.2; letter-spacing: -.01em } h2 { font-size: 1.125rem } h3 { font-size: .9375rem; overflow-wrap: anywhere }
 ol, ul { list-style: none }
 a { color: var(--act); text-underline-offset: 3px }
 code, .code { font-family: ui-monospace, monospace; font-size: .8125rem; overflow-wrap: anywhere }
 .soft { color: var(--soft) } .wrong { color: var(--bad) } .empty { padding: 2.5rem 1rem; text-align: center; color: var(--soft) }
-.page, .charts { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr) }
+.page, .charts { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr) } .patterns { position: absolute } .charts > .card { align-content: start }
+@media (min-width: 64rem) { .charts { grid-template-columns: repeat(2, minmax(0, 1fr)) } .charts > .wide { grid-column: 1 / -1 } .charts > .card > footer { align-self: end } }
 .top { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center; justify-content: space-between }
 nav { display: flex; gap: 1.25rem; align-items: center }
 .card { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); padding: clamp(.875rem, 2.5vw, 1.5rem); border: 1px solid var(--line); border-radius: 1rem; background: var(--card) }
@@ -34,12 +36,12 @@ button { cursor: pointer }
 .primary { border-color: var(--act); background: var(--act); color: var(--on-act) }
 .chip:hover { border-color: var(--soft) }
 input:not([type=checkbox]), select { width: 100%; min-width: 0; min-height: 2.5rem; padding: 0 .625rem; border: 1px solid light-dark(#868993, #7c7f88); border-radius: .625rem; background: var(--card) }
-input[type=datetime-local] { font-size: .875rem; padding: 0 .375rem }
+input[type=datetime-local] { font-size: .8125rem; padding: 0 .25rem 0 .5rem }
 input::placeholder { color: var(--soft) }
 label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-width: 0 } label > * { color: var(--ink); font-size: 1rem }
 .tick { display: flex; gap: .5rem; align-items: center; color: var(--ink) } .tick input { width: 1.125rem; height: 1.125rem; accent-color: var(--act) }
 .spans, .ticks-row { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem } .spans { gap: .5rem }
-.fields { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)) }
+.fields { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)) }
 .sign-in { max-width: 28rem; justify-self: center; width: 100%; margin-top: 8vh } .sign-in .wrong:empty { display: none }
 .status { min-height: 1.5rem; font-size: .875rem }
 .funnel { display: grid; gap: .625rem }
@@ -51,13 +53,21 @@ label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-
 .bar { display: block; width: 100%; height: 1.625rem } .branch .bar { height: .75rem }
 .track { fill: var(--fill) } .branch .track { fill: none } .stage { fill: light-dark(#0072b2, #4ba3dc) } .lost { fill: light-dark(#d55e00, #ef8239) } .waits { fill: light-dark(#e0a100, #f0c14d) }
 .time { display: grid; gap: 1rem }
-.plot { display: grid; grid-template: "scale chart" 14rem ". ticks" auto / 2.75rem minmax(0, 1fr); gap: .375rem .5rem; font-size: .75rem; color: var(--soft) }
+.plot { display: grid; grid-template: "scale chart" 14rem ". ticks" auto / 2.5rem minmax(0, 1fr); gap: .375rem .5rem; font-size: .75rem; color: var(--soft) }
 .plot > svg { grid-area: chart; width: 100%; height: 100%; overflow: visible }
-.scale { grid-area: scale; display: flex; flex-direction: column; justify-content: space-between; text-align: right; margin: -.5rem 0 }
-.ticks { grid-area: ticks; display: flex; justify-content: space-between }
-.grid { stroke: var(--line); vector-effect: non-scaling-stroke } .hover { fill: transparent } .hover:hover { fill: light-dark(#0001, #fff2) }
-.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .875rem } .legend li { display: flex; gap: .4rem; align-items: center; min-width: 0 } .legend svg { flex: none; width: .875rem; height: .875rem } .legend span { overflow-wrap: anywhere }
-polyline, .plot line:not(.grid) { fill: none; stroke-width: 2.5px; vector-effect: non-scaling-stroke; stroke-linejoin: round }
+.scale { grid-area: scale; display: flex; flex-direction: column; justify-content: space-between; text-align: right; margin: -.55rem 0 }
+.ticks { grid-area: ticks; display: flex; justify-content: space-between; gap: .5rem } .ticks span { white-space: nowrap }
+.grid { stroke: var(--line); vector-effect: non-scaling-stroke } .hover { fill: transparent } a:hover > .hover, a:focus-visible > .hover { fill: light-dark(#0001, #fff2) }
+.plot a:hover > rect:not(.hover) { opacity: .75 } .plot a:focus-visible { outline: 2px solid var(--ink); outline-offset: 1px }
+.hatch { fill: none; stroke: light-dark(#fffb, #000a); stroke-width: 1.25 }
+.rows { display: grid; gap: .125rem } .row { display: grid; grid-template-columns: minmax(6rem, 9rem) minmax(0, 1fr) repeat(3, 3.75rem); gap: .125rem .5rem; align-items: center; min-height: 2.25rem; color: var(--ink); font-size: .875rem; text-decoration: none; border-radius: .5rem } a.row:hover { background: var(--fill) } .row .label { overflow-wrap: anywhere } .row .number { text-align: right; white-space: nowrap } .foot { min-height: 1.5rem; font-size: .75rem; color: var(--soft) }
+.range { display: block; width: 100%; height: 1.75rem; overflow: visible } .reach { stroke: light-dark(#0072b2, #4ba3dc); stroke-width: 4 } .median { fill: light-dark(#0072b2, #4ba3dc) } .most { fill: var(--ink) } .last { fill: var(--card); stroke: light-dark(#0072b2, #4ba3dc); stroke-width: 2.5 }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.pair { display: block; width: 100%; height: 1.625rem } .before { fill: light-dark(#9a9da6, #6d7079) } .powers { display: flex; justify-content: space-between } .keys { display: flex; gap: .375rem; align-items: center } .key { width: .875rem; height: .875rem }
+.lift td, .lift th { vertical-align: middle; white-space: nowrap } .lift td:nth-child(2) { min-width: 12rem; width: 40% } .lift tfoot td { border: 0 } .bar-link { display: block; border-radius: 4px } .bar-link:hover { opacity: .8 } .tail { max-height: 22rem } .tail td { white-space: nowrap } .tail td:nth-child(4) { white-space: normal; min-width: 12rem }
+.more > .fields { margin-top: .75rem } .chip[aria-pressed=true] { border-color: var(--act); color: var(--act) }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .875rem } .legend li { display: flex; gap: .4rem; align-items: center; min-width: 0 } .legend svg { flex: none; width: .875rem; height: .875rem } .legend .stroke { width: 1.375rem } .legend span { overflow-wrap: anywhere }
+.plot path, .stroke line { fill: none; stroke-width: 2.5px; vector-effect: non-scaling-stroke; stroke-linejoin: round }
 ${colours.map((colour, at) => `.fill-${at} { fill: ${colour} } .line-${at} { stroke: ${colour}; stroke-dasharray: ${dashes[at]} }`).join('\n')}
 .scroll { overflow: auto; max-height: 26rem; margin-top: .5rem }
 table { border-collapse: collapse; width: 100%; font-size: .8125rem }
@@ -72,9 +82,10 @@ th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); 
 .besides li { padding: .25rem 0 }
 .rules { display: grid; gap: 0 } .rules dt { padding-top: .75rem; border-top: 1px solid var(--line) } .rules dt:first-child { border: 0 } .rules dd { margin: 0; padding-bottom: .75rem } .rules dt:target, .rules dt:target + dd { background: light-dark(#fff3d1, #3d3212) }
 @media (max-width: 46rem) {
-  .bar-row { grid-template-columns: minmax(0, 1fr) auto 3.5rem 3.5rem; column-gap: .5rem } .bar-row .bar { grid-row: 2; grid-column: 1 / -1 }
+  .bar-row { grid-template-columns: minmax(0, 1fr) auto 3.5rem 3.5rem; column-gap: .5rem } .bar-row .bar-link { grid-row: 2; grid-column: 1 / -1 }
+  .spans .tick { flex-basis: 100% } .row { grid-template-columns: minmax(0, 1fr) repeat(3, 3.75rem); padding: .375rem 0 } .row > svg, .row > .powers, .row > .keys { grid-row: 2; grid-column: 1 / -1 } .ticks span:nth-child(even) { display: none }
   .branch .label { padding-left: 0 } .bar { height: 1.125rem } .branch .bar { height: .5rem }
   .asked label, .asked .wide { flex-basis: 100%; max-width: none } .lines li { grid-template-columns: minmax(0, 1fr) } .when { justify-content: start } .fields { grid-template-columns: repeat(2, minmax(0, 1fr)) } .fields > :nth-child(-n + 2) { grid-column: 1 / -1 }
 }
-@media (forced-colors: active) { .bar rect, .plot rect, .legend rect, polyline { forced-color-adjust: none } }
+@media (forced-colors: active) { .bar rect, .plot rect, .legend rect, .plot path, .pair rect, .range * { forced-color-adjust: none } }
 `

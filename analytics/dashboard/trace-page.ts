@@ -1,14 +1,16 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
+import type { ExamplesAnswer } from '../examples-api.ts'
 import type { ToldTrace } from '../trace-api.ts'
 import { type Answer, ask, forgetToken, tokenOfWindow } from './client.ts'
 import { type Kind, kinds, nameOf, pathOf, searchOf, type Subject, subjectOf } from './trace-subject.ts'
+import { examplesView } from './examples-view.ts'
 import { signIn } from './sign-in.ts'
 import { traceView } from './trace-view.ts'
 import { ownZone } from './when.ts'
 
 const main = document.querySelector('main')!
 let subject = subjectOf(location.search)
-let trace: Answer<ToldTrace> | undefined
+let trace: Answer<ToldTrace | ExamplesAnswer> | undefined
 let signedOut = tokenOfWindow() === undefined ? '' : undefined
 let latest = 0
 
@@ -17,7 +19,7 @@ async function load(): Promise<void> {
   trace = undefined
   draw()
   if (signedOut !== undefined || subject.of === '') return
-  const answer = await ask<ToldTrace>(pathOf(subject))
+  const answer = await ask<ToldTrace | ExamplesAnswer>(pathOf(subject))
   if (mine !== latest) return
   trace = answer
   if (!answer.ok && answer.signedOut) signedOut = answer.why
@@ -92,7 +94,14 @@ function asked(): TemplateResult {
       </select></label
     >
     <label class="wide"
-      >${nameOf(kind)} <input name="of" required maxlength="420" autocomplete="off" spellcheck="false" .value=${of}
+      >${nameOf(kind)}
+      <input
+        name="of"
+        required
+        maxlength="420"
+        autocomplete="off"
+        spellcheck="false"
+        .value=${kind === 'examples' ? '' : of}
     /></label>
     ${
       kind === 'recipient'
@@ -121,7 +130,7 @@ function answered(): TemplateResult | typeof nothing {
         </p>`
       : html`<p class="status soft">Looking …</p>`
   if (!trace.ok) return html`<p class="card wrong" role="alert">${trace.why}</p>`
-  return traceView(trace.value, subject)
+  return 'examples' in trace.value ? examplesView(trace.value, subject) : traceView(trace.value, subject)
 }
 
 void load()

@@ -11,7 +11,7 @@ export type Subject = {
   /** Of a person: from then on, as in RFC 3339. */
   since?: string | undefined
 }
-export type Kind = 'intent' | 'recipient' | 'delivery'
+export type Kind = 'intent' | 'recipient' | 'delivery' | 'examples'
 
 /** What can be asked of, as people and as the API call it. */
 export const kinds: readonly { kind: Kind; name: string; asks: string }[] = [
@@ -20,11 +20,16 @@ export const kinds: readonly { kind: Kind; name: string; asks: string }[] = [
   { kind: 'delivery', name: 'Delivery', asks: 'BATCH.SLOT, as its provider knows it' },
 ]
 
-export const nameOf = (kind: Kind): string => kinds.find(one => one.kind === kind)!.asks
+export const nameOf = (kind: Kind): string => (kinds.find(one => one.kind === kind) ?? kinds[0]!).asks
 
-/** Reads an address. */
+/** Reads an address. Of examples, `of` is the question. */
 export function subjectOf(search: string): Subject {
   const given = new URLSearchParams(search)
+  if (given.has('stage') || given.has('what')) {
+    const zone = given.get('zone') ?? ownZone
+    given.delete('zone')
+    return { kind: 'examples', of: given.toString(), zone }
+  }
   const kind = (['intent', 'delivery', 'recipient'] as const).find(one => given.has(one)) ?? 'intent'
   const optional = (name: string) => given.get(name) ?? undefined
   return {
@@ -41,10 +46,11 @@ export function searchOf({ zone, ...subject }: Subject): string {
 }
 
 /** What the API is asked. */
-export const pathOf = (subject: Subject): string => `/v1/trace?${askedOf(subject).toString()}`
+export const pathOf = (subject: Subject): string =>
+  `/v1/trace${subject.kind === 'examples' ? '/examples' : ''}?${askedOf(subject).toString()}`
 
 function askedOf({ kind, of, recipient, endpoint, since }: Omit<Subject, 'zone'>): URLSearchParams {
-  const asked = new URLSearchParams({ [kind]: of })
+  const asked = new URLSearchParams(kind === 'examples' ? of : { [kind]: of })
   for (const [name, value] of Object.entries({ recipient, endpoint, since })) if (value) asked.set(name, value)
   return asked
 }

@@ -97,6 +97,8 @@ export const layers: readonly Layer[] = [
       'pg-copy-streams': ['**/*-store.ts'],
       '@duckdb/node-api': ['export.ts'],
       'lit-html': ['dashboard/*.ts'],
+      'd3-scale': ['dashboard/*.ts'],
+      'd3-shape': ['dashboard/*.ts'],
     },
   },
   { folder: 'infra/architecture', imports: ['infra/db'], vendors: { 'oxc-parser': anyFile } },

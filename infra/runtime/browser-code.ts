@@ -5,15 +5,22 @@ import path from 'node:path'
 import type { FastifyInstance } from './http.ts'
 
 const shared = path.resolve(import.meta.dirname, '..', 'browser')
-const renderer = path.resolve(import.meta.dirname, '..', '..', 'node_modules', 'lit-html', 'lit-html.js')
+const modules = path.resolve(import.meta.dirname, '..', '..', 'node_modules')
+const renderer = path.join(modules, 'lit-html', 'lit-html.js')
+/** D3's scales and shapes with what they are made of, in the order in which each needs those before it. */
+const d3Parts = ['array', 'color', 'format', 'interpolate', 'path', 'time', 'time-format', 'scale', 'shape']
+/** What pages import of it. */
+const d3Names = ['line', 'scaleLinear', 'scaleLog', 'stack']
 const keptS = 300
 
 /**
  * Serves code for browsers under `/ui`: each folder of TypeScript modules under its name, without its types, and what they
- * import by name: `infra/browser`, which they share, and lit-html. There is no build: what the repository holds is what runs. Any page may load it.
+ * import by name: `infra/browser`, which they share, lit-html, and D3's scales and shapes. There is no build: what the repository holds is
+ * what runs. Any page may load it.
  */
 export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<string, string>>): void {
   serveModule(app, '/ui/lit-html.js', readFileSync(renderer, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'))
+  serveModule(app, '/ui/d3.js', d3Module())
   for (const [name, folder] of Object.entries({ ...folders, browser: shared }))
     for (const file of readdirSync(folder).filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts')))
       serveModule(
@@ -23,12 +30,19 @@ export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<
       )
 }
 
+/** Each part is a script that adds to one name; together they are one module. */
+function d3Module(): string {
+  const parts = d3Parts.map(name => readFileSync(path.join(modules, `d3-${name}`, 'dist', `d3-${name}.min.js`), 'utf8'))
+  return `${parts.join(';\n')};\nexport const { ${d3Names.join(', ')} } = globalThis.d3;\n`
+}
+
 /** A module as browsers read it: no types, and the names of what it imports as they are served. */
 const browserModule = (source: string): string =>
   withoutTypes(source)
     .replaceAll(/\b(from|import) '(\.[^']*)\.ts'/g, `$1 '$2.js'`)
     .replaceAll(/\b(from|import) '#browser\/([^']*)\.ts'/g, `$1 '../browser/$2.js'`)
     .replaceAll(` from 'lit-html'`, ` from '../lit-html.js'`)
+    .replaceAll(/ from 'd3-(?:scale|shape)'/g, ` from '../d3.js'`)
 
 /** Node says of it that it may change; what it gives is tested in a browser. */
 function withoutTypes(source: string): string {

@@ -2,7 +2,8 @@
 // and prints the files. To be looked at before a change of a page is called done; they are not checked in.
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { aDay, createDashboard } from '#analytics/dashboard.fixture.ts'
+import { storeCommunity } from '#analytics/community.fixture.ts'
+import { createDashboard } from '#analytics/dashboard.fixture.ts'
 import { createPage, withAnn } from '#preferences/page.fixture.ts'
 import { unsubscribePage } from '#preferences/unsubscribe-page.ts'
 import { openBrowser, type TestBrowser } from './browser.ts'
@@ -96,28 +97,37 @@ async function photographUnsubscribing(browser: TestBrowser): Promise<void> {
 }
 
 await using dashboard = await createDashboard()
-await dashboard.store(aDay())
+await storeCommunity(dashboard)
 const ofADay = `since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z`
-for (const [name, at, card] of [
-  ['dashboard', `dashboard?${ofADay}`, 1],
-  ['dashboard-by-type', `dashboard?${ofADay}&by=type`, 1],
-  ['trace', 'trace?recipient=user-1', 1],
-  ['sign-in', 'dashboard', 0],
+for (const [name, at, shown] of [
+  ['dashboard', `dashboard?${ofADay}`, '.volume'],
+  ['dashboard-by-type', `dashboard?${ofADay}&by=type`, '.volume'],
+  ['dashboard-lift', `dashboard?${ofADay}&type=comment.created&event=thread.joined&against=arm&live=1`, '.lift'],
+  ['dashboard-empty', 'dashboard?since=2025-01-01T00:00:00Z&until=2025-01-02T00:00:00Z', '.empty'],
+  ['dashboard-wrong', 'dashboard?since=yesterday', '.wrong'],
+  ['trace-person', 'trace?recipient=member-1', '.part'],
+  ['trace-intent', 'trace?intent=docs/c-4-2', '.part'],
+  ['trace-examples', `trace?${ofADay}&what=held&reason=quiet_hours`, '#examples'],
+  ['rules', 'rules', 'dt'],
+  ['sign-in', 'dashboard', '.sign-in'],
 ] as const) {
   const token = name === 'sign-in' ? '' : `#token=${dashboard.token}`
-  await photograph(browser, { name, url: `${dashboard.url}/${at}${token}`, card, languages: ['en-GB'] })
+  await photograph(browser, { name, url: `${dashboard.url}/${at}${token}`, shown, languages: ['en-GB'] })
 }
 
-type Shot = { name: string; url: string; card?: number; languages?: readonly string[] }
+type Shot = { name: string; url: string; shown?: string; languages?: readonly string[] }
 
-async function photograph(browser: TestBrowser, { name, url, card = 1, languages = locales }: Shot): Promise<void> {
+async function photograph(
+  browser: TestBrowser,
+  { name, url, shown = '.card', languages = locales }: Shot,
+): Promise<void> {
   for (const [screen, viewport] of Object.entries(screens))
     for (const colorScheme of schemes)
       for (const locale of languages) {
         await using context = await browser.open({ viewport, colorScheme, locale })
         const tab = await context.newPage()
         await tab.goto(url)
-        await tab.locator('.card').nth(card).waitFor()
+        await tab.locator(shown).first().waitFor()
         const file = path.join(folder!, `${name}-${screen}-${colorScheme}-${locale.slice(0, 2)}.png`)
         await tab.screenshot({ path: file, fullPage: true })
         console.log(file)

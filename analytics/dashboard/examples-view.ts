@@ -1,0 +1,57 @@
+import { html, type TemplateResult } from 'lit-html'
+import type { ExamplesAnswer } from '../examples-api.ts'
+import type { Stage } from '../stages.ts'
+import { searchOf, type Subject } from './trace-subject.ts'
+import { timeIn } from './when.ts'
+import { fateOf, stageNames } from './words.ts'
+
+/** Some of what a bar stands for, each with the way to its trace. */
+export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject): TemplateResult {
+  const asked = new URLSearchParams(of)
+  return html`<section class="card trace" aria-labelledby="examples">
+    <header>
+      <h2 id="examples">Examples: ${barName(asked)}</h2>
+      <p class="soft">Some notifications that the bar stands for, of ${narrowedBy(asked)}.</p>
+    </header>
+    ${
+      examples.length === 0
+        ? html`<p class="empty">None was found: they may have gone on since, or are too rare to be among the first.</p>`
+        : html`<div class="scroll" tabindex="0" role="region" aria-label="Examples">
+            <table>
+              <thead>
+                <tr>
+                  ${['Happened', 'Type', 'Person', 'Channel', 'Came to', 'Ended'].map(name => html`<th scope="col">${name}</th>`)}
+                </tr>
+              </thead>
+              <tbody>
+                ${examples.map(one => {
+                  const { intent, recipient, channel, type, at, reached } = one
+                  return html`<tr>
+                    <th scope="row">
+                      <a href=${searchOf({ kind: 'intent', of: intent, recipient, zone })}>${timeIn(at, zone)}</a>
+                    </th>
+                    <td>${type}</td>
+                    <td><a href=${searchOf({ kind: 'recipient', of: recipient, zone })}>${recipient}</a></td>
+                    <td>${channel}</td>
+                    <td>${stageNames[reached]}</td>
+                    <td>${fateOf(one)}</td>
+                  </tr>`
+                })}
+              </tbody>
+            </table>
+          </div>`
+    }
+  </section>`
+}
+
+function barName(asked: URLSearchParams): string {
+  const [stage, what, reason] = ['stage', 'what', 'reason'].map(name => asked.get(name))
+  if (stage) return Object.hasOwn(stageNames, stage) ? stageNames[stage as Stage].toLowerCase() : stage
+  return fateOf({ what: what ?? '', ...(reason && { reason }) })
+}
+
+/** What else was asked, for people. */
+function narrowedBy(asked: URLSearchParams): string {
+  const said = [...asked].filter(([name]) => !['stage', 'what', 'reason'].includes(name))
+  return said.length === 0 ? 'everything' : said.map(([name, value]) => `${name} ${value}`).join(', ')
+}

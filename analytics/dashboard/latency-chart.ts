@@ -1,0 +1,60 @@
+import { scaleLog } from 'd3-scale'
+import { html, svg, type TemplateResult } from 'lit-html'
+import type { FunnelAnswer } from '../answers.ts'
+import type { Stage } from '../stages.ts'
+import { duration, type Numbers } from './numbers.ts'
+import { part } from './plot.ts'
+import { examplesOf, type State } from './state.ts'
+import { stageNames } from './words.ts'
+
+const stages = Object.keys(stageNames) as Stage[]
+
+/** How long each step took from the one before: a line from the median to the 99th percentile, on a scale of powers of ten. */
+export function latencyView(answer: FunnelAnswer, state: State): TemplateResult {
+  const steps = stepsOf(answer)
+  if (steps.length === 0) return html`<p class="empty">Nothing took a step in this time.</p>`
+  const most = Math.max(...steps.map(({ times }) => times.p99), 10)
+  const scale = scaleLog()
+    .domain([1, 10 ** Math.ceil(Math.log10(most))])
+    .range([0, 1])
+  const at = (ms: number) => part(scale(Math.max(1, ms)))
+  const powers = Array.from({ length: Math.round(Math.log10(scale.domain()[1]!)) + 1 }, (_, n) => 10 ** n)
+  return html`<div class="rows latency">
+    <ul aria-label="Latency">
+      ${steps.map(
+        ({ stage, times: { p50, p90, p99 } }) =>
+          html`<li>
+            <a class="row" href=${examplesOf(state, answer, { stage })} title="Examples">
+              <span class="label">${stageNames[stage]}</span>
+              <svg class="range" aria-hidden="true">
+                ${powers.map(ms => svg`<line class="grid" x1=${at(ms)} x2=${at(ms)} y1="0" y2="100%"/>`)}
+                ${svg`<line class="reach" x1=${at(p50)} x2=${at(p99)} y1="50%" y2="50%"/>
+              <circle class="median" cx=${at(p50)} cy="50%" r="6"/>
+              <rect class="most" x=${at(p90)} y="50%" width="3" height="14" transform="translate(-1.5 -7)"/>
+              <circle class="last" cx=${at(p99)} cy="50%" r="5"/>`}
+              </svg>
+              <span class="number"><span class="unseen">median</span> ${duration(p50)}</span>
+              <span class="number"><span class="unseen">90 %</span> ${duration(p90)}</span>
+              <span class="number"><span class="unseen">99 %</span> ${duration(p99)}</span>
+            </a>
+          </li>`,
+      )}
+    </ul>
+    <div class="row foot soft" aria-hidden="true">
+      <span class="label">From the step before</span>
+      <span class="powers">${powers.filter((_, n) => n % 2 === 0).map(ms => html`<span>${duration(ms)}</span>`)}</span>
+      <span class="number">● median</span> <span class="number">▮ 90 %</span> <span class="number">○ 99 %</span>
+    </div>
+  </div>`
+}
+
+const stepsOf = ({ funnels }: FunnelAnswer) =>
+  stages.flatMap(stage => {
+    const times = funnels[0]?.times?.[stage]
+    return times === undefined || times.n === 0 ? [] : [{ stage, times }]
+  })
+
+export const latencyNumbers = (answer: FunnelAnswer): Numbers => ({
+  head: ['Step', 'Number', 'Median, ms', '90 %, ms', '99 %, ms'],
+  rows: stepsOf(answer).map(({ stage, times: { n, p50, p90, p99 } }) => [stageNames[stage], n, p50, p90, p99]),
+})

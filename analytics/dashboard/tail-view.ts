@@ -1,0 +1,41 @@
+import { html, type TemplateResult } from 'lit-html'
+import type { TailLine } from '../tail-store.ts'
+import type { Numbers } from './numbers.ts'
+
+export type TailAnswer = { now: string; lines: TailLine[] }
+
+/** What happened last, as it comes. */
+export function tailView({ lines }: TailAnswer): TemplateResult {
+  if (lines.length === 0) return html`<p class="empty">Nothing happened in the last day.</p>`
+  return html`<div class="scroll tail" tabindex="0" role="region" aria-label="Latest events">
+    <table>
+      <thead>
+        <tr>
+          ${['Time (UTC)', 'Type', 'Channel', 'What', 'Why', 'By'].map(name => html`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${lines.map(
+          ({ at, type, channel, what, sentence, rule, provider }) =>
+            html`<tr>
+              <td><time datetime=${at}>${at.slice(11, 19)}</time></td>
+              <td>${type}</td>
+              <td>${channel}</td>
+              <td>${sentence}</td>
+              <td>
+                <a href="/rules#${encodeURIComponent(rule ?? what)}"><code>${rule ?? what}</code></a>
+              </td>
+              <td>${provider ?? ''}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`
+}
+
+export const tailNumbers = ({ lines }: TailAnswer): Numbers => ({
+  head: ['Time', 'Type', 'Channel', 'Kind', 'What', 'Rule', 'Provider'],
+  rows: lines.map(({ at, type, channel, kind, what, rule, provider }) => [
+    ...[at, type, channel, kind, what, rule ?? '', provider ?? ''],
+  ]),
+})

@@ -1,0 +1,63 @@
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Database } from '#runtime/postgres.ts'
+import { asking } from './asking.ts'
+import { narrowed } from './funnel-store.ts'
+import type { Question } from './question.ts'
+import { eventSentence } from './trace.ts'
+
+/** Something that happened lately, of nobody in particular: no ids of intents, people or endpoints. */
+export type TailLine = {
+  at: string
+  type: string
+  channel: string
+  kind: string
+  what: string
+  rule?: string
+  provider?: string
+  sentence: string
+}
+
+const linesMax = 40
+/** Looked back so far, and further where there is too little: of the intents. */
+const spansMs = [60_000, 3_600_000, 24 * 3_600_000]
+
+/**
+ * The latest events of intents of the last day, newest first. What a rule looked at is left out, and types of fewer than `groupMin`
+ * events in the time that is looked at.
+ */
+export async function tailOf(
+  db: Database,
+  question: Question,
+  { now, groupMin }: { now: EpochMs; groupMin: number },
+): Promise<TailLine[]> {
+  return asking(db, async tx => {
+    for (const spanMs of spansMs) {
+      const since = now - spanMs
+      const { where, values, value } = narrowed({ ...question, since, until: undefined })
+      const rows = await tx.query<Row>(
+        `select at, type, channel, kind, what, rule, provider from (
+           select *, count(*) over (partition by type) as alike from delivery_events where ${where.join(' and ')}
+         ) as latest where alike >= ${value(groupMin)} order by at desc limit ${linesMax}`,
+        values,
+      )
+      if (rows.length === linesMax || spanMs === spansMs.at(-1)) return rows.map(lineOf)
+    }
+    return []
+  })
+}
+
+type Row = Pick<TailLine, 'type' | 'channel' | 'what'> & {
+  at: Date
+  kind: 'decided' | 'settled' | 'standing' | 'engaged'
+} & {
+  rule: string | null
+  provider: string | null
+}
+
+const lineOf = ({ at, rule, provider, ...line }: Row): TailLine => ({
+  ...{ ...line, at: at.toISOString() },
+  ...(rule !== null && { rule }),
+  ...(provider !== null && { provider }),
+  // Without its value, and so without a person's words.
+  sentence: eventSentence({ kind: line.kind, what: line.what }),
+})
