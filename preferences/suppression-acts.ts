@@ -1,5 +1,6 @@
 import { type Channel, channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
+import type { Database } from '#runtime/postgres.ts'
 import { addressHash, masked } from './address.ts'
 import { logConsent } from './consent-log.ts'
 import { readPeople } from './preferences.ts'
@@ -55,22 +56,41 @@ export async function addSuppressions(
  * line for everybody who has the address, or for the contact that it would be. A provider's own list is not asked.
  */
 export async function liftSuppression(
-  { db, addressKey }: Suppressions,
+  { db, addressKey }: { db: Database; addressKey: string },
   { channel, address, why }: { channel: Channel; address: string; why?: string },
   { now, source }: By,
 ): Promise<'lifted' | 'not suppressed' | 'needs why'> {
   const hash = addressHash(addressKey, { channel, address })
-  const found = (await suppressedOf(db, [hash])).get(hash)
-  if (!found) return 'not suppressed'
-  if (found.reason !== 'manual' && why === undefined) return 'needs why'
-  const lift = () => tellLifted(db, hash, { now, source, why })
-  // People first: who dies in between leaves it suppressed, and it is lifted again. Then those who have come meanwhile.
-  const owners = await lift()
-  const nobody = `${contactPrefix}${hash.slice(0, 22)}`
-  if (owners === 0) await logConsent(db, [liftedLine(nobody, { channel }, { source, why })], now)
-  await db.query(`delete from suppressions where hash = $1 and channel = $2`, [hash, channels.indexOf(channel)])
-  await lift()
-  return 'lifted'
+  const key = [hash, channels.indexOf(channel)]
+  const by = { now, source, why }
+  const done = await db.transaction(async tx => {
+    // What is said of it meanwhile waits for this lock, and stands afterwards.
+    const [found] = await tx.query<{ reason: string }>(
+      `select ${saidSql} from suppressions where hash = $1 and channel = $2 and ${standsSql} for update`,
+      key,
+    )
+    if (!found) return 'not suppressed'
+    if (found.reason !== 'manual' && why === undefined) return 'needs why'
+    const nobody = `${contactPrefix}${hash.slice(0, 22)}`
+    if ((await tellLifted(tx, hash, by)) === 0) await logConsent(tx, [liftedLine(nobody, { channel }, by)], now)
+    await tx.query(`delete from suppressions where hash = $1 and channel = $2`, key)
+    return 'lifted'
+  })
+  if (done === 'lifted') await liftLate(db, { hash, channel }, by)
+  return done
+}
+
+/** Those who registered the address while it was lifted; whom somebody has suppressed again by then is told so. */
+async function liftLate(
+  db: Database,
+  { hash, channel }: { hash: string; channel: Channel },
+  by: By & { why: string | undefined },
+): Promise<void> {
+  const said = async () => (await suppressedOf(db, [hash])).get(hash)
+  if (await said()) return
+  await tellLifted(db, hash, by)
+  const again = await said()
+  if (again) await tellSuppressed(db, [{ ...again, hash, channel }], by.source)
 }
 
 /** Suppressed addresses in the order of their hashes, from behind `after` on; those that have ended by themselves are not there. */
