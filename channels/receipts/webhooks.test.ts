@@ -175,7 +175,7 @@ test('while SendGrid’s key is changed what either has signed is believed', asy
   assert.deepEqual(await world.told(), ['anna delivered', 'ben delivered'])
 })
 
-test('who goes on to post what is not signed is not read any more, whatever else it posts', async () => {
+test('who goes on to post what is not signed is told to wait; what is signed is heard from the same address', async () => {
   await using world = await setup()
   const posts = Array.from({ length: 150 }, (_, n) => (n % 2 ? '/webhooks/sendgrid' : '/webhooks/twilio'))
   const said = await Promise.all(posts.map(path => fetch(new URL(path, world.url), { method: 'POST' })))
@@ -183,6 +183,13 @@ test('who goes on to post what is not signed is not read any more, whatever else
   const refused = said.find(response => response.status === 429)!
   assert.match(refused.headers.get('retry-after')!, /^[1-9]\d*$/)
   assert.match(refused.headers.get('content-type')!, /^application\/problem\+json/)
+  await world.deliver(await world.write(mails('anna')))
+  const { anna } = await world.attempts()
+  // All customers of a provider post from its addresses, each what they like.
+  assert.equal((await world.events([event(anna!, 'delivered')])).status, 200)
+  assert.equal((await world.status(anna!, { MessageSid: 'SM1', MessageStatus: 'delivered', To: '' })).status, 200)
+  await world.applied()
+  assert.deepEqual(await world.told(), ['anna delivered'])
 })
 
 test('a request without a body is nobody’s', async () => {

@@ -25,7 +25,7 @@ export type WebhookTrust = {
 export type Webhooks = ReportDeps & { secret: string; trust: WebhookTrust; replies: Replies }
 
 const bodyBytesMax = 1024 * 1024
-/** Providers come often and from few addresses: what counts against one is only what it did not sign. */
+/** Providers post from addresses that all their customers share: what counts against one is what it did not sign, and that alone is refused. */
 const strangerRate = { perSecond: 1, burst: 60 }
 /** What a crash or an outage left is looked for at this pace. */
 const applyPauseMs = 5_000
@@ -33,8 +33,8 @@ const applyPauseMs = 5_000
 /**
  * `POST /webhooks/twilio` and `POST /webhooks/sendgrid`. Over the raw bytes: verified, kept without addresses, answered 200,
  * then applied. `POST /webhooks/twilio/inbound`: what somebody texted to us, heard before it is answered. What is not signed by the provider is a 403 and changes nothing. What names no attempt of ours is answered
- * 200 and counted, so that no provider repeats it. An address that posts much that is not signed is answered 429, unread.
- * Disposing ends the applying.
+ * 200 and counted, so that no provider repeats it. Where much comes from one address that is not signed, that is a 429, and what is
+ * signed goes on being heard. Disposing ends the applying.
  */
 export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposable {
   const { trust } = deps
@@ -53,7 +53,6 @@ export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposab
       { parseAs: 'buffer', bodyLimit: bodyBytesMax },
       (_request, body, done) => done(null, body),
     )
-    scope.addHook('onRequest', async request => strangers.check(clientOf(request)))
     const routes = { bodyLimit: bodyBytesMax }
     if (trust.twilio)
       scope.post<{ Body: Buffer | undefined }>('/webhooks/twilio', routes, async (request, reply) => {

@@ -8,8 +8,6 @@ export type RequestRate = { perSecond: number; burst: number }
 export type RequestLimit = {
   /** Counts a request of `who`. Throws a 429 that says in Retry-After when there is room again. */
   take(who: string): void
-  /** Throws the same without counting one. */
-  check(who: string): void
 }
 
 /** So many are remembered; who is forgotten, the one seen longest ago, begins anew. */
@@ -39,7 +37,6 @@ export function createRequestLimit(
       known.set(who, { tokens: tokens - 1, atMs: now })
       if (known.size > knownMax) known.delete(known.keys().next().value!)
     },
-    check: who => void tokensOf(who, nowMs()),
   }
 }
 
