@@ -122,11 +122,11 @@ const twilio: Row[] = [
   [201, '{"sid":"SM1","status":"accepted"}', 'accepted'],
   [201, '{"sid":', 'doubt'],
   [201, '{}', 'doubt'],
-  ...coded(400, 'addressDead', { codes: '21211 21217 21214 21614' }),
+  ...coded(400, 'addressDead', { codes: '21211 21217 21214 21614 21635' }),
   ...coded(400, 'suppress', { codes: '21610' }),
   // The region is not enabled: it ends here, and the address is not to blame.
   ...coded(400, 'messageDead', { codes: '21408' }),
-  ...coded(400, 'config', { codes: '21606 21212 21603 21608 21609' }),
+  ...coded(400, 'config', { codes: '21606 21212 21603 21608 21609 21659 21660 21661' }),
   ...coded(400, 'pause', { codes: '21611', afterMs: 600_000 }),
   ...coded(400, 'messageDead', { codes: '21612 21617 21602' }),
   ...coded(401, 'config', { codes: '20003' }),

@@ -67,9 +67,9 @@ const meanings: Record<ProviderName, Meanings> = {
   twilio: {
     script: twilioScript,
     expected: {
-      ...all('addressDead', '21211 21214 21217 21614'),
+      ...all('addressDead', '21211 21214 21217 21614 21635'),
       ...all('messageDead', '21408 21602 21604 21612 21617'),
-      ...all('config', '21212 21603 21606 21608 21609 20003 20005 20404'),
+      ...all('config', '21212 21603 21606 21608 21609 21659 21660 21661 20003 20005 20404'),
       ...all('doubt', 'internal unavailable acceptThen500 acceptThen503 garbage'),
       21610: 'suppress',
       21611: 'pause',

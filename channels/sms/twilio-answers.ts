@@ -8,6 +8,8 @@ export const twilioAnswers = {
   21214: { kind: 'addressDead' },
   21217: { kind: 'addressDead' },
   21614: { kind: 'addressDead' },
+  // A landline.
+  21635: { kind: 'addressDead' },
   // Twilio took the STOP, before us.
   21610: { kind: 'suppress' },
   // The region is not enabled: our policy, so trying again changes nothing.
@@ -20,6 +22,10 @@ export const twilioAnswers = {
   21603: { kind: 'config' },
   21606: { kind: 'config' },
   21608: { kind: 'config' },
+  // Our sender: of no number of Twilio's or another country, of another account, for no texts.
+  21659: { kind: 'config' },
+  21660: { kind: 'config' },
+  21661: { kind: 'config' },
   // The address of our callback.
   21609: { kind: 'config' },
   20003: { kind: 'config' },

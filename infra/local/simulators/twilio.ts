@@ -56,6 +56,10 @@ const codes = {
   '21612': [400, "The 'To' phone number is not currently reachable using the 'From' phone number"],
   '21614': [400, "'To' number is not a valid mobile number"],
   '21617': [400, 'The concatenated message body exceeds the 1600 character limit'],
+  '21635': [400, "'To' number cannot be a landline"],
+  '21659': [400, "'From' is not a Twilio phone number or Short Code country mismatch"],
+  '21660': [400, "Mismatch between the 'From' number and the account"],
+  '21661': [400, "'From' number is not SMS-capable"],
   internal: [500, 'An internal server error has occurred'],
   unavailable: [503, 'Service unavailable'],
 } as const
