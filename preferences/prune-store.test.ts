@@ -68,6 +68,16 @@ test('too many dead at once are kept alive, and so is what follows, until an ope
   assert.equal(await alive(stores), 60, 'all of this app, none of the other')
 })
 
+test('what an operator has undone counts no more against what may be pruned', async () => {
+  await using stores = await createStores()
+  const { db, addressKey } = stores
+  const ids = await withPhones(stores, 40)
+  await die(stores, ids.slice(0, 19))
+  assert.equal(await undoPrunes({ db, addressKey }, { ...group, since: 0, now: Date.now() }, told), 19)
+  assert.deepEqual(await die(stores, ids.slice(20, 30)), [])
+  assert.equal(await alive(stores), 30)
+})
+
 test('a device that many messages find dead at the same time counts once', async () => {
   await using stores = await createStores()
   const [id] = await withPhones(stores, 1)

@@ -94,7 +94,7 @@ async function counted(db: Queryable, { provider, app }: PruneGroup) {
     `select l.most::float8, coalesce(l.counted_at > now() - ${windowSql}, false) as fresh,
        exists (select from prunes where provider = $1 and app = $2 and state = 'held') as held,
        (select count(*)::int from (select from prunes where provider = $1 and app = $2
-          and at > greatest(now() - ${windowSql}, coalesce(l.settled_at, '-infinity'))
+          and state in ('pruned', 'held') and at > greatest(now() - ${windowSql}, coalesce(l.settled_at, '-infinity'))
           limit case when l.counted_at > now() - ${windowSql} then l.most + 1 end) latest) as n
      from (select 1) one left join prune_limits l on l.provider = $1 and l.app = $2`,
     [provider, app],
