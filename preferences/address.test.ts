@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressHash, isSameAddress, readAddress } from './address.ts'
 import type { Provider } from '#contracts/channel.ts'
+import { subscriptionOf } from '#local/simulators/browser.ts'
+import { addressHash, isSameAddress, readAddress } from './address.ts'
 
 const kept = (provider: Provider, text: string) => readAddress(provider, text).address
 const refused = (provider: Provider, text: string) => readAddress(provider, text).detail ?? 'was taken'
@@ -44,6 +45,35 @@ test('a device token is one, and Apple’s are kept in lower case', () => {
   for (const text of ['ab12', 'zz12'.repeat(16), `${'ab12'.repeat(16)}/..`]) assert.match(refused('apns', text), /hex/)
   assert.equal(kept('fcm', 'cRk:APA91b-x_y.z'), 'cRk:APA91b-x_y.z')
   for (const text of ['', 'with space', 'a/b', 'x'.repeat(4097)]) assert.notEqual(refused('fcm', text), 'was taken')
+})
+
+test('a browser’s subscription is one text, however its JSON is written', () => {
+  const { endpoint, keys } = JSON.parse(subscriptionOf('b')) as {
+    endpoint: string
+    keys: { p256dh: string; auth: string }
+  }
+  const plain = JSON.stringify({ endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth } })
+  for (const text of [
+    plain,
+    JSON.stringify(
+      { endpoint, expirationTime: null, keys: { auth: keys.auth, p256dh: keys.p256dh }, more: 'x' },
+      null,
+      2,
+    ),
+    JSON.stringify({
+      keys: { p256dh: `${keys.p256dh}=`, auth: `${keys.auth}==` },
+      endpoint: endpoint.replace('https', 'HTTPS'),
+    }),
+  ])
+    assert.equal(kept('webpush', text), plain)
+  for (const text of [
+    '',
+    '{}',
+    'null',
+    JSON.stringify({ endpoint }),
+    JSON.stringify({ endpoint: 'http://a.example', keys }),
+  ])
+    assert.notEqual(refused('webpush', text), 'was taken')
 })
 
 test('no refusal repeats the address', () => {

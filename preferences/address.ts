@@ -46,32 +46,39 @@ const readers: Record<Provider, (text: string) => ReadAddress> = {
   sendgrid: readMailbox,
   twilio: readPhone,
   inbox: () => ({ detail: 'an inbox has no address' }),
-  webpush: text =>
-    isSubscription(text) ? { address: text } : { detail: 'is not the JSON of a subscription that a browser gave' },
+  webpush: text => {
+    const address = subscriptionIn(text)
+    return address === undefined ? { detail: 'is not the JSON of a subscription that a browser gave' } : { address }
+  },
 }
 
 /**
- * The JSON of a browser's `PushSubscription`. Any https URL of a named host is one: which push services we talk to is
- * configured where they are called.
+ * What identifies a browser's `PushSubscription`, of its JSON, in one spelling: the same subscription is the same text. Any
+ * https URL of a named host is one: which push services we talk to is configured where they are called.
  */
-function isSubscription(address: string): boolean {
-  if (address.length > subscriptionCharsMax) return false
+function subscriptionIn(text: string): string | undefined {
+  if (text.length > subscriptionCharsMax) return undefined
   try {
-    const { endpoint, keys } = JSON.parse(address) as {
+    const { endpoint, keys } = JSON.parse(text) as {
       endpoint?: unknown
       keys?: { p256dh?: unknown; auth?: unknown }
     }
-    const { protocol, hostname, port, username, password, hash } = new URL(endpoint as string)
+    const { href, protocol, hostname, port, username, password, hash } = new URL(endpoint as string)
     const named = protocol === 'https:' && /\.[a-z]/.test(hostname) && `${port}${username}${password}${hash}` === ''
-    return named && isKey(keys?.p256dh, 65) && isKey(keys?.auth, 16)
+    const [p256dh, auth] = [keyIn(keys?.p256dh, 65), keyIn(keys?.auth, 16)]
+    return named && p256dh && auth ? JSON.stringify({ endpoint: href, keys: { p256dh, auth } }) : undefined
   } catch {
-    return false
+    return undefined
   }
 }
 
 const subscriptionCharsMax = 4_096
-const isKey = (key: unknown, bytes: number): boolean =>
-  typeof key === 'string' && /^[\w-]+=*$/.test(key) && Buffer.from(key, 'base64url').length === bytes
+
+function keyIn(text: unknown, bytes: number): string | undefined {
+  if (typeof text !== 'string' || !/^[\w-]+=*$/.test(text)) return undefined
+  const key = Buffer.from(text, 'base64url')
+  return key.length === bytes ? key.toString('base64url') : undefined
+}
 
 /** No mail server in use tells mailboxes apart by case, and people write them either way. */
 function oneSpelling(channel: Channel, address: string): string {

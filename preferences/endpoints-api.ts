@@ -1,6 +1,6 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
-import { isSameAddress, masked } from './address.ts'
+import { masked, readAddress } from './address.ts'
 import type { PreferencesApiOptions } from './api.ts'
 import { fieldsOf, gone, invalid, nameOf } from './api-requests.ts'
 import { stateAt } from './endpoint-state.ts'
@@ -104,6 +104,6 @@ function signedOut(body: unknown): (endpoint: Endpoint) => boolean {
   return one => everywhere === true || one.id === endpoint || (typeof address === 'string' && sameToken(one, address))
 }
 
-/** Apple's tokens are kept in lower case. */
+/** However it is written: it is kept as its reader reads it. */
 const sameToken = (one: Endpoint, address: string): boolean =>
-  isSameAddress(one, { channel: 'push', address: one.provider === 'apns' ? address.toLowerCase() : address })
+  [address, readAddress(one.provider, address).address].includes(one.address)
