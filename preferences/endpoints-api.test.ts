@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { subscriptionOf } from '#local/simulators/browser.ts'
 import { type Answer, createApi, noon } from './api.fixture.ts'
 
 type Api = Awaited<ReturnType<typeof createApi>>
@@ -51,6 +52,10 @@ test('a device is signed out by its name or its token, all are at once, and mail
   assert.equal(await out({ endpoint: 'mail' }), 0)
   assert.equal(await out({ address: apns.toUpperCase() }), 1)
   assert.deepEqual(await states(api, 'ann'), ['email/mail active', 'push/b active'])
+  const spelled = JSON.stringify({ ...(JSON.parse(subscriptionOf('w')) as object), expirationTime: null }, null, 2)
+  for (const address of [subscriptionOf('w'), spelled])
+    await api.call('PUT /v1/recipients/ann/endpoints/w', { channel: 'push', provider: 'webpush', address })
+  assert.equal(await out({ address: spelled }), 1)
   await all()
   assert.equal(await out({ everywhere: true }), 3)
   assert.deepEqual(await states(api, 'ann'), ['email/mail active'])
@@ -76,6 +81,21 @@ test('who has as many endpoints as a row holds loses a dead one, then the one th
   assert.deepEqual([await has('d30'), await has('d0'), await has('x')], [false, true, true])
   await api.call('PUT /v1/recipients/ann/endpoints/y', fcm('token-y'))
   assert.deepEqual([await has('d0'), await has('d1'), await has('y')], [false, true, true])
+})
+
+test('only its own devices make room for another device', async () => {
+  await using api = await createApi()
+  await api.call('PUT /v1/recipients/ann/endpoints/mail', { channel: 'email', address: 'ann@mail.example' })
+  await api.call('PUT /v1/recipients/ann/endpoints/sms', { channel: 'sms', address: '+12025550123' })
+  for (let n = 1; n <= 51; n++) {
+    api.clock.set(noon + n)
+    await api.call(`PUT /v1/recipients/ann/endpoints/d${n}`, fcm(`token-${n}`))
+  }
+  const has = (await api.endpoints('ann')).map(one => one.split(' ')[0])
+  assert.deepEqual(
+    ['email/mail', 'sms/sms', 'push/d1', 'push/d2'].map(one => has.includes(one)),
+    [true, true, false, true],
+  )
 })
 
 test('who says that a mailbox is verified, and since when, is shown until another address takes its place', async () => {

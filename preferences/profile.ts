@@ -47,7 +47,7 @@ export const contactPrefix = 'contact:'
 
 const ofContacts = `ids that begin with ${contactPrefix} are made for inline contacts`
 
-/** A person's row is read for every notification, so it is kept small. */
+/** So many of a channel, and so many in a request: a person's row is read for every notification, so it is kept small. */
 export const endpointsMax = 50
 
 /** Reads what a product says of a person, all problems at once. No problem repeats an address. */

@@ -49,7 +49,7 @@ export function register(registration: Registration): Change {
     const kept = person.endpoints.filter(
       one => others === 'stay' && !moved.has(keyOf(id, one.id)) && !named.some(it => takesPlace(it, one)),
     )
-    const after = [...named, ...fitting(kept, endpointsMax - named.length)]
+    const after = [...named, ...fitting(kept, named)]
     change.endpoints.set(id, after)
     if (person.erased && given.has(id)) change.log.push({ recipient: id, kind: 'erase', wish: true, source: 'api' })
     compare(change, { recipient: id, before: person.endpoints, after, list, isNamed: given.get(id) !== undefined })
@@ -77,12 +77,20 @@ function endpointOf(given: Given, before: readonly Endpoint[], { suppressed, now
 /** Whether an endpoint that is named leaves no room for one that is there: the same name, or the same address. */
 const takesPlace = (named: Endpoint, old: Endpoint): boolean => named.id === old.id || isSameAddress(named, old)
 
-/** So many of a person's endpoints: the dead go first, then those that were registered longest ago. */
-function fitting(endpoints: readonly Endpoint[], most: number): readonly Endpoint[] {
-  if (endpoints.length <= most) return endpoints
+/**
+ * Those of a person's endpoints that stay beside the named ones. Only those of its channel make room for one, so that no number
+ * of devices takes a mailbox or a number away: the dead go first, then those that were registered longest ago.
+ */
+function fitting(kept: readonly Endpoint[], named: readonly Endpoint[]): readonly Endpoint[] {
   const rank = ({ state, since }: Endpoint) => (state === 'dead' ? since - Number.MAX_SAFE_INTEGER : since)
-  const gone = new Set(endpoints.toSorted((a, b) => rank(a) - rank(b)).slice(0, endpoints.length - most))
-  return endpoints.filter(one => !gone.has(one))
+  const gone = new Set(
+    [...Map.groupBy(named, one => one.channel)].flatMap(([channel, come]) => {
+      const there = kept.filter(one => one.channel === channel)
+      const tooMany = Math.max(0, there.length + come.length - endpointsMax)
+      return there.toSorted((a, b) => rank(a) - rank(b)).slice(0, tooMany)
+    }),
+  )
+  return kept.filter(one => !gone.has(one))
 }
 
 const isSame = (a: { id: string; channel: string }, b: { id: string; channel: string }): boolean =>
