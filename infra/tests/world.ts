@@ -11,6 +11,7 @@ import { type Addresses, openInstallation, type Installation } from '#cli/instal
 import { startFollowUps } from '#cli/retract.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { channels, type Lane, lanes } from '#contracts/channel.ts'
+import type { Routes } from '#contracts/routes.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { isSettled, ledgerState } from '#ledger/ready.ts'
@@ -60,6 +61,9 @@ export type WorldOptions = {
   routers?: number
   volumeFloor?: number
   workers?: number
+  /** Accounts beside those of the simulators, and how the channels' messages are shared between all. */
+  accounts?: readonly Provider[]
+  routes?: Routes
   /** Lanes that have workers; what goes by another stays queued. Default: all. */
   served?: readonly Lane[]
   /** Every intent message comes again this often after it was routed, as if the ack were lost. */
@@ -88,6 +92,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       ...{ addresses, addressKey, catalogue, sources, log },
       ...(options.volumeFloor !== undefined && { volumeFloor: options.volumeFloor }),
       ...(options.clock && { clock: options.clock }),
+      ...(options.routes && { routes: options.routes }),
     }),
   )
   const published: Published[] = []
@@ -106,6 +111,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     sendgridProvider({ apiKey, from: 'notify@carillon.test', links, baseUrl: `${at(simulators.ports.sendgrid)}/` }),
     twilioProvider({ ...credentials.twilio, links, baseUrl: at(simulators.ports.twilio) }),
     inboxProvider(installation.db),
+    ...(options.accounts ?? []),
   ] as Provider[]
   opened.use(await startSink({ ...installation, metrics }))
   const work = { metrics, lanes: served, channels, concurrency: 4 }

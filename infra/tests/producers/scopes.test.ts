@@ -324,6 +324,8 @@ test('what the prune guard holds is listed, released, discarded and undone over 
   assert.deepEqual(await phonesBy(world), { active: 501 })
   assert.equal((await post('release')).text, '{"endpoints":501}')
   assert.deepEqual(await phonesBy(world), { dead: 501 })
+  const apart = await world.db.query(`select from prunes where xmin::text not in (select xmin::text from operator_log)`)
+  assert.deepEqual(apart, [], 'each step is told by the transaction that does it')
   assert.equal((await post('undo', { ...undo, since: new Date(Date.now() + 60_000).toISOString() })).status, 404)
   assert.equal((await post('undo', undo)).text, '{"endpoints":501}')
   assert.deepEqual(await phonesBy(world), { active: 501 })
