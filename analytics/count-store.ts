@@ -58,9 +58,10 @@ function sorted(rows: readonly Row[]): { counted: Counted[]; took: Took[] } {
 }
 
 // Only a provider's answer closes or moves a delivery without a rule; what a rule closed was never sent, unless it is in
-// doubt: then a call was made that nobody knows the answer of.
-const called = `kind = 'settled' and (what = 'in_doubt' or rule is null and what in
-  ('moved', 'sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted'))`
+// doubt: then a call was made that nobody knows the answer of. What moved to another account was told so by an answer, unless
+// the first was not to be called.
+const called = `kind = 'settled' and (what = 'in_doubt' or rule = 'rerouted' and rule_value not like '% unfit' or rule is null
+  and what in ('moved', 'sent', 'delivered', 'rejected', 'address_dead', 'suppressed_address', 'provider_exhausted'))`
 export const accepted = `kind = 'settled' and what in ('sent', 'delivered')`
 const deeds = (...what: string[]) => `kind = 'engaged' and what in (${what.map(one => `'${one}'`).join(', ')})`
 const looked = deeds('seen', 'opened', 'read')

@@ -83,6 +83,20 @@ test('attempted is what a provider was called for, or may have been called for',
   assert.deepEqual(counts(row!), [3, 3, 2, 0, 0, 0, 0, 0])
 })
 
+test('what an account has answered is attempted, whatever becomes of it by another one', async () => {
+  const whys = ['refused', 'called', 'unfit'].map(why => ({ rule: 'rerouted' as const, value: `twilio_b ${why}` }))
+  const moved = people(3).map((one, w) => slot(one, 'moved', { w }))
+  const slots = people(3).map(one => slot(one, 'expired', { w: 0 }))
+  const over = settledPack([], { at: at + minute, whys: [{ rule: 'expired', value: 'noon' }], slots })
+  await using world = await setup([decidedPack(people(3)), settledPack([], { whys, slots: moved }), over])
+  const [row] = await funnel(world.db)
+  assert.deepEqual(counts(row!), [3, 3, 2, 0, 0, 0, 0, 0])
+  assert.deepEqual(row!.rest, [
+    { after: 'decided', what: 'expired', n: 1 },
+    { after: 'attempted', what: 'expired', n: 2 },
+  ])
+})
+
 test('what was held counts as what it became, and the same event twice counts once', async () => {
   const held = decidedPack(people(2), { whys: [{ rule: 'scheduled', value: 'noon' }] })
   for (const one of held.slots) one.what = 'held'

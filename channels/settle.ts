@@ -49,14 +49,14 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
       return { kind: 'closed', outcome: 'rejected', why: { rule: 'rejected', value: answer.reason } }
     case 'pause':
       return (
-        leaves('unfit', slot, batch) ?? later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
+        leaves('called', slot, batch) ?? later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
       )
     case 'config':
       return (
         leaves('refused', slot, batch) ?? later({ dueInMs: batch.holdMs, reason: 'circuit', spent: false }, slot, batch)
       )
     case 'retry':
-      if (!answer.maybeSent) return spent(leaves('unfit', slot, batch), batch) ?? retried(answer, slot, batch)
+      if (!answer.maybeSent) return spent(leaves('called', slot, batch), batch) ?? retried(answer, slot, batch)
       return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
     case 'doubt':
       return doubtful(slot, batch)
@@ -91,14 +91,14 @@ const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 const doubtOf = ({ doubt }: SlotTerms, { channel }: BatchTerms): DoubtPolicy =>
   doubt === 'await_receipt' && receiptWaitMs[channel] === undefined ? 'resend' : doubt
 
-/** What goes on by another route, at once. */
-export function reroutedTo(route: string, leaving: Leaving): Extract<SlotResult, { kind: 'retry' }> {
+/** What goes on by another route, at once. `called`: this one was asked, and put it off. */
+export function reroutedTo(route: string, leaving: Leaving | 'called'): Extract<SlotResult, { kind: 'retry' }> {
   const why: Why = { rule: 'rerouted', value: `${route} ${leaving}` }
   return { kind: 'retry', dueInMs: 0, reason: 'route', route, spent: false, why }
 }
 
-function leaves(leaving: Leaving, slot: SlotTerms, batch: BatchTerms): SlotResult | undefined {
-  const route = batch.elsewhere?.[leaving]
+function leaves(leaving: Leaving | 'called', slot: SlotTerms, batch: BatchTerms): SlotResult | undefined {
+  const route = batch.elsewhere?.[leaving === 'called' ? 'unfit' : leaving]
   return route === undefined ? undefined : later(reroutedTo(route, leaving), slot, batch)
 }
 

@@ -103,16 +103,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     }),
   )
   const metrics = createMetrics()
-  const at = (port: number) => `http://127.0.0.1:${port}`
-  const { apiKey } = credentials.sendgrid
-  const links = { url: 'https://bell.test', secret: addressKey }
+  const fcm = opened.use(fcmProvider(credentials.fcm))
   const providers = [
-    opened.use(fcmProvider(credentials.fcm)),
-    sendgridProvider({ apiKey, from: 'notify@carillon.test', links, baseUrl: `${at(simulators.ports.sendgrid)}/` }),
-    twilioProvider({ ...credentials.twilio, links, baseUrl: at(simulators.ports.twilio) }),
-    inboxProvider(installation.db),
+    fcm as Provider,
+    ...othersOf({ credentials, simulators, db: installation.db }),
     ...(options.accounts ?? []),
-  ] as Provider[]
+  ]
   opened.use(await startSink({ ...installation, metrics }))
   const work = { metrics, lanes: served, channels, concurrency: 4 }
   for (let n = 0; n < workers; n++) {
@@ -143,6 +139,20 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     audit: () => audit(installation.db, asyncOf(published)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+type Opened = { credentials: LocalCredentials; simulators: Simulators; db: Installation['db'] }
+
+/** All but FCM. */
+function othersOf({ credentials, simulators: { ports }, db }: Opened): Provider[] {
+  const at = (port: number) => `http://127.0.0.1:${port}`
+  const { apiKey } = credentials.sendgrid
+  const links = { url: 'https://bell.test', secret: addressKey }
+  return [
+    sendgridProvider({ apiKey, from: 'notify@carillon.test', links, baseUrl: `${at(ports.sendgrid)}/` }),
+    twilioProvider({ ...credentials.twilio, links, baseUrl: at(ports.twilio) }),
+    inboxProvider(db),
+  ] as Provider[]
 }
 
 async function startRouting(
