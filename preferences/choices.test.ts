@@ -67,6 +67,15 @@ test('no more threads are muted than a row should hold', () => {
   assert.deepEqual(result.ok ? [] : result.problems.map(problem => problem.pointer), ['#/threads'])
 })
 
+test('choices grow no larger than a row should be, whatever names are in them; one that is larger may shrink', () => {
+  const wordy = (n: number) => `${n}`.padEnd(200, 'ü')
+  const names = Array.from({ length: 200 }, (_, n) => wordy(n))
+  const threads = Object.fromEntries(names.map(name => [name, true as const]))
+  const result = patched({}, { threads }, said)
+  assert.deepEqual(result.ok ? [] : result.problems.map(problem => problem.pointer), ['#'])
+  assert.ok(patched({ threads }, { threads: { [names[0]!]: null } }, said).ok)
+})
+
 test('all problems of a patch are told at once', () => {
   const body = {
     categories: { sozial: { push: false }, social: { fax: true, push: 'no' }, billing: false },

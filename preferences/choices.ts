@@ -15,6 +15,7 @@ export type ChoicesPatch = PreferencesPatch<EpochMs>
 
 /** A person's row is read for every notification, so it is kept small. */
 const threadsMax = 500
+const choicesBytesMax = 64 * 1024
 
 const fields = ['categories', 'threads', 'paused', 'levels', 'cadence', 'quiet', 'zone', 'locale']
 
@@ -109,12 +110,19 @@ export function patched(
     ...(Object.keys(levels).length > 0 && { levels }),
     ...(cadence.size > 0 && { cadence: Object.fromEntries(cadence) }),
   }
+  if (bytesOf(choices) > choicesBytesMax && bytesOf(choices) > bytesOf(before))
+    return {
+      ok: false,
+      problems: [{ pointer: '#', detail: `makes all choices more than ${choicesBytesMax / 1024} KiB` }],
+    }
   return { ok: true, value: { choices, lines } }
 }
 
 type PatchedBy = { recipient: string; now: EpochMs; zone?: string | undefined; source?: ConsentSource }
 
 const tooMany = (scope: string): Problem => ({ pointer: pointerTo('levels', scope), detail: 'names too many' })
+
+const bytesOf = (choices: Choices): number => Buffer.byteLength(JSON.stringify(choices))
 
 /** In the morning, not at midnight, whoever pauses until tomorrow wants to hear again. */
 const morning = '08:00'

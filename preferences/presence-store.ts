@@ -11,13 +11,14 @@ export async function readPresence(db: Queryable, ids: readonly string[]): Promi
   return new Map(rows.map(row => [row.recipient, row.active_until.getTime()]))
 }
 
-/** A person is active until an instant, or from now on no more: the last word counts. */
+/** A person is active until an instant, or from now on no more: the last word counts. Of who was erased nothing is kept. */
 export async function writePresence(
   db: Queryable,
   { recipient, activeUntil }: { recipient: string; activeUntil: EpochMs },
 ): Promise<void> {
   await db.query(
-    `insert into presence as p (recipient, active_until) values ($1, to_timestamp($2 / 1000.0))
+    `insert into presence as p (recipient, active_until) select $1, to_timestamp($2 / 1000.0)
+     where not exists (select from recipients where id = $1 and erased_at is not null)
      on conflict (recipient) do update set active_until = excluded.active_until where p.active_until <> excluded.active_until`,
     [recipient, activeUntil],
   )

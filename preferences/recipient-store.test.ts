@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '#tests/program.ts'
+import { writeEngagement } from './engagement-store.ts'
+import { writePresence } from './presence-store.ts'
 import { createStores, device, mailbox } from './store.fixture.ts'
 
 test('a person is what was said last of each field', async () => {
@@ -86,7 +89,10 @@ test('who is erased keeps nothing but what was withdrawn, and may come back', as
   const mine = [device('token', 'phone'), mailbox('a@mail.example', 'mail')]
   await stores.upsert(1, { id: 'u1', tenant: 'acme', locale: 'de', endpoints: mine })
   await stores.mark({ recipient: 'u1', endpoint: 'mail', state: 'suppressed', reason: 'complaint', at: 2 })
+  await writeEngagement(db, { recipient: 'u1', what: 'acted', event: 'joined', at: 2 })
   await stores.erase(3, 'u1')
+  await writeEngagement(db, { recipient: 'u1', what: 'acted', event: 'joined', at: 4 })
+  await writePresence(db, { recipient: 'u1', activeUntil: 4 })
   await stores.erase(4, 'u1')
   await stores.erase(5, 'never seen')
   assert.deepEqual(
@@ -101,6 +107,8 @@ test('who is erased keeps nothing but what was withdrawn, and may come back', as
     ],
   )
   assert.deepEqual(await stores.owned('u1'), [])
+  for (const table of ['engagements', 'product_events', 'presence'])
+    assert.deepEqual(await db.query(`select * from ${table}`), [], table)
   const dump = JSON.stringify([await db.query('select * from recipients'), await db.query('select * from consent_log')])
   assert.ok(!dump.includes('token') && !dump.includes('@'))
   assert.deepEqual((await stores.consent('u1')).slice(2), ['suppression email mail no', 'erase no'])
@@ -113,6 +121,31 @@ test('who is erased keeps nothing but what was withdrawn, and may come back', as
     'endpoint email mail yes',
     'suppression email mail no',
   ])
+})
+
+test('who is erased while somebody else takes their device stays erased', async () => {
+  await using stores = await createStores()
+  const { db } = stores
+  const phone = device('token', 'phone')
+  await stores.upsert(1, { id: 'old', endpoints: [phone] })
+  const waiting = async (n: number) => {
+    const [row] = await db.query<{ n: number }>(
+      `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return row!.n === n
+  }
+  const both = await db.transaction(async tx => {
+    await tx.query(`select from recipients where id = 'old' for update`)
+    const erased = stores.erase(2, 'old')
+    await until(() => waiting(1))
+    // It has read whose device that is, and waits for them, too.
+    const taken = stores.upsert(3, { id: 'new', endpoints: [phone] })
+    await until(() => waiting(2))
+    return [erased, taken]
+  })
+  await Promise.all(both)
+  assert.equal((await stores.person('old')).erased, true)
+  assert.deepEqual(await stores.endpoints('new'), ['push/phone active'])
 })
 
 test('registrations that race for the same tokens end, and each token has one owner', async () => {

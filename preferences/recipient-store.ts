@@ -175,7 +175,7 @@ async function writeDirectory(tx: Queryable, { released, owned }: Change): Promi
 
 /**
  * Forgets a person: addresses, wishes and settings go. What was withdrawn stays in the consent log, suppressed addresses
- * stay suppressed, and the id gets nothing any more until it is registered again. Audiences are the product's.
+ * stay suppressed, and the id gets nothing any more until it is registered again. Audiences are the product's. Safe to repeat.
  */
 export async function deleteRecipient({ db, now }: { db: Database; now: EpochMs }, recipient: string): Promise<void> {
   await db.transaction(async tx => {
@@ -186,10 +186,9 @@ export async function deleteRecipient({ db, now }: { db: Database; now: EpochMs 
        where r.erased_at is null returning 1`,
       [recipient, now],
     )
-    if (erased.length === 0) return
-    for (const table of ['addresses', 'prunes', 'watermarks', 'engagements', 'presence'])
+    for (const table of ['addresses', 'prunes', 'watermarks', 'engagements', 'presence', 'product_events'])
       await tx.query(`delete from ${table} where recipient = $1`, [recipient])
-    await logConsent(tx, [{ recipient, kind: 'erase', wish: false, source: 'api' }], now)
+    if (erased.length > 0) await logConsent(tx, [{ recipient, kind: 'erase', wish: false, source: 'api' }], now)
   })
 }
 

@@ -44,6 +44,8 @@ export function register(registration: Registration): Change {
       .map(({ recipient, endpoint }) => keyOf(recipient, endpoint)),
   )
   for (const [id, person] of people) {
+    // Who was erased while we waited for them has no token left to lose, and does not come back by somebody else's.
+    if (person.erased && !given.has(id)) continue
     const { list, others } = given.get(id) ?? { list: [], others: 'stay' }
     const named = list.map(one => endpointOf(one, person.endpoints, registration))
     const kept = person.endpoints.filter(

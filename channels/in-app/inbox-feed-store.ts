@@ -116,10 +116,11 @@ export function shownItem(item: StoredItem, { types }: Catalogue): InboxItem {
 }
 
 const countsSql = 'n.unseen, n.unread'
-/** What is archived has been read. */
+/** What is archived has been read. Of many the newest count: those are what has not been seen. */
 const countedSql = `cross join lateral (
   select (count(*) filter (where seen_at is null))::int as unseen, count(*)::int as unread
-  from (select seen_at from inbox_items u where u.recipient = a.recipient and u.read_at is null and ${ofTenant('a.tenant', 'u.')} limit ${countMax}) u) n`
+  from (select seen_at from inbox_items u where u.recipient = a.recipient and u.read_at is null and ${ofTenant('a.tenant', 'u.')}
+    order by u.occurred_at desc limit ${countMax}) u) n`
 const itemSql = `i.delivery as id, i.number::float8 as number, i.type, i.thread, i.tenant, i.reason, i.content, i.occurred_at as at,
   i.seen_at is not null as seen, i.read_at is not null as read, i.archived_at is not null as archived`
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { inboxDeeds } from '#contracts/engagement.ts'
+import { countMax } from '#contracts/inbox.ts'
 import { type DeliveryId, deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
@@ -109,6 +110,16 @@ test('whatever happens at once, who follows the numbers of a person has their in
 })
 
 const byId = (a: StoredItem, b: StoredItem): number => (a.id < b.id ? -1 : 1)
+
+test('what is new is counted, however much was seen and never read', async () => {
+  await using world = await setup()
+  const { db } = world
+  const many = Array.from({ length: countMax + 1 }, (_, n) => message('anna', `seen ${n}`))
+  await putInboxItems(db, many, 1)
+  await db.transaction(tx => markOwnItems(tx, { recipient: 'anna', what: 'seen', upToNumber: 10_000, now: 2 }))
+  await putInboxItems(db, [message('anna', 'new')], 3)
+  assert.deepEqual((await readCounts(db, { recipient: 'anna' })).counts, { unseen: 1, unread: countMax })
+})
 
 test('what is removed is told as gone, who is behind by too much looks anew, who is not hears nothing', async () => {
   await using world = await setup()

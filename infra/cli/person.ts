@@ -45,6 +45,11 @@ export async function exportPerson(
     engagements: await of('select intent_id, what, event, at from engagements where recipient = $1 order by at'),
     presence: await of('select active_until from presence where recipient = $1'),
     inbox: (await of('select * from inbox_items where recipient = $1 order by number')).map(unpacked),
+    removals: await of('select intent_id, why, at from removals where recipient = $1 and done_at is null order by at'),
+    digests: await of(
+      'select id, opened_at, due_at, n from digests where recipient = $1 and closed_at is null order by 2',
+    ),
+    acts: await of('select event, at, intent_id from product_events where recipient = $1 order by at'),
     windows: await of('select state, keep_until from windows where recipient = $1'),
     held: (await of(waiting)).map(named),
     deliveries: await of('select * from delivery_events where recipient = $1 order by at, kind'),
