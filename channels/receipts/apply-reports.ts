@@ -14,7 +14,7 @@ import { attemptNamed, type Report } from '../report.ts'
 import { twilioReport } from '../sms/twilio-reports.ts'
 import type { ReceiptDeps } from './apply-receipts.ts'
 import { daysMax, deliveryPack, eachOnce } from './delivery-packs.ts'
-import { takeReports, type WaitingReport, waitingReports } from './receipt-store.ts'
+import { takeReports, type WaitingReport } from './receipt-store.ts'
 import { countTroubles, keepTroubles, troubledAmong } from './trouble-store.ts'
 
 /** `addressKey`: what the hashes of addresses are made with. */
@@ -26,40 +26,37 @@ const reportOf = { twilio: twilioReport, sendgrid: sendgridReport }
 
 /**
  * Believes kept reports, of which it takes up to 500: what is known of an attempt only ever goes further, an outcome is never
- * changed. Late, many times, out of order or before our own record they come to the same. True when there may be more.
+ * changed. Late, many times, out of order or before our own record they come to the same. Whoever applies others at the same
+ * moment has others. True when there may be more.
  */
 export async function applyReports(deps: ReportDeps): Promise<boolean> {
   const { db, clock, log, metrics } = deps
-  const waiting = await waitingReports(db, { limit: reportsMax })
-  if (waiting.length === 0) return false
   const now = clock.now()
-  const read = waiting.map((one): Read => ({ ...one, report: reportOf[one.provider](one.body) }))
-  const known = await knownOf(read, deps)
-  // Before the rest, and visible at once: whoever registers the address from now on sees it. Twice is as once.
-  const marks = await marksOf(db, known)
-  if (marks.length > 0) tellTripped(await markEndpoint(deps, marks), log)
-  const taken = await db.transaction(async tx => {
-    const ours = new Set(await takeReports(tx, read))
-    const fresh = known.filter(one => ours.has(one.read))
-    await writeOutbox(tx, [...(await raise(tx, fresh, deps)), ...deedsOf(fresh)])
-    return ours
+  const { taken, known } = await db.transaction(async tx => {
+    const rows = await takeReports(tx, { limit: reportsMax })
+    const taken = rows.map((one): Read => ({ ...one, report: reportOf[one.provider](one.body) }))
+    const known = await knownOf(tx, taken, now)
+    // Before the rest, and visible at once: whoever registers the address from now on sees it. Twice is as once.
+    const marks = await marksOf(db, known)
+    if (marks.length > 0) tellTripped(await markEndpoint(deps, marks), log)
+    await writeOutbox(tx, [...(await raise(tx, known, deps)), ...deedsOf(known)])
+    return { taken, known }
   })
-  const found = new Map(known.map(one => [one.read, one]))
+  const found = new Set(known.map(one => one.read))
   for (const one of taken) {
     const { standing: event, alarm } = one.report
     metrics.count('receipts_total', { event, result: found.has(one) ? 'known' : isLate(one, now) ? 'late' : 'unknown' })
     if (alarm !== undefined)
       log.warn({ provider: one.provider, code: alarm }, 'a provider reports what an operator must mend')
   }
-  return waiting.length === reportsMax
+  return taken.length === reportsMax
 }
 
 type Read = WaitingReport & { report: Report }
 type Known = { read: Read; of: KnownAttempt; named: Attempt; at: EpochMs }
 
 /** Those of attempts that the ledger knows. The sink takes no events of days that are long gone. */
-async function knownOf(read: readonly Read[], { db, clock }: ReportDeps): Promise<Known[]> {
-  const now = clock.now()
+async function knownOf(db: Queryable, read: readonly Read[], now: EpochMs): Promise<Known[]> {
   const recent = read.flatMap(one => {
     const named = attemptNamed(one.attempt)
     return named && !isLate(one, now) && madeAt(named.batch) <= now + dayMs ? [{ read: one, named }] : []

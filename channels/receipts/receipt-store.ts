@@ -30,28 +30,21 @@ export async function keepReports(db: Queryable, reports: readonly Omit<WaitingR
   return rows.length
 }
 
-/** Reports that wait, the oldest first. */
-export async function waitingReports(db: Queryable, { limit }: { limit: number }): Promise<WaitingReport[]> {
-  const rows = await db.query<Omit<WaitingReport, 'at' | 'body'> & { at: Date; body: string }>(
-    `select provider, event, attempt, address_hash as hash, body, at from receipts where applied_at is null
-     order by at limit $1`,
+/**
+ * Takes waiting reports off, the oldest first, in the transaction that believes them: nobody else has them meanwhile, and those
+ * that somebody has are passed over. Where it is rolled back they wait again.
+ */
+export async function takeReports(tx: Queryable, { limit }: { limit: number }): Promise<WaitingReport[]> {
+  const rows = await tx.query<Omit<WaitingReport, 'at' | 'body'> & { at: Date; body: string }>(
+    `with next as materialized (
+       select provider, event from receipts where applied_at is null order by at limit $1 for update skip locked)
+     update receipts r set applied_at = now() from next n where r.provider = n.provider and r.event = n.event
+     returning r.provider, r.event, r.attempt, r.address_hash as hash, r.body, r.at`,
     [limit],
   )
-  return rows.map(row => ({ ...row, at: row.at.getTime(), body: JSON.parse(row.body) as KeptReport['body'] }))
-}
-
-/** Takes waiting reports off, in the transaction that believes them. Gives those that nobody else has taken. */
-export async function takeReports<R extends WaitingReport>(tx: Queryable, reports: readonly R[]): Promise<R[]> {
-  const rows = await tx.query<{ provider: string; event: string }>(
-    `update receipts set applied_at = now() where (provider, event) in (
-       select provider, event from receipts
-       where (provider, event) in (select * from unnest($1::text[], $2::text[])) and applied_at is null
-       for update skip locked)
-     returning provider, event`,
-    [reports.map(one => one.provider), reports.map(one => one.event)],
-  )
-  const taken = new Set(rows.map(row => `${row.provider} ${row.event}`))
-  return reports.filter(one => taken.has(`${one.provider} ${one.event}`))
+  return rows
+    .map(row => ({ ...row, at: row.at.getTime(), body: JSON.parse(row.body) as KeptReport['body'] }))
+    .toSorted((a, b) => a.at - b.at)
 }
 
 /** Forgets reports that came before the ledger begins, in small steps. True when there is more. */
