@@ -2,7 +2,7 @@ import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type Attempt, type BatchId, dayOf, type IntentId, type RecipientId } from '#contracts/ids.ts'
 import { outcomeCode } from '#contracts/outcome.ts'
 import { plainArray, type Queryable, textArray } from '#runtime/postgres.ts'
-import { batchKey, type CarriedIntent } from './batch.ts'
+import type { CarriedIntent } from './batch.ts'
 import { toldWith } from './told-as-one.ts'
 
 /** What the ledger knows of a provider call. `intent` has no data any more where its type is sensitive. */
@@ -34,11 +34,12 @@ export async function readAttempts(db: Queryable, attempts: readonly Attempt[]):
       plainArray(ofDay.map(({ slot }) => slot)),
       plainArray(ofDay.map(({ place }) => place)),
     ])
+    const days = await firstDays(db, [...new Set(rows.flatMap(row => row.from_batch ?? []))])
     for (const { place, lane, channel, intent, outcome, from_batch, ...row } of rows) {
       const carried = JSON.parse(intent) as CarriedIntent
       found[place] = {
         ...{ ...row, lane: lanes[lane]!, channel: channels[channel]!, intent: carried, told: [carried.id] },
-        day: from_batch === null ? day : await firstDay(db, from_batch),
+        day: from_batch === null ? day : days.get(from_batch)!,
         moved: outcome === outcomeCode('moved'),
       }
     }
@@ -92,11 +93,33 @@ const select = `
   from unnest($2::uuid[], $3::int[], $4::int[]) as u(id, slot, place) join batches b on b.day = $1 and b.id = u.id
   where u.slot < b.n and b.provider <> '' and b.payload is not null`
 
-/** Back along the retries of a delivery, as far as they are kept. */
-async function firstDay(db: Queryable, id: BatchId): Promise<string> {
-  const [row] = await db.query<{ from_batch: BatchId | null }>(
-    `select from_batch from batches where day = $1 and id = $2`,
-    batchKey(id),
-  )
-  return row?.from_batch ? firstDay(db, row.from_batch) : dayOf(id)
+/** The day that each batch's deliveries began on: back along their retries as far as they are kept, one statement a day. */
+async function firstDays(db: Queryable, ids: readonly BatchId[]): Promise<Map<BatchId, string>> {
+  const first = new Map(ids.map(id => [id, id]))
+  let open = [...first]
+  while (open.length > 0) {
+    const day = open
+      .map(([, at]) => dayOf(at))
+      .toSorted()
+      .at(-1)!
+    const [now, later] = [open.filter(([, at]) => dayOf(at) === day), open.filter(([, at]) => dayOf(at) !== day)]
+    const rows = await db.query<{ origin: BatchId; reached: BatchId }>(back, [
+      day,
+      plainArray([...new Set(now.map(([, at]) => at))]),
+    ])
+    const reached = new Map(rows.map(row => [row.origin, row.reached]))
+    const moved = now.map(([id, at]) => [id, reached.get(at)!] as [BatchId, BatchId])
+    for (const [id, at] of moved) first.set(id, at)
+    open = [...later, ...moved.filter(([, at]) => dayOf(at) !== day)]
+  }
+  return new Map([...first].map(([id, at]) => [id, dayOf(at)]))
 }
+
+/** From each batch of a day to the first one of its deliveries on that day, or the last one of the day before. */
+const back = `
+  with recursive steps as (
+    select id as origin, id as reached, 0 as n from unnest($2::uuid[]) as u(id)
+    union all
+    select s.origin, b.from_batch, s.n + 1 from steps s join batches b on b.day = $1 and b.id = s.reached
+    where b.from_batch is not null)
+  select distinct on (origin) origin, reached from steps order by origin, n desc`
