@@ -104,7 +104,7 @@ export async function purgePrunes(
 ): Promise<boolean> {
   const rows = await store.db.query<PruneRow>(
     `select recipient, endpoint, hash, reason, at from prunes
-     where state <> 'held' and at < to_timestamp($1 / 1000.0) order by provider, app, at limit ${stepRows}`,
+     where state <> 'held' and at < to_timestamp($1 / 1000.0) order by at limit ${stepRows}`,
     [before],
   )
   await rewrite(store, { rows, now, change: one => (one.state === 'dead' ? undefined : one) })

@@ -365,6 +365,7 @@ create table prunes (
   state text not null default 'pruned'::text,
   constraint prunes_pkey PRIMARY KEY (recipient, endpoint, hash)
 ) with (fillfactor=80);
+CREATE INDEX prunes_by_age ON public.prunes USING btree (at) WHERE (state <> 'held'::text);
 CREATE INDEX prunes_by_time ON public.prunes USING btree (provider, app, at);
 CREATE INDEX prunes_held ON public.prunes USING btree (provider, app) WHERE (state = 'held'::text);
 
