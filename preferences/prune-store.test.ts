@@ -96,6 +96,55 @@ test('workers that find dead devices at the same moment let no more through toge
   assert.ok(said.flat().length > 0)
 })
 
+test('while there is ample room it is not counted for each dead device', async () => {
+  await using stores = await createStores()
+  const ids = await withPhones(stores, 80)
+  let counts = 0
+  const query: typeof stores.db.query = (text, values) => {
+    if (text.includes('prune_limits')) counts++
+    return stores.db.query(text, values)
+  }
+  const counting = { ...stores, db: { ...stores.db, query } }
+  const after = async (ids: readonly string[]) => {
+    await die(counting, ids)
+    return counts
+  }
+  const limit = (most: number) =>
+    stores.db.query(
+      `insert into prune_limits (provider, app, active, most) values ('fcm', '', 1, $1) on conflict (provider, app) do update set most = $1`,
+      [most],
+    )
+  await limit(2_000)
+  const since = performance.now()
+  assert.equal(await after(ids.slice(0, 25)), 1)
+  for (const one of [25, 26, 27]) await after(ids.slice(one, one + 1))
+  assert.ok(counts <= 1 + (performance.now() - since) / 1_000, 'once a second')
+  const known = counts
+  assert.equal(await after(ids.slice(28, 50)), known + 1, 'and for more than a hundredth of what may be')
+  await limit(60)
+  const other = { ...counting, db: { ...counting.db } }
+  for (const one of [50, 51, 52]) await die(other, ids.slice(one, one + 1))
+  assert.equal(counts, known + 4, 'near the limit each time')
+  assert.equal((await die(other, ids.slice(53, 80))).length, 1)
+})
+
+test('those that were pruned longest ago are forgotten first, of whatever provider', async () => {
+  await using stores = await createStores()
+  const { db, addressKey } = stores
+  const write = (provider: string, at: number) =>
+    db.query(
+      `insert into prunes (recipient, endpoint, hash, provider, app, reason, at, state)
+       select $1 || n, 'phone', 'h', $1, '', 'gone', to_timestamp($2 / 1000.0), 'pruned' from generate_series(1, 300) n`,
+      [provider, at],
+    )
+  await write('apns', 2_000)
+  await write('fcm', 1_000)
+  assert.equal(await purgePrunes({ db, addressKey }, { before: 3_000, now: 7 }), true)
+  assert.deepEqual(await db.query(`select provider, count(*)::int as n from prunes group by 1`), [
+    { provider: 'apns', n: 100 },
+  ])
+})
+
 test('what was released or pruned is forgotten after its time, with its address; who registered again stays', async () => {
   await using stores = await createStores()
   const { db, addressKey } = stores

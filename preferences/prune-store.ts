@@ -16,7 +16,8 @@ type Prune = PruneGroup & { mark: HashedMark }
 /**
  * Which dead marks may be carried out now. More than `prunesMost` in ten minutes are a fault of ours (wrong project, wrong
  * environment) rather than dead devices: they are held, and with them all of that provider and app, until an operator
- * settles it (`settlePrunes`). Each prune is written before it is counted, so that no number of workers lets more through.
+ * settles it (`settlePrunes`). Each prune is written before it is counted, so that workers let no more through together: not
+ * fifty processes, of which each counts now and then while there is ample room.
  */
 export async function guardPrunes(
   { db, addressKey }: Suppressions,
@@ -30,7 +31,7 @@ export async function guardPrunes(
   await writePrunes(db, prunes)
   for (const group of Map.groupBy(prunes, groupKey).values()) {
     const { provider, app } = group[0]!
-    const said = await verdict(db, { provider, app })
+    const said = await verdict(db, { provider, app, come: group.length })
     if (said.kind === 'allowed') allowed.push(...group.map(one => one.mark))
     else {
       await holdPrunes(db, group)
@@ -79,13 +80,24 @@ type Verdict = { kind: 'allowed' } | { kind: 'held'; isFirst: boolean; most: num
 
 const windowSql = `interval '10 minutes'`
 
-async function verdict(db: Queryable, group: PruneGroup): Promise<Verdict> {
+/** Where half of what may be pruned is left, a process counts again when it took a hundredth of it, or after a second. */
+const ample = { share: 0.5, uncounted: 0.01, forMs: 1_000 }
+/** How many more a process takes without counting, and until when by its monotonic clock, of each group. */
+const roomOf = new WeakMap<Queryable, Map<string, { left: number; untilMs: number }>>()
+
+async function verdict(db: Queryable, { come, ...group }: PruneGroup & { come: number }): Promise<Verdict> {
+  const room = roomOf.get(db)?.get(groupKey(group))
+  if (room && performance.now() < room.untilMs && (room.left -= come) >= 0) return { kind: 'allowed' }
   const said = await counted(db, group)
   if (said.held) return { kind: 'held', isFirst: false, most: said.most }
   if (said.n <= pruneFloor) return { kind: 'allowed' }
   const { most, n } = said.fresh ? said : { most: await countMost(db, group), n: said.n }
-  if (n <= most) return { kind: 'allowed' }
-  return { kind: 'held', isFirst: true, most }
+  if (n > most) return { kind: 'held', isFirst: true, most }
+  const rooms = roomOf.get(db) ?? new Map<string, { left: number; untilMs: number }>()
+  if (n <= ample.share * most)
+    rooms.set(groupKey(group), { left: ample.uncounted * most, untilMs: performance.now() + ample.forMs })
+  roomOf.set(db, rooms)
+  return { kind: 'allowed' }
 }
 
 /** How many were asked for in the last ten minutes (at most one more than may be), and whether any are held. */
