@@ -248,6 +248,21 @@ test('the module for browsers says what became of a push, keeps what it cannot s
   )
 })
 
+test('what a page and its service worker report at the same moment is both kept', async () => {
+  let kept: WaitingReceipt[] = []
+  const store = {
+    load: async () => {
+      const found = kept
+      await new Promise(setImmediate)
+      return found
+    },
+    save: async (receipts: WaitingReceipt[]) => void (kept = receipts),
+  }
+  const [page, worker] = [1, 2].map(() => createReceipts({ url: 'http://127.0.0.1:9', store }))
+  await Promise.all([page!.opened({ receipt: 'a' }), worker!.shown({ receipt: 'b' })])
+  assert.deepEqual(kept.map(({ token, event }) => `${token} ${event}`).toSorted(), ['a opened', 'b shown'])
+})
+
 test('the module for browsers says much in lots, gives up what is refused as wrong, and keeps what may be taken later', async () => {
   await using world = await setup('anna')
   const { anna } = await world.push()

@@ -35,7 +35,8 @@ export function createReceipts({
   const endpoint = `${rootOf(url)}/v1/receipts`
   let line: Promise<void> = Promise.resolve()
   /** One after the other: two at once would each save the other's away. */
-  const inLine = (work: () => Promise<unknown>): Promise<void> => (line = line.then(work).then(nothing, nothing))
+  const inLine = (work: () => Promise<unknown>): Promise<void> =>
+    (line = line.then(() => alone(work)).then(nothing, nothing))
   const flush = () =>
     inLine(async () => {
       for (let waiting = await store.load(); waiting.length > 0; waiting = await store.load()) {
@@ -71,6 +72,12 @@ async function isTaken(endpoint: string, receipts: readonly WaitingReceipt[]): P
     signal: AbortSignal.timeout(sendLimitMs),
   })
   return status !== 404 && status !== 429 && status < 500
+}
+
+/** Pages and the service worker keep one list: where the browser has locks, they change it one after the other as well. */
+function alone(work: () => Promise<unknown>): Promise<unknown> {
+  const { locks } = navigator as { locks?: LockManager }
+  return locks ? locks.request('carillon-receipts', work) : work()
 }
 
 const place = '/carillon-receipts'
