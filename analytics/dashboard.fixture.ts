@@ -14,7 +14,7 @@ import { recomputeHour } from './rollup-store.ts'
 import { type Look, traceApi } from './trace-api.ts'
 
 /** The pages and what they ask, on a port of their own and a real database. The clock stands an hour after `at`. */
-export async function createDashboard() {
+export async function createDashboard({ groupMin = 1 }: { groupMin?: number } = {}) {
   await using opened = new AsyncDisposableStack()
   const { url: databaseUrl } = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax: 4, name: 'test' }))
@@ -29,7 +29,7 @@ export async function createDashboard() {
   const authorize = async ({ headers }: { headers: { authorization?: string | undefined } }) => {
     if (headers.authorization !== `Bearer ${token}`) throw problem(401, {})
   }
-  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, authorize, groupMin: 1 })
+  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, authorize, groupMin })
   const readerOf = async (request: Parameters<typeof authorize>[0]) => {
     await authorize(request)
     return 'eve'

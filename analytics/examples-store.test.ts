@@ -19,7 +19,7 @@ before(async () => {
   db = opened.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
   await ensurePartitions(db, { from: day, days: 2 })
   await storePacks(db, aDay())
-  world = opened.use(await createDashboard())
+  world = opened.use(await createDashboard({ groupMin: 2 }))
   await world.store(aDay().slice(0, 5))
   // Too few of a type to be told of.
   await world.store([decidedPack(people(1), { intents: [{ ...aDay()[0]!.intents[0]!, type: 'rare.one' }] })])
@@ -69,6 +69,8 @@ test('the tail tells what came last, newest first, and of nobody', async () => {
   }
   const lines = await tail('')
   assert.equal(lines.length, 40)
+  assert.equal(lines[0]!.at, '2026-11-20T12:01:00.000Z')
+  assert.deepEqual(await tail('type=rare.one'), [], 'of too few')
   assert.deepEqual(
     lines,
     lines.toSorted((a, b) => (a.at > b.at ? -1 : 1)),
