@@ -1,4 +1,5 @@
 import type { Queryable } from '#runtime/postgres.ts'
+import type { Counted, Took } from './count.ts'
 import { channelsTelling, durationGrowth, type Ordering, stages, type Unit } from './stages.ts'
 
 /** What is counted: rows of `delivery_events` that `where` takes, folded into units, those that `having` takes. */
@@ -15,22 +16,8 @@ export type Counting = Ordering & {
 /** `row`: the same for every event of a unit; `unit`: an aggregate over its events. Gives text. `end`: how it ended. */
 export type Group = { of: 'row' | 'unit'; sql: string } | { of: 'end' }
 
-/** Units that came equally far and ended alike. `told`: bit 0 tells of `delivered`, bit 1 of `seen`. */
-export type Counted = {
-  groups: (string | null)[]
-  told: number
-  reached: number
-  fate: string
-  reason: string | null
-  /** A machine opened it, and no person did. */
-  machine: boolean
-  n: number
-}
-/** How many took so long for a step: `bucket` is a power of the growth, 0 is no time. */
-export type Took = { groups: (string | null)[]; step: number; bucket: number; n: number }
-
 /**
- * Folds events into units and counts how far each came. Where the earliest event of every step is a way through, it is the
+ * Folds a few events into units, by themselves and not by the hour, and counts how far each came: as `count.ts` does, which a test holds it to. Where the earliest event of every step is a way through, it is the
  * furthest one, and most are; the others are asked for again with all their events. Both must see one snapshot: give it a
  * transaction that is `repeatable read`.
  */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'node:test'
-import type { Counted } from './count-store.ts'
+import type { Counted } from './count.ts'
 import { type FunnelRow, printFunnel, shapeFunnel as shape } from './funnel.ts'
 import type { Dimension } from './question.ts'
 

@@ -1,4 +1,4 @@
-import type { Counted, Took } from './count-store.ts'
+import type { Counted, Took } from './count.ts'
 import type { Dimension, Question } from './question.ts'
 import { percentileOf, type Stage, stages } from './stages.ts'
 

@@ -1,9 +1,9 @@
 import type { EventPack } from '#contracts/event.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
-import { accepted, countUnits, type Counted, type Group } from './count-store.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
+import { type Counted, startCounting } from './count.ts'
+import { foldHour, hourMs, purgeFolds, writeFold } from './fold-store.ts'
 import { type Dimension, orderingPreset, type Question, rawFilters } from './question.ts'
-
-const hourMs = 3_600_000
 
 /**
  * Says in the sink's own transaction which hours of which types are to be counted anew: by the intent's time, however late the
@@ -26,26 +26,16 @@ export async function markTouched(tx: Queryable, packs: readonly EventPack[]): P
 }
 
 const rollupLock = 726_026_001
-const row = (sql: string): Group => ({ of: 'row', sql })
-/** The columns of a rollup, as the counting groups them. Tenants are too many to be kept apart. */
-const groups = {
-  ...{ type: row('type'), category: row('category'), lane: row('lane'), producer: row('producer') },
-  channel: row('channel'),
-  provider: {
-    of: 'unit',
-    sql: `coalesce(min(provider) filter (where ${accepted}), min(provider) filter (where kind = 'settled'))`,
-  },
-  arm: { of: 'unit', sql: 'max(arm)' },
-} satisfies Record<string, Group>
-const columns = Object.keys(groups)
+/** The columns of a rollup. What has very many values is kept apart by folds alone. */
+const columns = ['type', 'category', 'lane', 'producer', 'channel', 'provider', 'arm'] as const satisfies Dimension[]
 
 /**
- * Counts one marked hour anew from the raw events, the one that has waited longest, and puts that in the place of what was
- * counted before. True when one was found. Only one of any number of callers works at a time. What is marked while it counts
+ * Folds and counts one marked hour anew from the events, the one that has waited longest, and puts that in the place of what was
+ * there before. True when one was found. Only one of any number of callers works at a time. What is marked while it counts
  * stays marked: events are seen or come with a mark that outlives this.
  */
 export async function recomputeHour(db: Database): Promise<boolean> {
-  return db.transaction(async tx => {
+  return db.transaction(async (tx, connection) => {
     const [lock] = await tx.query<{ mine: boolean }>(
       `select pg_try_advisory_xact_lock(${rollupLock}) as mine, set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`,
     )
@@ -56,20 +46,18 @@ export async function recomputeHour(db: Database): Promise<boolean> {
     if (marks.length === 0) return false
     const { cohort } = marks[0]!
     const types = [...new Set(marks.map(mark => mark.type))]
+    await tx.query(
+      `with gone as (delete from folded_hours where cohort = $1 and type = any($2::text[]))
+       delete from funnel_hours where cohort = $1 and type = any($2::text[])`,
+      [cohort, types],
+    )
     // A statement of its own: it sees everything whose marks were seen.
-    const { counted } = await countUnits(tx, {
-      ...orderingPreset,
-      unit: 'notification',
-      where: [
-        `occurred_at >= $1 and occurred_at < $1::timestamptz + interval '1 hour'`,
-        `day >= ($1::timestamptz at time zone 'utc')::date - 1 and type = any($2::text[]) and not simulated`,
-      ],
-      having: [],
-      values: [cohort, types],
-      groups: Object.values(groups),
+    await foldHour({ tx, connection }, { cohort: cohort.getTime(), types }, async fold => {
+      const counter = startCounting({ ...orderingPreset, unit: 'notification', by: columns })
+      counter.add(fold)
+      await writeFold(tx, fold)
+      await writeHour(tx, cohort, counter.done().counted)
     })
-    await tx.query(`delete from funnel_hours where cohort = $1 and type = any($2::text[])`, [cohort, types])
-    await writeHour(tx, cohort, counted)
     const newest = new Date(Math.max(...marks.map(mark => mark.newest.getTime())))
     await tx.query(
       `insert into rollup_state (one, newest_event) values (true, $1)
@@ -135,4 +123,15 @@ export async function lagOf(db: Queryable): Promise<{ newestEvent: Date | null; 
        count(distinct (cohort, type))::int as dirty from rollup_marks`,
   )
   return lag!
+}
+
+/** Forgets folds of hours whose events are gone, and hours that are told of no longer. In small steps; true when there is more. */
+export async function purgeRollups(
+  db: Queryable,
+  { eventsBefore, hoursBefore }: { eventsBefore: number; hoursBefore: number },
+): Promise<boolean> {
+  const hours = `delete from funnel_hours where ctid in (
+    select ctid from funnel_hours where cohort < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`
+  const more = [await purgeFolds(db, { before: eventsBefore }), await purgeStep(db, hours, [hoursBefore])]
+  return more.includes(true)
 }

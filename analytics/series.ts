@@ -1,5 +1,5 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import type { Counted } from './count-store.ts'
+import type { Counted } from './count.ts'
 import { rowOf } from './funnel.ts'
 import { type Stage, stages } from './stages.ts'
 

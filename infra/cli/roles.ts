@@ -1,4 +1,5 @@
 import { startSink } from '#analytics/collect.ts'
+import { purgeRollups } from '#analytics/rollup-store.ts'
 import { startRollups } from '#analytics/rollups.ts'
 import type { Channel, Lane } from '#contracts/channel.ts'
 import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
@@ -81,6 +82,7 @@ const retentionDays = {
   ...keptDays,
   volumes: volumeDays + 1,
   events: 90,
+  rollups: 400,
   refused: 90,
   contacts: 90,
   inbox: 90,
@@ -116,6 +118,9 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           await purgePrunes({ db, addressKey }, { before: before(retentionDays.prunes), now: clock.now() }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),
           await purgeInboxItems(db, { before: before(retentionDays.inbox) }),
+          await purgeRollups(db, {
+            ...{ eventsBefore: before(retentionDays.events), hoursBefore: before(retentionDays.rollups) },
+          }),
           await purgeWindows(db, { now: clock.now() }),
         ]
         return more.includes(true)

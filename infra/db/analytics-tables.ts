@@ -53,6 +53,16 @@ export type AnalyticsTables = {
     machine: boolean
     n: number
   }
+  /** Events by hour and type in columns: see `analytics/fold.ts`. */
+  folded_hours: {
+    cohort: Date
+    type: string
+    n: string
+    words: string
+    notifications: Buffer
+    people: Buffer
+    events: Buffer
+  }
   /** Every time that a person did what a product told us of. */
   product_events: { recipient: string; event: string; at: Date; intent_id: string | null }
   /** Views for other people's tools: read by nobody here. */

@@ -53,6 +53,7 @@ export const owners = {
   rollup_marks: 'analytics',
   rollup_state: 'analytics',
   funnel_hours: 'analytics',
+  folded_hours: 'analytics',
   analytics_notifications: 'analytics',
   analytics_hours: 'analytics',
   product_events: 'preferences',

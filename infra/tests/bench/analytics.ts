@@ -22,7 +22,8 @@ export type AnalyticsFigures = {
   rollup_s: number
   /** ms; cold: the first time after the server was started anew. */
   funnel: Record<
-    'raw_cold' | 'raw' | 'raw_by_type' | 'rollup_cold' | 'rollup' | 'rollup_by_type' | 'rollup_series',
+    | ('raw_cold' | 'raw' | 'raw_by_provider' | 'raw_times' | 'raw_people')
+    | ('rollup_cold' | 'rollup' | 'rollup_by_type' | 'rollup_series'),
     number
   >
   duckdb: { parquet_mb: number; funnel_cold: number; funnel: number }
@@ -148,7 +149,9 @@ async function ask(db: Database): Promise<AnalyticsFigures['funnel']> {
     rollup_series: await took(() => answerSeries({ db, now: start + dayMs, groupMin: 5 }, series)),
     raw_cold: await took(() => funnel(db, time), 1),
     raw: await took(() => funnel(db, time)),
-    raw_by_type: await took(() => funnel(db, { ...time, by: 'type' })),
+    raw_by_provider: await took(() => funnel(db, { ...time, by: 'provider' })),
+    raw_times: await took(() => funnel(db, { ...time, windowMs: 3_600_000, times: true })),
+    raw_people: await took(() => funnel(db, { ...time, unit: 'recipient' })),
   }
 }
 

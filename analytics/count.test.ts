@@ -4,12 +4,15 @@ import fc from 'fast-check'
 import { channels } from '#contracts/channel.ts'
 import type { EventKind, EventPack, EventSlot } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
-import { openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { at, day, intentFacts } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
-import { countUnits } from './count-store.ts'
+import { asking } from './asking.ts'
+import { type Counting, startCounting } from './count.ts'
+import { eachFold } from './fold-store.ts'
 import { storePacks } from './event-store.ts'
 import { funnel } from './funnel-store.ts'
+import { recomputeHour } from './rollup-store.ts'
 import { furthest, type Ordering, type StepEvent, stages, type Unit, untold } from './stages.ts'
 
 const strict = { windowMs: 100, graceMs: 0 }
@@ -96,6 +99,13 @@ const packOf = ({ person, intent, channel, what: said, after, ruled }: Happened,
   }
 }
 
+const count = (db: Database, counting: Counting) =>
+  asking(db, async (tx, connection) => {
+    const counter = startCounting(counting)
+    await eachFold({ tx, connection }, { withPeople: true }, counter.add)
+    return counter.done()
+  })
+
 const byNumber = (a: number, b: number) => a - b
 
 /** The same by the reference, in memory. */
@@ -122,20 +132,23 @@ test('the store counts as the reference does, whatever happened in whatever orde
   )
   await fc.assert(
     fc.asyncProperty(fc.array(happened, { maxLength: 40 }), orderings, async (events, ordering) => {
-      await db.query('truncate event_packs, delivery_events, rollup_marks')
+      await db.query('truncate event_packs, delivery_events, rollup_marks, folded_hours, funnel_hours')
       await storePacks(db, events.map(packOf))
-      for (const unit of ['notification', 'recipient'] as const) {
-        const counting = { ...ordering, unit, where: [], having: [], values: [], groups: [] }
-        const units = [...expected(events, unit, ordering).values()].map(times => times.length - 1)
-        const plain = await countUnits(db, counting)
-        const reached = plain.counted.flatMap(row => Array.from({ length: row.n }, () => row.reached))
-        assert.deepEqual(reached.toSorted(byNumber), units.toSorted(byNumber), unit)
-        const timed = await countUnits(db, { ...counting, times: true })
-        const total = (rows: readonly { n: number }[]) => rows.reduce((sum, { n }) => sum + n, 0)
-        assert.equal(total(timed.counted), units.length)
-        // Everybody who reached a step that is told of took some time for it.
-        assert.ok(timed.took.every(({ step, bucket }) => step >= 1 && step <= 7 && bucket >= 0))
-        assert.equal(total(timed.took.filter(({ step }) => step === 1)), units.filter(n => n >= 1).length)
+      const ways = expected(events, 'notification', ordering)
+      // Folded for the question, and then from what is stored.
+      for (const stored of [false, true]) {
+        if (stored) while (await recomputeHour(db));
+        for (const unit of ['notification', 'recipient'] as const) {
+          const { counted, took } = await count(db, { ...ordering, unit, times: true })
+          const units = [...(unit === 'recipient' ? expected(events, unit, ordering) : ways).values()]
+          const lengths = units.map(times => times.length - 1)
+          const reached = counted.flatMap(row => Array.from({ length: row.n }, () => row.reached))
+          assert.deepEqual(reached.toSorted(byNumber), lengths.toSorted(byNumber), unit)
+          const total = (rows: readonly { n: number }[]) => rows.reduce((sum, { n }) => sum + n, 0)
+          // Everybody who reached a step that is told of took some time for it.
+          assert.ok(took.every(({ step, bucket }) => step >= 1 && step <= 7 && bucket >= 0))
+          assert.equal(total(took.filter(({ step }) => step === 1)), lengths.filter(n => n >= 1).length)
+        }
       }
     }),
     { numRuns: 60 },

@@ -1,0 +1,54 @@
+import type { Readable } from 'node:stream'
+
+/**
+ * Rows in PostgreSQL's binary COPY format, as they come: `tell` hears of each where its fields begin and how long they are
+ * (−1: null) in bytes that are good until it returns. The counterpart of `binary-rows.ts`.
+ */
+export async function eachCopiedRow(
+  stream: Readable,
+  fields: number,
+  tell: (bytes: Buffer, starts: Int32Array, lengths: Int32Array) => void,
+): Promise<void> {
+  const [starts, lengths] = [new Int32Array(fields), new Int32Array(fields)]
+  let chunks: Buffer[] = []
+  let held = 0
+  let wanted = headBytes
+  let hasHead = false
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    held += chunk.length
+    // A field may be long: it is put together once, when all of it is there.
+    if (held < wanted) continue
+    const bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks)
+    let at = hasHead ? 0 : headBytes
+    hasHead = true
+    for (;;) {
+      const end = rowEnd(bytes, at, { starts, lengths })
+      if (end > bytes.length || end === at) {
+        wanted = end - at
+        break
+      }
+      tell(bytes, starts, lengths)
+      at = end
+    }
+    chunks = at < bytes.length ? [bytes.subarray(at)] : []
+    held = bytes.length - at
+  }
+}
+
+const headBytes = 19
+
+/** Where the row that begins here ends, as far as that is known: at least so many bytes are needed. The trailer ends where it begins. */
+function rowEnd(bytes: Buffer, from: number, { starts, lengths }: { starts: Int32Array; lengths: Int32Array }): number {
+  let at = from + 2
+  if (at > bytes.length) return at
+  if (bytes.readInt16BE(from) === -1) return from
+  for (let field = 0; field < starts.length; field++) {
+    if (at + 4 > bytes.length) return at + 4
+    const length = bytes.readInt32BE(at)
+    starts[field] = at + 4
+    lengths[field] = length
+    at += 4 + Math.max(0, length)
+  }
+  return at
+}

@@ -1,0 +1,138 @@
+import { to as copyTo } from 'pg-copy-streams'
+import type { EpochMs } from '#contracts/ids.ts'
+import type { Connection, Queryable } from '#runtime/postgres.ts'
+import { purgeStep } from '#runtime/purge-step.ts'
+import { eachCopiedRow } from './copied-rows.ts'
+import { type Folded, type Folding, packFold, startFolding, unpackFold } from './fold.ts'
+
+export const hourMs = 3_600_000
+
+/** A transaction, and its connection for COPY. */
+export type Tx = { tx: Queryable; connection: Connection }
+
+// Separated as `fold.ts` reads them. Without what is not asked of funnels: endpoints, values of rules, places in the ledger.
+const common = `concat_ws(E'\\x1f', category, lane, producer, coalesce(tenant, ''), channel)`
+const said = `concat_ws(E'\\x1f', kind, what, coalesce(rule, ''), coalesce(provider, ''), coalesce(platform, ''),
+  coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''))`
+const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 'occurred_at', said, 'at']
+
+/** Reads the events of types in an hour, by the time of their intents, and folds them. A snapshot's own events, all of them. */
+export async function foldHour(
+  { tx, connection }: Tx,
+  { cohort, types }: { cohort: EpochMs; types: readonly string[] },
+  tell: (fold: Folded) => void | Promise<void>,
+): Promise<void> {
+  // COPY takes no parameters; a setting of the transaction is text, whatever stands in it.
+  await tx.query(
+    `select set_config('carillon.cohort', to_timestamp($1 / 1000.0)::text, true), set_config('carillon.types', $2::text[]::text, true)`,
+    [cohort, types],
+  )
+  const statement = `copy (select ${columns.join(', ')} from delivery_events
+    where occurred_at >= current_setting('carillon.cohort')::timestamptz
+      and occurred_at < current_setting('carillon.cohort')::timestamptz + interval '1 hour'
+      and day >= (current_setting('carillon.cohort')::timestamptz at time zone 'utc')::date - 1
+      and type = any(current_setting('carillon.types')::text[])
+    order by type, intent_id, recipient, channel, at, kind, what) to stdout (format binary)`
+  let open: { type: string; folding: Folding } | undefined
+  const folds: Folded[] = []
+  const intent = Buffer.alloc(16)
+  let before = { high: -1, low: -1, common: '' }
+  await eachCopiedRow(connection.query(copyTo(statement)), columns.length, (bytes, starts, lengths) => {
+    const text = (field: number) => bytes.toString('utf8', starts[field]!, starts[field]! + lengths[field]!)
+    const type = text(0)
+    if (open?.type !== type) {
+      if (open) folds.push(open.folding.done())
+      open = { type, folding: startFolding({ cohort, type }) }
+      before = { high: -1, low: -1, common: '' }
+    }
+    const [high, low] = [bytes.readUInt32BE(starts[2]!), bytes.readUInt32BE(starts[2]! + 4)]
+    const own = text(3)
+    const first =
+      high !== before.high ||
+      low !== before.low ||
+      intent.compare(bytes, starts[1], starts[1]! + 16) !== 0 ||
+      own !== before.common
+    if (first) {
+      bytes.copy(intent, 0, starts[1], starts[1]! + 16)
+      before = { high, low, common: own }
+    }
+    const occurredAt = timeAt(bytes, starts[4]!)
+    open!.folding.add({
+      first,
+      occurredAt,
+      person: [high, low],
+      common: own,
+      said: text(5),
+      at: timeAt(bytes, starts[6]!),
+    })
+  })
+  if (open) folds.push((open as { folding: Folding }).folding.done())
+  for (const fold of folds) await tell(fold)
+}
+
+const epochMs = Date.UTC(2000, 0, 1)
+/** A timestamptz, microseconds since 2000, in ms. */
+const timeAt = (bytes: Buffer, at: number): EpochMs =>
+  Math.round((bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)) / 1000) + epochMs
+
+/** Puts folds in the place of what there was of their hour and types. */
+export async function writeFold(tx: Queryable, fold: Folded): Promise<void> {
+  const { words, notifications, people, events } = packFold(fold)
+  await tx.query(
+    `insert into folded_hours (cohort, type, n, words, notifications, people, events)
+     values (to_timestamp($1 / 1000.0), $2, $3, $4, $5, $6, $7)
+     on conflict (cohort, type) do update set n = excluded.n, words = excluded.words, notifications = excluded.notifications,
+       people = excluded.people, events = excluded.events`,
+    [fold.cohort, fold.type, fold.code.length, words, notifications, people, events],
+  )
+}
+
+export type Asked = {
+  since?: number | undefined
+  until?: number | undefined
+  type?: string | undefined
+  withPeople: boolean
+}
+
+/**
+ * Every event of the hours that are asked for, folded: as it is stored, but for hours that are to be counted anew, which are read from the
+ * events. So what has come late is told at once. Needs one snapshot: a transaction that is `repeatable read`.
+ */
+export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => void): Promise<void> {
+  const { tx, connection } = at
+  const { since, until, type, withPeople } = asked
+  const from = since === undefined ? '-infinity' : new Date(Math.floor(since / hourMs) * hourMs).toISOString()
+  const to = until === undefined ? 'infinity' : new Date(until).toISOString()
+  const dirty = await tx.query<{ cohort: Date; types: string[] }>(
+    `select cohort, array_agg(distinct type) as types from rollup_marks
+     where cohort >= $1 and cohort < $2 and ($3::text is null or type = $3) group by cohort`,
+    [from, to, type ?? null],
+  )
+  await tx.query(
+    `select set_config('carillon.from', $1, true), set_config('carillon.to', $2, true), set_config('carillon.type', $3, true)`,
+    [from, to, type ?? ''],
+  )
+  const statement = `copy (select cohort, type, words, notifications, ${withPeople ? 'people' : `''::bytea`}, events from folded_hours as f
+    where cohort >= current_setting('carillon.from')::timestamptz and cohort < current_setting('carillon.to')::timestamptz
+      and current_setting('carillon.type') in ('', type)
+      and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))) to stdout (format binary)`
+  await eachCopiedRow(connection.query(copyTo(statement)), 6, (bytes, starts, lengths) => {
+    const field = (at: number) => bytes.subarray(starts[at]!, starts[at]! + lengths[at]!)
+    tell(
+      unpackFold({
+        ...{ cohort: timeAt(bytes, starts[0]!), type: field(1).toString(), words: field(2).toString() },
+        ...{ notifications: field(3), people: field(4), events: field(5) },
+      }),
+    )
+  })
+  for (const { cohort, types } of dirty) await foldHour(at, { cohort: cohort.getTime(), types }, tell)
+}
+
+/** Forgets folds whose events are gone, in small steps. True when there is more. */
+export const purgeFolds = (db: Queryable, { before }: { before: EpochMs }): Promise<boolean> =>
+  purgeStep(
+    db,
+    `delete from folded_hours where (cohort, type) in (
+       select cohort, type from folded_hours where cohort < to_timestamp($1 / 1000.0) limit $2 for update skip locked)`,
+    [before],
+  )

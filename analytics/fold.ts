@@ -1,0 +1,219 @@
+import type { Channel } from '#contracts/channel.ts'
+import type { EpochMs } from '#contracts/ids.ts'
+
+/**
+ * The events of one hour (by the time of their intents) and one type, in columns: those of a notification stand together, in order of
+ * time, and what many share is kept once. A twentieth of the rows, and counted a hundred times faster. Nothing that a funnel
+ * asks is left out, so that it can be counted for any window, unit and filter.
+ */
+export type Folded = {
+  cohort: EpochMs
+  type: string
+  facts: readonly NotificationFacts[]
+  codes: readonly EventCode[]
+  /** Of each notification: its place in `facts`, how many events it has, ms from the hour on, and who (two words of a hash). */
+  fact: Uint32Array
+  events: Uint32Array
+  occurred: Uint32Array
+  person: Uint32Array
+  /** Of each event: its place in `codes`, and when. */
+  code: Uint32Array
+  at: Float64Array
+}
+
+export type NotificationFacts = {
+  category: string
+  lane: string
+  producer: string
+  tenant: string | null
+  channel: Channel
+  arm: string | null
+  locale: string | null
+}
+export type EventCode = {
+  kind: string
+  what: string
+  rule: string | null
+  provider: string | null
+  platform: string | null
+  app_version: string | null
+  simulated: boolean
+}
+
+/** As it is stored: the words as JSON, the numbers as bytes. */
+export type Stored = { words: string; notifications: Buffer; people: Buffer; events: Buffer }
+
+/** The numbers of a column, each in as many bytes as the largest needs. */
+function narrowed(numbers: Uint32Array | Float64Array): Buffer {
+  let most = 0
+  for (const n of numbers) if (n > most) most = n
+  const own =
+    most < 2 ** 8
+      ? Uint8Array.from(numbers)
+      : most < 2 ** 16
+        ? Uint16Array.from(numbers)
+        : most < 2 ** 32
+          ? Uint32Array.from(numbers)
+          : Float64Array.from(numbers)
+  const head = Buffer.alloc(columnHead)
+  head.writeUInt32LE(own.BYTES_PER_ELEMENT, 0)
+  head.writeUInt32LE(own.byteLength, 4)
+  return Buffer.concat([head, Buffer.from(own.buffer, own.byteOffset, own.byteLength)])
+}
+const columnHead = 8
+
+/** Columns that were put one after another. */
+function columnsIn(bytes: Buffer): (Uint8Array | Uint16Array | Uint32Array | Float64Array)[] {
+  const columns: (Uint8Array | Uint16Array | Uint32Array | Float64Array)[] = []
+  for (let at = 0; at < bytes.length;) {
+    const [width, length] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)]
+    const start = at + columnHead
+    at = start + length
+    // A column of words must begin at a multiple of their size.
+    const own = new Uint8Array(length)
+    own.set(bytes.subarray(start, at))
+    if (width === 1) columns.push(own)
+    else if (width === 2) columns.push(new Uint16Array(own.buffer))
+    else if (width === 4) columns.push(new Uint32Array(own.buffer))
+    else columns.push(new Float64Array(own.buffer))
+  }
+  return columns
+}
+
+/** What was given as JSON and bytes, as numbers again. Pure. */
+export function unpackFold({ cohort, type, words, ...stored }: Stored & { cohort: EpochMs; type: string }): Folded {
+  const { facts, codes, base } = JSON.parse(words) as Pick<Folded, 'facts' | 'codes'> & { base: number }
+  const [fact, events, occurred] = columnsIn(stored.notifications)
+  const [person] = columnsIn(stored.people)
+  const [code, at] = columnsIn(stored.events)
+  const times = new Float64Array(at!)
+  for (let n = 0; n < times.length; n++) times[n]! += base
+  return {
+    ...{ cohort, type, facts, codes },
+    ...{ fact: new Uint32Array(fact!), events: new Uint32Array(events!), occurred: new Uint32Array(occurred!) },
+    ...{ person: new Uint32Array(person ?? []), code: new Uint32Array(code!), at: times },
+  }
+}
+
+/** The same to be stored. Pure. */
+export function packFold({ facts, codes, fact, events, occurred, person, code, at }: Folded): Stored {
+  let base = at[0] ?? 0
+  for (const time of at) if (time < base) base = time
+  return {
+    words: JSON.stringify({ facts, codes, base }),
+    notifications: Buffer.concat([narrowed(fact), narrowed(events), narrowed(occurred)]),
+    people: narrowed(person),
+    events: Buffer.concat([narrowed(code), narrowed(at.map(time => time - base))]),
+  }
+}
+
+/** A row of an event as it comes from the store, by notification and then by time. */
+export type EventRow = {
+  /** Whether it is the first of its notification. */
+  first: boolean
+  occurredAt: EpochMs
+  person: readonly [number, number]
+  common: string
+  said: string
+  at: EpochMs
+}
+
+export type Folding = { add(row: EventRow): void; done(): Folded }
+
+/** Separates fields of `common` and `said`: no name holds it. */
+export const fieldsApart = '\u001f'
+
+/** Folds the events of one hour and type. `common`: category, lane, producer, tenant, channel. `said`: see `saidOf`. */
+export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }): Folding {
+  const facts = dictionary<NotificationFacts>()
+  const codes = dictionary<EventCode>()
+  const said = new Map<string, { code: number; arm: string | null; locale: string | null }>()
+  const [fact, events, occurred, person] = [numbers(), numbers(), numbers(), numbers()]
+  const [code, at] = [numbers(), numbers()]
+  let open: { common: string; arm: string | null; locale: string | null; events: number } | undefined
+  const close = () => {
+    if (!open) return
+    const { common, arm, locale } = open
+    fact.push(facts.placeOf([common, arm ?? '', locale ?? ''].join(fieldsApart), () => factsOf(common, arm, locale)))
+    events.push(open.events)
+  }
+  return {
+    add(row) {
+      if (row.first) {
+        close()
+        open = { common: row.common, arm: null, locale: null, events: 0 }
+        occurred.push(row.occurredAt - cohort)
+        person.push(row.person[0])
+        person.push(row.person[1])
+      }
+      let known = said.get(row.said)
+      if (known === undefined) {
+        const { arm, locale, ...own } = saidOf(row.said)
+        known = { arm, locale, code: codes.placeOf(JSON.stringify(own), () => own) }
+        said.set(row.said, known)
+      }
+      const { arm, locale } = open!
+      if (known.arm !== null && (arm === null || known.arm > arm)) open!.arm = known.arm
+      if (known.locale !== null && (locale === null || known.locale > locale)) open!.locale = known.locale
+      open!.events++
+      code.push(known.code)
+      at.push(row.at)
+    },
+    done() {
+      close()
+      return {
+        ...{ cohort, type, facts: facts.words, codes: codes.words },
+        ...{ fact: Uint32Array.from(fact.all()), events: Uint32Array.from(events.all()) },
+        ...{ occurred: Uint32Array.from(occurred.all()), person: Uint32Array.from(person.all()) },
+        ...{ code: Uint32Array.from(code.all()), at: at.all().slice() },
+      }
+    },
+  }
+}
+
+function factsOf(common: string, arm: string | null, locale: string | null): NotificationFacts {
+  const [category, lane, producer, tenant, channel] = common.split(fieldsApart) as [string, ...string[]]
+  return {
+    ...{ category, lane: lane!, producer: producer!, tenant: tenant || null },
+    ...{ channel: channel as Channel, arm, locale },
+  }
+}
+
+/** kind, what, rule, provider, platform, app version, simulated, arm, locale; empty is null. */
+function saidOf(text: string): EventCode & { arm: string | null; locale: string | null } {
+  const [kind, what, ...rest] = text.split(fieldsApart) as [string, string, ...string[]]
+  const [rule, provider, platform, version, simulated, arm, locale] = rest.map(one => one || null)
+  return {
+    ...{ kind, what, rule: rule!, provider: provider!, platform: platform!, app_version: version! },
+    ...{ simulated: simulated === '1', arm: arm!, locale: locale! },
+  }
+}
+
+function dictionary<T>(): { words: T[]; placeOf(key: string, make: () => T): number } {
+  const places = new Map<string, number>()
+  const words: T[] = []
+  return {
+    words,
+    placeOf(key, make) {
+      let place = places.get(key)
+      if (place === undefined) places.set(key, (place = words.push(make()) - 1))
+      return place
+    },
+  }
+}
+
+function numbers(): { push(n: number): void; all(): Float64Array } {
+  let array = new Float64Array(1024)
+  let length = 0
+  return {
+    push(n) {
+      if (length === array.length) {
+        const larger = new Float64Array(length * 2)
+        larger.set(array)
+        array = larger
+      }
+      array[length++] = n
+    },
+    all: () => array.subarray(0, length),
+  }
+}
