@@ -2,96 +2,111 @@ import type { Counting } from './count.ts'
 import { periodOf } from './count-periods.ts'
 import type { Prepared } from './count-prepared.ts'
 
-/** A notification by its place in a fold. */
-export type Span = { of: Prepared; n: number }
+/** A story by its place in a fold. */
+export type Span = { of: Prepared; story: number }
 export type People = {
   add(of: Prepared): void
-  /** Everybody, once for each group that they are in, with all that is theirs. */
-  each(tell: (own: readonly Span[]) => void): void
+  /** Everybody, once for each group that they are in: `take` hears of all stories that are theirs, then `end` of one of them. */
+  each(hear: {
+    begin(): void
+    take(of: Prepared, story: number): void
+    end(last: Span & { period: number }): void
+  }): void
 }
 
-/** Gathers the notifications of each person and group. A person is known by 64 bits of a hash. */
-export function openPeople({ edges = [] }: Counting): People {
+/** Gathers the notifications of each person and group. A person is known by 53 bits of a hash. */
+export function openPeople({ edges = [], since = -Infinity, until = Infinity }: Counting): People {
   const folds: Prepared[] = []
-  const periods = Math.max(1, edges.length - 1)
+  const periods = edges.length + 1
   return {
     add: of => void folds.push(of),
-    each(tell) {
-      const table = openTable(folds.reduce((sum, { fold }) => sum + fold.fact.length, 0))
-      const groups = new Map<string, number>()
+    each({ begin, take, end }) {
+      const places = newPlaces(folds.reduce((sum, { fold }) => sum + fold.story.length, 0))
+      const groups = new Map<string, Group>()
       folds.forEach((of, place) => {
-        const { fact, cohort, occurred, person } = of.fold
-        const known: number[] = []
-        for (let n = 0; n < fact.length; n++) {
-          if (!of.isAsked(n)) continue
-          const period = edges.length > 0 ? periodOf(edges, cohort + occurred[n]!) : 0
-          const at = fact[n]! * periods + period
-          known[at] ??= numberOf(groups, `${period} ${of.groupKeys[fact[n]!]!}`)
-          table.add([person[2 * n]!, person[2 * n + 1]!, known[at]], [place, n])
+        const { fact, cohort, occurred, person, story } = of.fold
+        const known: Group[] = []
+        for (let n = 0; n < story.length; n++) {
+          const own = fact[story[n]!]!
+          const at = cohort + occurred[n]!
+          if (!of.asked[own] || at < since || at >= until) continue
+          const period = periodOf(edges, at)
+          const pair = own * periods + period + 1
+          const group = (known[pair] ??= groupOf(groups, { key: `${period} ${of.groupKeys[own]!}`, period }))
+          addPlace(group, places, {
+            who: person[2 * n]! * 2 ** 21 + (person[2 * n + 1]! >>> 11),
+            fold: place,
+            story: story[n]!,
+          })
         }
       })
-      table.each(own => tell(own.map(([place, n]) => ({ of: folds[place]!, n }))))
+      const { fold, story, next } = places
+      for (const { heads, period } of groups.values())
+        for (const head of heads) {
+          if (head === 0) continue
+          begin()
+          for (let at = head; at !== 0; at = next[at - 1]!) take(folds[fold[at - 1]!]!, story[at - 1]!)
+          end({ of: folds[fold[head - 1]!]!, story: story[head - 1]!, period })
+        }
     },
   }
 }
 
-function numberOf(groups: Map<string, number>, name: string): number {
-  const known = groups.get(name) ?? groups.size
-  groups.set(name, known)
-  return known
+/**
+ * The people of a group: where the list of each begins (one more than the place of its last; 0 is nobody), in arrays of
+ * numbers: a map of so many would take ten times the memory.
+ */
+type Group = { period: number; who: Float64Array; heads: Int32Array; used: number }
+/** Lists of places: `next` is one more than that of the next in the same list. */
+type Places = { fold: Uint32Array; story: Uint32Array; next: Int32Array; used: number }
+
+const newPlaces = (most: number): Places => ({
+  ...{ fold: new Uint32Array(most), story: new Uint32Array(most), next: new Int32Array(most), used: 0 },
+})
+
+const groupSizeMin = 1 << 8
+
+function groupOf(groups: Map<string, Group>, { key, period }: { key: string; period: number }): Group {
+  const made = { period, who: new Float64Array(groupSizeMin), heads: new Int32Array(groupSizeMin), used: 0 }
+  const group = groups.get(key) ?? made
+  groups.set(key, group)
+  return group
 }
 
-type Key = readonly [high: number, low: number, group: number]
-type Place = readonly [fold: number, n: number]
-
-/** Lists by key, in arrays of numbers: a map with as many entries as there are people would take ten times the memory. */
-function openTable(placesMax: number) {
-  let slots = newSlots(1 << 12)
-  let used = 0
-  const [folds, places, next] = [new Uint32Array(placesMax), new Uint32Array(placesMax), new Int32Array(placesMax)]
-  let length = 0
-  const grow = () => {
-    const larger = newSlots(slots.heads.length * 2)
-    for (let slot = 0; slot < slots.heads.length; slot++) {
-      if (slots.heads[slot] === 0) continue
-      const key = [slots.keys[3 * slot]!, slots.keys[3 * slot + 1]!, slots.keys[3 * slot + 2]!] as const
-      const to = slotOf(larger, key)
-      larger.keys.set(key, 3 * to)
-      larger.heads[to] = slots.heads[slot]!
-    }
-    slots = larger
+function addPlace(
+  group: Group,
+  places: Places,
+  { who, fold, story }: { who: number; fold: number; story: number },
+): void {
+  if (group.used * 2 > group.heads.length) grow(group)
+  const slot = slotOf(group, who)
+  if (group.heads[slot] === 0) {
+    group.used++
+    group.who[slot] = who
   }
-  return {
-    add(key: Key, [fold, n]: Place) {
-      if (used * 2 > slots.heads.length) grow()
-      const slot = slotOf(slots, key)
-      if (slots.heads[slot] === 0) {
-        used++
-        slots.keys.set(key, 3 * slot)
-      }
-      folds[length] = fold
-      places[length] = n
-      next[length] = slots.heads[slot]!
-      slots.heads[slot] = ++length
-    },
-    each(tell: (own: Place[]) => void) {
-      for (const head of slots.heads) {
-        const own: Place[] = []
-        for (let at = head; at !== 0; at = next[at - 1]!) own.push([folds[at - 1]!, places[at - 1]!])
-        if (own.length > 0) tell(own)
-      }
-    },
+  const at = places.used++
+  places.fold[at] = fold
+  places.story[at] = story
+  places.next[at] = group.heads[slot]!
+  group.heads[slot] = at + 1
+}
+
+function grow(group: Group): void {
+  const { who, heads } = group
+  group.who = new Float64Array(who.length * 4)
+  group.heads = new Int32Array(heads.length * 4)
+  for (let slot = 0; slot < heads.length; slot++) {
+    if (heads[slot] === 0) continue
+    const to = slotOf(group, who[slot]!)
+    group.who[to] = who[slot]!
+    group.heads[to] = heads[slot]!
   }
 }
 
-/** `heads`: one more than the place of the last in a list; 0 is an empty slot. */
-type Slots = { heads: Int32Array; keys: Uint32Array }
-const newSlots = (size: number): Slots => ({ heads: new Int32Array(size), keys: new Uint32Array(3 * size) })
-
-function slotOf({ heads, keys }: Slots, [high, low, group]: Key): number {
+function slotOf({ who, heads }: Group, wanted: number): number {
   const mask = heads.length - 1
-  let slot = (low ^ Math.imul(group, 0x9e3779b1)) & mask
-  while (heads[slot] !== 0 && !(keys[3 * slot] === high && keys[3 * slot + 1] === low && keys[3 * slot + 2] === group))
-    slot = (slot + 1) & mask
+  // What is known of a person is random already.
+  let slot = (wanted % 0x7fffffff) & mask
+  while (heads[slot] !== 0 && who[slot] !== wanted) slot = (slot + 1) & mask
   return slot
 }

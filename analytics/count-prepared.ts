@@ -5,11 +5,15 @@ import type { EventCode, Folded, NotificationFacts } from './fold.ts'
 import type { Dimension, Filter } from './question.ts'
 import { channelsTelling } from './stages.ts'
 
+export const hourMs = 3_600_000
+
 /** A fold in which everything that its words decide is decided once. */
 export type Prepared = {
   fold: Folded
-  /** Whether a notification is asked for, by what is known of it alone. */
-  isAsked(n: number): boolean
+  /** Of each of the facts: whether it is asked for, by what is known of it alone. */
+  asked: readonly boolean[]
+  /** Whether all of the hour is in the time that is asked for. */
+  whole: boolean
   /** Of each of the facts: what it is grouped by as far as it tells, the same as one text, and which steps are told of. */
   groups: readonly (readonly (string | null)[])[]
   groupKeys: readonly string[]
@@ -18,7 +22,7 @@ export type Prepared = {
   flags: Int32Array
   what: Int32Array
   rule: Int32Array
-  /** Where the events of each notification begin. */
+  /** Where the events of each story begin. */
   starts: Uint32Array
 }
 
@@ -67,10 +71,8 @@ export function prepare(fold: Folded, counting: Counting, words: Words): Prepare
   const groups = known.map(facts => by.map(one => valueOf(facts, one)))
   return {
     fold,
-    isAsked(n) {
-      const at = fold.cohort + fold.occurred[n]!
-      return asked[fold.fact[n]!]! && at >= since && at < until
-    },
+    asked,
+    whole: fold.cohort >= since && fold.cohort + hourMs <= until,
     groups,
     groupKeys: groups.map(values => JSON.stringify(values)),
     told: Uint8Array.from(fold.facts, toldOf),

@@ -1,6 +1,6 @@
 import { tells } from './chain.ts'
 import type { Counted, Counting, Took } from './count.ts'
-import { periodOf } from './count-periods.ts'
+import type { Span } from './count-people.ts'
 import type { Prepared } from './count-prepared.ts'
 import type { UnitJudge } from './count-unit.ts'
 import { type Words, wordsMax } from './count-words.ts'
@@ -8,8 +8,8 @@ import { fieldsApart } from './fold.ts'
 import { durationGrowth } from './stages.ts'
 
 export type Tally = {
-  /** Counts a unit with the groups of one of its notifications. */
-  add(unit: UnitJudge, of: Prepared, n: number): void
+  /** Counts so many units alike, with the groups of one of their stories. */
+  add(unit: UnitJudge, alike: Span & { period: number; n: number }): void
   result(): { counted: Counted[]; took: Took[] }
 }
 
@@ -21,51 +21,47 @@ const growth = Math.log(durationGrowth)
 
 export function openTally({ edges = [], times = false }: Counting, words: Words): Tally {
   const cells = new Map<string, Cell>()
-  // Most units have the group of the one before them: a cell for each of a fold's facts and each period.
+  // A cell for each of the facts of the latest fold, in each period.
   let lately: { of: Prepared; cells: Map<number | string, Cell> } | undefined
-  const periods = Math.max(1, edges.length - 1)
 
   const cellOf = (groups: (string | null)[], key: string): Cell => {
     let cell = cells.get(key)
     if (cell === undefined) cells.set(key, (cell = { groups, alike: new Map(), took: new Map() }))
     return cell
   }
-  const find = (unit: UnitJudge, of: Prepared, n: number): Cell => {
-    const { fact, cohort, occurred } = of.fold
-    const { own } = unit
-    const period = edges.length > 0 ? periodOf(edges, cohort + occurred[n]!) : 0
+  const find = ({ own }: UnitJudge, { of, story, period }: Span & { period: number }): Cell => {
+    const fact = of.fold.fact[story]!
     if (lately?.of !== of) lately = { of, cells: new Map() }
-    const place = fact[n]! * periods + period
+    const place = (period + 1) * of.fold.facts.length + fact
     const key = own === undefined ? place : `${place} ${own.join(fieldsApart)}`
     let cell = lately.cells.get(key)
     if (cell === undefined) {
-      const values = of.groups[fact[n]!]!.map((value, at) => value ?? own?.[at] ?? null)
+      const values = of.groups[fact]!.map((value, at) => value ?? own?.[at] ?? null)
       const groups = [...(edges.length > 0 ? [String(period)] : []), ...values]
       lately.cells.set(key, (cell = cellOf(groups, JSON.stringify(groups))))
     }
     return cell
   }
   return {
-    add(unit, of, n) {
-      const { alike, took } = find(unit, of, n)
+    add(unit, one) {
+      const { alike, took } = find(unit, one)
+      const { n } = one
       const { reached, moments } = unit.chain
       const shape = (reached * 4 + unit.told) * 2 + Number(unit.machine)
       const key = (shape * wordsMax + unit.fate) * wordsMax + unit.reason + 1
-      alike.set(key, (alike.get(key) ?? 0) + 1)
+      alike.set(key, (alike.get(key) ?? 0) + n)
       if (!times) return
       for (let step = 1; step <= reached; step++) {
         if (!tells(unit.told, step)) continue
         const ms = Math.max(1, moments[step]! - moments[step - 1]!)
         const bucket = step * bucketsMax + Math.ceil(Math.log(ms) / growth)
-        took.set(bucket, (took.get(bucket) ?? 0) + 1)
+        took.set(bucket, (took.get(bucket) ?? 0) + n)
       }
     },
     result() {
       const all = [...cells.values()]
       const counted = all.flatMap(({ groups, alike }) =>
-        [...alike].map(([key, n]): Counted => {
-          return { groups, ...shapeOf(key, words), n }
-        }),
+        [...alike].map(([key, n]): Counted => ({ groups, ...shapeOf(key, words), n })),
       )
       const took = all.flatMap(({ groups, took: buckets }) =>
         [...buckets].map(([key, n]): Took => ({

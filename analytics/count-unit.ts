@@ -6,10 +6,10 @@ import type { Words } from './count-words.ts'
 import type { Dimension, Filter } from './question.ts'
 import { stages } from './stages.ts'
 
-/** One unit after another: `begin`, then its notifications, then how far it came. Read before the next begins. */
+/** One unit after another: `begin`, then the stories of its notifications, then how far it came. Read before the next begins. */
 export type UnitJudge = {
   begin(): void
-  take(of: Prepared, n: number): void
+  take(of: Prepared, story: number): void
   /** False: it is none (nobody decided about it), or is not asked for. */
   judge(): boolean
   readonly told: number
@@ -33,14 +33,24 @@ export function openUnit(counting: Counting, words: Words): UnitJudge {
   const [retrying, queued, tooLate] = ['retrying', 'queued', 'too_late'].map(words.placeOf) as [number, number, number]
   const earliest = new Float64Array(stages.length)
   const chain: Chain = { reached: 0, moments: new Float64Array(stages.length) }
-  const spans: Span[] = []
-  let [told, moved, machine, opened] = [0, false, false, false]
-  // The last of each, or of what was at the same time the greatest word.
-  const [accepted, closed, undelivered, held] = [newLast(), newLast(), newLast(), newLast()]
-  const later = (last: Last, at: number, word: number) => {
-    if (at < last.at || (at === last.at && words.at(word) <= words.at(last.word))) return
-    last.at = at
-    last.word = word
+  const spans = openSpans()
+  // Bits of what was seen of it, and the last of each kind of end, or of what was at the same time the greatest word.
+  let seen = 0
+  let told = 0
+  const ends = { at: new Float64Array(4), word: new Int32Array(4) }
+  const end = (kind: number, at: number, word: number) => {
+    if (at < ends.at[kind]! || (at === ends.at[kind]! && words.at(word) <= words.at(ends.word[kind]!))) return
+    ends.at[kind] = at
+    ends.word[kind] = word
+  }
+  const takeEnd = (means: number, { what, rule }: Prepared, event: { code: number; at: number }) => {
+    const word = what[event.code]!
+    // Of several that accepted it the word that comes first: delivered before sent.
+    if (means & flag.accepted && (!(seen & flag.accepted) || words.at(word) < words.at(ends.word[accepted]!)))
+      ends.word[accepted] = word
+    if (means & flag.closed) end(closed, event.at, word)
+    if (means & flag.undelivered) end(undelivered, event.at, word)
+    if (means & flag.held) end(held, event.at, rule[event.code]!)
   }
   const unit = {
     told: 0,
@@ -48,67 +58,71 @@ export function openUnit(counting: Counting, words: Words): UnitJudge {
     ...{ fate: 0, reason: -1, machine: false, own: undefined as (string | null)[] | undefined },
     begin() {
       earliest.fill(Infinity)
-      spans.length = 0
-      told = 0
-      moved = machine = opened = false
-      for (const last of [accepted, closed, undelivered, held]) last.at = -Infinity
+      ends.at.fill(-Infinity)
+      spans.clear()
+      told = seen = 0
     },
-    take(of: Prepared, n: number) {
-      spans.push({ of, n })
-      const { fold, flags } = of
-      told |= of.told[fold.fact[n]!]!
-      for (let at = of.starts[n]!; at < of.starts[n + 1]!; at++) {
-        const code = fold.code[at]!
-        const means = flags[code]!
+    take(of: Prepared, story: number) {
+      spans.add(of, story)
+      const { flags, starts } = of
+      const { fact, code: codes, at: times } = of.fold
+      told |= of.told[fact[story]!]!
+      for (let at = starts[story]!, last = starts[story + 1]!; at < last; at++) {
+        const means = flags[codes[at]!]!
         if (means & flag.skip) continue
-        const time = fold.at[at]!
+        const time = times[at]!
         for (let steps = means & stepMask; steps !== 0; steps &= steps - 1) {
           const step = 31 - Math.clz32(steps & -steps)
           if (time < earliest[step]!) earliest[step] = time
         }
-        if (means <= stepMask) continue
-        if (
-          means & flag.accepted &&
-          (accepted.at === -Infinity || words.at(of.what[code]!) < words.at(accepted.word))
-        ) {
-          accepted.at = time
-          accepted.word = of.what[code]!
-        }
-        if (means & flag.moved) moved = true
-        if (means & flag.closed) later(closed, time, of.what[code]!)
-        if (means & flag.undelivered) later(undelivered, time, of.what[code]!)
-        if (means & flag.held) later(held, time, of.rule[code]!)
-        if (means & flag.machine) machine = true
-        if (means & flag.opened) opened = true
+        if (means & endings) takeEnd(means, of, { code: codes[at]!, at: time })
+        seen |= means
       }
     },
     judge() {
       if (earliest[0] === Infinity) return false
-      unit.own = hasOwn ? ownOf(spans, { only, filters, by }) : undefined
+      unit.own = hasOwn ? ownOf(spans.all(), { only, filters, by }) : undefined
       if (hasOwn && unit.own === undefined) return false
-      if (!byEarliest(chain, earliest, told, counting)) byAll(chain, timesOf(spans), told, counting)
+      if (!byEarliest(chain, earliest, told, counting)) byAll(chain, timesOf(spans.all()), told, counting)
       unit.told = told
-      unit.machine = machine && !opened
-      const { reached } = chain
-      if (reached === 0 && earliest[1] === Infinity) unit.fate = undelivered.word
-      else if (accepted.at === -Infinity) unit.fate = closed.at !== -Infinity ? closed.word : moved ? retrying : queued
-      else unit.fate = reached < acceptedAt ? tooLate : accepted.word
+      unit.machine = (seen & flag.machine) !== 0 && (seen & flag.opened) === 0
+      unit.fate = fate()
       if (outcomeAt >= 0) unit.own = (unit.own ?? by.map(() => null)).with(outcomeAt, words.at(unit.fate))
-      unit.reason = words.at(unit.fate) === 'held' && held.at !== -Infinity ? held.word : -1
+      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? ends.word[held]! : -1
       return true
     },
+  }
+  const fate = (): number => {
+    const { reached } = chain
+    if (reached === 0 && earliest[1] === Infinity) return ends.word[undelivered]!
+    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : ends.word[accepted]!
+    return seen & flag.closed ? ends.word[closed]! : seen & flag.moved ? retrying : queued
   }
   return unit
 }
 
-type Last = { at: number; word: number }
-const newLast = (): Last => ({ at: -Infinity, word: 0 })
+const [accepted, closed, undelivered, held] = [0, 1, 2, 3] as const
+const endings = flag.accepted | flag.closed | flag.undelivered | flag.held
+
+/** The stories of one unit after another, in arrays that are used again. */
+function openSpans() {
+  const [folds, stories]: [Prepared[], number[]] = [[], []]
+  let length = 0
+  return {
+    clear: () => void (length = 0),
+    add(of: Prepared, story: number) {
+      folds[length] = of
+      stories[length++] = story
+    },
+    all: (): Span[] => Array.from({ length }, (_, at) => ({ of: folds[at]!, story: stories[at]! })),
+  }
+}
 
 /** All times of each step. */
 function timesOf(spans: readonly Span[]): number[][] {
   const times: number[][] = stages.map(() => [])
-  for (const { of, n } of spans)
-    for (let at = of.starts[n]!; at < of.starts[n + 1]!; at++) {
+  for (const { of, story } of spans)
+    for (let at = of.starts[story]!; at < of.starts[story + 1]!; at++) {
       const means = of.flags[of.fold.code[at]!]!
       if (means & flag.skip) continue
       for (let steps = means & stepMask; steps !== 0; steps &= steps - 1)
@@ -129,13 +143,16 @@ function ownOf(spans: readonly Span[], { only, filters, by }: Wanted): (string |
 /** Of the first delivery that was accepted, else of the first that was tried. */
 function deliveryOf(spans: readonly Span[]): Partial<Record<Dimension, string | null>> {
   let found: { at: number; rank: number; of: Prepared; code: number } | undefined
-  for (const { of, n } of spans)
-    for (let place = of.starts[n]!; place < of.starts[n + 1]!; place++) {
+  for (const { of, story } of spans)
+    for (let place = of.starts[story]!; place < of.starts[story + 1]!; place++) {
       const code = of.fold.code[place]!
       const means = of.flags[code]!
       if (means & flag.skip || !(means & flag.settled)) continue
       const [at, rank] = [of.fold.at[place]!, means & flag.accepted ? 1 : 0]
-      if (found && (rank < found.rank || (rank === found.rank && at >= found.at))) continue
+      const isLater =
+        found !== undefined &&
+        (at > found.at || (at === found.at && wordsOf(of, code) >= wordsOf(found.of, found.code)))
+      if (found && (rank < found.rank || (rank === found.rank && isLater))) continue
       found = { at, rank, of, code }
     }
   if (!found) return {}
@@ -143,10 +160,16 @@ function deliveryOf(spans: readonly Span[]): Partial<Record<Dimension, string | 
   return { provider, platform, app_version }
 }
 
+/** What is at the same time has an order of its own, so that who asks twice is told the same. */
+const wordsOf = ({ fold }: Prepared, code: number): string => {
+  const { provider, platform, app_version } = fold.codes[code]!
+  return `${provider} ${platform} ${app_version}`
+}
+
 function personOf(spans: readonly Span[]): Partial<Record<Dimension, string | null>> {
   const greatest = (field: 'arm' | 'locale') =>
-    spans.reduce<string | null>((most, { of, n }) => {
-      const own = of.fold.facts[of.fold.fact[n]!]![field]
+    spans.reduce<string | null>((most, { of, story }) => {
+      const own = of.fold.facts[of.fold.fact[story]!]![field]
       return own !== null && (most === null || own > most) ? own : most
     }, null)
   const locale = greatest('locale')

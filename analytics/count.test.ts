@@ -102,7 +102,7 @@ const packOf = ({ person, intent, channel, what: said, after, ruled }: Happened,
 const count = (db: Database, counting: Counting) =>
   asking(db, async (tx, connection) => {
     const counter = startCounting(counting)
-    await eachFold({ tx, connection }, { withPeople: true }, counter.add)
+    await eachFold({ tx, connection }, { each: 'people' }, counter.add)
     return counter.done()
   })
 

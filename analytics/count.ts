@@ -1,5 +1,6 @@
 import { openPeople } from './count-people.ts'
-import { prepare } from './count-prepared.ts'
+import { periodOf } from './count-periods.ts'
+import { hourMs, prepare, type Prepared } from './count-prepared.ts'
 import { openTally } from './count-tally.ts'
 import { dictionary } from './count-words.ts'
 import { openUnit } from './count-unit.ts'
@@ -52,20 +53,39 @@ export function startCounting(counting: Counting): Counter {
       const one = prepare(fold, counting, words)
       if (one === undefined) return
       if (counting.unit === 'recipient') return people.add(one)
-      for (let n = 0; n < fold.fact.length; n++) {
-        if (!one.isAsked(n)) continue
-        unit.begin()
-        unit.take(one, n)
-        if (unit.judge()) tally.add(unit, one, n)
-      }
+      for (const { period, shared } of weigh(one, counting))
+        for (let story = 0; story < shared.length; story++) {
+          if (shared[story] === 0 || !one.asked[fold.fact[story]!]) continue
+          unit.begin()
+          unit.take(one, story)
+          if (unit.judge()) tally.add(unit, { of: one, story, period, n: shared[story]! })
+        }
     },
     done() {
-      people.each(own => {
-        unit.begin()
-        for (const { of, n } of own) unit.take(of, n)
-        if (unit.judge()) tally.add(unit, own[0]!.of, own[0]!.n)
-      })
+      const { begin, take } = unit
+      people.each({ begin, take, end: last => void (unit.judge() && tally.add(unit, { ...last, n: 1 })) })
       return tally.result()
     },
   }
 }
+
+/** How many notifications have each story, of those in the time that is asked for, by period. */
+function weigh({ fold, whole }: Prepared, { since, until, edges = [] }: Counting): Weighed[] {
+  const first = periodOf(edges, fold.cohort)
+  if (whole && first === periodOf(edges, fold.cohort + hourMs - 1)) return [{ period: first, shared: fold.shared }]
+  const byPeriod = new Map<number, Uint32Array>()
+  for (let n = 0; n < fold.story.length; n++) {
+    const at = fold.cohort + fold.occurred[n]!
+    if ((since !== undefined && at < since) || (until !== undefined && at >= until)) continue
+    const period = periodOf(edges, at)
+    let shared = byPeriod.get(period)
+    if (shared === undefined) byPeriod.set(period, (shared = new Uint32Array(fold.shared.length)))
+    shared[fold.story[n]!]!++
+  }
+  return Array.from(byPeriod, ([period, shared]) => ({ period, shared }))
+}
+type Weighed = { period: number; shared: Uint32Array }
+
+/** Whether a question can be answered from stories alone: all hours are whole, and within a period each. */
+export const byStories = ({ since = 0, until = 0, edges = [] }: Counting): boolean =>
+  [since, until, ...edges].every(time => time % hourMs === 0)

@@ -16,6 +16,9 @@ const said = `concat_ws(E'\\x1f', kind, what, coalesce(rule, ''), coalesce(provi
   coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''))`
 const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 'occurred_at', said, 'at']
 
+// Asked for by a query of its own: a setting is read anew for every row that it is compared with.
+const cohortSet = `current_setting('carillon.cohort')::timestamptz`
+
 /** Reads the events of types in an hour, by the time of their intents, and folds them. A snapshot's own events, all of them. */
 export async function foldHour(
   { tx, connection }: Tx,
@@ -28,11 +31,10 @@ export async function foldHour(
     [cohort, types],
   )
   const statement = `copy (select ${columns.join(', ')} from delivery_events
-    where occurred_at >= current_setting('carillon.cohort')::timestamptz
-      and occurred_at < current_setting('carillon.cohort')::timestamptz + interval '1 hour'
-      and day >= (current_setting('carillon.cohort')::timestamptz at time zone 'utc')::date - 1
-      and type = any(current_setting('carillon.types')::text[])
-    order by type, intent_id, recipient, channel, at, kind, what) to stdout (format binary)`
+    where occurred_at >= (select ${cohortSet}) and occurred_at < (select ${cohortSet} + interval '1 hour')
+      and day >= (select (${cohortSet} at time zone 'utc')::date - 1)
+      and type in (select unnest(current_setting('carillon.types')::text[]))
+    order by type collate "C", intent_id, hashtextextended(recipient, 0), channel collate "C", at) to stdout (format binary)`
   let open: { type: string; folding: Folding } | undefined
   const folds: Folded[] = []
   const intent = Buffer.alloc(16)
@@ -77,13 +79,13 @@ const timeAt = (bytes: Buffer, at: number): EpochMs =>
 
 /** Puts folds in the place of what there was of their hour and types. */
 export async function writeFold(tx: Queryable, fold: Folded): Promise<void> {
-  const { words, notifications, people, events } = packFold(fold)
+  const { words, stories, notifications, people } = packFold(fold)
   await tx.query(
-    `insert into folded_hours (cohort, type, n, words, notifications, people, events)
-     values (to_timestamp($1 / 1000.0), $2, $3, $4, $5, $6, $7)
-     on conflict (cohort, type) do update set n = excluded.n, words = excluded.words, notifications = excluded.notifications,
-       people = excluded.people, events = excluded.events`,
-    [fold.cohort, fold.type, fold.code.length, words, notifications, people, events],
+    `insert into folded_hours (cohort, type, words, stories, notifications, people)
+     values (to_timestamp($1 / 1000.0), $2, $3, $4, $5, $6)
+     on conflict (cohort, type) do update set words = excluded.words, stories = excluded.stories,
+       notifications = excluded.notifications, people = excluded.people`,
+    [fold.cohort, fold.type, words, stories, notifications, people],
   )
 }
 
@@ -91,7 +93,7 @@ export type Asked = {
   since?: number | undefined
   until?: number | undefined
   type?: string | undefined
-  withPeople: boolean
+  each: 'stories' | 'notifications' | 'people'
 }
 
 /**
@@ -100,28 +102,33 @@ export type Asked = {
  */
 export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => void): Promise<void> {
   const { tx, connection } = at
-  const { since, until, type, withPeople } = asked
-  const from = since === undefined ? '-infinity' : new Date(Math.floor(since / hourMs) * hourMs).toISOString()
-  const to = until === undefined ? 'infinity' : new Date(until).toISOString()
+  const { since, until, type, each } = asked
+  const times = [since === undefined ? null : Math.floor(since / hourMs) * hourMs, until ?? null]
+  const [from, to] = [
+    `coalesce(to_timestamp($1::float8 / 1000.0), '-infinity')`,
+    `coalesce(to_timestamp($2::float8 / 1000.0), 'infinity')`,
+  ]
   const dirty = await tx.query<{ cohort: Date; types: string[] }>(
     `select cohort, array_agg(distinct type) as types from rollup_marks
-     where cohort >= $1 and cohort < $2 and ($3::text is null or type = $3) group by cohort`,
-    [from, to, type ?? null],
+     where cohort >= ${from} and cohort < ${to} and ($3::text is null or type = $3) group by cohort`,
+    [...times, type ?? null],
   )
   await tx.query(
-    `select set_config('carillon.from', $1, true), set_config('carillon.to', $2, true), set_config('carillon.type', $3, true)`,
-    [from, to, type ?? ''],
+    `select set_config('carillon.from', ${from}::text, true), set_config('carillon.to', ${to}::text, true), set_config('carillon.type', $3, true)`,
+    [...times, type ?? ''],
   )
-  const statement = `copy (select cohort, type, words, notifications, ${withPeople ? 'people' : `''::bytea`}, events from folded_hours as f
-    where cohort >= current_setting('carillon.from')::timestamptz and cohort < current_setting('carillon.to')::timestamptz
-      and current_setting('carillon.type') in ('', type)
+  const columnIf = (column: string, wanted: boolean) => (wanted ? column : `''::bytea`)
+  const statement = `copy (select cohort, type, words, stories, ${columnIf('notifications', each !== 'stories')},
+      ${columnIf('people', each === 'people')} from folded_hours as f
+    where cohort >= (select current_setting('carillon.from')::timestamptz) and cohort < (select current_setting('carillon.to')::timestamptz)
+      and (select current_setting('carillon.type')) in ('', type)
       and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))) to stdout (format binary)`
   await eachCopiedRow(connection.query(copyTo(statement)), 6, (bytes, starts, lengths) => {
     const field = (at: number) => bytes.subarray(starts[at]!, starts[at]! + lengths[at]!)
     tell(
       unpackFold({
         ...{ cohort: timeAt(bytes, starts[0]!), type: field(1).toString(), words: field(2).toString() },
-        ...{ notifications: field(3), people: field(4), events: field(5) },
+        ...{ stories: field(3), notifications: field(4), people: field(5) },
       }),
     )
   })

@@ -2,23 +2,26 @@ import type { Channel } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 
 /**
- * The events of one hour (by the time of their intents) and one type, in columns: those of a notification stand together, in order of
- * time, and what many share is kept once. A twentieth of the rows, and counted a hundred times faster. Nothing that a funnel
- * asks is left out, so that it can be counted for any window, unit and filter.
+ * The events of one hour (by the time of their intents) and one type. What happened to a notification is its story: its events
+ * with their times. Sets and batches make hundreds at the same instant, so that many share one, and a story is kept, and
+ * judged, once. Nothing that a funnel asks is left out: it can be counted for any window, unit and filter.
  */
 export type Folded = {
   cohort: EpochMs
   type: string
   facts: readonly NotificationFacts[]
   codes: readonly EventCode[]
-  /** Of each notification: its place in `facts`, how many events it has, ms from the hour on, and who (two words of a hash). */
+  /** Of each story: its place in `facts`, how many events it has, how many notifications have it. */
   fact: Uint32Array
   events: Uint32Array
-  occurred: Uint32Array
-  person: Uint32Array
-  /** Of each event: its place in `codes`, and when. */
+  shared: Uint32Array
+  /** Of each event of the stories: its place in `codes`, and when. */
   code: Uint32Array
   at: Float64Array
+  /** Of each notification: its story, ms from the hour on, and who (two words of a hash). Empty where they are not asked for. */
+  story: Uint32Array
+  occurred: Uint32Array
+  person: Uint32Array
 }
 
 export type NotificationFacts = {
@@ -41,7 +44,7 @@ export type EventCode = {
 }
 
 /** As it is stored: the words as JSON, the numbers as bytes. */
-export type Stored = { words: string; notifications: Buffer; people: Buffer; events: Buffer }
+export type Stored = { words: string; stories: Buffer; notifications: Buffer; people: Buffer }
 
 /** The numbers of a column, each in as many bytes as the largest needs. */
 function narrowed(numbers: Uint32Array | Float64Array): Buffer {
@@ -83,27 +86,29 @@ function columnsIn(bytes: Buffer): (Uint8Array | Uint16Array | Uint32Array | Flo
 /** What was given as JSON and bytes, as numbers again. Pure. */
 export function unpackFold({ cohort, type, words, ...stored }: Stored & { cohort: EpochMs; type: string }): Folded {
   const { facts, codes, base } = JSON.parse(words) as Pick<Folded, 'facts' | 'codes'> & { base: number }
-  const [fact, events, occurred] = columnsIn(stored.notifications)
+  const [fact, events, shared, code, at] = columnsIn(stored.stories)
+  const [story, occurred] = columnsIn(stored.notifications)
   const [person] = columnsIn(stored.people)
-  const [code, at] = columnsIn(stored.events)
   const times = new Float64Array(at!)
   for (let n = 0; n < times.length; n++) times[n]! += base
   return {
     ...{ cohort, type, facts, codes },
-    ...{ fact: new Uint32Array(fact!), events: new Uint32Array(events!), occurred: new Uint32Array(occurred!) },
-    ...{ person: new Uint32Array(person ?? []), code: new Uint32Array(code!), at: times },
+    ...{ fact: new Uint32Array(fact!), events: new Uint32Array(events!), shared: new Uint32Array(shared!) },
+    ...{ code: new Uint32Array(code!), at: times },
+    ...{ story: new Uint32Array(story ?? []), occurred: new Uint32Array(occurred ?? []) },
+    person: new Uint32Array(person ?? []),
   }
 }
 
 /** The same to be stored. Pure. */
-export function packFold({ facts, codes, fact, events, occurred, person, code, at }: Folded): Stored {
-  let base = at[0] ?? 0
-  for (const time of at) if (time < base) base = time
+export function packFold({ facts, codes, fact, events, shared, code, at, story, occurred, person }: Folded): Stored {
+  const base = at.reduce((least, time) => Math.min(least, time), at[0] ?? 0)
+  const times = at.map(time => time - base)
   return {
     words: JSON.stringify({ facts, codes, base }),
-    notifications: Buffer.concat([narrowed(fact), narrowed(events), narrowed(occurred)]),
+    stories: Buffer.concat([fact, events, shared, code, times].map(narrowed)),
+    notifications: Buffer.concat([story, occurred].map(narrowed)),
     people: narrowed(person),
-    events: Buffer.concat([narrowed(code), narrowed(at.map(time => time - base))]),
   }
 }
 
@@ -127,69 +132,77 @@ export const fieldsApart = '\u001f'
 export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }): Folding {
   const facts = dictionary<NotificationFacts>()
   const codes = dictionary<EventCode>()
-  const said = new Map<string, { code: number; arm: string | null; locale: string | null }>()
-  const [fact, events, occurred, person] = [numbers(), numbers(), numbers(), numbers()]
-  const [code, at] = [numbers(), numbers()]
-  let open: { common: string; arm: string | null; locale: string | null; events: number } | undefined
+  const said = new Map<string, Said>()
+  const stories = dictionary<{ fact: number; code: number[]; at: number[]; shared: number }>()
+  const [story, occurred, person] = [numbers(), numbers(), numbers()]
+  let open: { common: string; arm: string; locale: string; code: number[]; at: number[] } | undefined
   const close = () => {
     if (!open) return
-    const { common, arm, locale } = open
-    fact.push(facts.placeOf([common, arm ?? '', locale ?? ''].join(fieldsApart), () => factsOf(common, arm, locale)))
-    events.push(open.events)
+    const { common, arm, locale, code, at } = open
+    const fact = facts.placeOf([common, arm, locale].join(fieldsApart), () => factsOf(common, arm, locale))
+    const place = stories.placeOf(`${fact} ${code.join()} ${at.join()}`, () => ({ fact, code, at, shared: 0 }))
+    stories.words[place]!.shared++
+    story.push(place)
   }
   return {
     add(row) {
       if (row.first) {
         close()
-        open = { common: row.common, arm: null, locale: null, events: 0 }
+        open = { common: row.common, arm: '', locale: '', code: [], at: [] }
         occurred.push(row.occurredAt - cohort)
         person.push(row.person[0])
         person.push(row.person[1])
       }
       let known = said.get(row.said)
-      if (known === undefined) {
-        const { arm, locale, ...own } = saidOf(row.said)
-        known = { arm, locale, code: codes.placeOf(JSON.stringify(own), () => own) }
-        said.set(row.said, known)
-      }
-      const { arm, locale } = open!
-      if (known.arm !== null && (arm === null || known.arm > arm)) open!.arm = known.arm
-      if (known.locale !== null && (locale === null || known.locale > locale)) open!.locale = known.locale
-      open!.events++
-      code.push(known.code)
-      at.push(row.at)
+      if (known === undefined) said.set(row.said, (known = saidOf(row.said, codes)))
+      if (known.arm > open!.arm) open!.arm = known.arm
+      if (known.locale > open!.locale) open!.locale = known.locale
+      open!.code.push(known.code)
+      open!.at.push(row.at)
     },
     done() {
       close()
+      const all = stories.words
       return {
         ...{ cohort, type, facts: facts.words, codes: codes.words },
-        ...{ fact: Uint32Array.from(fact.all()), events: Uint32Array.from(events.all()) },
-        ...{ occurred: Uint32Array.from(occurred.all()), person: Uint32Array.from(person.all()) },
-        ...{ code: Uint32Array.from(code.all()), at: at.all().slice() },
+        fact: Uint32Array.from(all, one => one.fact),
+        events: Uint32Array.from(all, one => one.code.length),
+        shared: Uint32Array.from(all, one => one.shared),
+        code: Uint32Array.from(all.flatMap(one => one.code)),
+        at: Float64Array.from(all.flatMap(one => one.at)),
+        ...{ story: Uint32Array.from(story.all()), occurred: Uint32Array.from(occurred.all()) },
+        person: Uint32Array.from(person.all()),
       }
     },
   }
 }
 
-function factsOf(common: string, arm: string | null, locale: string | null): NotificationFacts {
+/** Empty is none. */
+function factsOf(common: string, arm: string, locale: string): NotificationFacts {
   const [category, lane, producer, tenant, channel] = common.split(fieldsApart) as [string, ...string[]]
   return {
     ...{ category, lane: lane!, producer: producer!, tenant: tenant || null },
-    ...{ channel: channel as Channel, arm, locale },
+    ...{ channel: channel as Channel, arm: arm || null, locale: locale || null },
   }
 }
 
-/** kind, what, rule, provider, platform, app version, simulated, arm, locale; empty is null. */
-function saidOf(text: string): EventCode & { arm: string | null; locale: string | null } {
+type Said = { code: number; arm: string; locale: string }
+
+/** kind, what, rule, provider, platform, app version, simulated, arm, locale; empty is none. */
+function saidOf(text: string, codes: Dictionary<EventCode>): Said {
   const [kind, what, ...rest] = text.split(fieldsApart) as [string, string, ...string[]]
-  const [rule, provider, platform, version, simulated, arm, locale] = rest.map(one => one || null)
-  return {
+  const [rule, provider, platform, version] = rest.map(one => one || null)
+  const [simulated, arm, locale] = rest.slice(4)
+  const code: EventCode = {
     ...{ kind, what, rule: rule!, provider: provider!, platform: platform!, app_version: version! },
-    ...{ simulated: simulated === '1', arm: arm!, locale: locale! },
+    simulated: simulated === '1',
   }
+  return { code: codes.placeOf(JSON.stringify(code), () => code), arm: arm!, locale: locale! }
 }
 
-function dictionary<T>(): { words: T[]; placeOf(key: string, make: () => T): number } {
+type Dictionary<T> = { words: T[]; placeOf(key: string, make: () => T): number }
+
+function dictionary<T>(): Dictionary<T> {
   const places = new Map<string, number>()
   const words: T[] = []
   return {

@@ -7,9 +7,9 @@ import { openPostgres } from '#runtime/postgres.ts'
 import { at, day, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
-import { funnel } from './funnel-store.ts'
-import { dimensions } from './question.ts'
-import { lagOf, recomputeHour } from './rollup-store.ts'
+import { countsOf, funnel } from './funnel-store.ts'
+import { dimensions, type Question } from './question.ts'
+import { lagOf, purgeRollups, recomputeHour } from './rollup-store.ts'
 
 const hour = 3_600_000
 
@@ -114,4 +114,62 @@ test('a sink that has not committed keeps its mark, and waits for nobody', async
   await world.countAll()
   const [row] = await funnel(db, { source: 'rollup', since: at, until: at + hour })
   assert.deepEqual([row!.stages.intended, row!.stages.accepted], [4, 3])
+})
+
+test('stored folds say what the events say, whatever is asked', async () => {
+  await using world = await setup()
+  const { db } = world
+  const late = packsOf(2).map(pack => ({
+    ...pack,
+    intents: pack.intents.map(facts => ({ ...facts, tenant: 'acme', occurredAt: facts.occurredAt + hour / 2 })),
+  }))
+  for (const pack of [...packsOf(1), ...late]) {
+    if (pack.kind === 'decided') for (const slot of pack.slots) slot.locale = slot.recipient < 'user-2' ? 'de-AT' : 'fr'
+    if (pack.kind === 'settled') for (const slot of pack.slots) Object.assign(slot, { platform: 'ios', version: '8.1' })
+    await storePacks(db, [pack])
+  }
+  const questions: Question[] = [
+    ...dimensions.map(by => ({ by })),
+    ...(['recipient', 'notification'] as const).flatMap(unit => dimensions.map(by => ({ unit, by, times: true }))),
+    ...[{ windowMs: 1500 }, { since: at + 1, until: at + hour + 1 }, { includeSimulated: true }, { tenant: 'acme' }],
+    ...[{ country: 'AT', unit: 'recipient' as const }, { platform: 'ios', by: 'locale' as const }, { arm: 'none' }],
+  ]
+  const edges = [at, at + hour / 2, at + hour, at + 2 * hour]
+  const ask = async () => {
+    const funnels = []
+    for (const question of questions) funnels.push(await funnel(db, question))
+    for (const unit of ['notification', 'recipient'] as const)
+      funnels.push((await countsOf(db, { unit, by: 'type' }, edges)).counted.map(row => JSON.stringify(row)).toSorted())
+    return funnels
+  }
+  const marks = async () => (await lagOf(db)).dirty
+  assert.ok((await marks()) > 0)
+  const [fromEvents] = [await ask()]
+  await world.countAll()
+  assert.equal(await marks(), 0)
+  const fromFolds = await ask()
+  fromFolds.forEach((found, n) => assert.deepEqual(found, fromEvents[n], JSON.stringify(questions[n] ?? 'by periods')))
+  // An hour that is marked is read from the events: what is not there any more is in no answer.
+  await db.query(`delete from delivery_events where kind = 'engaged'`)
+  assert.deepEqual(await ask(), fromFolds)
+  await db.query(`insert into rollup_marks (cohort, type, newest) select cohort, type, now() from folded_hours`)
+  assert.equal((await funnel(db))[0]!.stages.opened, 0)
+})
+
+test('folds are forgotten with the events, rollups later', async () => {
+  await using world = await setup()
+  const { db } = world
+  for (const pack of packsOf(1)) await storePacks(db, [pack])
+  await world.countAll()
+  const left = async () => {
+    const [row] = await db.query<{ folds: number; hours: number }>(
+      `select (select count(distinct cohort)::int from folded_hours) as folds, (select count(distinct cohort)::int from funnel_hours) as hours`,
+    )
+    return [row!.folds, row!.hours]
+  }
+  assert.deepEqual(await left(), [2, 2])
+  assert.equal(await purgeRollups(db, { eventsBefore: at + hour, hoursBefore: at }), false)
+  assert.deepEqual(await left(), [1, 2])
+  await purgeRollups(db, { eventsBefore: at + hour, hoursBefore: at + hour })
+  assert.deepEqual(await left(), [1, 1])
 })

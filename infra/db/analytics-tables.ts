@@ -57,11 +57,10 @@ export type AnalyticsTables = {
   folded_hours: {
     cohort: Date
     type: string
-    n: string
     words: string
+    stories: Buffer
     notifications: Buffer
     people: Buffer
-    events: Buffer
   }
   /** Every time that a person did what a product told us of. */
   product_events: { recipient: string; event: string; at: Date; intent_id: string | null }

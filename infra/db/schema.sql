@@ -200,16 +200,15 @@ CREATE INDEX expansions_open ON public.expansions USING btree (due_at) WHERE (do
 create table folded_hours (
   cohort timestamp with time zone not null,
   type text not null,
-  n bigint not null,
   words text not null,
+  stories bytea not null,
   notifications bytea not null,
   people bytea not null,
-  events bytea not null,
   constraint folded_hours_pkey PRIMARY KEY (cohort, type)
 );
+alter table folded_hours alter stories set storage external;
 alter table folded_hours alter notifications set storage external;
 alter table folded_hours alter people set storage external;
-alter table folded_hours alter events set storage external;
 
 create table funnel_hours (
   cohort timestamp with time zone not null,

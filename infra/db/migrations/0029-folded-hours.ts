@@ -10,11 +10,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 const statements = [
   `create table folded_hours (
-    cohort timestamptz not null, type text not null, n bigint not null, words text not null, notifications bytea not null,
-    people bytea not null, events bytea not null, primary key (cohort, type)
+    cohort timestamptz not null, type text not null, words text not null, stories bytea not null, notifications bytea not null,
+    people bytea not null, primary key (cohort, type)
   )`,
   // Numbers do not get smaller by what PostgreSQL does to text.
-  `alter table folded_hours alter notifications set storage external, alter people set storage external, alter events set storage external`,
+  `alter table folded_hours alter stories set storage external, alter notifications set storage external, alter people set storage external`,
   `insert into rollup_marks (cohort, type, newest)
     select date_trunc('hour', occurred_at, 'UTC'), type, max(at) from delivery_events group by 1, 2`,
   `do $do$ begin

@@ -33,8 +33,9 @@ const day = '2026-11-20'
 const start = Date.parse(`${day}T00:00:00Z`)
 const dayMs = 86_400_000
 const peopleOfPack = 500
-/** Packs that one set of the sink holds. */
-const packsOfSet = 40
+/** Intents whose packs one set of the sink holds. */
+const intentsOfSet = 20
+const eventsOfIntent = 2 * peopleOfPack
 
 /**
  * Stores so many events of one day, counts them by the hour, and asks for funnels: from raw and from rollups, cold and warm, and
@@ -83,9 +84,7 @@ async function store(db: Database, events: number, pid: number): Promise<Analyti
   let makingCpu = 0
   for (let stored = 0; stored < events;) {
     const [from, before] = [performance.now(), process.cpuUsage()]
-    const packs = Array.from({ length: packsOfSet / 2 }, (_, n) =>
-      packsOf(stored / peopleOfPack + n * 2, events),
-    ).flat()
+    const packs = Array.from({ length: intentsOfSet }, (_, n) => packsOf(stored / eventsOfIntent + n, events)).flat()
     making += performance.now() - from
     const made = process.cpuUsage(before)
     makingCpu += made.user + made.system
@@ -99,9 +98,9 @@ async function store(db: Database, events: number, pid: number): Promise<Analyti
 
 const types = Array.from({ length: 20 }, (_, n) => `type.${n}`)
 
-/** An intent to 500 people, decided and then settled: one of ten is refused by a rule, and few are looked at. */
+/** An intent to 500 people, decided and then settled: one of ten is refused by a rule, another one looks, at a time of their own. */
 function packsOf(n: number, events: number): EventPack[] {
-  const occurredAt = start + Math.floor(((n * peopleOfPack) / events) * dayMs)
+  const occurredAt = start + Math.floor(((n * eventsOfIntent) / events) * dayMs)
   const intents: IntentFacts[] = [
     {
       ...{
@@ -118,10 +117,10 @@ function packsOf(n: number, events: number): EventPack[] {
     ...{ i: 0, recipient: `user-${(n * 7919 + at * 104_729) % 200_000}`, channel: 'push', what: 'deliver', w: 0 },
     ...(at % 10 === 0 && { what: 'throttled' as const, w: 1 }),
   }))
-  const settled = slots.map((slot, at): EventSlot => {
-    const { w: _, ...rest } = slot
-    return at % 10 === 0 ? { ...rest, what: 'opened' } : { ...rest, endpoint: `device-${at}`, what: 'sent' }
-  })
+  const settled = slots.flatMap(({ w: _, ...slot }, at): EventSlot[] =>
+    at % 10 === 0 ? [] : [{ ...slot, endpoint: `device-${at}`, what: 'sent' }],
+  )
+  const opened = settled.filter((_, at) => at % 9 === 0)
   const whys = [{ rule: 'default' as const }, { rule: 'throttled' as const, value: '10/1h' }]
   return [
     { ...common, pack: `${set}/decided`, at: occurredAt + 20, kind: 'decided', whys, slots },
@@ -135,6 +134,16 @@ function packsOf(n: number, events: number): EventPack[] {
       whys: [],
       slots: settled,
     },
+    ...opened.map((slot, at): EventPack => ({
+      ...{
+        ...common,
+        pack: `${batch}/${at}/opened`,
+        kind: 'engaged',
+        at: occurredAt + 5_000 + at * 7_919,
+        provider: 'fcm',
+      },
+      ...{ whys: [], slots: [{ ...slot, what: 'opened' }] },
+    })),
   ]
 }
 
