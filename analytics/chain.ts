@@ -1,7 +1,7 @@
 import { type Ordering, stages } from './stages.ts'
 
-/** How far a unit came, and when it took each step until there. */
-export type Chain = { reached: number; moments: Float64Array }
+/** How far a unit came, and when it took each step until there. `told`: bit 0 tells of `delivered`, bit 1 of `seen`. */
+export type Chain = { told: number; reached: number; moments: Float64Array }
 
 const last = stages.length - 1
 
@@ -9,13 +9,8 @@ const last = stages.length - 1
  * Judges the steps of a unit by the earliest time of each (`Infinity`: never), which is the furthest way there is if it is one to
  * the end, or if the next step was never taken: then `true`. Else it takes all times. Writes into `chain`. Pure but for that.
  */
-export function byEarliest(
-  chain: Chain,
-  earliest: Float64Array,
-  told: number,
-  { windowMs, graceMs }: Ordering,
-): boolean {
-  const { moments } = chain
+export function byEarliest(chain: Chain, earliest: Float64Array, { windowMs, graceMs }: Ordering): boolean {
+  const { moments, told } = chain
   const end = earliest[0]! + windowMs
   moments[0] = earliest[0]!
   for (let step = 1; step <= last; step++) {
@@ -34,7 +29,8 @@ export function byEarliest(
 }
 
 /** The same by all times of each step: every beginning is tried, the furthest counts, of equals the earliest. `furthest` defines it. */
-export function byAll(chain: Chain, times: readonly number[][], told: number, { windowMs, graceMs }: Ordering): void {
+export function byAll(chain: Chain, times: readonly number[][], { windowMs, graceMs }: Ordering): void {
+  const { told } = chain
   for (const of of times) of.sort((a, b) => a - b)
   // No beginning comes further than to the first step that was never taken.
   const never = times.findIndex((of, step) => of.length === 0 && tells(told, step))

@@ -8,9 +8,9 @@ export type People = {
   add(of: Prepared): void
   /** Everybody, once for each group that they are in: `take` hears of all stories that are theirs, then `end` of one of them. */
   each(hear: {
-    begin(): void
-    take(of: Prepared, story: number): void
-    end(last: Span & { period: number }): void
+    begin: () => void
+    take: (of: Prepared, story: number) => void
+    end: (last: Span & { period: number }) => void
   }): void
 }
 

@@ -46,13 +46,13 @@ export function openTally({ edges = [], times = false }: Counting, words: Words)
     add(unit, one) {
       const { alike, took } = find(unit, one)
       const { n } = one
-      const { reached, moments } = unit.chain
-      const shape = (reached * 4 + unit.told) * 2 + Number(unit.machine)
+      const { told, reached, moments } = unit.chain
+      const shape = (reached * 4 + told) * 2 + Number(unit.machine)
       const key = (shape * wordsMax + unit.fate) * wordsMax + unit.reason + 1
       alike.set(key, (alike.get(key) ?? 0) + n)
       if (!times) return
       for (let step = 1; step <= reached; step++) {
-        if (!tells(unit.told, step)) continue
+        if (!tells(told, step)) continue
         const ms = Math.max(1, moments[step]! - moments[step - 1]!)
         const bucket = step * bucketsMax + Math.ceil(Math.log(ms) / growth)
         took.set(bucket, (took.get(bucket) ?? 0) + n)

@@ -8,11 +8,10 @@ import { stages } from './stages.ts'
 
 /** One unit after another: `begin`, then the stories of its notifications, then how far it came. Read before the next begins. */
 export type UnitJudge = {
-  begin(): void
-  take(of: Prepared, story: number): void
+  begin: () => void
+  take: (of: Prepared, story: number) => void
   /** False: it is none (nobody decided about it), or is not asked for. */
   judge(): boolean
-  readonly told: number
   readonly chain: Chain
   /** Places of words; no reason is -1. */
   readonly fate: number
@@ -32,33 +31,18 @@ export function openUnit(counting: Counting, words: Words): UnitJudge {
   const outcomeAt = by.indexOf('outcome')
   const [retrying, queued, tooLate] = ['retrying', 'queued', 'too_late'].map(words.placeOf) as [number, number, number]
   const earliest = new Float64Array(stages.length)
-  const chain: Chain = { reached: 0, moments: new Float64Array(stages.length) }
+  const chain: Chain = { told: 0, reached: 0, moments: new Float64Array(stages.length) }
   const spans = openSpans()
-  // Bits of what was seen of it, and the last of each kind of end, or of what was at the same time the greatest word.
+  const ends = openEnds(words)
+  // Bits of what was seen of it, and of what is told of its channels.
   let seen = 0
   let told = 0
-  const ends = { at: new Float64Array(4), word: new Int32Array(4) }
-  const end = (kind: number, at: number, word: number) => {
-    if (at < ends.at[kind]! || (at === ends.at[kind]! && words.at(word) <= words.at(ends.word[kind]!))) return
-    ends.at[kind] = at
-    ends.word[kind] = word
-  }
-  const takeEnd = (means: number, { what, rule }: Prepared, event: { code: number; at: number }) => {
-    const word = what[event.code]!
-    // Of several that accepted it the word that comes first: delivered before sent.
-    if (means & flag.accepted && (!(seen & flag.accepted) || words.at(word) < words.at(ends.word[accepted]!)))
-      ends.word[accepted] = word
-    if (means & flag.closed) end(closed, event.at, word)
-    if (means & flag.undelivered) end(undelivered, event.at, word)
-    if (means & flag.held) end(held, event.at, rule[event.code]!)
-  }
   const unit = {
-    told: 0,
     chain,
     ...{ fate: 0, reason: -1, machine: false, own: undefined as (string | null)[] | undefined },
     begin() {
       earliest.fill(Infinity)
-      ends.at.fill(-Infinity)
+      ends.clear()
       spans.clear()
       told = seen = 0
     },
@@ -75,7 +59,7 @@ export function openUnit(counting: Counting, words: Words): UnitJudge {
           const step = 31 - Math.clz32(steps & -steps)
           if (time < earliest[step]!) earliest[step] = time
         }
-        if (means & endings) takeEnd(means, of, { code: codes[at]!, at: time })
+        if (means & endings) ends.take(means, of, { code: codes[at]!, at: time })
         seen |= means
       }
     },
@@ -83,26 +67,51 @@ export function openUnit(counting: Counting, words: Words): UnitJudge {
       if (earliest[0] === Infinity) return false
       unit.own = hasOwn ? ownOf(spans.all(), { only, filters, by }) : undefined
       if (hasOwn && unit.own === undefined) return false
-      if (!byEarliest(chain, earliest, told, counting)) byAll(chain, timesOf(spans.all()), told, counting)
-      unit.told = told
+      chain.told = told
+      if (!byEarliest(chain, earliest, counting)) byAll(chain, timesOf(spans.all()), counting)
       unit.machine = (seen & flag.machine) !== 0 && (seen & flag.opened) === 0
       unit.fate = fate()
       if (outcomeAt >= 0) unit.own = (unit.own ?? by.map(() => null)).with(outcomeAt, words.at(unit.fate))
-      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? ends.word[held]! : -1
+      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? ends.wordOf(held) : -1
       return true
     },
   }
   const fate = (): number => {
     const { reached } = chain
-    if (reached === 0 && earliest[1] === Infinity) return ends.word[undelivered]!
-    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : ends.word[accepted]!
-    return seen & flag.closed ? ends.word[closed]! : seen & flag.moved ? retrying : queued
+    if (reached === 0 && earliest[1] === Infinity) return ends.wordOf(undelivered)
+    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : ends.wordOf(accepted)
+    return seen & flag.closed ? ends.wordOf(closed) : seen & flag.moved ? retrying : queued
   }
   return unit
 }
 
 const [accepted, closed, undelivered, held] = [0, 1, 2, 3] as const
 const endings = flag.accepted | flag.closed | flag.undelivered | flag.held
+
+/** The last of each kind of end, or of what was at the same time the greatest word. */
+function openEnds(words: Words) {
+  const [times, places] = [new Float64Array(4), new Int32Array(4)]
+  const end = (kind: number, at: number, word: number) => {
+    if (at < times[kind]! || (at === times[kind]! && words.at(word) <= words.at(places[kind]!))) return
+    times[kind] = at
+    places[kind] = word
+  }
+  return {
+    clear: () => void times.fill(-Infinity),
+    wordOf: (kind: number): number => places[kind]!,
+    take(means: number, { what, rule }: Prepared, { code, at }: { code: number; at: number }) {
+      const word = what[code]!
+      if (means & flag.accepted && (times[accepted] === -Infinity || words.at(word) < words.at(places[accepted]!))) {
+        // Of several that accepted it the word that comes first: delivered before sent.
+        times[accepted] = at
+        places[accepted] = word
+      }
+      if (means & flag.closed) end(closed, at, word)
+      if (means & flag.undelivered) end(undelivered, at, word)
+      if (means & flag.held) end(held, at, rule[code]!)
+    },
+  }
+}
 
 /** The stories of one unit after another, in arrays that are used again. */
 function openSpans() {

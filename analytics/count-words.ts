@@ -1,7 +1,7 @@
 /** There are fewer outcomes and rules; what is counted alike is told by a number that holds two of them. */
 export const wordsMax = 1 << 10
 /** Words by number, so that counting compares and stores numbers. */
-export type Words = { placeOf(word: string): number; at(place: number): string }
+export type Words = { placeOf: (word: string) => number; at: (place: number) => string }
 
 export function dictionary(): Words {
   const places = new Map<string, number>()

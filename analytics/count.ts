@@ -37,7 +37,7 @@ export type Counted = {
 export type Took = { groups: (string | null)[]; step: number; bucket: number; n: number }
 
 /** `done` is to be called once. */
-export type Counter = { add(fold: Folded): void; done(): { counted: Counted[]; took: Took[] } }
+export type Counter = { add: (fold: Folded) => void; done: () => { counted: Counted[]; took: Took[] } }
 
 /**
  * Counts folds as they are added: notifications at once, people when all are there, for they may be in any of them. Takes no order.

@@ -40,14 +40,14 @@ export async function foldHour(
   const intent = Buffer.alloc(16)
   let before = { high: -1, low: -1, common: '' }
   await eachCopiedRow(connection.query(copyTo(statement)), columns.length, (bytes, starts, lengths) => {
-    const text = (field: number) => bytes.toString('utf8', starts[field]!, starts[field]! + lengths[field]!)
+    const text = (field: number) => bytes.toString('utf8', starts[field], starts[field]! + lengths[field]!)
     const type = text(0)
     if (open?.type !== type) {
       if (open) folds.push(open.folding.done())
       open = { type, folding: startFolding({ cohort, type }) }
       before = { high: -1, low: -1, common: '' }
     }
-    const [high, low] = [bytes.readUInt32BE(starts[2]!), bytes.readUInt32BE(starts[2]! + 4)]
+    const [high, low] = [bytes.readUInt32BE(starts[2]), bytes.readUInt32BE(starts[2]! + 4)]
     const own = text(3)
     const first =
       high !== before.high ||
@@ -59,7 +59,7 @@ export async function foldHour(
       before = { high, low, common: own }
     }
     const occurredAt = timeAt(bytes, starts[4]!)
-    open!.folding.add({
+    open.folding.add({
       first,
       occurredAt,
       person: [high, low],
@@ -124,7 +124,7 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
       and (select current_setting('carillon.type')) in ('', type)
       and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))) to stdout (format binary)`
   await eachCopiedRow(connection.query(copyTo(statement)), 6, (bytes, starts, lengths) => {
-    const field = (at: number) => bytes.subarray(starts[at]!, starts[at]! + lengths[at]!)
+    const field = (at: number) => bytes.subarray(starts[at], starts[at]! + lengths[at]!)
     tell(
       unpackFold({
         ...{ cohort: timeAt(bytes, starts[0]!), type: field(1).toString(), words: field(2).toString() },

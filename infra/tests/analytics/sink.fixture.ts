@@ -42,6 +42,8 @@ export async function setup(databaseUrl?: string) {
   const publisher = pubsub.publisher(topic, { batchMessages: 100, batchMs: 5 })
   const lines: string[] = []
   let acked = 0
+  let held = 0
+  let heldMost = 0
   const log = createLog({ role: 'sink', write: line => lines.push(line) })
   const metrics = createMetrics()
   const running = started.move()
@@ -55,6 +57,8 @@ export async function setup(databaseUrl?: string) {
     metrics,
     /** Messages that sinks took off the subscription. */
     acked: () => acked,
+    /** The most messages that sinks had at once and had not taken off. */
+    heldMost: () => heldMost,
     publish: (payload: object | string) =>
       publisher.publish(Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))),
     /** A sink with connections of its own, as another process has. */
@@ -62,7 +66,13 @@ export async function setup(databaseUrl?: string) {
       await using own = new AsyncDisposableStack()
       const ownDb = own.use(await openPostgres({ url, connectionsMax: 4, name: 'test-sink' }))
       const ownPubsub = own.use(openPubSub({ projectId: 'carillon', emulator: server.address }))
-      const counting = countingAcks(ownPubsub, () => acked++)
+      const counting = countingMessages(ownPubsub, {
+        pulled: () => (heldMost = Math.max(heldMost, ++held)),
+        acked: () => {
+          acked++
+          held--
+        },
+      })
       const parts = { db: ownDb, pubsub: counting, clock: systemClock, log, metrics, prefix }
       const { lagMs } = own.adopt(await startSink(parts), sink => sink[Symbol.asyncDispose]())
       const open = own.move()
@@ -72,13 +82,14 @@ export async function setup(databaseUrl?: string) {
   }
 }
 
-const countingAcks = (pubsub: PubSubPort, count: () => void): PubSubPort => ({
+const countingMessages = (pubsub: PubSubPort, count: { pulled: () => void; acked: () => void }): PubSubPort => ({
   ...pubsub,
   subscribe: (name, options, onMessage) =>
     pubsub.subscribe(name, options, message => {
+      count.pulled()
       const ack = () => {
         message.ack()
-        count()
+        count.acked()
       }
       onMessage({ ...message, ack })
     }),

@@ -4,6 +4,8 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { funnel } from '#analytics/funnel-store.ts'
+import { recomputeHour } from '#analytics/rollup-store.ts'
 import { startPostgres } from '#local/postgres.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { decidedPack, people, settledPack } from './packs.fixture.ts'
@@ -40,6 +42,27 @@ test('a sink that is killed between commit and ack is followed by one that store
   // The five come again when their lease ends.
   await until(world.acked, acked => acked === 6)
   assert.deepEqual(await stored(world.db), { packs: 6, events: 101 })
+})
+
+test('sinks that are killed one after another, each with all packs again, change nothing', async () => {
+  await using world = await setup()
+  const packs = [decidedPack(people(20), { day: today }), ...people(4).map(id => settledPack([id], { day: today }))]
+  const script = fileURLToPath(import.meta.resolve('./dies-before-ack.ts'))
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(packs.map(world.publish))
+    const doomed = spawn(process.execPath, [script, world.url, world.emulator, world.prefix])
+    assert.deepEqual(await once(doomed, 'exit'), [null, 'SIGKILL'])
+  }
+  await using _sink = await world.sink()
+  await until(world.acked, acked => acked === 15)
+  assert.deepEqual(await stored(world.db), { packs: 5, events: 24 })
+  const stages = async () => {
+    const [row] = await funnel(world.db)
+    return [row!.stages.intended, row!.stages.decided, row!.stages.accepted]
+  }
+  assert.deepEqual(await stages(), [20, 20, 4])
+  while (await recomputeHour(world.db));
+  assert.deepEqual(await stages(), [20, 20, 4])
 })
 
 test('malformed packs are counted, named in the log and taken off; good ones beside them are stored', async () => {
@@ -79,7 +102,7 @@ test('a day without a partition is made within bounds; beyond them the pack is r
   )
 })
 
-test('an outage of Postgres loses nothing', async () => {
+test('an outage of Postgres loses nothing, and while it lasts no more is held than may be', async () => {
   await using folder = await temporaryFolder()
   const dataDir = path.join(folder.path, 'postgres')
   let postgres = await startPostgres({ dataDir })
@@ -90,15 +113,19 @@ test('an outage of Postgres loses nothing', async () => {
     await world.publish(settledPack(people(10), { day: today }))
     await until(world.acked, acked => acked === 1)
     await postgres[Symbol.asyncDispose]()
-    await Promise.all(Array.from({ length: 20 }, () => world.publish(settledPack(people(10), { day: today }))))
+    // More than it may hold: the rest stays where it is.
+    const more = 1_500
+    await Promise.all(Array.from({ length: more }, () => world.publish(settledPack(people(10), { day: today }))))
     await until(
       () => world.lines.filter(line => line.includes('wait for Postgres')).length,
       waits => waits >= 2,
     )
     assert.ok(sink.lagMs() > 0)
     postgres = await startPostgres({ dataDir, port: Number(new URL(url).port) })
-    await until(world.acked, acked => acked === 21)
-    assert.deepEqual(await stored(world.db), { packs: 21, events: 210 })
+    await until(world.acked, acked => acked === more + 1)
+    assert.deepEqual(await stored(world.db), { packs: more + 1, events: (more + 1) * 10 })
+    assert.equal(world.heldMost(), 1_000)
+    assert.match(await world.metrics.text(), /\bsink_lag\b.* 0\b/)
   } finally {
     await postgres[Symbol.asyncDispose]()
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Event, type Evidence, eventsSql, type Item, type Request, type Slot, slotsSql } from './oracle.ts'
+import { funnel } from '#analytics/funnel-store.ts'
 import type { Rig, Servers } from './rig.ts'
 import type { Population } from './workload.ts'
 
@@ -48,11 +49,18 @@ export async function evidenceOf(rig: Rig, { people, linesBefore, ...known }: Kn
     ...known,
     slots: await rig.query<Slot>(slotsSql),
     events: await rig.query<Event>(eventsSql),
+    funnel: await countedBy(rig),
     requests: (await requestsOf(rig.servers)).slice(linesBefore),
     inbox: await rig.query<Item>('select intent_id::text as intent, recipient from inbox_items'),
     interrupted: rig.interrupted,
     owners: new Map(people.people.flatMap(({ id, endpoints }) => endpoints.map(({ address }) => [address, id]))),
   }
+}
+
+/** The funnel as analysts ask for it, by channel. */
+async function countedBy(rig: Rig): Promise<Evidence['funnel']> {
+  const rows = await funnel(rig.installation.db, { by: 'channel' })
+  return new Map(rows.map(({ group, stages: { intended, accepted } }) => [group!, { intended, accepted }]))
 }
 
 /** The simulators' log, once every message that they counted is in the file. Rejects where that does not come true. */

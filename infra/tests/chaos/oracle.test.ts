@@ -18,6 +18,7 @@ function mail({
     told: new Map([[intent, { type: 'invoice.sent', about: 'a', recipients: ['r1'], occurredAt: 1 }]]),
     slots: [slot],
     events: [{ ...delivery, what }],
+    funnel: new Map([['email', { intended: 1, accepted: 1 }]]),
     requests: [request],
     inbox: [],
     interrupted: [],
@@ -44,4 +45,15 @@ test('a delivery arrives twice only if a worker that held it was lost', () => {
   assert.deepEqual(interrupted.duplicates, { used: 1, bound: 1 })
   const other = judge({ ...twice, interrupted: ['c'] })
   assert.deepEqual(Object.keys(other.broken), ['duplicated'], 'another batch that was lost excuses nothing')
+})
+
+test('the funnel counts what the ledger has, and what arrived', () => {
+  const counted = (intended: number, accepted: number) => new Map([['email', { intended, accepted }]])
+  const miscounted = (changed: Parameters<typeof mail>[0]) => 'miscounted' in judge(mail(changed)).broken
+  assert.equal(miscounted({}), false)
+  for (const funnel of [counted(2, 1), counted(1, 0), counted(0, 0), new Map()])
+    assert.equal(miscounted({ funnel }), true, JSON.stringify([...funnel]))
+  assert.equal(miscounted({ requests: [] }), true, 'nobody got it')
+  assert.equal(miscounted({ requests: [request, request] }), false, 'what arrives twice is one')
+  assert.equal(miscounted({ outcome: 26, what: 'in_doubt', funnel: counted(1, 0) }), false, 'in doubt, and it arrived')
 })

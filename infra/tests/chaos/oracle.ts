@@ -37,6 +37,8 @@ export type Evidence = {
   told: ReadonlyMap<string, Told>
   slots: readonly Slot[]
   events: readonly Event[]
+  /** What the funnel counts, by channel: notifications that were intended, and that were accepted. */
+  funnel: ReadonlyMap<string, { intended: number; accepted: number }>
   requests: readonly Request[]
   inbox: readonly Item[]
   /** Batches whose worker was lost, or that were open when the database restarted; once for each time. */
@@ -67,7 +69,7 @@ export type Verdict = {
 
 export function judge(evidence: Evidence): Verdict {
   const ledger = bookOf(evidence)
-  const checks = { lost, twice, unsent, unasked, duplicated, throttled, deduplicated, wishes, mistold }
+  const checks = { lost, twice, unsent, unasked, duplicated, throttled, deduplicated, wishes, mistold, miscounted }
   const broken: Verdict['broken'] = {}
   for (const [name, check] of Object.entries(checks)) {
     const sentences = check(evidence, ledger)
@@ -282,6 +284,28 @@ const mistold: Check = ({ events, slots }, { deliveries }) => {
       slot => `the end of ${slot.intent} for ${slot.recipient} in ${slot.batch} is told otherwise than it is`,
     ),
   ]
+}
+
+/** The funnel counts what the ledger says was accepted, and that is what the simulators' logs and the inbox say arrived. */
+const miscounted: Check = ({ funnel }, { deliveries, refusals }) => {
+  const books = { intended: new Set(refusals.keys()), accepted: new Set<string>(), arrived: new Set<string>() }
+  for (const { intent, recipient, channel, ends, taken } of deliveries.values()) {
+    const key = `${intent} ${recipient} ${channel}`
+    books.intended.add(key)
+    if (ends.includes(codes.sent) || ends.includes(codes.delivered)) books.accepted.add(key)
+    // What we call in doubt may have arrived: nobody can know it, and the funnel says so.
+    if (taken > 0 && !ends.every(end => end === codes.inDoubt)) books.arrived.add(key)
+  }
+  return channelNames.flatMap(channel => {
+    const countOf = (keys: Set<string>) => [...keys].filter(key => key.endsWith(` ${channel}`)).length
+    const [intended, accepted, arrived] = [books.intended, books.accepted, books.arrived].map(countOf)
+    const told = funnel.get(channel) ?? { intended: 0, accepted: 0 }
+    return told.intended === intended && told.accepted === accepted && accepted === arrived
+      ? []
+      : [
+          `of ${channel} the funnel has ${told.intended} intended and ${told.accepted} accepted, the ledger ${intended} and ${accepted}, and ${arrived} arrived`,
+        ]
+  })
 }
 
 const arrivedOf = ({ deliveries }: Book): Set<string> =>
