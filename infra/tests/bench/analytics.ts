@@ -117,8 +117,8 @@ function packsOf(n: number, events: number): EventPack[] {
     ...{ i: 0, recipient: `user-${(n * 7919 + at * 104_729) % 200_000}`, channel: 'push', what: 'deliver', w: 0 },
     ...(at % 10 === 0 && { what: 'throttled' as const, w: 1 }),
   }))
-  const settled = slots.flatMap(({ w: _, ...slot }, at): EventSlot[] =>
-    at % 10 === 0 ? [] : [{ ...slot, endpoint: `device-${at}`, what: 'sent' }],
+  const settled = slots.flatMap(({ i, recipient, channel }, at): EventSlot[] =>
+    at % 10 === 0 ? [] : [{ i, recipient, channel, endpoint: `device-${at}`, what: 'sent' }],
   )
   const opened = settled.filter((_, at) => at % 9 === 0)
   const whys = [{ rule: 'default' as const }, { rule: 'throttled' as const, value: '10/1h' }]
