@@ -47,7 +47,7 @@ export type EventCode = {
 export type Stored = { words: string; stories: Buffer; notifications: Buffer; people: Buffer }
 
 /** The numbers of a column, each in as many bytes as the largest needs. */
-function narrowed(numbers: Uint32Array | Float64Array): Buffer {
+function packed(numbers: Uint32Array | Float64Array): Buffer {
   let most = 0
   for (const n of numbers) if (n > most) most = n
   const own =
@@ -106,9 +106,9 @@ export function packFold({ facts, codes, fact, events, shared, code, at, story, 
   const times = at.map(time => time - base)
   return {
     words: JSON.stringify({ facts, codes, base }),
-    stories: Buffer.concat([fact, events, shared, code, times].map(narrowed)),
-    notifications: Buffer.concat([story, occurred].map(narrowed)),
-    people: narrowed(person),
+    stories: Buffer.concat([fact, events, shared, code, times].map(packed)),
+    notifications: Buffer.concat([story, occurred].map(packed)),
+    people: packed(person),
   }
 }
 

@@ -2,10 +2,12 @@ import { accepted } from './count-store.ts'
 import type { Filter, Question } from './question.ts'
 
 /** What a question narrows events and units to. `value` adds another value, and gives its placeholder. */
-export function narrowed(
-  question: Question,
-  edges: readonly number[] = [],
-): { where: string[]; having: string[]; values: unknown[]; value: (given: unknown) => string } {
+export function narrowed(question: Question): {
+  where: string[]
+  having: string[]
+  values: unknown[]
+  value: (given: unknown) => string
+} {
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
   const where: string[] = []
@@ -14,7 +16,7 @@ export function narrowed(
     if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
   for (const filter of Object.keys(ofUnit) as (keyof typeof ofUnit)[])
     if (question[filter] !== undefined) having.push(`${ofUnit[filter]} = ${value(question[filter])}`)
-  const { since = edges[0], until = edges.at(-1) } = question
+  const { since, until } = question
   if (since !== undefined) {
     const from = value(new Date(since))
     // Nothing is packed before it happened, but for a clock that is a minute ahead.

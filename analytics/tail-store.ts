@@ -1,7 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
-import { narrowed } from './funnel-store.ts'
+import { narrowed } from './narrowed.ts'
 import type { Question } from './question.ts'
 import { eventSentence } from './trace.ts'
 
