@@ -14,9 +14,10 @@ const providerWords = [
 export const isAccepted = ({ kind, what }: EventCode): boolean =>
   kind === 'settled' && (what === 'sent' || what === 'delivered')
 
-/** Only a provider's answer closes or moves a delivery without a rule; what a rule closed was never sent, unless it is in doubt. */
+/** Only a provider's answer closes or moves a delivery without a rule; what a rule closed was never sent, unless it is in doubt.
+ * What moved to another account was told so by an answer, unless the first was not to be called (`unfit`). */
 const isCalled = ({ kind, what, rule }: EventCode): boolean =>
-  kind === 'settled' && (what === 'in_doubt' || (rule === null && providerWords.includes(what)))
+  kind === 'settled' && (what === 'in_doubt' || rule === 'rerouted' || (rule === null && providerWords.includes(what)))
 
 const isDeed = ({ kind, what }: EventCode, ...deeds: string[]): boolean => kind === 'engaged' && deeds.includes(what)
 const isLook = (code: EventCode): boolean => isDeed(code, 'seen', 'opened', 'read')

@@ -12,7 +12,9 @@ export type Tx = { tx: Queryable; connection: Connection }
 
 // Separated as `fold.ts` reads them. Without what is not asked of funnels: endpoints, values of rules, places in the ledger.
 const common = `concat_ws(E'\\x1f', category, lane, producer, coalesce(tenant, ''), channel)`
-const said = `concat_ws(E'\\x1f', kind, what, coalesce(rule, ''), coalesce(provider, ''), coalesce(platform, ''),
+// What moved to another account without a call is told by the value alone.
+const rule = `case when rule = 'rerouted' and rule_value like '% unfit' then 'unfit' else coalesce(rule, '') end`
+const said = `concat_ws(E'\\x1f', kind, what, ${rule}, coalesce(provider, ''), coalesce(platform, ''),
   coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''))`
 const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 'occurred_at', said, 'at']
 
