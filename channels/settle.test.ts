@@ -32,11 +32,23 @@ const never: Partial<SlotTerms> = { doubt: 'never' }
 const wait: Wait = { waitMs: 9_000, reason: 'rate' }
 const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
 
+const other: Partial<BatchTerms> = { elsewhere: { unfit: 'b', refused: 'c' } }
+const moved = (value: string, more: object) => ({
+  ...{ kind: 'retry', dueInMs: 0, reason: 'route', route: 'b', spent: false },
+  ...{ why: { rule: 'rerouted', value }, ...more },
+})
+
 type Line = [what: string, answer: Answer | undefined, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
 const table: Line[] = [
   ['accepted', { kind: 'accepted', providerId: 'p' }, {}, {}, { ...closed('sent'), providerId: 'p' }],
   ['in the inbox', { kind: 'accepted', providerId: 'p' }, {}, { channel: 'in_app' }, closed('delivered')],
   ['taken back', { kind: 'takenBack', end: taken }, {}, { channel: 'in_app' }, { kind: 'closed', ...taken }],
+  ['paused, and another may be called', { kind: 'pause', afterMs: 1, reason: 'r' }, {}, other, moved('b called', {})],
+  ['refused, the same', { kind: 'config', reason: 'r' }, {}, other, moved('c refused', { route: 'c' })],
+  ['tried again, the same', r, {}, other, moved('b called', { spent: true })],
+  ['not called, the same', undefined, {}, other, moved('b unfit', {})],
+  ['may have been sent, the same', maybe, {}, { ...other, leaseLeftMs: 0, jitter: 0 }, again(0)],
+  ['in doubt, the same', doubt, waits, { ...sms, ...other }, { kind: 'doubt', dueInMs: 60_000 }],
   ['dead address', { kind: 'addressDead', reason: 'r' }, {}, {}, closed('address_dead')],
   ['opted out there', { kind: 'suppress', reason: 'r' }, {}, {}, closed('suppressed_address')],
   [
