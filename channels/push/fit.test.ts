@@ -56,6 +56,15 @@ test('one content is measured once', () => {
   assert.equal(measured, before)
 })
 
+test('who has the longest number on the icon gets the same texts, and they fit', () => {
+  const fit = fitApns()
+  const content = { title: 'Title', body: 'x'.repeat(9_000) }
+  const { badge: _, ...plain } = push(content)
+  const texts = fit(plain)!
+  assert.equal(fit(push(content)), texts)
+  assert.ok(bytes(apnsPayload(push(content), texts)) <= payloadBytesMax)
+})
+
 test('long texts fill the payload to its last bytes, and are cut on the edge of a grapheme', () => {
   for (const piece of ['x', 'é', '漢', '👨‍👩‍👧‍👦', '"', '\u0000', 'e\u0301']) {
     const message = push({ title: piece.repeat(3_000), body: piece.repeat(5_000) })
