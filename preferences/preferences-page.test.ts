@@ -89,10 +89,12 @@ for (const hand of hands) {
     for (const name of ['For 1 hour', 'Until tomorrow']) {
       await use(hand, tab.getByRole('button', { name }))
       await tab.getByText(/^Paused until /).waitFor()
+      await hasFocus(tab)
       assert.match(await description(why), /Off · while everything is paused/)
       assert.match(await description(tab.getByRole('switch', { name: 'Security Push' })), /On · always sent/)
       await use(hand, tab.getByRole('button', { name: 'Resume' }))
       await tab.getByRole('button', { name: 'For 1 hour' }).waitFor()
+      await hasFocus(tab)
     }
     await use(hand, tab.getByRole('button', { name: 'Until …' }))
     const until = tab.getByLabel('Pause until')
@@ -102,6 +104,7 @@ for (const hand of hands) {
     await until.fill('2099-01-01T10:00')
     await use(hand, tab.getByRole('button', { name: 'Pause', exact: true }))
     await tab.getByText(/^Paused until .*2099/).waitFor()
+    await hasFocus(tab)
     // The window lives in Berlin.
     assert.equal((await shown.person()).choices.paused, Date.parse('2099-01-01T09:00:00Z'))
   })
@@ -114,7 +117,11 @@ for (const hand of hands) {
       const { tab } = shown
       await tab.getByText('Every day 22:00 – 07:00').waitFor()
       await use(hand, tab.getByRole('button', { name: 'Add other hours' }))
+      // What is typed is saved a moment later, or with what comes before that.
+      await use(hand, tab.getByRole('switch', { name: 'Mentions Push' }))
       await shown.saved()
+      assert.deepEqual((await shown.person()).choices.categories!['mentions'], { push: false })
+      assert.equal(JSON.stringify((await shown.person()).quiet), '{"windows":[{"start":"22:00","end":"08:00"}]}')
       const window = tab.getByRole('group', { name: 'Quiet hours 1' })
       for (const day of ['Saturday', 'Sunday']) await use(hand, window.getByRole('button', { name: day }))
       await window.getByLabel('From').fill('21:30')
@@ -134,6 +141,7 @@ for (const hand of hands) {
       await until(async () => (await shown.person()).quiet, undefined)
       await use(hand, tab.getByRole('button', { name: 'Add other hours' }))
       await use(hand, tab.getByRole('button', { name: 'Remove these hours' }))
+      await hasFocus(tab)
       await until(async () => JSON.stringify((await shown.person()).quiet), '{"windows":[]}')
       const control = tab.getByRole('switch', { name: 'Quiet hours' })
       await until(() => control.getAttribute('aria-checked'), 'false')
@@ -155,9 +163,11 @@ for (const hand of hands) {
       await use(hand, tab.getByRole('button', { name }))
       await shown.saved()
       await tab.getByRole('button', { name }).waitFor({ state: 'detached' })
+      await hasFocus(tab)
       if (hand === 'mouse') await tab.getByRole('button', { name: 'Undo' }).click()
       else await tab.getByRole('switch', { name: 'Mentions Push' }).press('Control+z')
       await tab.getByText('Taken back.').waitFor()
+      await hasFocus(tab)
       await tab.getByRole('button', { name }).waitFor()
     }
     assert.deepEqual((await shown.person()).choices, before)
@@ -167,14 +177,22 @@ for (const hand of hands) {
     await using shown = await open()
     const { tab } = shown
     await use(hand, tab.getByRole('button', { name: /^Sign out Pixel 9/ }))
+    assert.match(await hasFocus(tab), /Keep/, 'who presses a key twice loses no device')
     await use(hand, tab.getByRole('button', { name: 'Keep' }))
+    assert.match(await hasFocus(tab), /Sign out/)
     await use(hand, tab.getByRole('button', { name: /^Sign out Pixel 9/ }))
     await use(hand, tab.getByRole('button', { name: /^Really sign out\? Pixel 9/ }))
     await tab.getByText('Signed out of notifications.').waitFor()
+    await hasFocus(tab)
     assert.ok(!(await page.endpoints(shown.user.recipient)).some(one => one.includes('pixel')))
     await use(hand, tab.getByRole('button', { name: 'Show older changes' }))
     await tab.getByText('Push added: pixel-9').waitFor()
     await tab.getByRole('button', { name: 'Show older changes' }).waitFor({ state: 'detached' })
+    // More is changed elsewhere than comes with the page: what lies between can be asked for.
+    for (let n = 0; n < 10; n++)
+      await page.change(shown.user.recipient, { categories: { mentions: { push: n % 2 > 0 } } })
+    await tab.evaluate(() => window.dispatchEvent(new Event('focus')))
+    await tab.getByRole('button', { name: 'Show older changes' }).waitFor()
   })
 }
 
@@ -258,14 +276,34 @@ test('a change of what was changed elsewhere meanwhile is not made, and the page
 test('without a connection nothing is lost silently, and what is chosen after it is saved', inBrowser, async () => {
   await using shown = await open()
   await shown.context.setOffline(true)
-  await shown.tab.getByRole('switch', { name: 'Mentions Push' }).click()
-  await shown.tab.getByText('No connection. Nothing was changed.').first().waitFor()
+  const push = shown.tab.getByRole('switch', { name: 'Mentions Push' })
+  await push.click()
+  await shown.tab.getByText('No connection. Your last change may not have been saved.').waitFor()
+  assert.equal(await push.getAttribute('aria-checked'), 'true', 'what is not known to be saved is not shown as such')
+  assert.match(await description(push), /by default/)
   await shown.context.setOffline(false)
   const brokenOff = { contentType: 'application/json', body: '{' }
   await shown.tab.route('**/v1/me/preferences', route => route.fulfill(brokenOff), { times: 2 })
   for (const name of ['Mentions Push', 'Replies Push']) await shown.tab.getByRole('switch', { name }).click()
   await shown.saved()
+  await until(() => push.getAttribute('aria-checked'), 'true')
+  const { mentions, replies } = (await shown.person()).choices.categories!
+  assert.deepEqual([mentions, replies], [undefined, { push: false }])
   shown.wrong.length = 0
+})
+
+test('the times of who has no time zone are those of their browser, from the first one on', inBrowser, async () => {
+  const recipient = `ben-${++people}`
+  await page.upsert(Date.now(), { id: recipient, endpoints: [] })
+  await using context = await browser.open()
+  const tab = await context.newPage()
+  await tab.goto(page.linkOf({ recipient }))
+  await tab.getByRole('button', { name: 'Until tomorrow' }).click()
+  await tab.getByText(/^Paused until .*08:00/).waitFor()
+  assert.equal((await page.person(recipient)).zone, 'Europe/Berlin')
+  await tab.getByRole('button', { name: 'Undo' }).click()
+  await tab.getByText('Taken back.').waitFor()
+  assert.equal((await page.person(recipient)).zone, undefined)
 })
 
 test('names are text, whatever stands in them', { ...inBrowser, skip: inBrowser.skip || noStrings }, async () => {
@@ -302,73 +340,6 @@ test('names are text, whatever stands in them', { ...inBrowser, skip: inBrowser.
   assert.deepEqual(wrong, [])
 })
 
-test('who opens a link changes nothing, and whoever is no person learns nothing', inBrowser, async () => {
-  const { recipient } = await withAnn(page, { id: `ann-${++people}` })
-  const stored = () => page.db.query('select xmin, * from recipients where id = $1', [recipient])
-  const before = [await stored(), await page.consent(recipient)]
-  const link = page.linkOf({ recipient })
-  for (const method of ['GET', 'HEAD', 'GET']) {
-    const response = await fetch(link, { method })
-    assert.equal(response.status, 200)
-    const policy = response.headers.get('content-security-policy')!
-    for (const part of ["default-src 'none'", "frame-ancestors 'none'", "form-action 'none'"])
-      assert.ok(policy.includes(part))
-    assert.equal(response.headers.get('referrer-policy'), 'no-referrer')
-    assert.equal(response.headers.get('cache-control'), 'no-store')
-    assert.ok(!(await response.text()).includes(recipient))
-  }
-  // One that runs what it opens.
-  await using context = await browser.open()
-  const tab = await context.newPage()
-  await tab.goto(link)
-  await tab.getByRole('heading', { name: 'Muted' }).waitFor()
-  assert.deepEqual([await stored(), await page.consent(recipient)], before)
-  const sealed = link.split('/').at(-1)!
-  const old = page
-    .linkOf({ recipient }, Date.now() - 91 * 86_400_000)
-    .split('/')
-    .at(-1)!
-  const spoilt = sealed.slice(0, -3) + (sealed.endsWith('AAA') ? 'BBB' : 'AAA')
-  for (const token of [old, spoilt, `${sealed}A`, 'p', 'x'])
-    assert.equal(
-      (await fetch(`${page.url}/v1/me/preferences`, { headers: { authorization: `Bearer ${token}` } })).status,
-      401,
-    )
-  await tab.goto(`${page.url}/preferences/${old}`)
-  await tab.getByText('You are signed out.').waitFor()
-})
-
-test('a product embeds it with tokens that it fetches, and gives it names and colours', inBrowser, async () => {
-  const user = await withAnn(page, { id: `ann-${++people}` })
-  await using context = await browser.open()
-  const tab = await context.newPage()
-  const tokens = ['expired', await page.tokenOf(user)]
-  await tab.exposeFunction('fetchToken', () => tokens.shift())
-  // A page of another origin than ours.
-  await tab.route(`${page.productUrl}/`, route =>
-    route.fulfill({
-      contentType: 'text/html',
-      body: `<!doctype html><html lang="en"><title>Settings</title>
-        <carillon-preferences style="--carillon-accent: rgb(1, 99, 60)"><b slot="category-mentions">Somebody called you</b></carillon-preferences>
-        <script type="module">
-          import '${page.url}/ui/preferences/preferences-element.js'
-          document.querySelector('carillon-preferences').token = () => fetchToken()
-        </script></html>`,
-    }),
-  )
-  await tab.goto(`${page.productUrl}/`)
-  const control = tab.getByRole('switch', { name: 'Somebody called you Push' })
-  await control.waitFor()
-  assert.equal(await control.evaluate(element => getComputedStyle(element).backgroundColor), 'rgb(1, 99, 60)')
-  await control.click()
-  await tab.getByRole('status').getByText('Saved.').waitFor()
-  const [last] = await page.db.query<{ source: string }>(
-    'select source from consent_log where recipient = $1 order by id desc limit 1',
-    [user.recipient],
-  )
-  assert.equal(last!.source, 'person')
-})
-
 async function names(controls: Locator): Promise<string[]> {
   const found: string[] = []
   for (const one of await controls.all()) {
@@ -383,6 +354,15 @@ const description = (control: Locator): Promise<string> =>
     const root = element.getRootNode() as ShadowRoot
     return root.getElementById(element.getAttribute('aria-describedby')!)!.textContent.replaceAll(/\s+/g, ' ').trim()
   })
+
+/** Fails where no control has the focus; gives the name of the one that has. */
+async function hasFocus(tab: Awaited<ReturnType<typeof open>>['tab']): Promise<string> {
+  const name = await tab
+    .locator('carillon-preferences')
+    .evaluate(element => element.shadowRoot!.activeElement?.textContent)
+  assert.notEqual(name, undefined, 'the focus is lost')
+  return name!
+}
 
 const waitMs = 15_000
 

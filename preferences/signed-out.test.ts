@@ -50,6 +50,93 @@ test('where no new one comes the page says that it is signed out, and that nothi
   assert.deepEqual((await own.person(user.recipient)).choices.categories!['mentions'], { push: false })
 })
 
+test('a fresh token loses nothing of what was just changed', inBrowser, async () => {
+  await using own = await ownPage()
+  const { tab, user } = own
+  await own.embed(JSON.stringify(await own.tokenOf(user)))
+  await tab.getByRole('switch', { name: 'Mentions Push' }).waitFor()
+  const fresh = await own.tokenOf(user)
+  await tab.locator('carillon-preferences').evaluate((element, token) => {
+    const press = (text: string) =>
+      [...element.shadowRoot!.querySelectorAll('button')]
+        .find(one => `${one.textContent} ${one.getAttribute('aria-labelledby')}`.includes(text))!
+        .click()
+    press('channel-0-push')
+    press('Add other hours')
+    Object.assign(element, { token })
+  }, fresh)
+  await tab.getByRole('switch', { name: 'Mentions Push', checked: false }).waitFor()
+  const { choices, quiet } = await own.person(user.recipient)
+  assert.deepEqual(choices.categories!['mentions'], { push: false })
+  assert.equal(JSON.stringify(quiet), '{"windows":[{"start":"22:00","end":"08:00"}]}')
+})
+
+test('who opens a link changes nothing, and whoever is no person learns nothing', inBrowser, async () => {
+  await using page = await ownPage()
+  const { tab } = page
+  const { recipient } = page.user
+  const stored = () => page.db.query('select xmin, * from recipients where id = $1', [recipient])
+  const before = [await stored(), await page.consent(recipient)]
+  const link = page.linkOf({ recipient })
+  for (const method of ['GET', 'HEAD', 'GET']) {
+    const response = await fetch(link, { method })
+    assert.equal(response.status, 200)
+    const policy = response.headers.get('content-security-policy')!
+    for (const part of ["default-src 'none'", "frame-ancestors 'none'", "form-action 'none'"])
+      assert.ok(policy.includes(part))
+    assert.equal(response.headers.get('referrer-policy'), 'no-referrer')
+    assert.equal(response.headers.get('cache-control'), 'no-store')
+    assert.ok(!(await response.text()).includes(recipient))
+  }
+  // One that runs what it opens.
+  await tab.goto(link)
+  await tab.getByRole('heading', { name: 'Muted' }).waitFor()
+  assert.deepEqual([await stored(), await page.consent(recipient)], before)
+  const sealed = link.split('/').at(-1)!
+  const old = page
+    .linkOf({ recipient }, Date.now() - 91 * 86_400_000)
+    .split('/')
+    .at(-1)!
+  const spoilt = sealed.slice(0, -3) + (sealed.endsWith('AAA') ? 'BBB' : 'AAA')
+  for (const token of [old, spoilt, `${sealed}A`, 'p', 'x'])
+    assert.equal(
+      (await fetch(`${page.url}/v1/me/preferences`, { headers: { authorization: `Bearer ${token}` } })).status,
+      401,
+    )
+  await tab.goto(`${page.url}/preferences/${old}`)
+  await tab.getByText('You are signed out.').waitFor()
+})
+
+test('a product embeds it with tokens that it fetches, and gives it names and colours', inBrowser, async () => {
+  await using page = await ownPage()
+  const { tab, user } = page
+  const tokens = ['expired', await page.tokenOf(user)]
+  await tab.exposeFunction('fetchToken', () => tokens.shift())
+  // A page of another origin than ours.
+  await tab.route(`${page.productUrl}/`, route =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<!doctype html><html lang="en"><title>Settings</title>
+        <carillon-preferences style="--carillon-accent: rgb(1, 99, 60)"><b slot="category-mentions">Somebody called you</b></carillon-preferences>
+        <script type="module">
+          import '${page.url}/ui/preferences/preferences-element.js'
+          document.querySelector('carillon-preferences').token = () => fetchToken()
+        </script></html>`,
+    }),
+  )
+  await tab.goto(`${page.productUrl}/`)
+  const control = tab.getByRole('switch', { name: 'Somebody called you Push' })
+  await control.waitFor()
+  assert.equal(await control.evaluate(element => getComputedStyle(element).backgroundColor), 'rgb(1, 99, 60)')
+  await control.click()
+  await tab.getByRole('status').getByText('Saved.').waitFor()
+  const [last] = await page.db.query<{ source: string }>(
+    'select source from consent_log where recipient = $1 order by id desc limit 1',
+    [user.recipient],
+  )
+  assert.equal(last!.source, 'person')
+})
+
 /** A page with a clock of its own, embedded by a product. */
 async function ownPage() {
   await using opened = new AsyncDisposableStack()

@@ -1,7 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Channel } from '#contracts/channel.ts'
-import type { Cell } from '#contracts/preferences.ts'
+import type { Cell, OwnPreferences } from '#contracts/preferences.ts'
 import { icons } from '#browser/icons.ts'
+import type { Patch } from './preferences-client.ts'
 import { categoryName, type View } from './view.ts'
 
 const order: readonly Channel[] = ['push', 'email', 'sms', 'in_app']
@@ -35,16 +36,9 @@ export function gridView(view: View): TemplateResult {
 }
 
 function cellView(view: View, { category, cell, at }: { category: string; cell: Cell; at: number }): TemplateResult {
-  const { texts, save, redraw } = view
+  const { texts, save } = view
   const { channel, wanted, locked } = cell
-  const flip = () => {
-    if (locked) return
-    cell.wanted = !wanted
-    cell.on = cell.wanted && cell.rule !== 'paused'
-    if (cell.rule !== 'paused') cell.rule = cell.wanted ? 'opted_in' : 'opted_out'
-    redraw()
-    save({ categories: { [category]: { [channel]: cell.wanted } } })
-  }
+  const flip = () => locked || save({ categories: { [category]: { [channel]: !wanted } } })
   const [name, why] = [`channel-${at}-${channel}`, `why-${at}-${channel}`]
   return html`<div class="cell">
     <span class="channel" id=${name}>${icons[channel]}${texts.channels[channel]}</span>
@@ -69,3 +63,16 @@ function whyOf({ texts }: View, { channel, on, reachable, rule, sentence }: Cell
   const reason = on && !reachable ? texts.unreachable[channel] : (texts.rules[rule] ?? sentence)
   return html`<b class=${on && reachable ? 'on' : ''}>${on ? texts.on : texts.off}</b> · ${reason}`
 }
+
+/** A grid as it will be once changes are saved, which are shown at once. Pure. */
+export const gridAfter = (grid: OwnPreferences['grid'], changes: readonly Patch[]): OwnPreferences['grid'] =>
+  grid.map(({ category, cells }) => ({
+    category,
+    cells: cells.map(cell => {
+      const wishes = changes.map(({ categories }) => categories?.[category]?.[cell.channel])
+      const wanted = wishes.findLast(wish => typeof wish === 'boolean')
+      if (wanted === undefined) return cell
+      if (cell.rule === 'paused') return { ...cell, wanted }
+      return { ...cell, wanted, on: wanted, rule: wanted ? 'opted_in' : 'opted_out' }
+    }),
+  }))

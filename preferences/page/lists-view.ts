@@ -105,6 +105,7 @@ function deviceView(view: View, { device, at }: { device: Device; at: number }):
         ? nothing
         : leaving
           ? html`<div class="choices">
+              <button type="button" class="chip" @click=${() => turn()}>${words.keep}</button>
               <button
                 type="button"
                 class="danger"
@@ -114,7 +115,6 @@ function deviceView(view: View, { device, at }: { device: Device; at: number }):
               >
                 ${words.sure}
               </button>
-              <button type="button" class="chip" @click=${() => turn()}>${words.keep}</button>
             </div>`
           : html`<button
               type="button"

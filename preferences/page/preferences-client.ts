@@ -4,8 +4,14 @@ import type { Change, OwnPreferences, PreferencesPatch } from '#contracts/prefer
 export type Patch = PreferencesPatch<string>
 /** What there is, and the tag by which a change says what it was made from. */
 export type Loaded = { preferences: OwnPreferences; tag: string }
-/** What went wrong: `changed`: something was changed meanwhile. `signedOut`: the token is not good (any more). */
-export type Failure = { kind: 'changed' | 'signedOut' | 'gone' | 'busy' | 'refused' | 'offline'; detail?: string }
+/**
+ * What went wrong: `changed`: something was changed meanwhile. `signedOut`: the token is not good (any more). `unsure`: to a
+ * change no answer came, so it may be made or not.
+ */
+export type Failure = {
+  kind: 'changed' | 'signedOut' | 'gone' | 'busy' | 'refused' | 'offline' | 'unsure'
+  detail?: string
+}
 export type Answer<T> = { ok: true; value: T } | { ok: false; failure: Failure }
 
 /** A person's preferences over the network. Nothing throws: what goes wrong is an answer. */
@@ -16,7 +22,8 @@ export function preferencesClient(access: Access) {
       // An answer that breaks off is none.
       return { ok: true, value: await read(await call(path, { ...init, signal: AbortSignal.timeout(limitMs) })) }
     } catch (error) {
-      return { ok: false, failure: failureOf(error) }
+      const failure = failureOf(error)
+      return { ok: false, failure: failure.kind === 'offline' && init?.method ? { kind: 'unsure' } : failure }
     }
   }
   const loaded = (path: string, init?: RequestInit): Promise<Answer<Loaded>> => ask({ path, init, read: loadedFrom })

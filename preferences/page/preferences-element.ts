@@ -1,6 +1,6 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import { isUndo, undoKeys } from '#browser/undo.ts'
-import { gridView } from './grid-view.ts'
+import { gridAfter, gridView } from './grid-view.ts'
 import { historyView } from './history-view.ts'
 import { icons } from '#browser/icons.ts'
 import { inverse } from './inverse.ts'
@@ -20,6 +20,8 @@ import { languageOf } from '#browser/languages.ts'
 import { texts } from './texts.ts'
 import type { Local, View } from './view.ts'
 
+/** Whose page it is, by their token: what the server said last, and the changes since. */
+type Session = { client: PreferencesClient; known?: Loaded; asked: Patch[] }
 /** What was done, how it can be taken back, or what went wrong. */
 type Notice = { text: string; undo?: Patch; wrong?: boolean; retry?: () => void }
 
@@ -35,10 +37,8 @@ const typingMs = 600
 export class CarillonPreferences extends HTMLElement {
   static observedAttributes = ['token', 'api', 'lang']
   #root = this.attachShadow({ mode: 'open' })
-  #client: PreferencesClient | undefined
+  #session: Session | undefined
   #token: string | (() => string | Promise<string>) = ''
-  /** What the server said last, and what is shown, which may be ahead. */
-  #known: Loaded | undefined
   #failure: Failure | undefined
   #notice: Notice | undefined
   #local: Local = {}
@@ -86,38 +86,35 @@ export class CarillonPreferences extends HTMLElement {
 
   /** Looks again what the person prefers: it may have been changed elsewhere. */
   async refresh(): Promise<void> {
-    await this.#after(async client => this.#take(await client.load(), client))
+    await this.#after(async session => this.#take(await session.client.load(), session))
   }
 
   #look = (): void => {
-    if (document.visibilityState === 'visible' && this.#client && this.#waiting === 0 && !this.#later)
+    if (document.visibilityState === 'visible' && this.#session && this.#waiting === 0 && !this.#later)
       void this.refresh()
   }
 
-  /** For whoever comes now: nothing of who was here before is shown to them, or done to theirs. */
+  /** For whoever comes now: nothing of who was here before is shown to them, or done to theirs; what those changed is saved. */
   #open(): void {
-    this.#known = undefined
+    this.#flush()
     this.#failure = undefined
     this.#notice = undefined
     this.#local = {}
-    window.clearTimeout(this.#later?.timer)
-    this.#later = undefined
     const api = new URL(this.getAttribute('api') ?? new URL('../../', import.meta.url), document.baseURI).href
-    this.#client = this.#token === '' ? undefined : preferencesClient({ api, token: this.#token })
+    this.#session =
+      this.#token === '' ? undefined : { client: preferencesClient({ api, token: this.#token }), asked: [] }
     this.#draw()
-    if (this.#client) void this.refresh()
+    if (this.#session) void this.refresh()
   }
 
-  /**
-   * One after the other: each change is made from what the one before it left, whatever became of that. What waits when
-   * somebody else comes is not done.
-   */
-  #after(work: (client: PreferencesClient) => Promise<void>): Promise<void> {
-    const client = this.#client
+  /** One after the other: each change is made from what the one before it left, whatever became of that. */
+  #after(work: (session: Session) => Promise<void>): Promise<void> {
+    const session = this.#session
+    if (!session) return this.#queue
     this.#waiting++
     this.#queue = this.#queue
-      .then(() => (client && client === this.#client ? work(client) : undefined))
-      .catch(() => this.#fail({ kind: 'offline' }, client))
+      .then(() => work(session))
+      .catch(() => this.#fail({ kind: 'offline' }, session))
       .finally(() => {
         this.#waiting--
         this.#draw()
@@ -125,24 +122,32 @@ export class CarillonPreferences extends HTMLElement {
     return this.#queue
   }
 
-  #take(answer: Answer<Loaded>, client: PreferencesClient): void {
-    if (!answer.ok) return this.#fail(answer.failure, client)
-    if (client !== this.#client) return
+  #take(answer: Answer<Loaded>, session: Session): void {
+    if (!answer.ok) return this.#fail(answer.failure, session)
+    const before = session.known
+    session.known = answer.value
+    if (session !== this.#session) return
     this.#failure = undefined
-    const before = this.#known
     // What is being typed stays as long as what it was made from does.
     if (JSON.stringify(before?.preferences.quiet) !== JSON.stringify(answer.value.preferences.quiet))
       delete this.#local.quiet
-    // Older changes that were asked for stay.
+    // Older changes that were asked for stay, unless others would be missing between.
     const { history } = answer.value.preferences
-    const older = before?.preferences.history.filter(({ id }) => BigInt(id) < BigInt(history.at(-1)?.id ?? 0)) ?? []
-    history.push(...older)
-    this.#known = answer.value
+    const shown = before?.preferences.history ?? []
+    const reached = shown.findIndex(({ id }) => id === history.at(-1)?.id)
+    if (reached >= 0) history.push(...shown.slice(reached + 1))
+    else delete this.#local.whole
   }
 
-  #fail(failure: Failure, client: PreferencesClient | undefined): void {
-    if (client !== this.#client) return
-    if (!this.#known || failure.kind === 'signedOut' || failure.kind === 'gone') {
+  #fail(failure: Failure, session: Session): void {
+    if (session !== this.#session) {
+      // Most often the same person has a fresh token.
+      if (session.asked.length > 0) this.#notice = { text: this.#texts.unsaved, wrong: true }
+      return
+    }
+    // What went wrong before is still to be told.
+    if (session.known && failure.kind === 'offline' && this.#notice?.wrong) return
+    if (!session.known || failure.kind === 'signedOut' || failure.kind === 'gone') {
       this.#failure = failure
       if (this.#notice?.text === this.#texts.saving) this.#notice = { text: this.#texts.unsaved, wrong: true }
     } else
@@ -156,15 +161,20 @@ export class CarillonPreferences extends HTMLElement {
   }
 
   #save(patch: Patch, { later = false, undoes = false } = {}): void {
+    const waiting = this.#later?.patch
     window.clearTimeout(this.#later?.timer)
     if (later) {
       this.#later = { patch, timer: window.setTimeout(this.#flush, typingMs) }
       return
     }
     this.#later = undefined
+    const asked = { ...waiting, ...patch }
     this.#notice = { text: this.#texts.saving }
+    this.#session?.asked.push(asked)
     this.#draw()
-    void this.#after(client => this.#put(patch, { client, undoes }))
+    void this.#after(async session => {
+      await this.#put(asked, { session, undoes }).finally(() => session.asked.splice(session.asked.indexOf(asked), 1))
+    })
   }
 
   #key = (event: Event): void => {
@@ -179,37 +189,40 @@ export class CarillonPreferences extends HTMLElement {
     if (waiting) this.#save(waiting)
   }
 
-  async #put(patch: Patch, { client, undoes }: { client: PreferencesClient; undoes: boolean }): Promise<void> {
-    const undo = undoOf(patch, this.#known!)
-    let answer = await client.save(patch, this.#known!.tag)
-    if (!answer.ok) this.#take(await client.load(), client)
-    if (client !== this.#client) return
+  async #put(wish: Patch, { session, undoes }: { session: Session; undoes: boolean }): Promise<void> {
+    const { client } = session
+    if (!session.known) return this.#fail({ kind: 'unsure' }, session)
+    const patch = inZone(wish, session.known)
+    const undo = undoOf(patch, session.known)
+    let answer = await client.save(patch, session.known.tag)
+    if (!answer.ok) this.#take(await client.load(), session)
     // Something else was changed meanwhile: this still means what it meant.
     const again = !answer.ok && answer.failure.kind === 'changed'
-    if (again && JSON.stringify(undoOf(patch, this.#known!)) === JSON.stringify(undo))
-      answer = await client.save(patch, this.#known!.tag)
-    if (client !== this.#client) return
-    if (answer.ok) this.#notice = undoes ? { text: this.#texts.undone } : { text: this.#texts.saved, undo }
-    this.#take(answer, client)
+    if (again && JSON.stringify(undoOf(patch, session.known)) === JSON.stringify(undo))
+      answer = await client.save(patch, session.known.tag)
+    if (answer.ok && session === this.#session)
+      this.#notice = undoes ? { text: this.#texts.undone } : { text: this.#texts.saved, undo }
+    // What was refused can be mended where it stands.
+    if (!answer.ok && answer.failure.kind !== 'refused' && 'quiet' in patch && !this.#later) delete this.#local.quiet
+    this.#take(answer, session)
   }
 
   #signOut(device: string): void {
     delete this.#local.leaving
-    void this.#after(async client => {
-      const answer = await client.signOut(device)
-      if (answer.ok && client === this.#client) this.#notice = { text: this.#texts.devices.signedOut }
-      this.#take(answer, client)
+    void this.#after(async session => {
+      const answer = await session.client.signOut(device)
+      if (answer.ok && session === this.#session) this.#notice = { text: this.#texts.devices.signedOut }
+      this.#take(answer, session)
     })
   }
 
   #older(): void {
-    void this.#after(async client => {
-      const history = this.#known!.preferences.history
-      const answer = await client.older(history.at(-1)!.id)
-      if (!answer.ok) return this.#fail(answer.failure, client)
-      if (client !== this.#client) return
+    void this.#after(async session => {
+      const { history } = session.known!.preferences
+      const answer = await session.client.older(history.at(-1)!.id)
+      if (!answer.ok) return this.#fail(answer.failure, session)
       history.push(...answer.value.changes)
-      if (!answer.value.more) this.#local.whole = true
+      if (!answer.value.more && session === this.#session) this.#local.whole = true
     })
   }
 
@@ -226,7 +239,22 @@ export class CarillonPreferences extends HTMLElement {
   }
 
   #draw(): void {
-    render(this.#page(), this.#root)
+    this.#keepFocus(() => render(this.#page(), this.#root))
+  }
+
+  /** Whoever uses a keyboard goes on where they are: when a control leaves, at the one that has its place. */
+  #keepFocus(change: () => void): void {
+    const focused = this.#root.activeElement as HTMLElement | null
+    const part = focused?.closest('section, .notices')
+    const at = part ? controlsIn(part).indexOf(focused!) : -1
+    change()
+    if (!focused || this.#root.activeElement) return
+    const beside = part?.isConnected ? controlsIn(part) : []
+    const heading = part?.isConnected ? part.querySelector<HTMLElement>('h3') : null
+    const to = beside[Math.min(at, beside.length - 1)] ?? heading ?? controlsIn(this.#root).at(-1)
+    const stop = to ?? this.#root.querySelector<HTMLElement>('.page')!
+    if (stop !== to || stop === heading) stop.tabIndex = -1
+    stop.focus()
   }
 
   #page(): TemplateResult {
@@ -254,12 +282,13 @@ export class CarillonPreferences extends HTMLElement {
             : nothing
         }
       </section>`
-    if (!this.#known) return html`<section class="card" aria-busy="true"><p>${words.loading}</p></section>`
+    const known = this.#session?.known
+    if (!known) return html`<section class="card" aria-busy="true"><p>${words.loading}</p></section>`
     const view: View = {
       ...{
         texts: words,
         language: this.#language,
-        preferences: this.#known.preferences,
+        preferences: { ...known.preferences, grid: gridAfter(known.preferences.grid, this.#session!.asked) },
         local: this.#local,
         level: this.#level + 1,
       },
@@ -288,6 +317,16 @@ export class CarillonPreferences extends HTMLElement {
       <button type="button" class="icon" aria-label=${words.close} @click=${close}>${icons.close}</button>
     </div>`
   }
+}
+
+const controlsIn = (part: ParentNode): HTMLElement[] => [...part.querySelectorAll<HTMLElement>('button, select, input')]
+
+/** Times of who has no time zone, nor their tenant, are those of their browser from the first one on. */
+function inZone(patch: Patch, { preferences: { zone, quietHours } }: Loaded): Patch {
+  if (zone !== undefined || quietHours.zone !== 'UTC' || 'zone' in patch || !(patch.paused || patch.quiet)) return patch
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+  // A browser that does not know says so by a name that is none.
+  return Intl.supportedValuesOf('timeZone').includes(timeZone) ? { ...patch, zone: timeZone } : patch
 }
 
 /** What takes a change back. Quiet hours are said as a whole; what a level returns to by itself cannot be said. */
