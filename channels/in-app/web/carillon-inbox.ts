@@ -80,6 +80,8 @@ export class CarillonInbox extends HTMLElement {
 
   #connect(): void {
     this.#leave()
+    this.#asked = undefined
+    this.#say(undefined)
     const api = this.getAttribute('api')
     const tenant = this.getAttribute('tenant')
     this.#carillon = connect({
@@ -96,7 +98,7 @@ export class CarillonInbox extends HTMLElement {
     this.#state = state
     const fresh = state.counts.unseen - before.counts.unseen
     if (before.status !== 'loading' && fresh > 0) {
-      this.#said = this.#texts.arrived(fresh)
+      this.#tell(this.#texts.arrived(fresh))
       this.#rings = true
     }
     if (state.status === 'signedOut' && before.status !== 'signedOut')
@@ -173,20 +175,29 @@ export class CarillonInbox extends HTMLElement {
     to?.focus()
   }
 
+  /** What is said twice is told twice: a screen reader reads what changes. */
+  #tell(text: string): void {
+    this.#said = text === this.#said ? `${text}\u00a0` : text
+  }
+
   #say(notice: Notice | undefined): void {
     this.#notice = notice
-    this.#said = notice?.text ?? ''
+    if (notice) this.#tell(notice.text)
+    else this.#said = ''
     clearTimeout(this.#noticeTimer)
     if (notice) this.#noticeTimer = window.setTimeout(() => this.#say(undefined), noticeMs)
     this.#draw()
   }
 
   async #do(work: () => Promise<unknown>, done?: () => Notice): Promise<void> {
+    const carillon = this.#carillon
+    // Who comes meanwhile did not do it.
+    const say = (notice: Notice) => carillon === this.#carillon && this.#say(notice)
     try {
       await work()
-      if (done) this.#say(done())
+      if (done) say(done())
     } catch {
-      this.#say({ text: this.#texts.failed, isBad: true })
+      say({ text: this.#texts.failed, isBad: true })
     }
   }
 
@@ -222,9 +233,11 @@ export class CarillonInbox extends HTMLElement {
     )
   }
 
-  /** What the person prefers now, to be put back; where it cannot be read that is said, and nothing changed. */
+  /** What the person prefers now, to be put back; where it cannot be read that is said, and nothing changed; nor for who came since. */
   async #before(): Promise<OwnPreferences | undefined> {
-    const before = await this.#carillon!.preferences.get().catch(() => undefined)
+    const carillon = this.#carillon!
+    const before = await carillon.preferences.get().catch(() => undefined)
+    if (carillon !== this.#carillon) return undefined
     if (!before) this.#say({ text: this.#texts.failed, isBad: true })
     return before
   }

@@ -50,7 +50,7 @@ export function feedOf({ call, renew, tenant }: InboxAccess, tell: (state: Inbox
     if (query !== now.query) return
     // Meanwhile the stream told of more, and this is how it was before.
     if (now.model && now.model !== model && found.number < now.model.number) return load()
-    set({ status: 'live', model: modelOf(found, query) })
+    set({ model: modelOf(found, query) })
   }
   const stop = () => {
     running?.abort()
@@ -69,7 +69,10 @@ export function feedOf({ call, renew, tenant }: InboxAccess, tell: (state: Inbox
       const { model } = now
       if (model?.cursor === undefined) return
       const older = await page(model.cursor)
-      if (now.model?.cursor === model.cursor && now.query === model.query) set({ model: withOlder(now.model, older) })
+      if (now.model?.cursor !== model.cursor || now.query !== model.query) return
+      // Meanwhile the stream told of more, perhaps of these, and this is how they were before.
+      if (older.number < now.model.number) return this.more()
+      set({ model: withOlder(now.model, older) })
     },
     show(query) {
       // A page that was asked for under the same query before is not of this one.
@@ -98,7 +101,6 @@ async function keepLive(live: Live, signal: AbortSignal): Promise<void> {
       await looked(signal)
       if (!now.model) await load()
       if (signal.aborted) return
-      if (now.status !== 'live') set({ status: 'live' })
       const begun = performance.now()
       waitMs = (await follow(live, signal)) ?? waitMs
       if (performance.now() - begun > waitMostMs) waitMs = waitFirstMs
@@ -124,10 +126,10 @@ async function follow({ call, renew, tenant, now, set, load }: Live, signal: Abo
       path: `${inboxPath}/stream?${searchOf({ tenant })}`,
       after: now.model!.number,
       signal: AbortSignal.any([signal, unwatched.signal]),
+      opened: () => now.status === 'live' || set({ status: 'live' }),
     }
     for await (const { event, data, retry } of readStream(call, how)) {
-      if (event === 'changes')
-        set({ status: 'live', model: withChanges(now.model!, JSON.parse(data!) as InboxChanges) })
+      if (event === 'changes') set({ model: withChanges(now.model!, JSON.parse(data!) as InboxChanges) })
       else if (event === 'reset') await load()
       else if (event === 'expired') {
         renew()

@@ -6,12 +6,12 @@ export type StreamEvent = { id?: string; event?: string; data?: string; retry?: 
 const silenceMs = 40_000
 
 /**
- * Reads Server-Sent Events after an id until they end. By `fetch`, because an `EventSource` cannot say who asks. Throws a
+ * Reads Server-Sent Events after an id until they end; `opened` is called when the server has agreed to send them. By `fetch`, because an `EventSource` cannot say who asks. Throws a
  * `CarillonError`, or whatever `signal` was aborted with.
  */
 export async function* readStream(
   call: Call,
-  { path, after, signal }: { path: string; after: number; signal: AbortSignal },
+  { path, after, signal, opened }: { path: string; after: number; signal: AbortSignal; opened: () => void },
 ): AsyncGenerator<StreamEvent> {
   const silence = new AbortController()
   let timer = setTimeout(() => silence.abort(), silenceMs)
@@ -20,6 +20,7 @@ export async function* readStream(
       headers: { 'last-event-id': String(after) },
       signal: AbortSignal.any([signal, silence.signal]),
     })
+    opened()
     let rest = ''
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
     for (;;) {

@@ -73,10 +73,19 @@ export function panelView(view: View): TemplateResult {
           </button>`,
       )}
     </div>
-    ${state.status === 'offline' && state.items.length > 0 ? html`<p class="strip" role="status">${texts.offline}</p>` : nothing}
+    ${state.items.length > 0 ? stripView(view) : nothing}
     <div class="scroll" tabindex="-1">${listView(view)}</div>
     ${view.notice ? noticeView(view, view.notice) : nothing}
     <div class="foot"><slot name="footer"></slot></div>`
+}
+
+/** What is shown is what was known last. */
+function stripView({ state, texts, ...view }: View): TemplateResult | typeof nothing {
+  if (state.status === 'offline') return html`<p class="strip" role="status">${texts.offline}</p>`
+  if (state.status !== 'signedOut') return nothing
+  return html`<div class="strip" role="status">
+    ${texts.signedOut} <button type="button" class="more" @click=${() => view.retry()}>${texts.retry}</button>
+  </div>`
 }
 
 function listView(view: View): TemplateResult {

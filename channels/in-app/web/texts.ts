@@ -49,11 +49,11 @@ const en = {
 }
 
 const de: Texts = {
-  title: 'Mitteilungen',
-  bell: unread => (unread === undefined ? 'Mitteilungen' : `Mitteilungen, ${unread} ungelesen`),
-  arrived: n => (n === 1 ? 'Eine neue Mitteilung' : `${n} neue Mitteilungen`),
+  title: 'Benachrichtigungen',
+  bell: unread => (unread === undefined ? 'Benachrichtigungen' : `Benachrichtigungen, ${unread} ungelesen`),
+  arrived: n => (n === 1 ? 'Eine neue Benachrichtigung' : `${n} neue Benachrichtigungen`),
   shows: { all: 'Alle', unread: 'Ungelesen', archived: 'Archiv' },
-  showing: 'Welche Mitteilungen',
+  showing: 'Welche Benachrichtigungen',
   readAll: 'Alle als gelesen markieren',
   read: 'Als gelesen markieren',
   archive: 'Archivieren',
@@ -90,7 +90,7 @@ const de: Texts = {
   muteCategory: name => `„${name}“ ausschalten`,
   mutedThread: 'Diese Unterhaltung ist stumm.',
   mutedCategory: name => `„${name}“ ist ausgeschaltet.`,
-  mandatory: 'Diese Art von Mitteilung lässt sich nicht ausschalten.',
+  mandatory: 'Diese Art von Benachrichtigung lässt sich nicht ausschalten.',
   unmuted: 'Zurückgenommen.',
 }
 

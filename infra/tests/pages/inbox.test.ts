@@ -224,28 +224,6 @@ test('a connection that breaks loses no item: what came meanwhile is there when 
   assert.deepEqual(await titles(page), ['d', 'c', 'b'])
 })
 
-test('an answer that is older than what the stream has told takes nothing back', inBrowser, async () => {
-  await using context = await browser.open()
-  const page = await of(context, 'jon', ['a'])
-  await open(page)
-  await page.route('**/v1/me/inbox/marks', route => route.fulfill({ status: 503, json: {} }))
-  let asked = 0
-  await page.route(
-    url => url.pathname === '/v1/me/inbox',
-    async route => {
-      const response = await route.fetch()
-      if (asked++ === 0) {
-        await bell.put([inboxMessage('jon', 'b')])
-        await badge(page, '2')
-      }
-      await route.fulfill({ response })
-    },
-  )
-  await page.locator('.item .read').click()
-  await page.locator('.notice', { hasText: 'That could not be saved.' }).waitFor()
-  assert.deepEqual(await titles(page), ['b', 'a'])
-})
-
 test('hostile strings are text, in titles and bodies, and no URL runs', inBrowser, async () => {
   const folder = tracesFolder()
   const naughty = folder ? (JSON.parse(readFileSync(path.join(folder, 'blns.json'), 'utf8')) as string[]) : []
