@@ -20,6 +20,8 @@ export const isSameAddress = (a: Address, b: Address): boolean =>
 export function masked({ channel, address }: Address): string {
   const at = address.lastIndexOf('@')
   if (channel === 'email') return `${address.slice(0, 1)}…${address.slice(at)}`
+  // A browser's subscription: only its push service says anything to anybody.
+  if (address.startsWith('{')) return new URL((JSON.parse(address) as { endpoint: string }).endpoint).host
   return `…${address.slice(-4)}`
 }
 
@@ -28,13 +30,19 @@ export type ReadAddress = { address: string; detail?: never } | { detail: string
 
 /** Reads an address that a provider is to take. */
 export const readAddress = (provider: Provider, value: unknown): ReadAddress =>
-  typeof value === 'string' ? readers[provider](value) : { detail: `is not text, as ${provider} takes it` }
+  typeof value === 'string'
+    ? readers[provider](value)
+    : { detail: value === undefined ? 'is missing' : `is not text, as ${provider} takes it` }
 
 /** Where a channel has one provider, it need not be named. */
 export function providerOf(channel: Channel): Provider | undefined {
-  const serving = (Object.keys(providers) as Provider[]).filter(provider => providers[provider] === channel)
-  return serving.length === 1 ? serving[0] : undefined
+  const [one, ...more] = serving(channel)
+  return more.length === 0 ? one : undefined
 }
+
+/** The providers of a channel. */
+export const serving = (channel: Channel): Provider[] =>
+  (Object.keys(providers) as Provider[]).filter(provider => providers[provider] === channel)
 
 const readers: Record<Provider, (text: string) => ReadAddress> = {
   fcm: text => (/^[\w:.-]{1,4096}$/.test(text) ? { address: text } : { detail: 'is not a registration token of fcm' }),

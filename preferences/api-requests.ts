@@ -4,7 +4,11 @@ import { isObject, notAName, pointerTo, type Problem } from './profile.ts'
 
 /** A body that cannot be used. */
 export const invalid = (errors: readonly Problem[]): Error =>
-  problem(422, { title: 'Invalid', detail: `nothing was changed: ${errors.length} problem(s)`, errors })
+  problem(422, {
+    title: 'Invalid',
+    detail: `nothing was changed: ${errors.length === 1 ? '1 problem' : `${errors.length} problems`}`,
+    errors,
+  })
 
 export const gone = (): Error => problem(410, { detail: 'this person was erased' })
 

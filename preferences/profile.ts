@@ -10,7 +10,7 @@ import {
 } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
-import { providerOf, readAddress } from './address.ts'
+import { providerOf, readAddress, serving } from './address.ts'
 import { checkQuiet, noQuiet } from './quiet-windows.ts'
 
 /** What a product says of a person. A field that is not given stays as it is; `endpoints` are all of them. */
@@ -129,14 +129,15 @@ function parseEndpoint(value: unknown, no: Refuse): GivenEndpoint | undefined {
   const { id, channel, app } = value
   for (const field of Object.keys(value))
     if (!endpointFields.includes(field)) no(pointerTo(field).slice(1), 'is not a field of an endpoint')
-  if (id !== undefined && (!isName(id) || id === 'inbox')) no('/id', 'id must be a name other than inbox')
-  if (app !== undefined && !isName(app)) no('/app', 'app must be a name')
-  if (!isChannel(channel) || channel === 'in_app') return no('/channel', 'channel must be push, sms or email')
+  if (id !== undefined && (!isName(id) || id === 'inbox')) no('/id', 'must be a name other than inbox')
+  if (app !== undefined && !isName(app)) no('/app', 'must be a name')
+  if (!isChannel(channel) || channel === 'in_app')
+    return no('/channel', 'must be push, sms or email (an inbox needs no endpoint)')
   const verified = verifiedIn(value, no)
   const runs = deviceIn(value, no)
   const provider = value.provider ?? providerOf(channel)
   if (typeof provider !== 'string' || !isProvider(provider) || providers[provider] !== channel)
-    return no('/provider', `provider must be one that serves ${channel}`)
+    return no('/provider', `must be one that serves ${channel}: ${serving(channel).join(', ')}`)
   const { address, detail } = readAddress(provider, value.address)
   if (address === undefined) return no('/address', detail)
   const known = { ...(id !== undefined && { id: id as string }), ...(app !== undefined && { app: app as string }) }
@@ -145,11 +146,10 @@ function parseEndpoint(value: unknown, no: Refuse): GivenEndpoint | undefined {
 
 /** What a device runs. */
 function deviceIn({ channel, platform, version }: Record<string, unknown>, no: Refuse): Partial<GivenEndpoint> {
-  if ((platform ?? version) !== undefined && channel !== 'push') no('/platform', 'platform and version are of devices')
+  if ((platform ?? version) !== undefined && channel !== 'push') no('/platform', 'and a version are of devices')
   if (platform !== undefined && !platforms.includes(platform as Platform))
-    no('/platform', `platform must be one of ${platforms.join(', ')}`)
-  if (version !== undefined && !isVersion(version))
-    no('/version', 'version must be like 8.1.0, of at most 32 characters')
+    no('/platform', `must be one of ${platforms.join(', ')}`)
+  if (version !== undefined && !isVersion(version)) no('/version', 'must be like 8.1.0, of at most 32 characters')
   return {
     ...(platform !== undefined && { platform: platform as Platform }),
     ...(version !== undefined && { version: version as string }),

@@ -47,7 +47,7 @@ export function pacingOf(known: Known, { now, turnNow }: { now: number; turnNow:
         ...(last && { given: { perSecond: last.perSecond, aheadMs: last.fromMs - turnNow } }),
       },
     }),
-    retries: [...budgets].map(([lane, budget]) => ({ lane, left: retriesLeft(budget, now) })),
+    retries: [...budgets].map(([lane, budget]) => ({ lane, left: Math.floor(retriesLeft(budget, now)) })),
     calls: { underWay: places.busy(), most: provider.callsAtOnce },
   }
 }

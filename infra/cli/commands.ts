@@ -51,7 +51,7 @@ const processes: readonly Command[] = [
   {
     name: 'simulators',
     usage: 'simulators',
-    summary: 'Runs simulators of FCM, APNs, SendGrid and Twilio.',
+    summary: 'Runs simulators of FCM, APNs, web push, SendGrid and Twilio.',
     example: 'simulators',
     run: async () => (await import('./commands/simulators.ts')).runSimulators(),
   },

@@ -44,7 +44,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stack.simulators = opened.use(
       await startSimulators({ credentials: stack.credentials, logFile: path.join(dataDir, 'simulators.ndjson') }),
     )
-    const { google, apns, sendgrid, twilio, webpush } = stack.simulators.ports
+    const { google, apns, sendgrid, twilio, webpush, control } = stack.simulators.ports
     opened.defer(redirectGoogleApis({ port: google, caFile: stack.credentials.caFile }))
     for (const [name, port] of Object.entries({
       FCM: google,
@@ -54,6 +54,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       Twilio: twilio,
     }))
       onPart({ name: `${name} simulator`, address: `127.0.0.1:${port}` })
+    onPart({ name: 'their control', address: `http://127.0.0.1:${control}` })
   }
   const running = opened.move()
   return { ...stack, [Symbol.asyncDispose]: () => running.disposeAsync() }

@@ -1,6 +1,7 @@
 import type { Catalogue } from '#contracts/catalogue.ts'
 import { channels, providers } from '#contracts/channel.ts'
 import { isName } from '#contracts/ids.ts'
+import { isRouteOf } from '#contracts/routes.ts'
 import { type ResumePolicy, type Stop, stopLabel, type StopScope } from '#contracts/stop.ts'
 import { logAct } from '#ledger/operator-log.ts'
 import { endStop, openStop } from '#ledger/stops.ts'
@@ -43,7 +44,7 @@ export function stopProblem(scope: StopScope, name: string, { version, types }: 
     case 'channel':
       return known(channels)
     case 'provider':
-      return known(Object.keys(providers))
+      return channels.some(channel => isRouteOf(channel, name)) ? undefined : known(Object.keys(providers))
     case 'producer':
     case 'tenant':
       return isName(name) ? undefined : `a ${scope} is a name of 1 to 200 characters`

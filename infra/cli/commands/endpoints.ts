@@ -34,7 +34,7 @@ export async function runEndpoints(args: string[]): Promise<number> {
       return print(db, user)
     }
     case 'put': {
-      if (endpoint === undefined) throw new CommandError(wrongUse)
+      if (endpoint === undefined) throw new CommandError(`name the endpoint: put ${user} ENDPOINT --channel …`)
       return put(user, endpoint, values)
     }
     case 'remove':

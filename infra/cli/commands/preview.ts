@@ -81,8 +81,9 @@ const fieldNames: unknown = new Proxy({}, { get: (_, name) => (typeof name === '
 function shown(asked: Asked, links: { url: string } | undefined): string {
   const { entry, channel, locale, arm } = asked
   const content = contentOf(asked)
-  const lines = Object.entries(content ?? {}).map(([field, value]) => {
-    const text = typeof value === 'string' ? value : (value as { html: string }).html
+  const said = Object.entries(content ?? {}).filter(([, value]) => value !== undefined)
+  const lines = said.map(([field, value]: [string, unknown]) => {
+    const text = typeof value === 'string' ? value : isHtml(value) ? value.html : JSON.stringify(value)
     return `  ${field.padEnd(8)} ${text.replaceAll('\n', '\n           ')}`
   })
   if (channel === 'sms') lines.push(`  segments ${segmentsSent(content as SmsContent, links)}`)
@@ -90,3 +91,6 @@ function shown(asked: Asked, links: { url: string } | undefined): string {
     '\n',
   )
 }
+
+const isHtml = (value: unknown): value is { html: string } =>
+  typeof value === 'object' && value !== null && 'html' in value && typeof value.html === 'string'

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { isProvider } from '#contracts/channel.ts'
+import { isProvider, providers } from '#contracts/channel.ts'
 import { listPrunes } from '#preferences/prune-acts.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { CommandError } from '../command.ts'
@@ -39,7 +39,9 @@ type Said = { provider?: string | undefined; app?: string | undefined; since?: s
 
 function actOf(act: string | undefined, { provider, app = '', since }: Said): PruneAct {
   if (act !== 'release' && act !== 'discard' && act !== 'undo') throw new CommandError(wrongUse)
-  if (provider === undefined || !isProvider(provider)) throw new CommandError(wrongUse)
+  if (provider === undefined) throw new CommandError(wrongUse)
+  if (!isProvider(provider))
+    throw new CommandError(`there is no provider ${provider}: there are ${Object.keys(providers).join(', ')}`)
   if (act !== 'undo' && since !== undefined) throw new CommandError('--since is for undo')
   if (act !== 'undo') return { act, provider, app }
   if (since === undefined) throw new CommandError('say since when: --since 2h')

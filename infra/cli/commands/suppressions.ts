@@ -96,20 +96,22 @@ async function suppressionsIn(file: string): Promise<GivenSuppression[]> {
   const problems: string[] = []
   const given = lines.flatMap((line, at) => {
     if (line.trim() === '') return []
-    const parsed = parseSuppression(jsonOf(line), now)
-    if (parsed.ok) return [parsed.value]
-    problems.push(...parsed.problems.map(({ pointer, detail }) => `line ${at + 1}: ${pointer.slice(2)} ${detail}`))
+    const said = jsonOf(line)
+    const parsed = said && parseSuppression(said, now)
+    if (!parsed) problems.push(`line ${at + 1}: is not a JSON object`)
+    else if (parsed.ok) return [parsed.value]
+    else problems.push(...parsed.problems.map(({ pointer, detail }) => `line ${at + 1}: ${pointer.slice(2)} ${detail}`))
     return []
   })
   if (problems.length > 0) throw new CommandError(problems.join('\n'), 1)
   return given
 }
 
-function jsonOf(line: string): unknown {
+function jsonOf(line: string): object | undefined {
   try {
     const said: unknown = JSON.parse(line)
-    return typeof said === 'object' && said !== null && !Array.isArray(said) ? said : {}
+    return typeof said === 'object' && said !== null && !Array.isArray(said) ? said : undefined
   } catch {
-    return {}
+    return undefined
   }
 }
