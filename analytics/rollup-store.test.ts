@@ -173,3 +173,15 @@ test('folds are forgotten with the events, rollups later', async () => {
   await purgeRollups(db, { eventsBefore: at + hour, hoursBefore: at + hour })
   assert.deepEqual(await left(), [1, 1])
 })
+
+test('an hour that rests is passed over, and counted when it rests no more', async () => {
+  await using world = await setup()
+  const { db } = world
+  await storePacks(db, packsOf(1))
+  const first = await recomputeHour(db)
+  await storePacks(db, packsOf(2))
+  const second = await recomputeHour(db, [first!])
+  assert.deepEqual([first, second].toSorted(), [at, at + hour])
+  assert.equal(await recomputeHour(db, [first!, second!]), undefined)
+  assert.equal(await recomputeHour(db), first)
+})

@@ -31,19 +31,20 @@ const columns = ['type', 'category', 'lane', 'producer', 'channel', 'provider', 
 
 /**
  * Folds and counts one marked hour anew from the events, the one that has waited longest, and puts that in the place of what was
- * there before. True when one was found. Only one of any number of callers works at a time. What is marked while it counts
+ * there before. Gives that hour; undefined where there is none but those that rest. Only one of any number of callers works at a time. What is marked while it counts
  * stays marked: events are seen or come with a mark that outlives this.
  */
-export async function recomputeHour(db: Database): Promise<boolean> {
+export async function recomputeHour(db: Database, resting: readonly number[] = []): Promise<number | undefined> {
   return db.transaction(async (tx, connection) => {
     const [lock] = await tx.query<{ mine: boolean }>(
       `select pg_try_advisory_xact_lock(${rollupLock}) as mine, set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`,
     )
-    if (!lock!.mine) return false
+    if (!lock!.mine) return undefined
     const marks = await tx.query<{ cohort: Date; type: string; newest: Date }>(
-      `delete from rollup_marks where cohort = (select cohort from rollup_marks order by id limit 1) returning cohort, type, newest`,
+      `delete from rollup_marks where cohort = (select cohort from rollup_marks where cohort <> all($1::timestamptz[]) order by id limit 1) returning cohort, type, newest`,
+      [resting.map(at => new Date(at))],
     )
-    if (marks.length === 0) return false
+    if (marks.length === 0) return undefined
     const { cohort } = marks[0]!
     const types = [...new Set(marks.map(mark => mark.type))]
     await tx.query(
@@ -64,7 +65,7 @@ export async function recomputeHour(db: Database): Promise<boolean> {
        on conflict (one) do update set newest_event = greatest(rollup_state.newest_event, excluded.newest_event), at = now()`,
       [newest],
     )
-    return true
+    return cohort.getTime()
   })
 }
 

@@ -28,7 +28,7 @@ const clientRate = { perSecond: 100, burst: 1_000 }
  * ours is a 404. An address that floods is answered 429, unread; mail programs repeat.
  */
 export function unsubscribeApi(app: FastifyInstance, options: UnsubscribeOptions): void {
-  const clients = createRequestLimit(clientRate)
+  const clients = createRequestLimit(clientRate, options.clock)
   void app.register(async scope => {
     scope.addHook('onRequest', async request => clients.take(clientOf(request)))
     scope.removeAllContentTypeParsers()

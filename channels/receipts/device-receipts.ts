@@ -20,7 +20,7 @@ const clientRate = { perSecond: 100, burst: 1_000 }
  * answered 429; devices keep what they have to say.
  */
 export function deviceReceiptsApi(app: FastifyInstance, deps: DeviceReceipts): void {
-  const clients = createRequestLimit(clientRate)
+  const clients = createRequestLimit(clientRate, deps.clock)
   void app.register(async scope => {
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('access-control-allow-origin', '*')

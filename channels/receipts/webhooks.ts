@@ -39,7 +39,7 @@ const applyPauseMs = 5_000
 export function webhooksApi(app: FastifyInstance, deps: Webhooks): AsyncDisposable {
   const { trust } = deps
   const applying = applier(deps)
-  const strangers = createRequestLimit(strangerRate)
+  const strangers = createRequestLimit(strangerRate, deps.clock)
   const believed = <T>(request: FastifyRequest, said: T | undefined): T => {
     if (said) return said
     strangers.take(clientOf(request))

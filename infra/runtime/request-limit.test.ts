@@ -8,7 +8,7 @@ const refusal = problem(429, {}).body.title
 
 test('a client has its burst and then its rate, and is told when to come again; another has its own', () => {
   let now = 0
-  const limit = createRequestLimit({ perSecond: 2, burst: 3 }, () => now)
+  const limit = createRequestLimit({ perSecond: 2, burst: 3 }, { now: () => now })
   const asks = (ip: string) => {
     try {
       limit.take(from(ip))
@@ -31,7 +31,7 @@ test('a client has its burst and then its rate, and is told when to come again; 
 })
 
 test('of IPv6 a network is a client', () => {
-  const limit = createRequestLimit({ perSecond: 1, burst: 1 }, () => 0)
+  const limit = createRequestLimit({ perSecond: 1, burst: 1 }, { now: () => 0 })
   limit.take(from('2001:db8:1:2::1'))
   for (const ip of ['2001:db8:1:2::2', '2001:db8:1:2:3:4:5:6', '2001:db8:1:2:ffff::%eth0'])
     assert.throws(() => limit.take(from(ip)), ip)
@@ -40,7 +40,7 @@ test('of IPv6 a network is a client', () => {
 })
 
 test('who is forgotten begins anew, and memory has an end', () => {
-  const limit = createRequestLimit({ perSecond: 1, burst: 1 }, () => 0)
+  const limit = createRequestLimit({ perSecond: 1, burst: 1 }, { now: () => 0 })
   limit.take(from('first'))
   for (let n = 0; n < 50_000; n++) limit.take(from(`client ${n}`))
   limit.take(from('first'))

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import type { Clock } from './clock.ts'
 import { type FastifyRequest, problem } from './http.ts'
 
 /** How often one may ask: `burst` at once, and `perSecond` on average. */
@@ -13,16 +14,13 @@ export type RequestLimit = {
 /** So many are remembered; who is forgotten, the one seen longest ago, begins anew. */
 const knownMax = 50_000
 
-/** A token bucket for each who asks. `nowMs`: instead of the monotonic clock. */
-export function createRequestLimit(
-  { perSecond, burst }: RequestRate,
-  nowMs: () => number = () => performance.now(),
-): RequestLimit {
+/** A token bucket for each who asks. */
+export function createRequestLimit({ perSecond, burst }: RequestRate, clock: Clock): RequestLimit {
   const known = new Map<string, { tokens: number; atMs: number }>()
   /** What is left, at least one. */
   const tokensOf = (who: string, now: number): number => {
     const bucket = known.get(who)
-    const tokens = bucket ? Math.min(burst, bucket.tokens + ((now - bucket.atMs) * perSecond) / 1000) : burst
+    const tokens = bucket ? Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.atMs) * perSecond) / 1000) : burst
     if (tokens >= 1) return tokens
     const seconds = Math.max(1, Math.ceil((1 - tokens) / perSecond))
     const headers = { 'retry-after': String(seconds) }
@@ -30,7 +28,7 @@ export function createRequestLimit(
   }
   return {
     take: who => {
-      const now = nowMs()
+      const now = clock.now()
       const tokens = tokensOf(who, now)
       // The last one seen stands at the end.
       known.delete(who)

@@ -38,7 +38,7 @@ export function serveUsers(app: FastifyInstance, options: UsersOptions): Users {
     if (!found) throw new Error('the route does not authorize its requests')
     return found
   }
-  const limit = createRequestLimit(userRate, () => options.clock.now())
+  const limit = createRequestLimit(userRate, options.clock)
   return {
     authorize: scope => async request => {
       const found = await userOf(request, { options, scope })

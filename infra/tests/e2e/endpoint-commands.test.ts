@@ -67,14 +67,14 @@ test('addresses are suppressed from a file, listed and lifted from the command l
   const [good, bad] = ['good.ndjson', 'bad.ndjson'].map(name => path.join(folder, name)) as [string, string]
   const line = (at: number) => JSON.stringify({ channel: 'email', address: `b${at}@mail.example`, reason: 'bounce' })
   await writeFile(good, [line(1), '', line(2)].join('\n'))
-  await writeFile(bad, [line(3), '{"channel": "email", "address": "secret"}', 'x'].join('\n'))
+  await writeFile(bad, [line(3), '{"channel": "email", "address": "secret"}', 'x', '{}'].join('\n'))
   const [imported, [code, err]] = await Promise.all([
     run('suppressions', 'import', good),
     run('suppressions', 'import', bad),
   ])
   assert.deepEqual(imported, [0, '2 addresses are suppressed\n'])
   assert.equal(code, 1)
-  assert.match(err, /line 2: address .*\n.*line 3: channel must be sms or email/)
+  assert.match(err, /line 2: address .*\n.*line 3: is not a JSON object\n.*line 4: channel must be sms or email/)
   assert.doesNotMatch(err, /secret/)
   const of = ['--channel', 'email', '--address', 'b1@mail.example']
   const [listed, [refused]] = await Promise.all([
