@@ -1,4 +1,4 @@
-import { problem } from '#runtime/http.ts'
+import { problem } from '#runtime/http-problem.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
 import { byStories, type Counted, type Counting, startCounting, type Took } from './count.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { attemptId, newBatchId } from '#contracts/ids.ts'
+import { groupReason } from '#preferences/preferences.ts'
 import { keptOfSendgrid, sendgridEvents, sendgridReport } from './email/sendgrid-reports.ts'
 import { attemptNamed } from './report.ts'
 import { keptOfTwilio, twilioErrors, twilioReport, twilioStandings } from './sms/twilio-reports.ts'
@@ -15,6 +16,7 @@ test('every event of SendGrid means what its row says, and one that is new only 
   for (const [name, row] of Object.entries(sendgridEvents)) {
     const [word = '', ...rest] = name.split(' ')
     const more = word === 'dropped' ? { reason: rest.join(' ') } : { type: rest.join(' ') || 'bounce' }
+    if ('group' in row) Object.assign(more, { asm_group_id: 7 })
     if (rest[0] === 'machine') Object.assign(more, { sg_machine_open: true })
     const { standing, mark, trouble, providerId, at, deed } = said(word, {
       ...more,
@@ -23,7 +25,11 @@ test('every event of SendGrid means what its row says, and one that is new only 
     assert.deepEqual(
       [standing, mark?.reason, trouble?.reason, providerId, at, deed],
       [
-        ...[row.standing, 'reason' in row ? row.reason : undefined, 'trouble' in row ? row.trouble : undefined],
+        ...[
+          row.standing,
+          'group' in row ? groupReason(7) : 'reason' in row ? row.reason : undefined,
+          'trouble' in row ? row.trouble : undefined,
+        ],
         ...['m', 1_800_000_000_000, 'deed' in row ? row.deed : undefined],
       ],
       name,

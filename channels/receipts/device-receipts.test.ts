@@ -215,8 +215,7 @@ test('an address that floods is asked to come later', async () => {
   await using world = await setup()
   const said: Response[] = []
   // No more at once than a machine that is busy takes connections.
-  while (said.length <= 1_000)
-    said.push(...(await Promise.all(Array.from({ length: 100 }, () => world.post('{}')))))
+  while (said.length <= 1_000) said.push(...(await Promise.all(Array.from({ length: 100 }, () => world.post('{}')))))
   assert.deepEqual(new Set(said.map(response => response.status)), new Set([400, 429]))
   const late = said.find(response => response.status === 429)!
   assert.match(late.headers.get('retry-after')!, /^[1-9]\d*$/)

@@ -54,7 +54,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       Twilio: twilio,
     }))
       onPart({ name: `${name} simulator`, address: `127.0.0.1:${port}` })
-    onPart({ name: 'their control', address: `http://127.0.0.1:${control}` })
+    onPart({ name: 'their control', address: `127.0.0.1:${control}` })
   }
   const running = opened.move()
   return { ...stack, [Symbol.asyncDispose]: () => running.disposeAsync() }

@@ -9,7 +9,7 @@ import { freePort } from '#local/free-port.ts'
 import { type Program, startProgram, until, workingIn } from '../program.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
-const playLimit = { timeout: 240_000 }
+const playLimit = { timeout: 480_000 }
 
 // Two at a time: much of a run is waiting for addresses that are tried again after half a minute.
 suite('start', { concurrency: 2 }, () => {
