@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { EventPack, IntentFacts } from '#contracts/event.ts'
 import { partitionOf } from '#db/partitions.ts'
-import type { Connection, Database, Queryable } from '#runtime/postgres.ts'
+import { type Connection, copying, type Database, type Queryable } from '#runtime/postgres.ts'
 import { markTouched } from './rollup-store.ts'
 import {
   copyHeader,
@@ -59,7 +59,7 @@ const columnsCount = columns.split(',').length
 async function copyEvents(connection: Connection, packs: readonly EventPack[]): Promise<void> {
   for (const [day, ofDay] of Map.groupBy(packs, pack => pack.day)) {
     const statement = `copy ${partitionOf('delivery_events', day)} (${columns}) from stdin with (format binary)`
-    await pipeline(Readable.from(rowsOf(ofDay)), connection.query(copyFrom(statement)))
+    await pipeline(Readable.from(rowsOf(ofDay)), copying(connection, copyFrom(statement)))
   }
 }
 

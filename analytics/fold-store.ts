@@ -1,6 +1,6 @@
 import { to as copyTo } from 'pg-copy-streams'
 import type { EpochMs } from '#contracts/ids.ts'
-import type { Connection, Queryable } from '#runtime/postgres.ts'
+import { type Connection, copying, type Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import { eachCopiedRow } from './copied-rows.ts'
 import { type Folded, type Folding, packFold, startFolding, unpackFold } from './fold.ts'
@@ -41,7 +41,7 @@ export async function foldHour(
   const folds: Folded[] = []
   const intent = Buffer.alloc(16)
   let before = { high: -1, low: -1, common: '' }
-  await eachCopiedRow(connection.query(copyTo(statement)), columns.length, (bytes, starts, lengths) => {
+  await eachCopiedRow(copying(connection, copyTo(statement)), columns.length, (bytes, starts, lengths) => {
     const text = (field: number) => bytes.toString('utf8', starts[field], starts[field]! + lengths[field]!)
     const type = text(0)
     if (open?.type !== type) {
@@ -125,7 +125,7 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
     where cohort >= (select current_setting('carillon.from')::timestamptz) and cohort < (select current_setting('carillon.to')::timestamptz)
       and (select current_setting('carillon.type')) in ('', type)
       and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))) to stdout (format binary)`
-  await eachCopiedRow(connection.query(copyTo(statement)), 6, (bytes, starts, lengths) => {
+  await eachCopiedRow(copying(connection, copyTo(statement)), 6, (bytes, starts, lengths) => {
     const field = (at: number) => bytes.subarray(starts[at], starts[at]! + lengths[at]!)
     tell(
       unpackFold({

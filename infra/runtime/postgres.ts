@@ -1,8 +1,9 @@
 import { promises as fs } from 'node:fs'
 import path from 'node:path'
+import type { Stream } from 'node:stream'
 import { Kysely, PostgresDialect } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { Pool, type PoolClient } from 'pg'
+import { Pool, type PoolClient, type Submittable } from 'pg'
 import type { Schema } from '#db/schema.ts'
 
 /** The narrow face of Postgres for hot paths: plain SQL with parameters, rows back. No named statements, no session state. */
@@ -18,6 +19,16 @@ export type Database = Queryable &
   }
 
 export type Connection = Pick<PoolClient, 'query'>
+
+/**
+ * Begins a COPY and gives its stream. pg limits it as any query, but hears nothing of its end: told here, or the limit's timer would
+ * keep the process for as long.
+ */
+export function copying<S extends Submittable & Stream>(connection: Connection, copy: S): S {
+  const stream: S & { callback?: () => void } = connection.query(copy)
+  stream.once('close', () => stream.callback?.())
+  return stream
+}
 
 const connectTimeoutMs = 10_000
 /** No statement of the pipeline runs longer; a transaction left open by a lost process ends as well. */
