@@ -181,7 +181,7 @@ test('an hour that rests is passed over, and counted when it rests no more', asy
   const first = await recomputeHour(db)
   await storePacks(db, packsOf(2))
   const second = await recomputeHour(db, [first!])
-  assert.deepEqual([first, second].toSorted(), [at, at + hour])
+  assert.deepEqual(new Set([first, second]), new Set([at, at + hour]))
   assert.equal(await recomputeHour(db, [first!, second!]), undefined)
   assert.equal(await recomputeHour(db), first)
 })
