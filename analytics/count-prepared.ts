@@ -1,11 +1,9 @@
 import type { Counting } from './count.ts'
 import type { Words } from './count-words.ts'
 import { isAccepted, isMachine, isOpened, stepBits } from './event-steps.ts'
-import type { EventCode, Folded, NotificationFacts } from './fold.ts'
+import { type EventCode, type Folded, hourMs, type NotificationFacts } from './fold.ts'
 import type { Dimension, Filter } from './question.ts'
 import { channelsTelling } from './stages.ts'
-
-export const hourMs = 3_600_000
 
 /** A fold in which everything that its words decide is decided once. */
 export type Prepared = {

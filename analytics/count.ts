@@ -1,10 +1,10 @@
 import { openPeople } from './count-people.ts'
 import { periodOf } from './count-periods.ts'
-import { hourMs, prepare, type Prepared } from './count-prepared.ts'
+import { prepare, type Prepared } from './count-prepared.ts'
 import { openTally } from './count-tally.ts'
 import { dictionary } from './count-words.ts'
 import { openUnit } from './count-unit.ts'
-import type { Folded } from './fold.ts'
+import { type Folded, hourMs } from './fold.ts'
 import type { Dimension, Filter } from './question.ts'
 import type { Ordering, Unit } from './stages.ts'
 

@@ -1,10 +1,12 @@
-import type { Database } from '#runtime/postgres.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
-import type { Counted } from './count.ts'
-import { countUnits, steps } from './count-store.ts'
+import { tells } from './chain.ts'
+import { type Counted, type Counting, startCounting } from './count.ts'
+import { startFolding } from './fold.ts'
+import { foldedColumns } from './fold-store.ts'
+import { countingOf } from './funnel-store.ts'
 import { narrowed } from './narrowed.ts'
-import { tellsOf } from './funnel.ts'
-import { orderingPreset, type Question } from './question.ts'
+import type { Question } from './question.ts'
 import { type Stage, stages } from './stages.ts'
 
 /** What is to be shown of: notifications that passed a stage, or that ended so (`what` as in `Rest`, or an outcome). */
@@ -31,54 +33,82 @@ const candidatesMax = 500
  */
 export async function examplesOf(db: Database, question: Question, shown: Shown): Promise<Example[]> {
   return asking(db, async tx => {
-    const { where, values } = narrowed(question)
-    const condition = 'stage' in shown ? steps[shown.stage] : endCondition(shown, given => `$${values.push(given)}`)
+    const { where, values, value } = narrowed(question)
+    const condition = 'stage' in shown ? eventOf[shown.stage] : endCondition(shown, value)
     const candidates = await tx.query<Candidate>(
       `select distinct intent_id, channel, recipient, type, occurred_at from (
-         select * from delivery_events where ${['true', ...where, `(${condition})`].join(' and ')} limit ${candidatesMax}) as found`,
+         select * from delivery_events where ${[...where, `(${condition})`].join(' and ')} limit ${candidatesMax}) as found`,
       values,
     )
     if (candidates.length === 0) return []
-    const byKey = new Map(candidates.map(one => [keyOf(one), one]))
-    const times = candidates.map(one => one.occurred_at.getTime())
-    const among = narrowed({ ...question, since: Math.min(...times), until: Math.max(...times) + 1 })
-    const keys = among.value(
-      JSON.stringify(candidates.map(one => ({ i: one.intent_id, c: one.channel, r: one.recipient }))),
-    )
-    among.where.push(
-      `(intent_id, channel, recipient) in (select i, c, r from jsonb_to_recordset(${keys}::jsonb) as u(i uuid, c text, r text))`,
-    )
-    const { counted } = await countUnits(tx, {
-      ...{ unit: 'notification', ...among, ...orderingPreset },
-      windowMs: question.windowMs ?? orderingPreset.windowMs,
-      groups: [{ of: 'row', sql: `jsonb_build_array(intent_id, channel, recipient)::text` }],
-    })
-    return counted
-      .filter(unit => isShown(unit, shown))
+    const events = Map.groupBy(await eventsOf(tx, candidates), event => event.place)
+    const counting = countingOf(question)
+    return candidates
+      .flatMap((candidate, place) => {
+        const unit = countedAlone(candidate, events.get(place) ?? [], counting)
+        return unit && isShown(unit, shown) ? [exampleOf(unit, candidate)] : []
+      })
       .slice(0, examplesMax)
-      .map(unit => exampleOf(unit, byKey.get(keyOf(unitKey(unit)))!))
       .sort((a, b) => (a.at > b.at ? -1 : 1))
   })
 }
 
-type Key = { intent_id: string; channel: string; recipient: string }
-type Candidate = Key & { type: string; occurred_at: Date }
+type Candidate = { intent_id: string; channel: string; recipient: string; type: string; occurred_at: Date }
+type Event = { place: number; common: string; said: string; at: Date }
 
-const keyOf = ({ intent_id, channel, recipient }: Key): string => JSON.stringify([intent_id, channel, recipient])
-
-function unitKey({ groups }: Counted): Key {
-  const [intent_id, channel, recipient] = JSON.parse(groups[0]!) as [string, string, string]
-  return { intent_id, channel, recipient }
+/** All events of some notifications, by their places, and of each in the order of time. */
+async function eventsOf(tx: Queryable, candidates: readonly Candidate[]): Promise<Event[]> {
+  const times = candidates.map(one => one.occurred_at.getTime())
+  const { where, values, value } = narrowed({
+    ...{ since: Math.min(...times), until: Math.max(...times) + 1, includeSimulated: true },
+  })
+  const keys = value(
+    JSON.stringify(candidates.map(({ intent_id: i, channel: c, recipient: r }, place) => ({ place, i, c, r }))),
+  )
+  return tx.query<Event>(
+    `select place, ${foldedColumns.common} as common, ${foldedColumns.said} as said, at
+     from jsonb_to_recordset(${keys}::jsonb) as u(place int, i uuid, c text, r text)
+     join delivery_events on (intent_id, channel, recipient) = (i, c, r)
+     where ${where.join(' and ')} order by place, at`,
+    values,
+  )
 }
 
-/** Events that something which ended so must have: whether it did is asked of all its events. */
+/** How one notification is counted; undefined where it is not one that was asked for. */
+function countedAlone(
+  { type, occurred_at }: Candidate,
+  events: readonly Event[],
+  counting: Counting,
+): Counted | undefined {
+  const occurredAt = occurred_at.getTime()
+  const folding = startFolding({ cohort: occurredAt, type })
+  for (const [n, { common, said, at }] of events.entries())
+    folding.add({ first: n === 0, occurredAt, person: [0, 0], common, said, at: at.getTime() })
+  const counter = startCounting(counting)
+  counter.add(folding.done())
+  return counter.done().counted[0]
+}
+
+/** Events that something which passed a stage must have: whether it did is counted from all of them. */
+const eventOf: Record<Stage, string> = {
+  intended: `kind = 'decided'`,
+  decided: `kind = 'decided' and what = 'deliver'`,
+  attempted: `kind = 'settled'`,
+  accepted: `kind = 'settled' and what in ('sent', 'delivered')`,
+  delivered: `what = 'delivered' or kind = 'engaged'`,
+  seen: `kind = 'engaged' and what in ('seen', 'opened', 'read')`,
+  opened: `kind = 'engaged' and what in ('opened', 'read')`,
+  acted: `kind = 'engaged' and what = 'acted'`,
+}
+
+/** The same of something that ended so. */
 function endCondition({ what, reason }: Extract<Shown, { what: string }>, value: (given: unknown) => string): string {
   switch (what) {
     case 'held':
       return `kind = 'decided' and what = 'held'${reason === undefined ? '' : ` and rule = ${value(reason)}`}`
     case 'queued':
     case 'too_late':
-      return steps.decided
+      return eventOf.decided
     case 'retrying':
       return `kind = 'settled' and what = 'moved'`
     default:
@@ -87,8 +117,9 @@ function endCondition({ what, reason }: Extract<Shown, { what: string }>, value:
 }
 
 function isShown({ reached, told, fate, reason }: Counted, shown: Shown): boolean {
-  if ('stage' in shown) return reached >= stages.indexOf(shown.stage) && tellsOf(told, shown.stage)
-  return fate === shown.what && (shown.reason === undefined || reason === shown.reason)
+  if (!('stage' in shown)) return fate === shown.what && (shown.reason === undefined || reason === shown.reason)
+  const at = stages.indexOf(shown.stage)
+  return reached >= at && tells(told, at)
 }
 
 function exampleOf({ reached, fate, reason }: Counted, { intent_id, type, occurred_at, ...to }: Candidate): Example {

@@ -3,9 +3,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import { type Connection, copying, type Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import { eachCopiedRow } from './copied-rows.ts'
-import { type Folded, type Folding, packFold, startFolding, unpackFold } from './fold.ts'
-
-export const hourMs = 3_600_000
+import { type Folded, type Folding, hourMs, packFold, startFolding, unpackFold } from './fold.ts'
 
 /** A transaction, and its connection for COPY. */
 export type Tx = { tx: Queryable; connection: Connection }
@@ -16,6 +14,8 @@ const common = `concat_ws(E'\\x1f', category, lane, producer, coalesce(tenant, '
 const rule = `case when rule = 'rerouted' and rule_value like '% unfit' then 'unfit' else coalesce(rule, '') end`
 const said = `concat_ws(E'\\x1f', kind, what, ${rule}, coalesce(provider, ''), coalesce(platform, ''),
   coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''))`
+/** What is told of an event to a folding. */
+export const foldedColumns = { common, said }
 const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 'occurred_at', said, 'at']
 
 // Asked for by a query of its own: a setting is read anew for every row that it is compared with.

@@ -43,6 +43,8 @@ export type EventCode = {
   simulated: boolean
 }
 
+export const hourMs = 3_600_000
+
 /** As it is stored: the words as JSON, the numbers as bytes. */
 export type Stored = { words: string; stories: Buffer; notifications: Buffer; people: Buffer }
 

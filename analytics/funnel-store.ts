@@ -27,19 +27,22 @@ export async function countsOf(db: Database, question: Question, edges: readonly
   })
 }
 
+/** How a question counts what there is, of whatever time. */
+export const countingOf = ({ by, unit = 'notification', windowMs, ...asked }: Question): Counting => ({
+  ...{ ...orderingPreset, windowMs: windowMs ?? orderingPreset.windowMs, unit },
+  only: Object.fromEntries(filters.map(filter => [filter, asked[filter]])),
+  ...{ by: by === undefined ? [] : [by], includeSimulated: asked.includeSimulated, times: asked.times },
+})
+
 /** Notifications that are held in memory until all are there, to tell people apart: some 40 bytes each. */
 const peopleMax = 20_000_000
 
 /** The same from the events themselves, whatever rollups there are. */
 async function countRaw(at: Tx, question: Question, edges: readonly number[]): Promise<Omit<Counts, 'from'>> {
-  const { since = edges[0], until = edges.at(-1), by, unit = 'notification', windowMs, ...asked } = question
-  const counting: Counting = {
-    ...{ ...orderingPreset, windowMs: windowMs ?? orderingPreset.windowMs, unit, since, until, edges },
-    only: Object.fromEntries(filters.map(filter => [filter, question[filter]])),
-    ...{ by: by === undefined ? [] : [by], includeSimulated: asked.includeSimulated, times: asked.times },
-  }
+  const { since = edges[0], until = edges.at(-1) } = question
+  const counting = { ...countingOf(question), since, until, edges }
   const counter = startCounting(counting)
-  const each = unit === 'recipient' ? 'people' : byStories(counting) ? 'stories' : 'notifications'
+  const each = counting.unit === 'recipient' ? 'people' : byStories(counting) ? 'stories' : 'notifications'
   let people = 0
   await eachFold(at, { since, until, type: question.type, each }, fold => {
     if (each === 'people') people += fold.story.length

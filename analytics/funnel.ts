@@ -1,3 +1,4 @@
+import { tells } from './chain.ts'
 import type { Counted, Took } from './count.ts'
 import type { Dimension, Question } from './question.ts'
 import { percentileOf, type Stage, stages } from './stages.ts'
@@ -36,13 +37,10 @@ export function shapeFunnel(
 }
 
 const acceptedAt = stages.indexOf('accepted')
-const bitOf: Partial<Record<Stage, number>> = { delivered: 1, seen: 2 }
-/** Whether units that are alike tell of a stage at all. */
-export const tellsOf = (told: number, stage: Stage): boolean => (told & (bitOf[stage] ?? 0)) === (bitOf[stage] ?? 0)
 
 export function rowOf(counted: readonly Counted[]): Omit<FunnelRow, 'group' | 'times'> {
   const sum = (rows: readonly { n: number }[]) => rows.reduce((total, { n }) => total + n, 0)
-  const telling = stages.map(stage => counted.filter(({ told }) => tellsOf(told, stage)))
+  const telling = stages.map((_, at) => counted.filter(({ told }) => tells(told, at)))
   const reaching = (at: number, stage: number) => sum(telling[at]!.filter(({ reached }) => reached >= stage))
   const rest = [
     ...Map.groupBy(

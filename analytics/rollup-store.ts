@@ -2,7 +2,8 @@ import type { EventPack } from '#contracts/event.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import { type Counted, startCounting } from './count.ts'
-import { foldHour, hourMs, purgeFolds, writeFold } from './fold-store.ts'
+import { hourMs } from './fold.ts'
+import { foldHour, purgeFolds, writeFold } from './fold-store.ts'
 import { type Dimension, orderingPreset, type Question, rawFilters } from './question.ts'
 
 /**
