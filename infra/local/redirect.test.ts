@@ -28,6 +28,29 @@ test('HTTP/2 and HTTPS to Google reach the simulator, and the redirect can be un
   assert.deepEqual([http2.connect, https.request], before)
 })
 
+test('the last redirect holds until it is undone', async () => {
+  await using simulators = await setup()
+  await using others = await setup()
+  const targets = [simulators, others].map(({ ports, credentials }) => ({
+    port: ports.google,
+    caFile: credentials.caFile,
+  }))
+  const reached = async () => {
+    const session = http2.connect('https://fcm.googleapis.com')
+    const request = https.get('https://oauth2.googleapis.com/token', { agent: undefined })
+    const [[response]] = await Promise.all([once(request, 'response'), once(session, 'connect')])
+    const ports = [session.socket.remotePort, response.socket.remotePort]
+    session.destroy()
+    request.destroy()
+    return ports
+  }
+  const [first, last] = targets.map(redirectGoogleApis)
+  undo = first!
+  assert.deepEqual(await reached(), [others.ports.google, others.ports.google])
+  last!()
+  assert.deepEqual(await reached(), [simulators.ports.google, simulators.ports.google])
+})
+
 test('a certificate that another authority signed is refused', async () => {
   await using dir = await temporaryFolder()
   await using simulators = await setup()

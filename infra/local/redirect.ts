@@ -6,13 +6,16 @@ import tls from 'node:tls'
 /** What firebase-admin connects to: sending, and the OAuth token that a send needs. */
 const googleHosts = new Set(['fcm.googleapis.com', 'oauth2.googleapis.com'])
 const loopback = '127.0.0.1'
+/** Node's own, whoever redirected them before. */
+const own = { connect: http2.connect, request: https.request }
 
 /**
  * Sends this process's Google connections (HTTP/2 and HTTPS) to a simulator on this machine, for client libraries whose
  * host names are fixed. Takes the simulator's port and the file of the authority that signed its certificate; gives the
  * function that undoes it. TLS stays on: the certificate is checked against that authority alone and for the original
  * host name. There is no other target than loopback. Call it before the first connection; the libraries may be loaded
- * already. It holds for the whole process: real Google services that need an OAuth token do not work beside it.
+ * already. It holds for the whole process, the last one if there are several: real Google services that need an OAuth
+ * token do not work beside it.
  */
 export function redirectGoogleApis({ port, caFile }: { port: number; caFile: string }): () => void {
   if (!Number.isInteger(port) || port < 1 || port > 65535)
@@ -36,7 +39,7 @@ function redirectHttp2({ port, ca }: { port: number; ca: Buffer }): () => void {
     if (!googleHosts.has(hostname)) return connect(authority, options, listener)
     const socket = () =>
       tls.connect({ host: loopback, port, ca, servername: hostname, ALPNProtocols: ['h2'], rejectUnauthorized: true })
-    return correctScheme(connect(authority, { ...options, createConnection: socket }, listener))
+    return correctScheme(own.connect(authority, { ...options, createConnection: socket }, listener))
   }
   http2.connect = redirected as typeof http2.connect
   return () => void (http2.connect = connect)
@@ -59,8 +62,9 @@ type RequestArguments = [url: string | URL | https.RequestOptions, options?: unk
 function redirectHttps(agent: https.Agent): () => void {
   const request = https.request
   const redirected = (...[target, ...rest]: RequestArguments) => {
-    const original = request as (...args: unknown[]) => ReturnType<typeof request>
-    if (!googleHosts.has(hostOf(target))) return original(target, ...rest)
+    const google = googleHosts.has(hostOf(target))
+    const original = (google ? own.request : request) as (...args: unknown[]) => ReturnType<typeof request>
+    if (!google) return original(target, ...rest)
     if (typeof target !== 'string' && !(target instanceof URL)) return original({ ...target, agent }, ...rest)
     const [options, callback] = typeof rest[0] === 'object' ? rest : [{}, rest[0]]
     return original(target, { ...(options as object), agent }, callback)

@@ -78,10 +78,7 @@ function testFiles(long: boolean, parts: readonly string[]): string[] {
 
 type Lot = { file: string; of: readonly string[] }
 
-/**
- * What one process runs, in the order of `files`. No test begins before all files of its lot are loaded: one that waits
- * while it is loaded would see its first test begin before its last line.
- */
+/** What one process runs, in the order of `files`: each is a suite of its own, so that its hooks are for it alone. */
 async function lotsOf(files: readonly string[], folder: string): Promise<Lot[]> {
   const apart = (file: string) => (longest.some(name => file.endsWith(name)) ? file : path.dirname(file))
   const groups = [...Map.groupBy(files, apart).values()]
@@ -102,12 +99,9 @@ async function lotsOf(files: readonly string[], folder: string): Promise<Lot[]> 
 
 function lotProgram(files: readonly string[]): string {
   return `
-import { before, test } from 'node:test'
-const { promise, resolve } = Promise.withResolvers()
-before(() => promise)
-for (const [file, url] of ${JSON.stringify(files.map(file => [file, pathToFileURL(file).href]))})
-  await import(url).catch(error => void test(file, () => { throw error }))
-resolve()
+import { suite } from 'node:test'
+for (const [file, url] of ${JSON.stringify(files.map(file => [path.relative(root, file), pathToFileURL(file).href]))})
+  suite(file, () => import(url))
 `
 }
 
@@ -134,14 +128,20 @@ async function runLots(lots: readonly Lot[], signal: AbortSignal): Promise<Count
     if (test.file !== undefined && path.resolve(test.name) === test.file) hollow.add(test.file)
     else seen.add(test.file)
   })
-  tests.on('test:fail', test => seen.add(test.file).add(path.resolve(test.name)))
+  let broken = 0
+  tests.on('test:fail', test => {
+    seen.add(test.file).add(path.resolve(root, test.name))
+    // A file that cannot be loaded, or a hook that failed: no test is counted for them.
+    const { type, error } = test.details as { type?: string; error: { failureType?: string } }
+    if (type === 'suite' && error.failureType !== 'subtestsFailed') broken++
+  })
   const report = tests.compose(spec)
   report.pipe(process.stdout, { end: false })
   await finished(report)
   // The tests of one that runs alone may stand in another file.
   const empty = lots.flatMap(({ of }) => of.filter(file => (of.length === 1 ? hollow.has(file) : !seen.has(file))))
   for (const file of empty) console.log(`✖ ${path.relative(root, file)} holds no test`)
-  return { ...counts, failed: counts.failed + empty.length }
+  return { ...counts, failed: counts.failed + broken + empty.length }
 }
 
 function whatIsMissing(redis: boolean): string[] {
