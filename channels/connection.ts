@@ -27,7 +27,7 @@ export function connectionAnswer(error: unknown): Answer {
 const depthMax = 5
 
 /** Error codes of an error and its causes (`jse_cause`: those of VError). */
-function codesOf(error: unknown, depth = 0): string[] {
+export function codesOf(error: unknown, depth = 0): string[] {
   if (typeof error !== 'object' || error === null || depth > depthMax) return []
   const { code, cause, jse_cause } = error as { code?: unknown; cause?: unknown; jse_cause?: unknown }
   return [...(typeof code === 'string' ? [code] : []), ...codesOf(jse_cause ?? cause, depth + 1)]

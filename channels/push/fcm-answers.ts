@@ -1,7 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { answerTo, type AnswerTable } from '../answer-table.ts'
-import { connectionAnswer } from '../connection.ts'
+import { codesOf, connectionAnswer } from '../connection.ts'
 import { retryAfterMs } from '../retry-after.ts'
 
 /**
@@ -28,6 +28,7 @@ export const fcmAnswers = {
   'HTTP 404': { kind: 'config' },
   'HTTP 429': { kind: 'pause', afterMs: 60_000 },
   'app/invalid-credential': { kind: 'config' },
+  OAUTH_UNAVAILABLE: { kind: 'retry', afterMs: 1_000 },
   'messaging/invalid-argument': { kind: 'messageDead' },
   'messaging/invalid-payload': { kind: 'messageDead' },
   'messaging/invalid-data-payload-key': { kind: 'messageDead' },
@@ -45,9 +46,12 @@ export const isStaleToken = (answer: Answer): boolean => answer.kind === 'config
 export type FcmFailure = {
   code?: string
   httpResponse?: { status: number; headers?: Readonly<Record<string, unknown>>; data?: unknown }
+  cause?: unknown
 }
 
-export function fcmAnswer({ code, httpResponse }: FcmFailure, now: EpochMs): Answer {
+export function fcmAnswer({ code, httpResponse, cause }: FcmFailure, now: EpochMs): Answer {
+  const refusal = tokenFailure({ code, cause })
+  if (refusal) return answerTo({ code: mayPass(refusal.cause) ? 'OAUTH_UNAVAILABLE' : refusal.code }, fcmAnswers)
   // Codes of messages that were refused before they were sent come without a response.
   if (!httpResponse)
     return code !== undefined && Object.hasOwn(fcmAnswers, code)
@@ -56,6 +60,24 @@ export function fcmAnswer({ code, httpResponse }: FcmFailure, now: EpochMs): Ans
   const { status, headers, data } = httpResponse
   return answerTo({ code: fcmCode(data), status }, fcmAnswers, { afterMs: retryAfterMs(headers?.['retry-after'], now) })
 }
+
+/** Why there was no OAuth token, without which nothing is sent: the failure itself, its cause, or one of its causes. */
+function tokenFailure(failure: FcmFailure): FcmFailure | undefined {
+  const { errors = [] } = (failure.cause ?? {}) as { errors?: readonly FcmFailure[] }
+  return [failure, failure.cause as FcmFailure | undefined, ...errors].find(
+    found => found?.code === 'app/invalid-credential',
+  )
+}
+
+/** Whether Google's token service could not be reached, or cannot answer now: everything else is for us to mend. */
+function mayPass(cause: unknown): boolean {
+  const { status } = (cause ?? {}) as { status?: unknown }
+  if (typeof status === 'number') return status >= 500 || status === 429 || status === 408
+  return codesOf(cause).some(code => networkFault.test(code)) && connectionAnswer(cause).kind !== 'config'
+}
+
+/** As Node names them: ECONNRESET, EAI_AGAIN, ERR_STREAM_PREMATURE_CLOSE. */
+const networkFault = /^E(?!RR_)[A-Z_]+$|^ERR_STREAM_/
 
 type Detail = { '@type'?: string; errorCode?: unknown; violations?: unknown }
 const typeOf = (detail: Detail) => detail['@type']?.replace('type.googleapis.com/', '')

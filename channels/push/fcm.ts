@@ -129,7 +129,13 @@ async function valid(client: Client, messages: readonly TokenMessage[], until: U
 function openClient(transport: Transport, account: Account, name: string): Client {
   const credential = credentialOf(account, name)
   if (transport === 'direct') {
-    const accessToken = async () => (await credential.getAccessToken()).access_token
+    const accessToken = async () => {
+      const { access_token } = await credential.getAccessToken().catch(cause => {
+        // As the library tells it, which is not asked here.
+        throw Object.assign(new Error('no OAuth token', { cause }), { code: 'app/invalid-credential' })
+      })
+      return access_token
+    }
     const direct = fcmDirect({ projectId: account.project_id, accessToken })
     return { sendEach: (messages, options) => direct.sendEach(messages, options), close: async () => direct.close() }
   }
