@@ -34,7 +34,7 @@ import type { OutMessage, Provider } from './provider.ts'
 import { overAt, recheck, retracted, stoppedAt } from './recheck.ts'
 import { render } from './render.ts'
 import { send } from './send.ts'
-import { maybeSent, notCalled, reroutedTo, settle, waiting } from './settle.ts'
+import { doubtOf, lostWorker, maybeSent, notCalled, reroutedTo, settle, waiting } from './settle.ts'
 import { slotFacts } from './slot-facts.ts'
 import { countSegments, type SmsPrices } from './sms/price.ts'
 import { toldBy } from './told-as-one.ts'
@@ -163,6 +163,8 @@ function unserved({ batch, served }: Claimed, { catalogue, clock, pace, log }: D
   const allUnknown = batch.intents.every(intent => !catalogue.types.has(intent.type))
   if (allUnknown || !served) return { waitMs: notOursMs, reason: 'worker' }
   const { lane, tries, slots } = batch
+  // A worker that was lost is no failure of the provider's.
+  if (batch.lapsed) return undefined
   const wait = pace.retryWait({ provider: served.provider, lane, tries, size: slots.length })
   if (!wait) return undefined
   // What ends before that is asked about again in the time that it has.
@@ -297,12 +299,13 @@ function receivedOfAnother(
 }
 
 /**
- * Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5), and not for ever. What
- * ends its workers, or cannot be recorded, costs tries like any doubt.
+ * Whoever had the batch before may have sent it: only what may arrive twice is sent again at once (law 5), and not for ever: what
+ * ends its workers, or cannot be recorded, has cost a try each time.
  */
-const lostWorker: Answer = { kind: 'doubt', reason: 'a worker was lost' }
-const mayRepeat = ({ channel, attempt }: ClaimedBatch, type: string, { catalogue }: DeliverDeps): boolean =>
-  channel === 'in_app' || (attempt <= triesMax && doubtPolicyOf(catalogue.types.get(type)!, channel) === 'resend')
+function mayRepeat({ channel, tries }: ClaimedBatch, type: string, { catalogue }: DeliverDeps): boolean {
+  const doubt = doubtPolicyOf(catalogue.types.get(type)!, channel)
+  return channel === 'in_app' || (tries < triesMax && doubtOf({ doubt }, { channel }) === 'resend')
+}
 
 function settled(
   { batch, limits, begunMs, messages, served }: Sending,

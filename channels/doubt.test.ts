@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { claimBatch, returnBatch } from '#ledger/claim.ts'
+import { resendDoubts } from '#ledger/doubts.ts'
 import { inboxProvider } from './in-app/inbox.ts'
 import { triesMax } from './limits.ts'
+import { twilioProvider } from './sms/twilio.ts'
 import { createWorld, device, greeting, inboxes, phones, worldWithFcm } from './world.fixture.ts'
 
 test('what a lost worker may have sent is sent again only where the type allows it', async () => {
@@ -112,20 +115,51 @@ test('doubt is told as doubt: sent again after the lease, or never, as the type 
   assert.equal(taken[0]!.deliveryId, taken[1]!.deliveryId, 'the second replaces the first on the screen')
 })
 
-test('what ends every worker that has it, or is never recorded, stops being sent', async () => {
+for (const doubt of ['resend', 'await_receipt'] as const)
+  test(`what ends every worker that sends it goes out six times and no more, in all its batches (${doubt})`, async () => {
+    await using world = await worldWithFcm({ types: [{ ...greeting, doubt }] })
+    const { simulators } = world
+    const baseUrl = `http://127.0.0.1:${simulators.ports.twilio}`
+    world.use(twilioProvider({ ...simulators.credentials.twilio, baseUrl }))
+    const by = doubt === 'resend' ? 'fcm' : 'twilio'
+    const number = device('+12025550001', { id: 'number', channel: 'sms', provider: 'twilio' })
+    await world.addPerson('anna', { endpoints: [device('token-anna'), number] })
+    const text = { channel: 'sms', provider: 'twilio', to: [{ recipient: 'anna', endpoint: 'number' }] } as const
+    await world.write(doubt === 'resend' ? phones('anna') : text)
+    const sent = () => simulators.lines(by).length
+    let before = 0
+    world.deps.failpoint = async name => {
+      if (name !== 'after send before record' || sent() === before) return
+      before = sent()
+      throw new Error('killed')
+    }
+    for (let n = 0; n < 4 * triesMax; n++) {
+      await world.deliver(await world.open()).catch((error: Error) => assert.match(error.message, /killed/))
+      await world.lapse()
+      await world.makeDue()
+      await resendDoubts(world.db, { limit: 10 })
+    }
+    assert.deepEqual([sent(), await world.ends()], [triesMax, { anna: 'in_doubt' }])
+  })
+
+test('claims that were given back without a call cost no try', async () => {
   await using world = await worldWithFcm()
   await world.addPerson('anna', { endpoints: [device('token-anna')] })
   const batches = await world.write(phones('anna'))
+  const giveBack = async () => {
+    for (let n = 0; n < 2 * triesMax; n++) {
+      const batch = await claimBatch(world.db, { id: batches[0]!.id, now: world.clock.now(), leaseMs: 10_000 })
+      await returnBatch(world.db, { batch: batch!, dueInMs: 0 })
+    }
+  }
+  await giveBack()
   world.deps.failpoint = async name => {
     if (name === 'after send before record') throw new Error('killed')
   }
-  for (let n = 0; n < 3 * triesMax; n++) {
-    await assert.rejects(world.deliver(batches), /killed/)
-    await world.lapse()
-  }
-  const sent = () => world.simulators.lines('fcm').length
-  assert.equal(sent(), triesMax)
+  await assert.rejects(world.deliver(batches), /killed/)
   delete world.deps.failpoint
+  await world.lapse()
+  await giveBack()
   await world.deliver(batches)
-  assert.deepEqual([sent(), await world.ends()], [triesMax, { anna: 'open' }], 'a doubt, which costs a try')
+  assert.deepEqual([world.simulators.lines('fcm').length, await world.ends()], [2, { anna: 'sent' }])
 })

@@ -14,7 +14,7 @@ export type BatchTerms = {
   channel: Channel
   now: EpochMs
   leaseLeftMs: number
-  /** Provider calls made for these deliveries before this one. */
+  /** Provider calls made for these deliveries before this one; that of a lost worker is among them. */
   tries: number
   /** From 0 to 1, drawn once for the batch, so that what is retried together stays together. */
   jitter: number
@@ -57,9 +57,9 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
       )
     case 'retry':
       if (!answer.maybeSent) return spent(leaves('called', slot, batch), batch) ?? retried(answer, slot, batch)
-      return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch)
+      return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch, true)
     case 'doubt':
-      return doubtful(slot, batch)
+      return doubtful(slot, batch, answer !== lostWorker)
     case 'takenBack':
       return { kind: 'closed', ...answer.end }
     default:
@@ -76,6 +76,8 @@ export function maybeSent(result: SlotResult): SlotResult {
   if (result.kind === 'doubt' || toldAsIs.includes(result.outcome)) return result
   return { kind: 'closed', outcome: 'in_doubt', why: { rule: 'maybe_sent', value: result.outcome } }
 }
+/** What a claim says of what nobody knows whether a lost worker sent it: it has counted the try. */
+export const lostWorker: Answer = { kind: 'doubt', reason: 'a worker was lost' }
 /** What is moved on without a call does not count as attempted. */
 export const notCalled: Why = { rule: 'not_called' }
 
@@ -88,7 +90,7 @@ export const waiting = (wait: Wait | undefined): { dueInMs: number; reason?: Wai
 const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
 
 /** Where nothing can give a receipt, waiting for one is waiting for nothing. */
-const doubtOf = ({ doubt }: SlotTerms, { channel }: BatchTerms): DoubtPolicy =>
+export const doubtOf = ({ doubt }: Pick<SlotTerms, 'doubt'>, { channel }: { channel: Channel }): DoubtPolicy =>
   doubt === 'await_receipt' && receiptWaitMs[channel] === undefined ? 'resend' : doubt
 
 /** What goes on by another route, at once. `called`: this one was asked, and put it off. */
@@ -124,13 +126,13 @@ function retried({ afterMs }: { afterMs: number }, slot: SlotTerms, batch: Batch
 }
 
 /** Law 5. Where nothing could follow, the end is told as what it is: in doubt. */
-function doubtful(slot: SlotTerms, batch: BatchTerms): SlotResult {
+function doubtful(slot: SlotTerms, batch: BatchTerms, spent: boolean): SlotResult {
   const policy = doubtOf(slot, batch)
-  if (policy === 'never' || batch.tries + 1 >= triesMax) return closed('in_doubt')
+  if (policy === 'never' || batch.tries + (spent ? 1 : 0) >= triesMax) return closed('in_doubt')
   // A call that we gave up may still be under way until the lease ends.
   const dueInMs = policy === 'resend' ? batch.leaseLeftMs : receiptWaitMs[batch.channel]!
   if (slot.expiresAt !== undefined && batch.now + dueInMs > slot.expiresAt) return closed('in_doubt')
   return policy === 'resend'
     ? { kind: 'retry', dueInMs, reason: 'retry', spent: true, maybeSent: true }
-    : { kind: 'doubt', dueInMs }
+    : { kind: 'doubt', dueInMs, spent }
 }

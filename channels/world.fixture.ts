@@ -81,7 +81,8 @@ export async function createWorld(
       return rows.map(row => ({ ...row, lane: lanes[row.lane]!, channel: channels[row.channel]! }))
     },
     /** Lets every lease end. */
-    lapse: () => db.query(`update batches set lease_until = now() - interval '1 ms' where lease_until is not null`),
+    lapse: () =>
+      db.query(`update batches set lease_until = now() - interval '1 ms' where lease_until > to_timestamp(0)`),
     /** The database judges due times by its own clock. */
     makeDue: () => db.query(`update batches set due_at = now() where closed_at is null`),
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -87,7 +87,7 @@ export type ClaimedBatch = {
   channel: Channel
   provider: string
   sensitive: boolean
-  /** Provider calls made before for these deliveries. */
+  /** Provider calls made before for these deliveries, those that lost workers may have made among them. */
   tries: number
   /** An earlier call for these deliveries may have been carried out, by whomever. */
   maybeSent: boolean
@@ -115,8 +115,8 @@ export type SlotResult =
    * by another route from now on.
    */
   | { kind: 'retry'; dueInMs: number; reason?: WaitReason; spent: boolean; maybeSent?: true; why?: Why; route?: string }
-  /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. */
-  | { kind: 'doubt'; dueInMs: number }
+  /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. Not `spent`: the call is counted already. */
+  | { kind: 'doubt'; dueInMs: number; spent: boolean }
 
 /** Deliveries that one batch may hold: what `sendEach` takes, and little where a lost worker's doubt would hurt. */
 export const batchSizeMax = (lane: Lane, channel: Channel): number =>

@@ -33,8 +33,8 @@ export async function loadOf(db: Queryable, id: BatchId): Promise<Load | undefin
 }
 
 /**
- * Takes a ready batch for one worker: counts the attempt (the fence), sets the lease, stores the snapshot that the
- * withdrawals are judged by. Undefined when it is closed, leased, not due, or unknown; never waits on a lock.
+ * Takes a ready batch for one worker: counts the attempt (the fence) and, as a try, what a lost worker may have sent; sets
+ * the lease, stores the snapshot that the withdrawals are judged by. Undefined when it is closed, leased, not due, or unknown; never waits on a lock.
  * Lease and due time are set and judged by the database's clock alone: a worker's own may be wrong.
  */
 export async function claimBatch(
@@ -45,11 +45,11 @@ export async function claimBatch(
   // The key is said twice: a join with `ready` would have every partition planned for each claim.
   const rows = await db.query<ClaimRow>(
     `with ready as (
-       select lease_until is not null as lapsed from batches
+       select lease_until is not null as lapsed, coalesce(lease_until > ${countedLapse}, false) as lost from batches
        where day = $1 and id = $2 and closed_at is null and not doubt and due_at <= now()
          and (lease_until is null or lease_until < now())
        for update skip locked)
-     update batches b set attempt = b.attempt + 1, claimed_at = to_timestamp($3 / 1000.0),
+     update batches b set attempt = b.attempt + 1, tries = b.tries + ready.lost::int, claimed_at = to_timestamp($3 / 1000.0),
        lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot(),
        maybe_sent = b.maybe_sent or ready.lapsed
      from ready where b.day = $1 and b.id = $2
@@ -61,6 +61,9 @@ export async function claimBatch(
   const row = rows[0]
   return row && claimedBatch(row, claim)
 }
+
+/** The lease of what a lost worker had once its try is counted, and of what moved on from it. */
+const countedLapse = 'to_timestamp(0)'
 
 type ClaimRow = {
   set_id: string
@@ -203,7 +206,7 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
       intents: intents.values,
       slots: places.map((place, at) => ({ ...batch.slots[place]!, intent: intents.picks?.[at] ?? 0 })),
       whys: { values: [] },
-      tries: batch.tries + (doubt || result.spent ? 1 : 0),
+      tries: batch.tries + (result.spent ? 1 : 0),
       maybeSent,
       lapsed: batch.lapsed && !doubt && !result.spent,
       doubt,
@@ -221,7 +224,7 @@ export async function returnBatch(
   back: { batch: ClaimedBatch; dueInMs: number; reason?: WaitReason },
 ): Promise<void> {
   await db.query(
-    `update batches set lease_until = case when $5 then now() - interval '1 ms' end, enqueued_at = null,
+    `update batches set lease_until = case when $5 then ${countedLapse} end, enqueued_at = null,
        waits_for = $6, due_at = now() + $4 * interval '1 ms'
      where day = $1 and id = $2 and attempt = $3 and closed_at is null`,
     [...batchKey(back.batch.id), back.batch.attempt, back.dueInMs, back.batch.lapsed, back.reason ?? null],

@@ -170,7 +170,7 @@ test('what is to be tried again moves into a batch of its own, and the audit fol
     results: [
       { kind: 'closed', outcome: 'sent' },
       { kind: 'retry', dueInMs: 0, spent: true },
-      { kind: 'doubt', dueInMs: 60_000 },
+      { kind: 'doubt', dueInMs: 60_000, spent: true },
     ],
   })
   const record = { batch, now, results: batch.slots.map(() => ({ kind: 'retry', dueInMs: 0, spent: true }) as const) }

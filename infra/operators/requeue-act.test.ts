@@ -20,7 +20,7 @@ test('the backlog counts what is ready, with a worker, later, in doubt and held;
   }
   const retried = await claim('retried')
   const wait = { kind: 'retry', dueInMs: 600_000, reason: 'pause', spent: true } as const
-  await recordBatch(db, { batch: retried, results: [wait, { kind: 'doubt', dueInMs: 600_000 }], now })
+  await recordBatch(db, { batch: retried, results: [wait, { kind: 'doubt', dueInMs: 600_000, spent: true }], now })
   await claim('leased')
   await write(db, [delivering('ready', 'anna'), held('held', 'ben', now + 3_600_000)])
 

@@ -166,7 +166,7 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
   assert.deepEqual(await states(), { ada: 'leased', bob: 'leased', eve: 'held' })
   const results = [
     { kind: 'retry' as const, dueInMs: 600_000, spent: true },
-    { kind: 'doubt' as const, dueInMs: 600_000 },
+    { kind: 'doubt' as const, dueInMs: 600_000, spent: true },
   ]
   await recordBatch(world.db, { batch: claimed!, results, now })
   assert.deepEqual(await states(), { ada: 'waiting', bob: 'doubt', eve: 'held' })
