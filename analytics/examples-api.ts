@@ -14,8 +14,9 @@ const shownFields = ['stage', 'what', 'reason']
 type Query = Record<string, string | string[]>
 
 /**
- * `GET /v1/trace/examples`: some notifications of people that a bar of a chart stands for: those that passed a `stage`, or that ended
- * as `what` (with `reason`: held for it), of the question that the chart asked. It tells of people, so it is a look like any other.
+ * `GET /v1/trace/examples`: some notifications of people that a bar of a chart stands for: those that passed a `stage`, that ended as
+ * `what` (with `reason`: held for it), or both, of the question that the chart asked. It tells of people, so it is a look like any
+ * other, logged with all that was asked.
  */
 export function examplesApi(
   app: ReturnType<typeof createHttp>,
@@ -23,8 +24,8 @@ export function examplesApi(
 ): void {
   app.get<{ Querystring: Query }>('/v1/trace/examples', async (request): Promise<ExamplesAnswer> => {
     const who = await readerOf(request)
-    const { question, shown, asked } = askedOf(request.query)
-    await logLook({ who, about: { ...asked, examples: 'stage' in shown ? shown.stage : shown.what } })
+    const { question, shown, about } = askedOf(request.query)
+    await logLook({ who, about })
     const examples = await examplesOf(db, question, shown).catch((error: unknown) => {
       if (isTimeLimit(error)) throw problem(503, { detail: 'it took too long: ask for a shorter time' })
       throw error
@@ -42,7 +43,7 @@ function askedOf(query: Query) {
     else if (typeof value === 'string') once[field] = value
     else problems.push(`querystring ${field} must be there once`)
   const { stage, what, reason, ...asked } = once
-  if ((stage === undefined) === (what === undefined)) problems.push('querystring must have one of stage and what')
+  if (stage === undefined && what === undefined) problems.push('querystring must have stage or what')
   if (stage !== undefined && !stages.includes(stage as Stage))
     problems.push(`querystring stage must be one of ${stages.join(', ')}`)
   if (reason !== undefined && what === undefined) problems.push('querystring reason goes with what')
@@ -54,6 +55,6 @@ function askedOf(query: Query) {
     const errors = problems.map(detail => ({ detail }))
     throw problem(400, { title: 'Invalid request', detail: `${errors.length} problem(s)`, errors })
   }
-  const shown: Shown = stage === undefined ? { what: what!, reason } : { stage: stage as Stage }
-  return { question, shown, asked }
+  const shown: Shown = { stage: stage as Stage | undefined, what, reason }
+  return { question, shown, about: once }
 }

@@ -9,6 +9,7 @@ import { storePacks } from './event-store.ts'
 import { examplesOf, type Shown } from './examples-store.ts'
 import { funnel } from './funnel-store.ts'
 import type { ExamplesAnswer } from './examples-api.ts'
+import type { Stage } from './stages.ts'
 import type { TailLine } from './tail-store.ts'
 
 const opened = new AsyncDisposableStack()
@@ -30,7 +31,7 @@ test('every bar of a funnel has examples, each counted under it', async () => {
   const question = { type: 'build.failed', since: at - 86_400_000, until: at + 1 }
   const [row] = await funnel(db, question)
   const bars: [Shown, number][] = [
-    ...Object.entries(row!.stages).map(([stage, n]): [Shown, number] => [{ stage } as Shown, n]),
+    ...Object.entries(row!.stages).map(([stage, n]): [Shown, number] => [{ stage: stage as Stage }, n]),
     ...row!.rest.map(({ what, reason, n }): [Shown, number] => [{ what, reason }, n]),
   ]
   assert.ok(bars.length > 10)
@@ -39,8 +40,17 @@ test('every bar of a funnel has examples, each counted under it', async () => {
     assert.equal(examples.length, Math.min(20, n), JSON.stringify(shown))
     for (const one of examples) {
       assert.equal(one.type, 'build.failed')
-      if ('what' in shown) assert.deepEqual([one.what, one.reason], [shown.what, shown.reason])
+      if (shown.what !== undefined) assert.deepEqual([one.what, one.reason], [shown.what, shown.reason])
     }
+  }
+  for (const [stage, what, of] of [
+    ...([['attempted', 'address_dead', 'rest'] as const, ['opened', 'sent', 'stages'] as const] as const),
+    ['accepted', 'address_dead', undefined] as const,
+  ]) {
+    const n = of === undefined ? 0 : of === 'stages' ? row!.stages[stage] : row!.rest.find(one => one.what === what)!.n
+    const examples = await examplesOf(db, question, { stage, what })
+    assert.deepEqual([n > 0, examples.length], [of !== undefined, Math.min(20, n)], `${stage} ${what}`)
+    for (const one of examples) assert.equal(one.what, what)
   }
   assert.deepEqual(await examplesOf(db, question, { what: "x' or true --" }), [])
 })
@@ -52,10 +62,11 @@ test('examples are a look at people: logged under a name, refused without the to
     })
     return { status: response.status, body: (await response.json()) as ExamplesAnswer & { errors?: unknown[] } }
   }
-  const { examples } = (await ask('what=held&reason=quiet_hours&type=comment.created')).body
+  const { examples } = (await ask('what=held&reason=quiet_hours&type=comment.created&since=2026-11-20')).body
   assert.ok(examples.length > 0)
   for (const { what, reason } of examples) assert.deepEqual([what, reason], ['held', 'quiet_hours'])
-  assert.deepEqual(world.looks, [{ who: 'eve', about: { type: 'comment.created', examples: 'held' } }])
+  const about = { type: 'comment.created', what: 'held', reason: 'quiet_hours', since: '2026-11-20' }
+  assert.deepEqual(world.looks, [{ who: 'eve', about }])
   assert.equal((await ask('stage=sold&reason=x&by=type&since=yesterday')).body.errors!.length, 4)
   assert.equal((await ask('stage=seen', 'wrong')).status, 401)
   assert.equal(world.looks.length, 1)

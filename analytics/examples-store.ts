@@ -9,8 +9,8 @@ import { narrowed } from './narrowed.ts'
 import type { Question } from './question.ts'
 import { type Stage, stages } from './stages.ts'
 
-/** What is to be shown of: notifications that passed a stage, or that ended so (`what` as in `Rest`, or an outcome). */
-export type Shown = { stage: Stage } | { what: string; reason?: string | undefined }
+/** What is to be shown of: notifications that passed a stage, that ended so (`what` as in `Rest`, or an outcome), or both. */
+export type Shown = { stage?: Stage | undefined; what?: string | undefined; reason?: string | undefined }
 /** One notification, and how far it came. `at`: when its intent happened. */
 export type Example = {
   intent: string
@@ -34,7 +34,7 @@ const candidatesMax = 500
 export async function examplesOf(db: Database, question: Question, shown: Shown): Promise<Example[]> {
   return asking(db, async tx => {
     const { where, values, value } = narrowed(question)
-    const condition = 'stage' in shown ? eventOf[shown.stage] : endCondition(shown, value)
+    const condition = conditionOf(shown, value)
     const candidates = await tx.query<Candidate>(
       `select distinct intent_id, channel, recipient, type, occurred_at from (
          select * from delivery_events where ${[...where, `(${condition})`].join(' and ')} limit ${candidatesMax}) as found`,
@@ -101,8 +101,9 @@ const eventOf: Record<Stage, string> = {
   acted: `kind = 'engaged' and what = 'acted'`,
 }
 
-/** The same of something that ended so. */
-function endCondition({ what, reason }: Extract<Shown, { what: string }>, value: (given: unknown) => string): string {
+/** The same of what is shown: few ended so, or few that were accepted came to a later stage. */
+function conditionOf({ stage = 'intended', what, reason }: Shown, value: (given: unknown) => string): string {
+  if (what === undefined || stages.indexOf(stage) > stages.indexOf('accepted')) return eventOf[stage]
   switch (what) {
     case 'held':
       return `kind = 'decided' and what = 'held'${reason === undefined ? '' : ` and rule = ${value(reason)}`}`
@@ -116,10 +117,10 @@ function endCondition({ what, reason }: Extract<Shown, { what: string }>, value:
   }
 }
 
-function isShown({ reached, told, fate, reason }: Counted, shown: Shown): boolean {
-  if (!('stage' in shown)) return fate === shown.what && (shown.reason === undefined || reason === shown.reason)
-  const at = stages.indexOf(shown.stage)
-  return reached >= at && tells(told, at)
+function isShown({ reached, told, ...ended }: Counted, { stage = 'intended', what, reason }: Shown): boolean {
+  const at = stages.indexOf(stage)
+  if (reached < at || !tells(told, at)) return false
+  return (what === undefined || ended.fate === what) && (reason === undefined || ended.reason === reason)
 }
 
 function exampleOf({ reached, fate, reason }: Counted, { intent_id, type, occurred_at, ...to }: Candidate): Example {
