@@ -161,7 +161,7 @@ test(
     const rows = tab.getByRole('region', { name: 'Examples', exact: true }).getByRole('row')
     assert.equal(await rows.count(), 1 + 20)
     assert.deepEqual(world.looks.at(-1)!.about, {
-      ...{ since: '2026-11-20T00:00:00.000Z', until: '2026-11-21T00:00:00.000Z', examples: 'held' },
+      ...{ since: '2026-11-20T00:00:00.000Z', until: '2026-11-21T00:00:00.000Z', what: 'held', reason: 'quiet_hours' },
     })
     await rows.nth(1).getByRole('link').first().click()
     await tab.getByText('Held: quiet hours until').first().waitFor()

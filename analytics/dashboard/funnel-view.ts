@@ -3,7 +3,8 @@ import type { FunnelAnswer } from '../answers.ts'
 import type { FunnelRow, Rest } from '../funnel.ts'
 import type { Stage } from '../stages.ts'
 import { count, type Numbers, percent } from './numbers.ts'
-import { examplesOf, type State } from './state.ts'
+import { barLink, type BarOf } from './bar-link.ts'
+import type { State } from './state.ts'
 import { fateOf, groupOf, stageNames } from './words.ts'
 
 const stages = Object.keys(stageNames) as Stage[]
@@ -29,9 +30,7 @@ type Of = { answer: FunnelAnswer; state: State }
 
 function oneFunnel(row: FunnelRow, { answer, state }: Of): TemplateResult {
   const { by } = state
-  // What nothing is known of cannot be asked for.
-  const group = by === undefined || by === 'outcome' || row.group == null ? {} : { [by]: row.group }
-  const hrefOf: HrefOf = bar => examplesOf(state, answer, { ...group, ...bar })
+  const hrefOf: HrefOf = bar => barLink(state, answer, { group: row.group, ...bar })
   // A stage that nobody tells of here is no empty one.
   const told = stages.filter(stage => row.bases[stage].first > 0)
   return html`${by === undefined ? nothing : html`<h3>${groupOf(row.group)}</h3>`}
@@ -40,7 +39,7 @@ function oneFunnel(row: FunnelRow, { answer, state }: Of): TemplateResult {
     </ol>`
 }
 
-type HrefOf = (bar: Record<string, string | undefined>) => string
+type HrefOf = (bar: BarOf) => string | undefined
 type Place = { stage: Stage; next: Stage | undefined; hrefOf: HrefOf }
 
 function stageRow(row: FunnelRow, { stage, next, hrefOf }: Place): TemplateResult {
@@ -90,15 +89,17 @@ const branchRow = (rest: Rest, { x, width, whole, hrefOf }: Branch): TemplateRes
 /** Not at an end. */
 const waits = new Set(['held', 'queued', 'retrying'])
 
-type Bar = { x: number; width: number; kind: 'stage' | 'lost' | 'waits'; href: string; label: string }
+type Bar = { x: number; width: number; kind: 'stage' | 'lost' | 'waits'; href: string | undefined; label: string }
 
-const bar = ({ x, width, kind, href, label }: Bar): TemplateResult =>
-  html`<a class="bar-link" href=${href} aria-label="${label}. Examples" title="Examples"
-    ><svg class="bar" aria-hidden="true">
-      ${svg`<rect class="track" width="100%" height="100%" rx="3"/>
-        <rect class=${kind === 'stage' ? 'stage' : ''} fill=${kind === 'stage' ? '' : `url(#${kind})`} x="${Math.min(x, 99.6)}%" width="${Math.max(width, width > 0 ? 0.4 : 0)}%" height="100%" rx="3"/>`}
-    </svg></a
-  >`
+function bar({ x, width, kind, href, label }: Bar): TemplateResult {
+  const drawn = html`<svg class="bar" aria-hidden="true">
+    ${svg`<rect class="track" width="100%" height="100%" rx="3"/>
+      <rect class=${kind === 'stage' ? 'stage' : ''} fill=${kind === 'stage' ? '' : `url(#${kind})`} x="${Math.min(x, 99.6)}%" width="${Math.max(width, width > 0 ? 0.4 : 0)}%" height="100%" rx="3"/>`}
+  </svg>`
+  return href === undefined
+    ? html`<span class="bar-link" role="img" aria-label=${label}>${drawn}</span>`
+    : html`<a class="bar-link" href=${href} aria-label="${label}. Examples" title="Examples">${drawn}</a>`
+}
 
 /** The same as a table: stages, then branches. */
 export function funnelNumbers({ funnels }: FunnelAnswer): Numbers {

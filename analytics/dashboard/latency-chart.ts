@@ -3,7 +3,7 @@ import { html, svg, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer } from '../answers.ts'
 import type { Stage } from '../stages.ts'
 import { duration, type Numbers } from './numbers.ts'
-import { part } from './plot.ts'
+import { axisOf, part } from './plot.ts'
 import { examplesOf, type State } from './state.ts'
 import { stageNames } from './words.ts'
 
@@ -42,7 +42,7 @@ export function latencyView(answer: FunnelAnswer, state: State): TemplateResult 
     </ul>
     <div class="row foot soft" aria-hidden="true">
       <span class="label">From the step before</span>
-      <span class="powers">${powers.filter((_, n) => n % 2 === 0).map(ms => html`<span>${duration(ms)}</span>`)}</span>
+      ${axisOf(powers.filter((_, n) => n % 2 === 0).map(ms => ({ at: scale(ms), text: duration(ms) })))}
       <span class="number">● median</span> <span class="number">▮ 90 %</span> <span class="number">○ 99 %</span>
     </div>
   </div>`

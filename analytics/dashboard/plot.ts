@@ -5,50 +5,90 @@ import { short } from './numbers.ts'
 export const layersMax = 8
 
 type Plot = {
+  /** Of the chart in its page. */
+  id: string
   label: string
   /** Of the value axis, from the bottom; a part of the height. */
   scale: readonly { at: number; n: number }[]
-  /** Under the chart; a part of the width. */
-  ticks: readonly { at: number; text: string }[]
-  marks: TemplateResult | readonly TemplateResult[]
+  ticks: readonly Tick[]
+  /** Drawn under the bars. */
+  under?: TemplateResult
+  bars: readonly Bar[]
 }
 
-/** The frame of a chart over time: scale, grid and times around marks that are placed by parts of a hundred. */
-export const plotOf = ({ label, scale, ticks, marks }: Plot): TemplateResult =>
-  html`<div class="plot">
+/** Under a chart: what stands there, at a part of the width. */
+export type Tick = { at: number; text: string }
+
+/** What tells a number at a place of its own, and leads to examples where they can be asked for. */
+export type Bar = { x: number; y: number; label: string; href?: string | undefined; mark: TemplateResult }
+
+/** The frame of a chart over time: scale, grid and times around bars that are placed by parts of a hundred. */
+export function plotOf({ id, label, scale, ticks, under, bars }: Plot): TemplateResult {
+  const reached = bars.find(bar => placeOf(bar) === places.get(id)) ?? bars[0]
+  return html`<div class="plot">
     <div class="scale" aria-hidden="true">${scale.map(({ n }) => html`<span>${short(n)}</span>`)}</div>
-    <svg role="group" aria-label=${label} @keydown=${walk}>
-      ${scale.map(({ at }) => svg`<line class="grid" x1="0" x2="100%" y1=${part(1 - at)} y2=${part(1 - at)}/>`)}${marks}
+    <svg role="group" aria-label=${label} @keydown=${(event: KeyboardEvent) => walk(event, id)}>
+      ${scale.map(({ at }) => svg`<line class="grid" x1="0" x2="100%" y1=${part(1 - at)} y2=${part(1 - at)}/>`)}
+      ${under}${bars.map(bar => barOf(bar, bar === reached))}
     </svg>
-    <div class="ticks" aria-hidden="true">${ticks.map(({ text }) => html`<span>${text}</span>`)}</div>
+    ${axisOf(ticks)}
   </div>`
+}
 
 /** A share as svg takes it. */
 export const part = (share: number): string => `${(100 * share).toFixed(3)}%`
 
+/** Texts at their places; at the edges they stand beside them, to be in the picture. */
+export const axisOf = (ticks: readonly Tick[]): TemplateResult =>
+  html`<svg class="axis" aria-hidden="true">
+    ${ticks.map(
+      ({ at, text }) =>
+        svg`<text x=${part(at)} y="50%" text-anchor=${at < edge ? 'start' : at > 1 - edge ? 'end' : 'middle'}>${text}</text>`,
+    )}
+  </svg>`
+
+const edge = 0.08
+
+function barOf({ x, y, label, href, mark }: Bar, reached: boolean): TemplateResult {
+  // An object is written at every drawing; of a text lit would believe that it is there still, when `walk` has moved it.
+  const tabindex = Object(reached ? '0' : '-1') as string
+  const inside = svg`${mark}<title>${label}</title>`
+  return href === undefined
+    ? svg`<g role="img" data-x=${x} data-y=${y} tabindex=${tabindex} aria-label=${label}>${inside}</g>`
+    : svg`<a href=${href} data-x=${x} data-y=${y} tabindex=${tabindex} aria-label="${label}. Examples">${inside}</a>`
+}
+
+const placeOf = ({ x, y }: { x: number; y: number }): string => `${x} ${y}`
+
+/** Where in each chart the keys have come to. */
+const places = new Map<string, string>()
+
 /** Of many bars one is reached by Tab, the others from it by arrows, as in a grid; Enter follows the link of the one. */
-function walk(event: KeyboardEvent): void {
+function walk(event: KeyboardEvent, id: string): void {
   const step = steps[event.key]
   const from = (event.target as Element).closest<SVGElement>('[data-x]')
   if (!step || !from) return
   event.preventDefault()
-  const place = (of: SVGElement) => [Number(of.dataset['x']), Number(of.dataset['y'])] as const
-  const [x, y] = place(from)
+  const [x, y] = coordinates(from)
   const all = [...(event.currentTarget as Element).querySelectorAll<SVGElement>('[data-x]')]
   const [dx, dy] = step
   const ahead = all.filter(one => {
-    const [ox, oy] = place(one)
+    const [ox, oy] = coordinates(one)
     return dx === 0 ? ox === x && Math.sign(oy - y) === dy : Math.sign(ox - x) === dx
   })
   const far = (one: SVGElement) => {
-    const [ox, oy] = place(one)
+    const [ox, oy] = coordinates(one)
     return Math.abs(ox - x) * 1_000 + Math.abs(oy - y)
   }
   const [next] = ahead.toSorted((a, b) => far(a) - far(b))
   if (!next) return
+  const [nx, ny] = coordinates(next)
+  places.set(id, placeOf({ x: nx, y: ny }))
   for (const one of all) one.setAttribute('tabindex', one === next ? '0' : '-1')
   next.focus()
 }
+
+const coordinates = ({ dataset }: SVGElement) => [Number(dataset['x']), Number(dataset['y'])] as const
 
 const steps: Record<string, readonly [number, number]> = {
   ...{ ArrowLeft: [-1, 0], ArrowRight: [1, 0] },

@@ -40,7 +40,7 @@ input[type=datetime-local] { font-size: .8125rem; padding: 0 .25rem 0 .5rem }
 input::placeholder { color: var(--soft) }
 label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-width: 0 } label > * { color: var(--ink); font-size: 1rem }
 .tick { display: flex; gap: .5rem; align-items: center; color: var(--ink) } .tick input { width: 1.125rem; height: 1.125rem; accent-color: var(--act) }
-.spans, .ticks-row { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem } .spans { gap: .5rem }
+.spans { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem } .spans { gap: .5rem }
 .fields { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)) }
 .sign-in { max-width: 28rem; justify-self: center; width: 100%; margin-top: 8vh } .sign-in .wrong:empty { display: none }
 .status { min-height: 1.5rem; font-size: .875rem }
@@ -56,9 +56,9 @@ label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-
 .plot { display: grid; grid-template: "scale chart" 14rem ". ticks" auto / 2.5rem minmax(0, 1fr); gap: .375rem .5rem; font-size: .75rem; color: var(--soft) }
 .plot > svg { grid-area: chart; width: 100%; height: 100%; overflow: visible }
 .scale { grid-area: scale; display: flex; flex-direction: column; justify-content: space-between; text-align: right; margin: -.55rem 0 }
-.ticks { grid-area: ticks; display: flex; justify-content: space-between; gap: .5rem } .ticks span { white-space: nowrap }
-.grid { stroke: var(--line); vector-effect: non-scaling-stroke } .hover { fill: transparent } a:hover > .hover, a:focus-visible > .hover { fill: light-dark(#0001, #fff2) }
-.plot a:hover > rect:not(.hover) { opacity: .75 } .plot a:focus-visible { outline: 2px solid var(--ink); outline-offset: 1px }
+.axis { display: block; width: 100%; height: 1.125rem; overflow: visible } .axis text { fill: currentColor; dominant-baseline: central } .plot > .axis { grid-area: ticks; height: 1.125rem }
+.grid { stroke: var(--line); vector-effect: non-scaling-stroke } .hover { fill: transparent } a:hover > .hover, :focus-visible > .hover { fill: light-dark(#0001, #fff2) }
+.plot a:hover > rect:not(.hover) { opacity: .75 } .plot :focus-visible { outline: 2px solid var(--ink); outline-offset: 1px }
 .hatch { fill: none; stroke: light-dark(#fffb, #000a); stroke-width: 1.25 }
 .rows { display: grid; gap: .125rem } .row { display: grid; grid-template-columns: minmax(6rem, 9rem) minmax(0, 1fr) repeat(3, 3.75rem); gap: .125rem .5rem; align-items: center; min-height: 2.25rem; color: var(--ink); font-size: .875rem; text-decoration: none; border-radius: .5rem } a.row:hover { background: var(--fill) } .row .label { overflow-wrap: anywhere } .row .number { text-align: right; white-space: nowrap } .foot { min-height: 1.5rem; font-size: .75rem; color: var(--soft) }
 .range { display: block; width: 100%; height: 1.75rem; overflow: visible } .reach { stroke: light-dark(#0072b2, #4ba3dc); stroke-width: 4 } .median { fill: light-dark(#0072b2, #4ba3dc) } .most { fill: var(--ink) } .last { fill: var(--card); stroke: light-dark(#0072b2, #4ba3dc); stroke-width: 2.5 }
@@ -83,7 +83,7 @@ th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); 
 .rules { display: grid; gap: 0 } .rules dt { padding-top: .75rem; border-top: 1px solid var(--line) } .rules dt:first-child { border: 0 } .rules dd { margin: 0; padding-bottom: .75rem } .rules dt:target, .rules dt:target + dd { background: light-dark(#fff3d1, #3d3212) }
 @media (max-width: 46rem) {
   .bar-row { grid-template-columns: minmax(0, 1fr) auto 3.5rem 3.5rem; column-gap: .5rem } .bar-row .bar-link { grid-row: 2; grid-column: 1 / -1 }
-  .spans .tick { flex-basis: 100% } .row { grid-template-columns: minmax(0, 1fr) repeat(3, 3.75rem); padding: .375rem 0 } .row > svg, .row > .powers, .row > .keys { grid-row: 2; grid-column: 1 / -1 } .ticks span:nth-child(even) { display: none }
+  .spans .tick { flex-basis: 100% } .row { grid-template-columns: minmax(0, 1fr) repeat(3, 3.75rem); padding: .375rem 0 } .row > svg, .row > .keys { grid-row: 2; grid-column: 1 / -1 } .plot > .axis text:nth-child(even) { display: none }
   .branch .label { padding-left: 0 } .bar { height: 1.125rem } .branch .bar { height: .5rem }
   .asked label, .asked .wide { flex-basis: 100%; max-width: none } .lines li { grid-template-columns: minmax(0, 1fr) } .when { justify-content: start } .fields { grid-template-columns: repeat(2, minmax(0, 1fr)) } .fields > :nth-child(-n + 2) { grid-column: 1 / -1 }
 }

@@ -4,13 +4,14 @@ import { html, svg, type TemplateResult } from 'lit-html'
 import type { OutcomesAnswer, SeriesAnswer } from '../answers.ts'
 import type { Stage } from '../stages.ts'
 import { count, type Numbers } from './numbers.ts'
-import { layersMax, part, plotOf } from './plot.ts'
-import { examplesOf, type Span, type State } from './state.ts'
+import { type Bar, layersMax, part, plotOf, type Tick } from './plot.ts'
+import { type BarOf, barLink } from './bar-link.ts'
+import type { Span, State } from './state.ts'
 import { fateOf, groupOf, stageNames } from './words.ts'
 
-/** A line or a layer of a chart: a number for each period, and what its bars stand for; none leads where nothing is told of. */
-type Layer = { name: string; n: readonly number[]; bar?: Readonly<Record<string, string | undefined>> }
-type Chart = { layers: readonly Layer[]; edges: readonly string[]; state: State; title: string }
+/** A line or a layer of a chart: a number for each period, and what its bars stand for; several together lead nowhere. */
+type Layer = { name: string; n: readonly number[]; bar?: BarOf }
+type Chart = { id: string; layers: readonly Layer[]; edges: readonly string[]; state: State; title: string }
 
 const lineStages: readonly Stage[] = ['intended', 'accepted', 'delivered', 'seen', 'opened', 'acted']
 
@@ -22,20 +23,20 @@ export function seriesView(answer: SeriesAnswer, state: State): TemplateResult {
     ? fewest(
         series.map(({ group, stages }) => ({
           ...{ name: groupOf(group), n: stages.intended },
-          bar: { stage: 'intended', ...(state.by && group && { [state.by]: group }) },
+          bar: { stage: 'intended', group },
         })),
       )
     : lineStages
         .map(stage => ({ name: stageNames[stage], n: only?.stages[stage] ?? [], bar: { stage } }))
         .filter(({ n }) => sum(n) > 0)
-  return chartOf({ layers, edges, state, title: 'Notifications over time' }, linesOf)
+  return chartOf({ id: 'series', layers, edges, state, title: 'Notifications over time' }, linesOf)
 }
 
 export const outcomesView = ({ outcomes, edges }: OutcomesAnswer, state: State): TemplateResult =>
   chartOf(
     {
       layers: fewest(outcomes.map(({ n, ...fate }) => ({ name: fateOf(fate), n, bar: { ...fate } }))),
-      ...{ edges, state, title: 'Outcomes over time' },
+      ...{ id: 'outcomes', edges, state, title: 'Outcomes over time' },
     },
     stacksOf,
   )
@@ -48,12 +49,12 @@ function fewest(layers: readonly Layer[]): Layer[] {
   return [...layers.slice(0, layersMax - 1), { name: `${others.length} others`, n }]
 }
 
-type Drawn = { marks: TemplateResult; top: number; lines: boolean }
+type Drawn = { bars: Bar[]; under?: TemplateResult; top: number; lines: boolean }
 
 function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
-  const { layers, edges, state, title } = chart
+  const { id, layers, edges, state, title } = chart
   if (layers.every(({ n }) => sum(n) === 0)) return html`<p class="empty">Nothing in this time.</p>`
-  const { marks, top, lines } = draw(chart)
+  const { top, lines, ...drawn } = draw(chart)
   const told = layers.map(({ name, n }) => `${name} ${count(sum(n))}`).join(', ')
   const scale = scaleLinear()
     .domain([0, top])
@@ -61,12 +62,11 @@ function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
     .map(n => ({ at: n / top, n }))
   const span = { since: edges[0]!, until: edges.at(-1)! }
   return html`<figure class="time">
-    ${plotOf({ label: `${title}: ${told}`, scale: scale.toReversed(), ticks: ticksOf(chart), marks })}
+    ${plotOf({ id, label: `${title}: ${told}`, scale: scale.toReversed(), ticks: ticksOf(chart), ...drawn })}
     <ul class="legend">
       ${layers.map((layer, at) => {
-        const name = layer.bar
-          ? html`<a href=${examplesOf(state, span, layer.bar)} title="Examples">${layer.name}</a>`
-          : layer.name
+        const href = layer.bar && barLink(state, span, layer.bar)
+        const name = href === undefined ? layer.name : html`<a href=${href} title="Examples">${layer.name}</a>`
         const swatch = lines
           ? svg`<line class="line-${at}" x1="0" x2="22" y1="7" y2="7"/>`
           : svg`<rect fill="url(#layer-${at})" width="14" height="14" rx="3"/>`
@@ -81,11 +81,12 @@ function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
 
 const tickCount = 5
 
-function ticksOf({ edges, state }: Chart): { at: number; text: string }[] {
+/** In the middle of what they are of. */
+function ticksOf({ edges, state }: Chart): Tick[] {
   const periods = edges.length - 1
   const shown = Math.min(tickCount, periods)
   const places = Array.from({ length: shown }, (_, at) => Math.round((at * (periods - 1)) / Math.max(1, shown - 1)))
-  return [...new Set(places)].map(at => ({ at: at / periods, text: whenOf(edges[at]!, edges, state.zone) }))
+  return [...new Set(places)].map(at => ({ at: (at + 0.5) / periods, text: whenOf(edges[at]!, edges, state.zone) }))
 }
 
 /** Lines differ by their dashes, too. A column over each period tells its numbers, and leads to examples. */
@@ -99,17 +100,17 @@ function linesOf({ layers, edges, state }: Chart): Drawn {
   const points = (n: readonly number[]) => (periods === 1 ? [n[0]!, n[0]!, n[0]!] : [...n])
   const x0 = periods === 1 ? 'translate(-500 0)' : ''
   const paths = layers.map(({ n }, at) => svg`<path class="line-${at}" transform=${x0} d=${path(points(n)) ?? ''}/>`)
-  const columns = edges.slice(0, -1).map((_, period) => {
+  const under = svg`<svg viewBox="0 0 1000 200" preserveAspectRatio="none" width="100%" height="100%">${paths}</svg>`
+  const asked = layers.length === 1 ? layers[0]!.bar! : { stage: 'intended' }
+  const bars = edges.slice(0, -1).map((_, period): Bar => {
     const told = layers.map(({ name, n }) => `${name} ${count(n[period]!)}`).join(', ')
-    const bar = { stage: 'intended', ...(layers.length === 1 ? layers[0]!.bar : {}) }
-    return linkOf({
-      ...{ href: examplesOf(state, spanOf(edges, period), bar), x: period, y: 0, first: period === 0 },
+    return {
+      ...{ x: period, y: 0, href: barLink(state, spanOf(edges, period), asked) },
       label: `${whenOf(edges[period]!, edges, state.zone)}: ${told}`,
       mark: svg`<rect class="hover" x=${part(period / periods)} width=${part(1 / periods)} y="0" height="100%"/>`,
-    })
+    }
   })
-  const marks = svg`<svg viewBox="0 0 1000 200" preserveAspectRatio="none" width="100%" height="100%">${paths}</svg>${columns}`
-  return { marks, top, lines: true }
+  return { bars, under, top, lines: true }
 }
 
 function stacksOf({ layers, edges, state }: Chart): Drawn {
@@ -119,30 +120,22 @@ function stacksOf({ layers, edges, state }: Chart): Drawn {
     .keys(layers.map((_, at) => at))
     .value((row, key) => row[key]!)(rows)
   const top = topOf(Math.max(...rows.map(sum)))
-  let first = true
   const bars = stacked.flatMap((series, at) =>
-    series.flatMap(([low, high], period) => {
+    series.flatMap(([low, high], period): Bar[] => {
       if (high === low) return []
       const { bar, name } = layers[at]!
-      const mark = svg`<rect fill="url(#layer-${at})" x=${part((period + 0.08) / periods)} width=${part(0.84 / periods)}
-        y=${part(1 - high / top)} height=${part((high - low) / top)}/>`
-      const label = `${whenOf(edges[period]!, edges, state.zone)}: ${name} ${count(high - low)}`
-      if (!bar) return [svg`<g>${mark}<title>${label}</title></g>`]
-      const link = linkOf({
-        ...{ href: examplesOf(state, spanOf(edges, period), bar), x: period, y: at },
-        ...{ first, label, mark },
-      })
-      first = false
-      return [link]
+      return [
+        {
+          ...{ x: period, y: at, href: bar && barLink(state, spanOf(edges, period), bar) },
+          label: `${whenOf(edges[period]!, edges, state.zone)}: ${name} ${count(high - low)}`,
+          mark: svg`<rect fill="url(#layer-${at})" x=${part((period + 0.08) / periods)} width=${part(0.84 / periods)}
+            y=${part(1 - high / top)} height=${part((high - low) / top)}/>`,
+        },
+      ]
     }),
   )
-  return { marks: svg`${bars}`, top, lines: false }
+  return { bars, top, lines: false }
 }
-
-type Link = { href: string; x: number; y: number; first: boolean; label: string; mark: TemplateResult }
-
-const linkOf = ({ href, x, y, first, label, mark }: Link): TemplateResult =>
-  svg`<a href=${href} data-x=${x} data-y=${y} tabindex=${first ? '0' : '-1'} aria-label="${label}. Examples">${mark}<title>${label}</title></a>`
 
 const spanOf = (edges: readonly string[], period: number): Span => ({
   ...{ since: edges[period]!, until: edges[period + 1]! },
