@@ -51,7 +51,7 @@ export async function settlePrunes(
   { act, ...group }: PruneGroup & { act: 'release' | 'discard' },
   told: Told,
 ): Promise<number> {
-  const settled = await inSteps(db, told, async tx => {
+  const settled = await inSteps({ db, group, told }, async tx => {
     const rows = await prunesOf(tx, group, { where: `state = 'held'`, values: [] })
     if (act === 'release')
       await applyMarks(
@@ -74,7 +74,7 @@ export function undoPrunes(
   told: Told,
 ): Promise<number> {
   const where = `state = 'pruned' and at >= to_timestamp($4 / 1000.0)`
-  return inSteps(db, told, async tx => {
+  return inSteps({ db, group, told }, async tx => {
     const rows = await prunesOf(tx, group, { where, values: [since] })
     const store = { db: tx, addressKey }
     await rewrite(store, { rows, now, change: one => endpointAfter(one, { kind: 'alive', at: Infinity }) })
@@ -83,11 +83,18 @@ export function undoPrunes(
   })
 }
 
+type Act = { db: Database; group: PruneGroup; told: Told }
+
 /** Each step in a transaction of its own, until one has less to do than it could. Gives the sum. */
-async function inSteps(db: Database, told: Told, step: (tx: Queryable) => Promise<number>): Promise<number> {
+async function inSteps(
+  { db, group: { provider, app }, told }: Act,
+  step: (tx: Queryable) => Promise<number>,
+): Promise<number> {
   let sum = 0
   for (;;) {
     const done = await db.transaction(async tx => {
+      // Whoever decides otherwise of the same waits, and sees what was done. People and prunes are locked after this.
+      await tx.query(`select from prune_limits where provider = $1 and app = $2 for update`, [provider, app])
       const n = await step(tx)
       if (n > 0) await told(tx, n)
       return n

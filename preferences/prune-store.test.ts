@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { until } from '#tests/program.ts'
 import { markEndpoint } from './preferences.ts'
 import { heldPrunes, listPrunes, purgePrunes, settlePrunes, undoPrunes } from './prune-acts.ts'
 import { pruneFloor } from './prune.ts'
@@ -66,6 +67,28 @@ test('too many dead at once are kept alive, and so is what follows, until an ope
   assert.equal(await alive(stores), 20)
   assert.equal(await undoPrunes({ db, addressKey }, { ...group, since: 0, now: Date.now() }, told), 40)
   assert.equal(await alive(stores), 60, 'all of this app, none of the other')
+})
+
+test('of two operators who decide at the same moment the second finds nothing left to decide', async () => {
+  await using stores = await createStores()
+  const { db, addressKey } = stores
+  const ids = await withPhones(stores, 40)
+  assert.equal((await die(stores, ids)).length, 1)
+  const settle = (act: 'release' | 'discard') => settlePrunes({ db, addressKey }, { ...group, act }, told)
+  const { released, discarded } = await db.transaction(async tx => {
+    // Whoever holds this row keeps the release between what it has read and what it does.
+    await tx.query(`select from recipients where id = $1 for update`, [ids[39]])
+    const releasing = settle('release')
+    await until(() => stores.waiting(1))
+    let isDone = false
+    const discarding = settle('discard').finally(() => (isDone = true))
+    await until(async () => isDone || stores.waiting(2))
+    return { released: releasing, discarded: discarding }
+  })
+  assert.deepEqual([await released, await discarded, await alive(stores)], [40, 0, 0])
+  assert.deepEqual(await db.query(`select state, count(*)::int as n from prunes group by 1`), [
+    { state: 'pruned', n: 40 },
+  ])
 })
 
 test('what an operator has undone counts no more against what may be pruned', async () => {

@@ -53,6 +53,13 @@ export async function createStores() {
       )
       return rows.map(row => row.endpoint)
     },
+    /** Whether so many wait for a lock. */
+    waiting: async (many: number) => {
+      const [row] = await db.query<{ n: number }>(
+        `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return row!.n === many
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -18,19 +18,13 @@ test('a STOP that comes while the number is lifted stands', async () => {
     endpoints: [{ id: 'sms', channel: 'sms', provider: 'twilio', address: number }],
   })
   await addSuppressions(store, [{ channel: 'sms', address: number, reason: 'manual' }], by)
-  const waiting = async (many: number) => {
-    const [row] = await db.query<{ n: number }>(
-      `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    return row!.n === many
-  }
   // Whoever holds her row keeps the lift between what it has read and what it does.
   const { lifted, heard } = await db.transaction(async tx => {
     await tx.query(`select from recipients where id = 'ann' for update`)
     const lift = liftSuppression(store, { channel: 'sms', address: number }, by)
-    await until(() => waiting(1))
+    await until(() => stores.waiting(1))
     const stop = hearText(store, { message: 'SM1', word: 'stop', number, now: now + 1, lifts: [] })
-    await until(() => waiting(2))
+    await until(() => stores.waiting(2))
     return { lifted: lift, heard: stop }
   })
   assert.equal(await lifted, 'lifted')
