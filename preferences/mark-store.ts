@@ -21,12 +21,12 @@ export async function markEndpoint(store: Suppressions, marks: readonly (Mark | 
   const of = (...states: Mark['state'][]) => hashed.filter(mark => states.includes(mark.state))
   const told = of('suppressed')
   await suppress(db, told, 'provider')
-  // What was taken back by then suppresses nobody.
+  // What was taken back by then suppresses nobody; and what stands only for a time was said by somebody else.
   const standing = await suppressedOf(
     db,
     told.map(mark => mark.hash),
   )
-  const suppressed = told.filter(mark => standing.has(mark.hash))
+  const suppressed = told.filter(({ hash }) => standing.has(hash) && standing.get(hash)!.until === undefined)
   const { allowed, tripped } = await guardPrunes(store, of('dead'))
   await applyMarks(store, [...of('suspect', 'alive'), ...suppressed, ...allowed])
   if (suppressed.length > 0) await tellSuppressed(db, suppressed, 'provider')

@@ -37,7 +37,8 @@ export async function checkAddressKey({ db, addressKey }: Suppressions): Promise
 /**
  * From the moment that this resolves no claim sends to these addresses (`readReachable`). Of two words on one address the
  * one that lasts longer counts, and what is for good keeps its first reason. But a group's: of two of the same the later one
- * counts, and beside another reason it is no group's word any more, so that taking it back takes back nothing else.
+ * counts, and beside another reason that runs it is no group's word any more, so that taking it back takes back nothing else.
+ * What was taken back later than it was said suppresses nothing.
  */
 export async function suppress(
   db: Queryable,
@@ -47,7 +48,10 @@ export async function suppress(
   for (const some of Map.groupBy(suppressions, one => one.reason).values()) await suppressFor(db, some, source)
 }
 
-const standing = `(s.expires_at is null and ${ofGroup('s.reason')})`
+// A row that STOP has made says nothing else.
+const runs = `(s.source <> 'sms' and (s.expires_at is null or s.expires_at > now()))`
+const groupRuns = `(${runs} and s.expires_at is null and ${ofGroup('s.reason')})`
+const comesGroup = ofGroup('excluded.reason')
 
 /** All of them for one reason. */
 async function suppressFor(
@@ -62,12 +66,12 @@ async function suppressFor(
      from unnest($1::text[], $2::smallint[], $3::text[], $4::float8[], $5::float8[]) as n(hash, channel, reason, at, until)
      order by hash collate "C", channel
      on conflict (hash, channel) do update set source = excluded.source, at = excluded.at,
-       reason = case when ${standing} and s.reason <> excluded.reason and (excluded.expires_at is not null or ${ofGroup('excluded.reason')})
+       reason = case when s.reason <> excluded.reason and ((${runs} and ${comesGroup}) or (${groupRuns} and excluded.expires_at is not null))
          then 'unsubscribed' else excluded.reason end,
-       expires_at = case when not ${standing} then excluded.expires_at end
-       where case when s.reason = excluded.reason and ${ofGroup('s.reason')} then s.at <= excluded.at
-         else ${standing} or coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity')
-           or (s.source = 'sms' and s.stopped_at is not null) end`,
+       expires_at = case when not ${groupRuns} then excluded.expires_at end
+       where extract(epoch from excluded.at) * 1000 >= coalesce((s.taken_back ->> excluded.reason)::numeric, 0)
+         and case when not ${runs} then true when s.reason = excluded.reason and ${comesGroup} then s.at <= excluded.at
+           else ${groupRuns} or coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity') end`,
     [
       once.map(one => one.hash),
       once.map(one => channels.indexOf(one.channel)),

@@ -3,7 +3,10 @@ import type { Generated } from 'kysely'
 /** What is known of addresses, of which these tables have only keyed hashes. A part of `schema.ts`. */
 export type AddressTables = {
   addresses: { recipient: string; endpoint: string; channel: number; hash: string }
-  /** `expires_at`: it may be used again from then on. `stopped_at`: the person has texted STOP, whatever else is said of it. */
+  /**
+   * `expires_at`: it may be used again from then on. `stopped_at`: the person has texted STOP, whatever else is said of it.
+   * `taken_back`: when it was, by reason, in milliseconds; an older word of that reason changes nothing.
+   */
   suppressions: {
     hash: string
     channel: number
@@ -12,6 +15,7 @@ export type AddressTables = {
     at: Date
     expires_at: Date | null
     stopped_at: Date | null
+    taken_back: Generated<Record<string, number>>
   }
   /** Texts of people that say STOP, START or HELP, by Twilio's name for each; whether it changed anything. */
   texted_words: { message: string; word: string; changed: Generated<boolean>; at: Generated<Date> }

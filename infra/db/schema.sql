@@ -562,6 +562,7 @@ create table suppressions (
   at timestamp with time zone not null,
   expires_at timestamp with time zone,
   stopped_at timestamp with time zone,
+  taken_back jsonb not null default '{}'::jsonb,
   constraint suppressions_pkey PRIMARY KEY (hash, channel)
 );
 
