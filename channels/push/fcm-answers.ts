@@ -28,7 +28,8 @@ export const fcmAnswers = {
   'HTTP 404': { kind: 'config' },
   'HTTP 429': { kind: 'pause', afterMs: 60_000 },
   'app/invalid-credential': { kind: 'config' },
-  OAUTH_UNAVAILABLE: { kind: 'retry', afterMs: 1_000 },
+  // Google's token service is away: no push was sent, and none of them can be.
+  OAUTH_UNAVAILABLE: { kind: 'pause', afterMs: 1_000 },
   'messaging/invalid-argument': { kind: 'messageDead' },
   'messaging/invalid-payload': { kind: 'messageDead' },
   'messaging/invalid-data-payload-key': { kind: 'messageDead' },

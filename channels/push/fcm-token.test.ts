@@ -37,10 +37,10 @@ async function answerBeside(transport: 'official' | 'direct', said: { status: nu
   }
 }
 
-const noToken: Answer = { kind: 'retry', reason: 'OAUTH_UNAVAILABLE', afterMs: 1_000 }
+const noToken: Answer = { kind: 'pause', reason: 'OAUTH_UNAVAILABLE', afterMs: 1_000 }
 
 for (const transport of ['official', 'direct'] as const)
-  test(`without a token nothing is sent: what may pass is tried again, a refused key waits for us (${transport})`, async () => {
+  test(`without a token nothing is sent: what may pass costs no try, a refused key waits for us (${transport})`, async () => {
     assert.deepEqual(await answerBeside(transport, { status: 503, body: { error: 'unavailable' } }), noToken)
     assert.deepEqual(await answerBeside(transport, { status: 429, body: { error: 'rate_limit' } }), noToken)
     assert.deepEqual(await answerBeside(transport, undefined), noToken)
