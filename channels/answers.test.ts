@@ -86,6 +86,8 @@ const apns: Row[] = [
   ...apple(500, 'retry', { reasons: 'InternalServerError', maybeSent: true }),
   ...apple(503, 'retry', { reasons: 'ServiceUnavailable Shutdown', afterMs: 0 }),
   ...apple(400, 'messageDead', { reasons: 'NeverHeardOf' }),
+  ...apple(403, 'config', { reasons: 'NeverHeardOf' }),
+  ...apple(429, 'retry', { reasons: 'NeverHeardOf', afterMs: 60_000 }),
   ...apple(599, 'doubt', { reasons: 'NeverHeardOf' }),
   [502, html, 'doubt'],
 ]
