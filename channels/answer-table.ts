@@ -41,5 +41,11 @@ function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer
   }
 }
 
+/** Of what was not begun in time (law 4), and was not sent before. */
+export const tooLate: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left to begin' }
+/** Whether nothing is to be begun any more. */
+export const isTooLate = ({ startUntilMs = Infinity }: { startUntilMs?: number }): boolean =>
+  performance.now() > startUntilMs
+
 /** The same answer for each of many messages. */
 export const forAll = (messages: readonly unknown[], answer: Answer): Answer[] => messages.map(() => answer)

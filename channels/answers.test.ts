@@ -3,6 +3,7 @@ import { readFileSync, globSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Answer, AnswerKind } from '#contracts/outcome.ts'
+import { parseRule } from '#local/simulators/control.ts'
 import type { Reply } from '#local/simulators/exchange.ts'
 import { sendgridAnswers } from './email/sendgrid-answers.ts'
 import { messageTo, type Subject, subjects, startSubject } from './providers.fixture.ts'
@@ -255,6 +256,25 @@ test('a token that one environment of Apple does not know is tried in the other,
   simulators.script.set({ provider: 'apns', answer: 'BadDeviceToken' })
   assert.equal((await send(messageTo(subject, 2))).kind, 'addressDead')
   assert.equal(said().length, 5)
+})
+
+test('what is to be sent once more, and may not begin any more, is tried again later', async () => {
+  const rules = {
+    fcm: { answer: 'unauthenticated', sent: 1 },
+    // It waits for its token first.
+    'fcm directly': { answer: 'unauthenticated', sent: 0 },
+    'apns, signed anew': { answer: 'ExpiredProviderToken', sent: 1 },
+    'apns, its other environment': { answer: 'BadDeviceToken', sent: 1 },
+  }
+  for (const [what, { answer, sent }] of Object.entries(rules)) {
+    const subject = subjects.find(({ title }) => title === what.split(',')[0])!
+    await using world = await startSubject(subject)
+    world.simulators.script.set(parseRule({ provider: subject.name, answer, times: 1 }))
+    const late = { lane: 'default', now: Date.now(), deadlineMs: 10_000, startUntilMs: 0 } as const
+    const [said] = await world.provider.send([messageTo(subject, 1)], late)
+    assert.ok(said!.kind === 'retry' && !said!.maybeSent, what)
+    assert.equal(world.simulators.lines(subject.name).length, sent, what)
+  }
 })
 
 test('since when a device is gone is told as Apple told it', async () => {

@@ -250,6 +250,25 @@ test('no send starts too long after its claim', async t => {
   assert.deepEqual(await world.ends(), { anna: 'sent' })
 })
 
+test('a provider is told until when what else its call takes may begin', async () => {
+  await using world = await createWorld()
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  let untilMs = Number.NaN
+  world.use({
+    ...{ name: 'fcm', channel: 'push', callSizeMax: 500, callsAtOnce: 1, pauses: 'lane', mixes: () => true },
+    send: async (messages, { startUntilMs }) => {
+      untilMs = startUntilMs!
+      return messages.map(() => ({ kind: 'accepted', providerId: 'p' }))
+    },
+    async [Symbol.asyncDispose]() {},
+  })
+  const batches = await world.write(phones('anna'))
+  const begunMs = performance.now()
+  await world.deliver(batches)
+  const { startWithinMs } = limitsOf({ lane: 'default', channel: 'push' })
+  assert.ok(untilMs >= begunMs + startWithinMs && untilMs <= performance.now() + startWithinMs, `${untilMs}`)
+})
+
 test('a batch that no worker can send ends when all of it has expired', async () => {
   await using world = await createWorld()
   const expiresAt = world.clock.now() + 60_000

@@ -250,6 +250,7 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
       lane: batch.lane,
       now: clock.now(),
       deadlineMs: limits.callMs,
+      startUntilMs: begunMs + limits.startWithinMs,
       tries: batch.tries,
       begin,
       onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),

@@ -79,6 +79,29 @@ test('what finds no place on any connection by the deadline was not sent', async
   )
 })
 
+test('what finds its place too late is not sent, and what was asked before has its time', async t => {
+  const asked: http2.ServerHttp2Stream[] = []
+  const now = performance.now.bind(performance)
+  await using server = await startServer(stream => {
+    if (asked.push(stream) < 800) return
+    t.mock.method(performance, 'now', () => now() + limitMs)
+    for (const one of asked.splice(0)) {
+      one.respond({ ':status': 200 })
+      one.end()
+    }
+  })
+  const requests = requestsFor(...Array.from({ length: 900 }, (_, n) => `/${n}`))
+  const found = await server.client.postAll(requests, limitMs, performance.now() + limitMs)
+  const codes = Map.groupBy(statusesOf(found), code => code)
+  assert.deepEqual(
+    [...codes].map(([code, all]) => [code, all.length]),
+    [
+      [200, 800],
+      ['NOT_SENT', 100],
+    ],
+  )
+})
+
 test('what a server has not looked at is told apart from what it may have', async () => {
   await using server = await startServer((stream, path) => {
     if (path === '/refused') return stream.close(NGHTTP2_REFUSED_STREAM)

@@ -15,7 +15,8 @@ const bodyCharsMax = 100_000
 
 /**
  * POSTs over kept HTTP/2 connections, no more of them than are needed at once. `postAll` gives for each request, in their order,
- * what came back within `ms`, or why nothing did; it never rejects and never asks twice.
+ * what came back within `ms`, or why nothing did; it never rejects and never asks twice. What has no turn by `startUntilMs` (of
+ * `performance.now()`) is not sent.
  */
 export function http2Client(origin: string) {
   const connections = new Set<Connection>()
@@ -58,9 +59,9 @@ export function http2Client(origin: string) {
     }
   }
   return {
-    postAll: (requests: readonly Request[], ms: number): Promise<(Response | NoResponse)[]> =>
+    postAll: (requests: readonly Request[], ms: number, startUntilMs = Infinity): Promise<(Response | NoResponse)[]> =>
       inTurn(requests, {
-        ...{ ms, post, pass: wake },
+        ...{ ms, startUntilMs, post, pass: wake },
         turn: () => next() ?? new Promise(resolve => waiting.push(resolve)),
       }),
     close: () => {
@@ -73,6 +74,7 @@ type Connection = { session: http2.ClientHttp2Session; streams: number }
 type Posting = { response: Promise<Response | NoResponse>; cancel: () => void }
 type Turns = {
   ms: number
+  startUntilMs: number
   turn: () => Connection | Promise<Connection>
   post: (connection: Connection, request: Request) => Posting
   /** Gives a turn that came too late to whoever waits behind. */
@@ -81,7 +83,7 @@ type Turns = {
 
 async function inTurn(
   requests: readonly Request[],
-  { ms, turn, post, pass }: Turns,
+  { ms, startUntilMs, turn, post, pass }: Turns,
 ): Promise<(Response | NoResponse)[]> {
   const found: (Response | NoResponse)[] = requests.map(() => ({ code: 'NOT_SENT' }))
   const running = new Map<number, Posting>()
@@ -99,6 +101,10 @@ async function inTurn(
       const given = turn()
       const connection = given instanceof Promise ? await given : given
       if (over) return pass()
+      if (performance.now() > startUntilMs) {
+        pass()
+        break
+      }
       asked.push(ask(request, at, connection))
     }
     await Promise.all(asked)

@@ -3,9 +3,9 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 export type DeliveryLimits = {
   /** How long a claim keeps other workers away. */
   leaseMs: number
-  /** No batch of messages is handed to its provider later than this after the claim (law 4, T_claim). */
+  /** No request to a provider is begun later than this after the claim (law 4, T_claim), but for what a vendor's library begins by itself. */
   startWithinMs: number
-  /** What has no answer so long after that is in doubt (law 4, T_send), and nothing more of it is begun. With `startWithinMs` it ends within the lease. */
+  /** What has no answer so long after its call began is in doubt. With `startWithinMs` it ends within the lease. */
   callMs: number
 }
 

@@ -40,8 +40,12 @@ export type Removal = {
   expiresAt?: EpochMs
 }
 
-/** `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. */
-export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number }
+/**
+ * `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. `startUntilMs` (of `performance.now()`): a call
+ * begins at once, and whatever else it takes, another request or a turn on a connection, by then, or is `tooLate`. Absent: by the
+ * deadline.
+ */
+export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number; startUntilMs?: number }
 
 /**
  * One vendor's client. `send` makes one call: at most `callSizeMax` messages, all of one content unless `mixes` allows

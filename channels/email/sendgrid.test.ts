@@ -70,6 +70,16 @@ test('who is asked to wait does not send the second mails of a mailbox', async (
   assert.deepEqual(answers, [pause, pause, pause, pause])
 })
 
+test('neither halves nor second mails begin when it is too late', async () => {
+  await using server = await startRecorder({ bad: 'bob@example.com' })
+  const late = { lane: 'default', now: 0, deadlineMs: 10_000, startUntilMs: 0 } as const
+  const mails = ['ann', 'bob', 'ann'].map(name => mail(`${name}@example.com`, 'news'))
+  const answers = await server.provider.send(mails, late)
+  assert.equal(server.requests.length, 1)
+  const again = { kind: 'retry', afterMs: 0, reason: 'no time left to begin' }
+  assert.deepEqual(answers, [again, again, again])
+})
+
 test('a request refused for a setting of ours is not held against its mails', async () => {
   for (const [fields, kind] of [
     [['from'], 'config'],

@@ -5,7 +5,7 @@ import type { Transport } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError } from '#runtime/deadline.ts'
-import { forAll } from '../answer-table.ts'
+import { forAll, isTooLate, tooLate } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
 import { callLeftMs, callWithin } from '../call-deadline.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
@@ -131,7 +131,6 @@ type Sending = SendOptions & {
  */
 async function inRounds(messages: Messages, sending: Sending): Promise<Answer[]> {
   const answers: Answer[] = []
-  const startUntilMs = sending.untilMs - sending.deadlineMs / 2
   let all: Answer | undefined
   for (const places of roundsOf(messages)) {
     const round = places.map(at => messages[at]!)
@@ -139,12 +138,12 @@ async function inRounds(messages: Messages, sending: Sending): Promise<Answer[]>
     places.forEach((at, position) => (answers[at] = found[position]!))
     // What stops one round is not about its mails.
     all ??= found.find(({ kind }) => kind === 'pause' || kind === 'config')
-    if (performance.now() > startUntilMs) all ??= noTime
+    if (isTooLate(sending) || isHalfOver(sending)) all ??= tooLate
   }
   return answers
 }
 
-const noTime: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left for another mail to the same address' }
+const isHalfOver = ({ untilMs, deadlineMs }: Sending): boolean => performance.now() > untilMs - deadlineMs / 2
 
 /** The places of the first mail of each address, those of the second mails, and so on. */
 function roundsOf(messages: Messages): number[][] {
@@ -162,8 +161,6 @@ function roundsOf(messages: Messages): number[][] {
 /** One request; where it is refused for one of its recipients each half goes again, until that one is alone. */
 async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]> {
   const ms = sending.untilMs - performance.now()
-  // The refusal before said that none of these was sent.
-  if (ms <= 0) return forAll(messages, { kind: 'retry', afterMs: 0, reason: 'no time left to find the bad recipient' })
   const mail = sending.compose(messages)
   try {
     const [response] = await callWithin({ ms, what: 'SendGrid' }, () => sending.post(mail))
@@ -176,10 +173,14 @@ async function sendParts(messages: Messages, sending: Sending): Promise<Answer[]
     if (messages.length === 1 || !blamesRecipient(failure))
       return forAll(messages, sendgridAnswer(failure, sending.now))
     const half = Math.ceil(messages.length / 2)
-    const first = await sendParts(messages.slice(0, half), sending)
-    return [...first, ...(await sendParts(messages.slice(half), sending))]
+    const first = await sendHalf(messages.slice(0, half), sending)
+    return [...first, ...(await sendHalf(messages.slice(half), sending))]
   }
 }
+
+/** The refusal of the whole said that none of it was sent. */
+const sendHalf = async (half: Messages, sending: Sending): Promise<Answer[]> =>
+  isTooLate(sending) || performance.now() >= sending.untilMs ? forAll(half, tooLate) : sendParts(half, sending)
 
 type Sender = {
   from: string

@@ -1,7 +1,7 @@
 import apn from 'apn'
 import type { Answer } from '#contracts/outcome.ts'
 import { withDeadline } from '#runtime/deadline.ts'
-import { forAll } from '../answer-table.ts'
+import { forAll, isTooLate, tooLate } from '../answer-table.ts'
 import type { Provider, SendOptions } from '../provider.ts'
 import { apnsAnswer, apnsSuspects, isMisplaced, isSignedAnew } from './apns-answers.ts'
 import { notificationOf, removalOf } from './apns-message.ts'
@@ -40,12 +40,12 @@ const placedMax = 10_000
 export function apnsProvider(options: ApnsOptions): Provider<'push'> {
   const { teamId, topic, perSecond } = options
   const environments = environmentsOf(options)
-  const sendAll = async (notes: readonly Addressed[], { deadlineMs }: SendOptions): Promise<Answer[]> => {
+  const sendAll = async (notes: readonly Addressed[], options: SendOptions): Promise<Answer[]> => {
     const answers = forAll(notes, { kind: 'doubt', reason: 'deadline' })
     const sending = notes.map(async (note, at) => {
-      answers[at] = await environments.send(note)
+      answers[at] = await environments.send(note, options)
     })
-    await withDeadline(Promise.all(sending), { ms: deadlineMs, what: 'APNs' }).catch(() => {})
+    await withDeadline(Promise.all(sending), { ms: options.deadlineMs, what: 'APNs' }).catch(() => {})
     // A copy: what is answered too late must not change what was recorded.
     return guardTokens([...answers], apnsSuspects)
   }
@@ -81,6 +81,7 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
 }
 
 type Addressed = { token: string; note: apn.Notification }
+type Until = Pick<SendOptions, 'startUntilMs'>
 
 /** Production and sandbox; the one that is not configured is opened when it is needed. */
 function environmentsOf(options: ApnsOptions) {
@@ -88,13 +89,14 @@ function environmentsOf(options: ApnsOptions) {
   let other: apn.Provider | undefined
   const elsewhere = new Set<string>()
   return {
-    send: async (addressed: Addressed): Promise<Answer> => {
+    send: async (addressed: Addressed, until: Until): Promise<Answer> => {
       const { token } = addressed
       // The token is a part of the request's path.
       if (!/^[0-9a-f]{64,200}$/i.test(token)) return { kind: 'addressDead', reason: 'not a device token' }
-      const first = elsewhere.has(token) ? undefined : await signed(usual, addressed)
+      const first = elsewhere.has(token) ? undefined : await signed(usual, addressed, until)
       if (first && !isMisplaced(first)) return first
-      const second = await signed((other ??= clientOf(options, true)), addressed)
+      if (first && isTooLate(until)) return tooLate
+      const second = await signed((other ??= clientOf(options, true)), addressed, until)
       if (second.kind === 'accepted' && elsewhere.size < placedMax) elsewhere.add(token)
       return isMisplaced(second) ? (first ?? second) : second
     },
@@ -117,9 +119,10 @@ function clientOf({ keyFile: key, keyId, teamId, production, server }: ApnsOptio
 }
 
 /** Sends; where the provider token was too old, once more under the one that the library signs then. */
-async function signed(client: apn.Provider, addressed: Addressed): Promise<Answer> {
+async function signed(client: apn.Provider, addressed: Addressed, until: Until): Promise<Answer> {
   const answer = await answered(client, addressed)
-  return isSignedAnew(answer) ? answered(client, addressed) : answer
+  if (!isSignedAnew(answer)) return answer
+  return isTooLate(until) ? tooLate : answered(client, addressed)
 }
 
 async function answered(client: apn.Provider, { token, note }: Addressed): Promise<Answer> {

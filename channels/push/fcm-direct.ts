@@ -4,6 +4,7 @@ import { http2Client, type NoResponse, type Response } from '../http2-client.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import type { FcmFailure } from './fcm-answers.ts'
 
+export type SendEachOptions = { ms: number; startUntilMs?: number; dryRun?: boolean }
 /** As the library says it of each message. */
 export type FcmReply = { success: boolean; messageId?: string; error?: FcmFailure }
 
@@ -15,7 +16,7 @@ export function fcmDirect({ projectId, accessToken }: { projectId: string; acces
   const client = http2Client('https://fcm.googleapis.com')
   const path = `/v1/projects/${projectId}/messages:send`
   return {
-    async sendEach(messages: readonly Message[], { ms, dryRun }: { ms: number; dryRun?: boolean }) {
+    async sendEach(messages: readonly Message[], { ms, startUntilMs, dryRun }: SendEachOptions) {
       const begunMs = performance.now()
       const token = await withDeadline(accessToken(), { ms, what: 'FCM' })
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
@@ -23,7 +24,7 @@ export function fcmDirect({ projectId, accessToken }: { projectId: string; acces
         ...{ path, headers },
         body: JSON.stringify({ message: wireOf(message), ...(dryRun && { validate_only: true }) }),
       }))
-      return (await client.postAll(requests, ms - (performance.now() - begunMs))).map(replyOf)
+      return (await client.postAll(requests, ms - (performance.now() - begunMs), startUntilMs)).map(replyOf)
     },
     close: () => client.close(),
   }

@@ -5,10 +5,10 @@ import type { Transport } from '#contracts/channel.ts'
 import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
-import { forAll } from '../answer-table.ts'
+import { forAll, isTooLate, tooLate } from '../answer-table.ts'
 import type { Provider, SendOptions } from '../provider.ts'
 import { fcmAnswer, fcmDoubtful, isStaleToken } from './fcm-answers.ts'
-import { fcmDirect, type FcmReply } from './fcm-direct.ts'
+import { fcmDirect, type FcmReply, type SendEachOptions } from './fcm-direct.ts'
 import { messageOf, removalOf } from './fcm-message.ts'
 import { sendFitting } from './fit.ts'
 import { guardTokens, proveContents } from './guard.ts'
@@ -81,13 +81,14 @@ type Call = {
 
 /** Sends, once more under a new OAuth token what was refused for the old one, and looks into what may be our fault. */
 async function sendAll({ clients, messages, contents, options }: Call): Promise<Answer[]> {
-  const until = { now: options.now, untilMs: performance.now() + options.deadlineMs }
+  const { now, deadlineMs, startUntilMs } = options
+  const until = { now, untilMs: performance.now() + deadlineMs, ...(startUntilMs !== undefined && { startUntilMs }) }
   const client = clients.current()
   const answers = await sendEach(client, messages, until)
   const stale = messages.filter((_, at) => isStaleToken(answers[at]!))
   const renewed = stale.length > 0 ? clients.renew(client) : undefined
   if (renewed) {
-    const again = await sendEach(renewed, stale, until)
+    const again = isTooLate(until) ? forAll(stale, tooLate) : await sendEach(renewed, stale, until)
     answers.forEach((answer, at) => isStaleToken(answer) && (answers[at] = again.shift()!))
   }
   const validate = (places: readonly number[]) =>
@@ -100,17 +101,18 @@ async function sendAll({ clients, messages, contents, options }: Call): Promise<
   return guardTokens(proved, fcmDoubtful.suspects)
 }
 
-type Until = { now: EpochMs; untilMs: number }
+type Until = { now: EpochMs; untilMs: number; startUntilMs?: number }
 /** `sendEach` rejects only when nothing was sent, or with a `DeadlineError`. */
 type Client = {
-  sendEach(messages: readonly Message[], options: { ms: number; dryRun?: boolean }): Promise<FcmReply[]>
+  sendEach(messages: readonly Message[], options: SendEachOptions): Promise<FcmReply[]>
   close(): Promise<void>
 }
 
 async function sendEach(client: Client, messages: readonly TokenMessage[], until: Until): Promise<Answer[]> {
-  const ms = until.untilMs - performance.now()
+  const { startUntilMs } = until
+  const options = { ms: until.untilMs - performance.now(), ...(startUntilMs !== undefined && { startUntilMs }) }
   try {
-    return (await client.sendEach(messages, { ms })).map(reply => answerOf(reply, until.now))
+    return (await client.sendEach(messages, options)).map(reply => answerOf(reply, until.now))
   } catch (error) {
     if (error instanceof DeadlineError) return forAll(messages, { kind: 'doubt', reason: 'deadline' })
     // Before the first message the library asks for the project's id.

@@ -138,7 +138,7 @@ async function called(
     }
     const call = fitting.slice(0, turn.count)
     from += call.length
-    const answers = await asked(provider, call, deps)
+    const answers = await asked(provider, call, { begun, deps })
     turn.end(answers)
     for (const { kind } of answers) metrics.count('removals_total', { provider: provider.name, answer: kind })
     await markDead(call, answers, { begun, deps })
@@ -150,10 +150,11 @@ async function called(
 async function asked(
   provider: Provider,
   call: readonly PlannedRemoval[],
-  { clock, log }: DeliverDeps,
+  { begun, deps: { clock, log } }: Begun,
 ): Promise<Answer[]> {
   try {
-    return await provider.remove!(call, { lane, now: clock.now(), deadlineMs: callMs })
+    const startUntilMs = begun.ms + startWithinMs
+    return await provider.remove!(call, { lane, now: clock.now(), deadlineMs: callMs, startUntilMs })
   } catch (error) {
     log.error({ provider: provider.name, error }, 'a provider client has a fault')
     return forAll(call, { kind: 'doubt', reason: 'fault of the client' })
