@@ -3,7 +3,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import { type Connection, copying, type Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import { eachCopiedRow } from './copied-rows.ts'
-import { type Folded, type Folding, hourMs, packFold, startFolding, unpackFold } from './fold.ts'
+import { type Folded, type Folding, hourMs, packFold, type Stored, startFolding, unpackFold } from './fold.ts'
 
 /** A transaction, and its connection for COPY. */
 export type Tx = { tx: Queryable; connection: Connection }
@@ -21,11 +21,14 @@ const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 
 // Asked for by a query of its own: a setting is read anew for every row that it is compared with.
 const cohortSet = `current_setting('carillon.cohort')::timestamptz`
 
-/** Reads the events of types in an hour, by the time of their intents, and folds them. A snapshot's own events, all of them. */
+/**
+ * Reads the events of types in an hour, by the time of their intents, and folds them: told type by type, so that one at a time is in
+ * memory. A snapshot's own events, all of them.
+ */
 export async function foldHour(
   { tx, connection }: Tx,
   { cohort, types }: { cohort: EpochMs; types: readonly string[] },
-  tell: (fold: Folded) => void | Promise<void>,
+  tell: (fold: Folded) => void,
 ): Promise<void> {
   // COPY takes no parameters; a setting of the transaction is text, whatever stands in it.
   await tx.query(
@@ -38,14 +41,13 @@ export async function foldHour(
       and type in (select unnest(current_setting('carillon.types')::text[]))
     order by type collate "C", intent_id, hashtextextended(recipient, 0), channel collate "C", at) to stdout (format binary)`
   let open: { type: string; folding: Folding } | undefined
-  const folds: Folded[] = []
   const intent = Buffer.alloc(16)
   let before = { high: -1, low: -1, common: '' }
   await eachCopiedRow(copying(connection, copyTo(statement)), columns.length, (bytes, starts, lengths) => {
     const text = (field: number) => bytes.toString('utf8', starts[field], starts[field]! + lengths[field]!)
     const type = text(0)
     if (open?.type !== type) {
-      if (open) folds.push(open.folding.done())
+      if (open) tell(open.folding.done())
       open = { type, folding: startFolding({ cohort, type }) }
       before = { high: -1, low: -1, common: '' }
     }
@@ -70,8 +72,7 @@ export async function foldHour(
       at: timeAt(bytes, starts[6]!),
     })
   })
-  if (open) folds.push((open as { folding: Folding }).folding.done())
-  for (const fold of folds) await tell(fold)
+  if (open) tell((open as { folding: Folding }).folding.done())
 }
 
 const epochMs = Date.UTC(2000, 0, 1)
@@ -79,15 +80,33 @@ const epochMs = Date.UTC(2000, 0, 1)
 const timeAt = (bytes: Buffer, at: number): EpochMs =>
   Math.round((bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)) / 1000) + epochMs
 
-/** Puts folds in the place of what there was of their hour and types. */
-export async function writeFold(tx: Queryable, fold: Folded): Promise<void> {
-  const { words, stories, notifications, people } = packFold(fold)
+/** How many events there are of types in an hour. */
+export async function eventsOfHour(
+  tx: Queryable,
+  { cohort, types }: { cohort: EpochMs; types: readonly string[] },
+): Promise<Map<string, number>> {
+  const rows = await tx.query<{ type: string; n: number }>(
+    `select type, count(*)::float8 as n from delivery_events
+     where occurred_at >= $1 and occurred_at < $1::timestamptz + interval '1 hour' and day >= ($1::timestamptz at time zone 'utc')::date - 1
+       and type = any($2::text[]) group by type`,
+    [new Date(cohort), types],
+  )
+  return new Map(rows.map(({ type, n }) => [type, n]))
+}
+
+/** A fold as its row holds it. */
+export type StoredFold = Stored & Pick<Folded, 'cohort' | 'type'>
+export const storedFold = (fold: Folded): StoredFold => ({ cohort: fold.cohort, type: fold.type, ...packFold(fold) })
+
+/** Puts a fold in the place of what there was of its hour and type. */
+export async function writeFold(tx: Queryable, fold: StoredFold): Promise<void> {
+  const { cohort, type, words, stories, notifications, people } = fold
   await tx.query(
     `insert into folded_hours (cohort, type, words, stories, notifications, people)
      values (to_timestamp($1 / 1000.0), $2, $3, $4, $5, $6)
      on conflict (cohort, type) do update set words = excluded.words, stories = excluded.stories,
        notifications = excluded.notifications, people = excluded.people`,
-    [fold.cohort, fold.type, words, stories, notifications, people],
+    [cohort, type, words, stories, notifications, people],
   )
 }
 

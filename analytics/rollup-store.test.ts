@@ -1,33 +1,34 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import type { EventPack } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
-import { openPostgres } from '#runtime/postgres.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { at, day, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { until } from '#tests/program.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
 import { countsOf, funnel } from './funnel-store.ts'
-import { dimensions, type Question } from './question.ts'
-import { lagOf, purgeRollups, recomputeHour } from './rollup-store.ts'
+import { dimensions, type Question, rawFilters } from './question.ts'
+import { eventsAtOnce, fewEnough, forgetMarks, lagOf, purgeRollups, recomputeHour } from './rollup-store.ts'
 
 const hour = 3_600_000
 
-async function setup() {
-  await using started = new AsyncDisposableStack()
-  const { url } = started.use(await testDatabase())
-  const db = started.use(await openPostgres({ url, connectionsMax: 8, name: 'test' }))
+const opened = new AsyncDisposableStack()
+let db: Database
+before(async () => {
+  const { url } = opened.use(await testDatabase())
+  db = opened.use(await openPostgres({ url, connectionsMax: 8, name: 'test' }))
   await ensurePartitions(db, { from: day, days: 2 })
-  const running = started.move()
-  return {
-    db,
-    countAll: async () => {
-      while (await recomputeHour(db));
-    },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
+})
+beforeEach(() =>
+  db.query('truncate event_packs, delivery_events, rollup_marks, rollup_state, folded_hours, funnel_hours'),
+)
+after(() => opened.disposeAsync())
+
+const countAll = async () => {
+  while (await recomputeHour(db));
 }
-type World = Awaited<ReturnType<typeof setup>>
 
 /** All of a small world: three intents in two hours, what was decided, sent and looked at. */
 function packsOf(run: number): EventPack[] {
@@ -48,16 +49,36 @@ function packsOf(run: number): EventPack[] {
   })
 }
 
-async function compare({ db }: World): Promise<void> {
-  for (const by of [undefined, ...dimensions]) {
-    const times = { since: at, until: at + 2 * hour }
-    const [raw, rolledUp] = [await funnel(db, { ...times, by }), await funnel(db, { ...times, by, source: 'rollup' })]
-    assert.deepEqual(rolledUp, raw, String(by))
+const columns = dimensions.filter(one => !rawFilters.some(raw => raw === one))
+
+/** Rollups against the events themselves, folded for the question, and against what SQL counts of them. */
+async function compare(): Promise<void> {
+  const times = { since: at, until: at + 2 * hour }
+  const ask = async (source: 'raw' | 'rollup') => {
+    const counted = []
+    for (const by of [undefined, ...columns]) counted.push(await funnel(db, { ...times, by, source }))
+    return counted
   }
+  const rolledUp = await ask('rollup')
+  assert.equal((await countsOf(db, { ...times, by: 'arm', source: 'rollup' })).from, 'rollup')
+  // What is marked is read from the events, whatever folds there are.
+  await db.query(`insert into rollup_marks (cohort, type, newest)
+    select date_trunc('hour', occurred_at, 'UTC'), type, max(at) from delivery_events group by 1, 2`)
+  assert.deepEqual(rolledUp, await ask('raw'))
+  await db.query('delete from rollup_marks')
+  const plain = await db.query<{ type: string; n: number }>(
+    `select type, count(distinct (intent_id, recipient, channel))::int as n from delivery_events
+     where kind = 'decided' and occurred_at < $1 group by type order by type collate "C"`,
+    [new Date(times.until)],
+  )
+  const byType = rolledUp[1 + columns.indexOf('type')]!
+  assert.deepEqual(
+    byType.map(({ group, stages }) => ({ type: group, n: stages.intended })),
+    plain,
+  )
 }
 
 test('after packs that come late, twice and in any order, rollups are what raw events say', async () => {
-  await using world = await setup()
   let run = 0
   await fc.assert(
     fc.asyncProperty(
@@ -69,11 +90,11 @@ test('after packs that come late, twice and in any order, rollups are what raw e
       async (order, again) => {
         const packs = packsOf(run++)
         for (const place of [...order, ...again]) {
-          await storePacks(world.db, [packs[place]!])
-          if (place % 5 === 0) await recomputeHour(world.db)
+          await storePacks(db, [packs[place]!])
+          if (place % 5 === 0) await recomputeHour(db)
         }
-        await world.countAll()
-        await compare(world)
+        await countAll()
+        await compare()
       },
     ),
     { numRuns: 12 },
@@ -81,8 +102,6 @@ test('after packs that come late, twice and in any order, rollups are what raw e
 })
 
 test('what is stored while an hour is counted is counted after it; many may count at once', async () => {
-  await using world = await setup()
-  const { db } = world
   await Promise.all(
     Array.from({ length: 6 }, async (_, n) => {
       for (const pack of packsOf(100 + n)) {
@@ -91,14 +110,35 @@ test('what is stored while an hour is counted is counted after it; many may coun
       }
     }),
   )
-  await world.countAll()
-  await compare(world)
+  await countAll()
+  await compare()
   assert.deepEqual((await lagOf(db)).dirty, 0)
 })
 
+test('what is stored between the reading of an hour and its end stays marked', async () => {
+  const [decided, settled] = packsOf(1) as [EventPack, EventPack]
+  await storePacks(db, [decided])
+  await db.query(`create function wait_for_test() returns trigger language plpgsql as
+    $$ begin perform pg_advisory_xact_lock(4711); return new; end $$`)
+  await db.query(
+    `create trigger wait_for_test before insert on folded_hours for each row execute function wait_for_test()`,
+  )
+  const counting = await db.transaction(async tx => {
+    await tx.query('select pg_advisory_xact_lock(4711)')
+    const begun = recomputeHour(db)
+    const waits = `select from pg_locks where locktype = 'advisory' and objid = 4711 and not granted`
+    await until(async () => (await db.query(waits)).length === 1)
+    await storePacks(db, [settled])
+    return { begun }
+  })
+  assert.ok(await counting.begun)
+  await db.query('drop trigger wait_for_test on folded_hours')
+  assert.equal((await lagOf(db)).dirty, 1)
+  await countAll()
+  await compare()
+})
+
 test('a sink that has not committed keeps its mark, and waits for nobody', async () => {
-  await using world = await setup()
-  const { db } = world
   const [decided, settled] = packsOf(1) as [EventPack, EventPack]
   await storePacks(db, [decided])
   await db.transaction(async tx => {
@@ -106,19 +146,17 @@ test('a sink that has not committed keeps its mark, and waits for nobody', async
       `insert into rollup_marks (cohort, type, newest) values (to_timestamp($1), 'comment.created', now())`,
       [at / 1000],
     )
-    await world.countAll()
+    await countAll()
     assert.deepEqual((await lagOf(db)).dirty, 0)
   })
   assert.deepEqual((await lagOf(db)).dirty, 1)
   await storePacks(db, [settled])
-  await world.countAll()
+  await countAll()
   const [row] = await funnel(db, { source: 'rollup', since: at, until: at + hour })
   assert.deepEqual([row!.stages.intended, row!.stages.accepted], [4, 3])
 })
 
 test('stored folds say what the events say, whatever is asked', async () => {
-  await using world = await setup()
-  const { db } = world
   const late = packsOf(2).map(pack => ({
     ...pack,
     intents: pack.intents.map(facts => ({ ...facts, tenant: 'acme', occurredAt: facts.occurredAt + hour / 2 })),
@@ -145,7 +183,7 @@ test('stored folds say what the events say, whatever is asked', async () => {
   const marks = async () => (await lagOf(db)).dirty
   assert.ok((await marks()) > 0)
   const [fromEvents] = [await ask()]
-  await world.countAll()
+  await countAll()
   assert.equal(await marks(), 0)
   const fromFolds = await ask()
   fromFolds.forEach((found, n) => assert.deepEqual(found, fromEvents[n], JSON.stringify(questions[n] ?? 'by periods')))
@@ -157,10 +195,8 @@ test('stored folds say what the events say, whatever is asked', async () => {
 })
 
 test('folds are forgotten with the events, rollups later', async () => {
-  await using world = await setup()
-  const { db } = world
   for (const pack of packsOf(1)) await storePacks(db, [pack])
-  await world.countAll()
+  await countAll()
   const left = async () => {
     const [row] = await db.query<{ folds: number; hours: number }>(
       `select (select count(distinct cohort)::int from folded_hours) as folds, (select count(distinct cohort)::int from funnel_hours) as hours`,
@@ -175,13 +211,60 @@ test('folds are forgotten with the events, rollups later', async () => {
 })
 
 test('an hour that rests is passed over, and counted when it rests no more', async () => {
-  await using world = await setup()
-  const { db } = world
   await storePacks(db, packsOf(1))
   const first = await recomputeHour(db)
   await storePacks(db, packsOf(2))
-  const second = await recomputeHour(db, [first!])
-  assert.deepEqual(new Set([first, second]), new Set([at, at + hour]))
-  assert.equal(await recomputeHour(db, [first!, second!]), undefined)
-  assert.equal(await recomputeHour(db), first)
+  const second = await recomputeHour(db, { resting: [first!] })
+  assert.deepEqual(new Set([first!.cohort, second!.cohort]), new Set([at, at + hour]))
+  assert.equal(await recomputeHour(db, { resting: [first!, second!] }), undefined)
+  assert.deepEqual(await recomputeHour(db), first)
+})
+
+test('a type that was marked while another of its hour rests is counted', async () => {
+  await storePacks(db, packsOf(1).slice(0, 1))
+  const first = await recomputeHour(db)
+  const other = decidedPack(people(2), { intents: [intentFacts('other', { type: 'build.failed' })] })
+  await storePacks(db, [other, ...packsOf(2).slice(0, 1)])
+  assert.deepEqual(await recomputeHour(db, { resting: [first!] }), { cohort: at, types: ['build.failed'] })
+})
+
+test('types are folded together up to a number of events; a larger one alone', () => {
+  const all = ['a', 'b', 'c']
+  const events = (...sizes: number[]) => new Map(all.map((type, n) => [type, sizes[n]! * eventsAtOnce]))
+  assert.deepEqual(fewEnough(all, events(0.3, 0.3, 0.3)), all)
+  assert.deepEqual(fewEnough(all, events(0.3, 0.8, 0.3)), ['a'])
+  assert.deepEqual(fewEnough(all, events(8, 0, 0.1)), ['a'])
+  assert.deepEqual(fewEnough(all, new Map()), all)
+})
+
+test('an hour that was marked very often is counted', async () => {
+  await storePacks(db, packsOf(1))
+  await db.query(
+    `insert into rollup_marks (cohort, type, newest)
+    select $1, 'comment.created', now() from generate_series(1, 150000)`,
+    [new Date(at)],
+  )
+  await countAll()
+  assert.equal((await lagOf(db)).dirty, 0)
+})
+
+test('a late event leaves an hour alone whose events may be gone', async () => {
+  for (const pack of packsOf(1)) await storePacks(db, [pack])
+  await countAll()
+  await db.query('delete from delivery_events')
+  await storePacks(db, [engagedPack([{ recipient: 'user-2', what: 'opened' }], { at: at + 3 * hour })])
+  const before = await funnel(db, { source: 'rollup' })
+  assert.equal(await recomputeHour(db, { since: at + hour }), undefined)
+  assert.equal(await forgetMarks(db, { before: at }), 0)
+  assert.equal(await forgetMarks(db, { before: at + hour }), 1)
+  await countAll()
+  assert.deepEqual(await funnel(db, { source: 'rollup' }), before)
+})
+
+test('more notifications than 32 bits hold are counted', async () => {
+  await storePacks(db, packsOf(1).slice(0, 1))
+  await countAll()
+  await db.query('insert into funnel_hours select h.* from funnel_hours h, generate_series(1, 2)')
+  await db.query('update funnel_hours set n = 2147483647')
+  assert.equal((await funnel(db, { source: 'rollup' }))[0]!.stages.intended, 3 * 2_147_483_647)
 })

@@ -1,9 +1,10 @@
 import type { EventPack } from '#contracts/event.ts'
+import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import { type Counted, startCounting } from './count.ts'
 import { hourMs } from './fold.ts'
-import { foldHour, purgeFolds, writeFold } from './fold-store.ts'
+import { eventsOfHour, foldHour, purgeFolds, type StoredFold, storedFold, type Tx, writeFold } from './fold-store.ts'
 import { type Dimension, orderingPreset, type Question, rawFilters } from './question.ts'
 
 /**
@@ -30,44 +31,85 @@ const rollupLock = 726_026_001
 /** The columns of a rollup. What has very many values is kept apart by folds alone. */
 const columns = ['type', 'category', 'lane', 'producer', 'channel', 'provider', 'arm'] as const satisfies Dimension[]
 
+/** Types of an hour, by the time of the intents: what is counted anew at a time. */
+export type HourPart = { cohort: EpochMs; types: readonly string[] }
+
 /**
- * Folds and counts one marked hour anew from the events, the one that has waited longest, and puts that in the place of what was
- * there before. Gives that hour; undefined where there is none but those that rest. Only one of any number of callers works at a time. What is marked while it counts
- * stays marked: events are seen or come with a mark that outlives this.
+ * Folds and counts marked types of an hour anew from the events, those that have waited longest, and puts that in the place of what was
+ * there before. Gives them; undefined where there are none but those that rest and those of before `since`, whose events may be dropped. `onPart` hears of them
+ * before they are counted. Only one of any number of callers works at a time. What is marked while it counts stays marked: events are
+ * seen or come with a mark that outlives this.
  */
-export async function recomputeHour(db: Database, resting: readonly number[] = []): Promise<number | undefined> {
+export async function recomputeHour(
+  db: Database,
+  {
+    since,
+    resting = [],
+    onPart,
+  }: { since?: EpochMs; resting?: readonly HourPart[]; onPart?: (part: HourPart) => void } = {},
+): Promise<HourPart | undefined> {
   return db.transaction(async (tx, connection) => {
     const [lock] = await tx.query<{ mine: boolean }>(
       `select pg_try_advisory_xact_lock(${rollupLock}) as mine, set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`,
     )
     if (!lock!.mine) return undefined
-    const marks = await tx.query<{ cohort: Date; type: string; newest: Date }>(
-      `delete from rollup_marks where cohort = (select cohort from rollup_marks where cohort <> all($1::timestamptz[]) order by id limit 1) returning cohort, type, newest`,
-      [resting.map(at => new Date(at))],
-    )
-    if (marks.length === 0) return undefined
-    const { cohort } = marks[0]!
-    const types = [...new Set(marks.map(mark => mark.type))]
-    await tx.query(
-      `with gone as (delete from folded_hours where cohort = $1 and type = any($2::text[]))
-       delete from funnel_hours where cohort = $1 and type = any($2::text[])`,
-      [cohort, types],
-    )
-    // A statement of its own: it sees everything whose marks were seen.
-    await foldHour({ tx, connection }, { cohort: cohort.getTime(), types }, async fold => {
-      const counter = startCounting({ ...orderingPreset, unit: 'notification', by: columns })
-      counter.add(fold)
-      await writeFold(tx, fold)
-      await writeHour(tx, cohort, counter.done().counted)
-    })
-    const newest = new Date(Math.max(...marks.map(mark => mark.newest.getTime())))
-    await tx.query(
-      `insert into rollup_state (one, newest_event) values (true, $1)
-       on conflict (one) do update set newest_event = greatest(rollup_state.newest_event, excluded.newest_event), at = now()`,
-      [newest],
-    )
-    return cohort.getTime()
+    const part = await nextPart(tx, { since, resting })
+    if (!part) return undefined
+    onPart?.(part)
+    await replacePart({ tx, connection }, part)
+    return part
   })
+}
+
+async function nextPart(
+  tx: Queryable,
+  { since, resting }: { since?: EpochMs | undefined; resting: readonly HourPart[] },
+): Promise<HourPart | undefined> {
+  const rests = resting.flatMap(({ cohort, types }) => types.map(type => ({ cohort: new Date(cohort), type })))
+  const awake = `not exists (select from unnest($1::timestamptz[], $2::text[]) as r(cohort, type) where (r.cohort, r.type) = (m.cohort, m.type))`
+  const marked = await tx.query<{ cohort: Date; type: string }>(
+    `select cohort, type from rollup_marks m
+     where cohort = (select cohort from rollup_marks m where ${awake} and cohort >= coalesce($3, '-infinity'::timestamptz) order by id limit 1) and ${awake}
+     group by cohort, type order by min(id)`,
+    [rests.map(rest => rest.cohort), rests.map(rest => rest.type), since === undefined ? null : new Date(since)],
+  )
+  if (marked.length === 0) return undefined
+  const cohort = marked[0]!.cohort.getTime()
+  const types = marked.map(mark => mark.type)
+  return { cohort, types: fewEnough(types, await eventsOfHour(tx, { cohort, types })) }
+}
+
+/** Events that are folded at a time, but for a type that has more: they are held in memory. */
+export const eventsAtOnce = 500_000
+
+/** The first types that have no more events together than are folded at a time; at least one. Pure. */
+export function fewEnough(types: readonly string[], eventsOf: ReadonlyMap<string, number>): string[] {
+  let events = 0
+  return types.filter((type, place) => (events += eventsOf.get(type) ?? 0) <= eventsAtOnce || place === 0)
+}
+
+async function replacePart(at: Tx, part: HourPart): Promise<void> {
+  const { tx } = at
+  const cohort = new Date(part.cohort)
+  await tx.query(
+    `with marks as (delete from rollup_marks where cohort = $1 and type = any($2::text[]) returning newest),
+       folds as (delete from folded_hours where cohort = $1 and type = any($2::text[])),
+       hours as (delete from funnel_hours where cohort = $1 and type = any($2::text[]))
+     insert into rollup_state (one, newest_event) select true, max(newest) from marks having count(*) > 0
+     on conflict (one) do update set newest_event = greatest(rollup_state.newest_event, excluded.newest_event), at = now()`,
+    [cohort, part.types],
+  )
+  const done: { stored: StoredFold; counted: Counted[] }[] = []
+  // A statement of its own: it sees everything whose marks were seen. Nothing can be written while it is read.
+  await foldHour(at, part, fold => {
+    const counter = startCounting({ ...orderingPreset, unit: 'notification', by: columns })
+    counter.add(fold)
+    done.push({ stored: storedFold(fold), counted: counter.done().counted })
+  })
+  for (const { stored, counted } of done) {
+    await writeFold(tx, stored)
+    await writeHour(tx, cohort, counted)
+  }
 }
 
 async function writeHour(tx: Queryable, cohort: Date, counted: readonly Counted[]): Promise<void> {
@@ -110,13 +152,26 @@ export async function countRolledUp(
   const period = `(width_bucket(extract(epoch from cohort)::float8 * 1000, ${edges.length > 0 ? value(edges) : 'null'}::float8[]) - 1)::text`
   const shown = [...(edges.length > 0 ? [period] : []), ...(by === undefined ? [] : [columnOf(by)])]
   return tx.query<Counted>(
-    `select array[${shown.join(', ')}]::text[] as groups, told::int as told, reached::int as reached, fate, reason, machine, sum(n)::int as n
+    `select array[${shown.join(', ')}]::text[] as groups, told::int as told, reached::int as reached, fate, reason, machine, sum(n)::float8 as n
      from funnel_hours where ${where.join(' and ')} group by 1, 2, 3, 4, 5, 6`,
     values,
   )
 }
 
 const columnOf = (by: Dimension): string => (by === 'outcome' ? 'fate' : by)
+
+/**
+ * Takes marks of hours of before `before` away: what came late to an hour whose events may be dropped cannot be counted, and its
+ * rollups stay as they are. Gives how many hours of types these are.
+ */
+export async function forgetMarks(db: Queryable, { before }: { before: EpochMs }): Promise<number> {
+  const [gone] = await db.query<{ n: number }>(
+    `with gone as (delete from rollup_marks where cohort < $1 returning cohort, type)
+     select count(distinct (cohort, type))::int as n from gone`,
+    [new Date(before)],
+  )
+  return gone!.n
+}
 
 /** How far behind answers are: when the newest event that was stored happened, and hours of types to be counted anew. */
 export async function lagOf(db: Queryable): Promise<{ newestEvent: Date | null; dirty: number }> {

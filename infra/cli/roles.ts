@@ -17,6 +17,7 @@ import { volumeDays } from '#ledger/volumes.ts'
 import { heldPrunes, purgeContacts, purgeEngagement, purgePrunes } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import type { Metrics } from '#runtime/metrics.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { startRouter } from '#router/router.ts'
 import { startScheduler } from '#router/scheduler.ts'
 import { purgeWindows } from '#router/windows-store.ts'
@@ -69,11 +70,18 @@ async function startRole(
 
 async function startStoring(installation: Installation, metrics: Metrics): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  opened.use(startRollups({ ...installation, metrics }))
+  // Apart from the pipeline's connections: none of its statements may take so long.
+  const url = installation.addresses.databaseUrl
+  const rollups = { name: 'rollups', connectionsMax: 2, statementLimitMs: rollupLimitMs }
+  const db = opened.use(await openPostgres({ url, ...rollups }))
+  opened.use(startRollups({ ...installation, db, metrics, eventsSince }))
   opened.use(await startSink({ ...installation, metrics }))
   const running = opened.move()
   return { [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
+
+/** Reading one hour of a very large type. */
+const rollupLimitMs = 600_000
 
 const hourMs = 3_600_000
 const dayMs = 86_400_000
@@ -88,6 +96,10 @@ const retentionDays = {
   inbox: 90,
   prunes: 30,
 }
+
+/** Hours since then have all their events. A day is to spare: the clocks of those who drop and of those who count differ. */
+const eventsSince = (now: number): number => startOfDay(now - (retentionDays.events - 1) * dayMs)
+const startOfDay = (at: number): number => at - (at % dayMs)
 
 async function startRouting(installation: Installation, { lanes, metrics }: RoleOptions): Promise<AsyncDisposable> {
   const { db, addressKey, clock, log, catalogue } = installation

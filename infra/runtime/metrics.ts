@@ -62,6 +62,10 @@ const counters = {
     labels: ['from', 'to'],
     help: 'Deliveries that went on by another account, because theirs could not send them',
   },
+  rollups_too_late_total: {
+    labels: [],
+    help: 'Hours of types that events came for when those of that hour may have been dropped: counted as they were before',
+  },
   errors_total: { labels: ['part'], help: 'Errors that were survived, by part' },
 } as const
 const histograms = {
