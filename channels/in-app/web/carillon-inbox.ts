@@ -5,7 +5,8 @@ import { type Carillon, connect } from './client.ts'
 import { icons } from '#browser/icons.ts'
 import type { InboxState } from './inbox-feed.ts'
 import { type Notice, panelView, type Show, type View } from './inbox-view.ts'
-import { styles } from './styles.ts'
+import { type Sight, sightOf } from './sight.ts'
+import { phone, styles } from './styles.ts'
 import { isUndo } from '#browser/undo.ts'
 import { languageOf, spoken } from '#browser/languages.ts'
 import { texts } from './texts.ts'
@@ -26,7 +27,12 @@ export class CarillonInbox extends HTMLElement {
   #token: string | (() => string | Promise<string>) = ''
   #carillon: Carillon | undefined
   #leave: () => void = () => {}
-  #state: InboxState = { status: 'loading', query: {}, items: [], counts: { unseen: 0, unread: 0 }, hasMore: false }
+  #sight: Sight | undefined
+  #phone = window.matchMedia(phone)
+  #state: InboxState = {
+    ...{ status: 'loading', query: {}, items: [] },
+    ...{ counts: { unseen: 0, unread: 0 }, arrived: 0, hasMore: false },
+  }
   #isOpen = false
   #show: Show = 'all'
   #asked: string | undefined
@@ -50,12 +56,15 @@ export class CarillonInbox extends HTMLElement {
     this.#root.adoptedStyleSheets = [sheet]
     document.addEventListener('pointerdown', this.#outside)
     document.addEventListener('keydown', this.#key)
+    this.#phone.addEventListener('change', this.#resized)
     this.#connect()
   }
 
   disconnectedCallback(): void {
     this.#leave()
+    this.#sight?.close()
     clearTimeout(this.#noticeTimer)
+    this.#phone.removeEventListener('change', this.#resized)
     document.removeEventListener('pointerdown', this.#outside)
     document.removeEventListener('keydown', this.#key)
   }
@@ -74,7 +83,6 @@ export class CarillonInbox extends HTMLElement {
     this.#isOpen = open
     this.#asked = undefined
     this.#draw()
-    if (open) this.#seen()
     ;(open ? this.#first() : this.#root.querySelector<HTMLElement>('.bell'))?.focus()
   }
 
@@ -89,14 +97,17 @@ export class CarillonInbox extends HTMLElement {
       ...(tenant !== null && { tenant }),
       ...(api !== null && { api: new URL(api, document.baseURI).href }),
     })
-    this.#carillon.inbox.show(queries[this.#show])
-    this.#leave = this.#carillon.inbox.subscribe(state => this.#take(state))
+    const { inbox } = this.#carillon
+    this.#sight?.close()
+    this.#sight = sightOf(ids => inbox.seen(ids))
+    inbox.show(queries[this.#show])
+    this.#leave = inbox.subscribe(state => this.#take(state))
   }
 
   #take(state: InboxState): void {
     const before = this.#state
     this.#state = state
-    const fresh = state.counts.unseen - before.counts.unseen
+    const fresh = state.arrived - before.arrived
     if (before.status !== 'loading' && fresh > 0) {
       this.#tell(this.#texts.arrived(fresh))
       this.#rings = true
@@ -104,13 +115,17 @@ export class CarillonInbox extends HTMLElement {
     if (state.status === 'signedOut' && before.status !== 'signedOut')
       this.dispatchEvent(new CustomEvent('carillon-signed-out', { bubbles: true, composed: true }))
     this.#draw()
-    if (this.#isOpen && fresh > 0) this.#seen()
   }
 
-  /** What lies before the person's eyes is seen. */
-  #seen(): void {
-    if (this.#state.counts.unseen > 0 && document.visibilityState === 'visible')
-      void this.#carillon?.inbox.seen('all').catch(() => {})
+  /** What comes before the person's eyes is seen, and nothing else. */
+  #look(): void {
+    if (!this.#isOpen) return this.#sight?.close()
+    const unseen = new Set(this.#state.items.flatMap(item => (item.seen ? [] : [item.id])))
+    const rows = [...this.#root.querySelectorAll<HTMLElement>('.item')].flatMap(item => {
+      const id = item.dataset['id']!
+      return unseen.has(id) ? [[item.querySelector('.row')!, id] as const] : []
+    })
+    this.#sight?.watch(new Map(rows))
   }
 
   /** The focus stays with its item wherever that moves, and goes to the next one where it leaves. */
@@ -135,6 +150,8 @@ export class CarillonInbox extends HTMLElement {
 
   #first = (): HTMLElement | null =>
     this.#root.querySelector<HTMLElement>('.item .main') ?? this.#root.querySelector<HTMLElement>('.scroll')
+
+  #resized = (): void => this.#draw()
 
   #outside = (event: Event): void => {
     if (this.#isOpen && !event.composedPath().includes(this)) {
@@ -166,9 +183,8 @@ export class CarillonInbox extends HTMLElement {
 
   /** On a phone the panel is all there is; nobody tabs behind it. */
   #trap(event: KeyboardEvent): void {
-    const panel = this.#root.querySelector<HTMLElement>('.panel')!
-    if (getComputedStyle(panel).position !== 'fixed') return
-    const stops = [...panel.querySelectorAll<HTMLElement>('a[href], button:not(:disabled)')]
+    if (!this.#phone.matches) return
+    const stops = [...this.#root.querySelectorAll<HTMLElement>('.panel a[href], .panel button')]
     const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]]
     if (this.#root.activeElement !== from) return
     event.preventDefault()
@@ -298,12 +314,19 @@ export class CarillonInbox extends HTMLElement {
       <div class="hidden" role="status" aria-live="polite">${this.#said}</div>
       ${
         this.#isOpen
-          ? html`<div class="panel" role="dialog" aria-labelledby="title" lang=${this.#language}>
+          ? html`<div
+              class="panel"
+              role="dialog"
+              aria-modal=${this.#phone.matches ? 'true' : nothing}
+              aria-labelledby="title"
+              lang=${this.#language}
+            >
               ${panelView(this.#view())}
             </div>`
           : nothing
       }`
     this.#keepFocus(() => render(view, this.#root))
+    this.#look()
   }
 
   #view(): View {

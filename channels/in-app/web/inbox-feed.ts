@@ -10,6 +10,8 @@ export type InboxState = {
   /** The newest first. */
   items: readonly InboxItem[]
   counts: InboxCounts
+  /** How many have come since they are listened to. */
+  arrived: number
   hasMore: boolean
 }
 
@@ -149,7 +151,8 @@ async function follow({ call, renew, tenant, now, set, load }: Live, signal: Abo
 
 const none: InboxCounts = { unseen: 0, unread: 0 }
 export const stateOf = ({ status, query, model }: Now): InboxState => ({
-  ...{ status, query, items: model?.items ?? [], counts: model?.counts ?? none },
+  ...{ status, query, items: model?.items ?? [] },
+  ...{ counts: model?.counts ?? none, arrived: model?.arrived ?? 0 },
   hasMore: model?.cursor !== undefined,
 })
 

@@ -7,11 +7,13 @@ export type Model = {
   items: readonly InboxItem[]
   counts: InboxCounts
   number: number
+  /** How many have come since it was read. */
+  arrived: number
   /** There are older items than those that are here. */
   cursor?: string | undefined
 }
 
-export const modelOf = (page: InboxPage, query: InboxQuery): Model => ({ ...page, query })
+export const modelOf = (page: InboxPage, query: InboxQuery): Model => ({ ...page, query, arrived: 0 })
 
 /** With a page of older items. Pure, as all of these. */
 export const withOlder = (model: Model, { items, cursor }: InboxPage): Model => ({
@@ -25,7 +27,9 @@ export function withChanges(model: Model, { number, items, gone, counts }: Inbox
   const leaving = new Set([...gone, ...items.map(item => item.id)])
   const shown = new Set(model.items.map(item => item.id))
   const staying = items.filter(item => belongs(model, item, shown.has(item.id)))
-  return { ...model, number, counts, items: sorted([...model.items.filter(item => !leaving.has(item.id)), ...staying]) }
+  const arrived = model.arrived + items.filter(item => item.number > model.number && !item.seen).length
+  const kept = model.items.filter(item => !leaving.has(item.id))
+  return { ...model, number, counts, arrived, items: sorted([...kept, ...staying]) }
 }
 
 /** What somebody reads does not vanish under their eyes; what they archive does. */

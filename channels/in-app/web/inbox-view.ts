@@ -46,8 +46,8 @@ export function panelView(view: View): TemplateResult {
         class="icon read-all"
         title=${texts.readAll}
         aria-label=${texts.readAll}
-        ?disabled=${state.counts.unread === 0}
-        @click=${() => view.readAll()}
+        aria-disabled=${state.counts.unread === 0 ? 'true' : nothing}
+        @click=${() => state.counts.unread > 0 && view.readAll()}
       >
         ${icons.readAll}
       </button>

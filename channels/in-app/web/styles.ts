@@ -1,5 +1,8 @@
 import { looks } from '#browser/looks.ts'
 
+/** Where the panel is all there is. */
+export const phone = '(max-width: 30rem)'
+
 /** What is this component's own. */
 export const styles = `${looks}
 :host {
@@ -29,7 +32,7 @@ svg { display: block }
 :host([align="start"]) .panel { inset-inline: 0 auto }
 .head { display: flex; align-items: center; gap: .25rem; padding: .5rem .5rem 0 1rem }
 h2 { flex: 1; font-size: 1.125rem; font-weight: 700; letter-spacing: -.01em }
-.icon:disabled { opacity: .4; cursor: default; background: none }
+.icon[aria-disabled="true"] { opacity: .4; cursor: default; background: none }
 .shows { display: flex; gap: .25rem; padding: 0 .75rem .625rem; border-bottom: 1px solid var(--line) }
 .shows button { min-height: 2.25rem; padding: 0 .8rem; border: 0; border-radius: 2rem; background: none; color: var(--soft); font-size: .9375rem; font-weight: 550 }
 .shows button:hover { color: var(--ink); background: var(--fill) }
@@ -75,7 +78,7 @@ h2 { flex: 1; font-size: 1.125rem; font-weight: 700; letter-spacing: -.01em }
 .notice span { flex: 1 }
 .foot:not(:has(slot:empty)) { border-top: 1px solid var(--line) }
 
-@media (max-width: 30rem) {
+@media ${phone} {
   .panel, :host([align="start"]) .panel { position: fixed; inset: 0; width: auto; max-height: none; border: 0; border-radius: 0; padding-bottom: env(safe-area-inset-bottom) }
   .head { padding-top: max(.5rem, env(safe-area-inset-top)) }
   .main { padding-block: .95rem }

@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { parseSync } from 'oxc-parser'
 import type { BrowserContext, Page } from 'playwright-core'
 import { inboxMessage, itemId } from '#channels/in-app/inbox.fixture.ts'
-import { inBrowser, openBrowser, type TestBrowser } from '../browser.ts'
-import { createBell } from './inbox.fixture.ts'
+import { inBrowser } from '../browser.ts'
+import { bellInBrowser } from './inbox.fixture.ts'
 
-type Bell = Awaited<ReturnType<typeof createBell>>
-let browser: TestBrowser
-let bell: Bell
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = await openBrowser()
-  bell = await createBell()
-})
-after(async () => {
-  await browser?.[Symbol.asyncDispose]()
-  await bell?.[Symbol.asyncDispose]()
-})
+const here = bellInBrowser()
 
 /** The block of a page of ours in a language that holds some text, with the addresses in it as they are here. */
 function blockOf(page: string, language: string, holding: string): string {
@@ -27,7 +16,7 @@ function blockOf(page: string, language: string, holding: string): string {
   const blocks = [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) => code!)
   const found = blocks.find(block => block.includes(holding))
   assert.ok(found, `${page} has no ${language} with ${holding}`)
-  return found.replaceAll(/https:\/\/(bell|notify)\.example/g, bell?.url ?? '')
+  return found.replaceAll(/https:\/\/(bell|notify)\.example/g, here.bell?.url ?? '')
 }
 
 /** A product's page of another origin, whose back end gives tokens for somebody. */
@@ -39,7 +28,7 @@ async function product(context: BrowserContext, who: string, body: string): Prom
       body: `<!doctype html><html lang="en"><title>A product</title>${body}</html>`,
     }),
   )
-  const token = () => bell.tokenOf(who, { scopes: ['inbox', 'preferences'] })
+  const token = () => here.bell.tokenOf(who, { scopes: ['inbox', 'preferences'] })
   await context.route(`${origin}/my-carillon-token`, async route => route.fulfill({ json: { token: await token() } }))
   await context.route(`${origin}/my-token`, async route => route.fulfill({ body: await token() }))
   const page = await context.newPage()
@@ -48,26 +37,26 @@ async function product(context: BrowserContext, who: string, body: string): Prom
 }
 
 test('the bell of the documentation rings on a product’s page', inBrowser, async () => {
-  await using context = await browser.open()
+  await using context = await here.browser.open()
   const page = await product(context, 'ann', blockOf('infra/docs/apps.md', 'html', '<carillon-inbox>'))
-  await bell.put([inboxMessage('ann', 'a', { title: 'It rings' })])
+  await here.bell.put([inboxMessage('ann', 'a', { title: 'It rings' })])
   await page.locator('.badge', { hasText: '1' }).waitFor()
   await page.locator('.bell').click()
   await page.getByText('It rings').waitFor()
 })
 
 test('the preferences of the documentation show on a product’s page, with its names', inBrowser, async () => {
-  await using context = await browser.open()
+  await using context = await here.browser.open()
   const page = await product(context, 'ben', blockOf('preferences/README.md', 'html', '<carillon-preferences>'))
   await page.getByRole('switch', { name: 'People you follow Push' }).click()
   await page.getByRole('status').getByText('Saved.').waitFor()
-  const [row] = await bell.db.query<{ choices: string }>(`select choices from recipients where id = 'ben'`)
+  const [row] = await here.bell.db.query<{ choices: string }>(`select choices from recipients where id = 'ben'`)
   assert.deepEqual(JSON.parse(row!.choices), { categories: { social: { push: false } } })
 })
 
 test('the module of the documentation reads, marks and prefers, without an element', inBrowser, async () => {
-  await using context = await browser.open()
-  await bell.put([inboxMessage('cem', 'a')])
+  await using context = await here.browser.open()
+  await here.bell.put([inboxMessage('cem', 'a')])
   const around = `
     const fetchToken = async () => (await (await fetch('/my-carillon-token', { method: 'POST' })).json()).token
     const items = [{ id: '${itemId('cem', 'a')}' }], push = { data: {} }
@@ -80,7 +69,7 @@ test('the module of the documentation reads, marks and prefers, without an eleme
   )
   await page.getByText('done').waitFor()
   await page.waitForFunction(() => document.title === '1 items, 0 unread')
-  const [row] = await bell.db.query<{ choices: string }>(`select choices from recipients where id = 'cem'`)
+  const [row] = await here.bell.db.query<{ choices: string }>(`select choices from recipients where id = 'cem'`)
   assert.deepEqual(JSON.parse(row!.choices), { threads: { t42: true } })
 })
 
@@ -90,14 +79,14 @@ test(
   async () => {
     const { errors } = parseSync('bell.jsx', blockOf('infra/docs/apps.md', 'jsx', '<carillon-inbox token={fetchToken}'))
     assert.deepEqual(errors, [])
-    await using context = await browser.open()
-    await bell.put([inboxMessage('dora', 'a', { title: 'It rings', url: '/x' })])
+    await using context = await here.browser.open()
+    await here.bell.put([inboxMessage('dora', 'a', { title: 'It rings', url: '/x' })])
     // As https://react.dev/blog/2024/12/05/react-19#support-for-custom-elements: whatever is a property of the element is set as one.
     const page = await product(
       context,
       'dora',
       `<div id="root"></div><script type="module">
-      import '${bell.url}/ui/inbox/carillon-inbox.js'
+      import '${here.bell.url}/ui/inbox/carillon-inbox.js'
       const fetchToken = async () => (await (await fetch('/my-carillon-token', { method: 'POST' })).json()).token
       const element = document.createElement('carillon-inbox')
       if (!('token' in element)) throw new Error('React would set an attribute')

@@ -1,41 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { BrowserContext, Page } from 'playwright-core'
+import { test } from 'node:test'
 import { inboxMessage, itemId } from '#channels/in-app/inbox.fixture.ts'
-import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '../browser.ts'
-import { createBell } from './inbox.fixture.ts'
+import { accessibilityFaults, inBrowser } from '../browser.ts'
+import { badge, bellInBrowser, openPanel, titles } from './inbox.fixture.ts'
 
-type Bell = Awaited<ReturnType<typeof createBell>>
-let browser: TestBrowser
-let bell: Bell
-if (!inBrowser.skip) {
-  before(async () => {
-    browser = await openBrowser()
-    bell = await createBell()
-  })
-  after(async () => {
-    await browser?.[Symbol.asyncDispose]()
-    await bell?.[Symbol.asyncDispose]()
-  })
-}
-
-const badge = (page: Page, text: string) => page.locator('.badge', { hasText: new RegExp(`^${text}$`) }).waitFor()
-const open = async (page: Page) => {
-  await page.locator('.bell').click()
-  await page.locator('.panel').waitFor()
-}
-const titles = (page: Page) => page.locator('.item .title').allInnerTexts()
-const of = async (context: BrowserContext, who: string, keys: string[]) => {
-  for (const key of keys) await bell.put([inboxMessage(who, key, { title: key, thread: `thread of ${key}` })])
-  const page = await bell.visit(context, who)
-  if (keys.length > 0) await badge(page, String(keys.length))
-  return page
-}
+const here = bellInBrowser()
 
 test('an answer that is older than what the stream has told takes nothing back', inBrowser, async () => {
-  await using context = await browser.open()
-  const page = await of(context, 'jon', ['a'])
-  await open(page)
+  await using context = await here.browser.open()
+  const page = await here.bell.visitWith(context, 'jon', ['a'])
+  await openPanel(page)
   await page.route('**/v1/me/inbox/marks', route => route.fulfill({ status: 503, json: {} }))
   let asked = 0
   await page.route(
@@ -43,7 +17,7 @@ test('an answer that is older than what the stream has told takes nothing back',
     async route => {
       const response = await route.fetch()
       if (asked++ === 0) {
-        await bell.put([inboxMessage('jon', 'b')])
+        await here.bell.put([inboxMessage('jon', 'b')])
         await badge(page, '2')
       }
       await route.fulfill({ response })
@@ -55,20 +29,20 @@ test('an answer that is older than what the stream has told takes nothing back',
 })
 
 test('an older page that was read before what the stream has told is asked for again', inBrowser, async () => {
-  await using context = await browser.open()
-  const page = await of(
+  await using context = await here.browser.open()
+  const page = await here.bell.visitWith(
     context,
     'kai',
     Array.from({ length: 21 }, (_, n) => `n${n}`),
   )
-  await open(page)
+  await openPanel(page)
   let asked = 0
   await page.route(
     url => url.searchParams.has('cursor'),
     async route => {
       const response = await route.fetch()
       if (asked++ === 0) {
-        await bell.ask('kai', '/marks', { body: { what: 'read', ids: [itemId('kai', 'n0')] } })
+        await here.bell.ask('kai', '/marks', { body: { what: 'read', ids: [itemId('kai', 'n0')] } })
         await badge(page, '20')
       }
       await route.fulfill({ response })
@@ -80,9 +54,9 @@ test('an older page that was read before what the stream has told is asked for a
 })
 
 test('what one does is not done to who comes next; that each arrival is new is said', inBrowser, async () => {
-  await using context = await browser.open()
-  const page = await of(context, 'lena', ['a'])
-  await open(page)
+  await using context = await here.browser.open()
+  const page = await here.bell.visitWith(context, 'lena', ['a'])
+  await openPanel(page)
   const held = Promise.withResolvers<void>()
   const methods: string[] = []
   await page.route('**/v1/me/preferences', async route => {
@@ -97,7 +71,7 @@ test('what one does is not done to who comes next; that each arrival is new is s
   const asked = page.waitForRequest('**/v1/me/preferences')
   await page.locator('.mute-thread').click()
   await asked
-  const token = await bell.tokenOf('mia', { scopes: ['inbox', 'preferences'] })
+  const token = await here.bell.tokenOf('mia', { scopes: ['inbox', 'preferences'] })
   await page.locator('carillon-inbox').evaluate((element, token) => Object.assign(element, { token }), token)
   assert.equal(await page.locator('.notice').count(), 0)
   await page.getByText('The archive is empty').waitFor()
@@ -107,7 +81,7 @@ test('what one does is not done to who comes next; that each arrival is new is s
   const told: (string | null)[] = []
   await page.locator('.close').click()
   for (const key of ['b', 'c']) {
-    await bell.put([inboxMessage('mia', key)])
+    await here.bell.put([inboxMessage('mia', key)])
     await badge(page, key === 'b' ? '1' : '2')
     told.push(await page.locator('[aria-live]').textContent())
   }
@@ -120,12 +94,12 @@ test(
   'who is signed out with items before them is told so, and nothing is called live before it is',
   inBrowser,
   async () => {
-    await using context = await browser.open()
-    await bell.put([inboxMessage('nora', 'a')])
+    await using context = await here.browser.open()
+    await here.bell.put([inboxMessage('nora', 'a')])
     const page = await context.newPage()
     await page.route('**/v1/me/inbox/stream*', route => route.fulfill({ status: 401, json: {} }))
-    await page.goto(`${bell.url}/page`)
-    const token = await bell.tokenOf('nora', { scopes: ['inbox', 'preferences'] })
+    await page.goto(`${here.bell.url}/page`)
+    const token = await here.bell.tokenOf('nora', { scopes: ['inbox', 'preferences'] })
     const states = await page.evaluate(
       async ([client, token]) => {
         const { connect } = (await import(client!)) as {
@@ -139,11 +113,11 @@ test(
           })
         })
       },
-      [`${bell.url}/ui/inbox/client.js`, token],
+      [`${here.bell.url}/ui/inbox/client.js`, token],
     )
     assert.deepEqual(new Set(states), new Set(['loading', 'signedOut']))
     await page.locator('carillon-inbox').evaluate((element, token) => Object.assign(element, { token }), token)
-    await open(page)
+    await openPanel(page)
     await page.locator('.strip', { hasText: 'You are signed out.' }).waitFor()
     assert.equal(await page.locator('.item').count(), 1)
     assert.deepEqual(await accessibilityFaults(page), [])

@@ -1,15 +1,43 @@
 import path from 'node:path'
+import { after, before } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
 import { createInbox, inboxMessage } from '#channels/in-app/inbox.fixture.ts'
 import type { Offer } from '#contracts/preferences.ts'
 import { meApi } from '#preferences/me-api.ts'
 import { serveBrowserCode } from '#runtime/browser-code.ts'
+import { inBrowser, openBrowser, type TestBrowser } from '../browser.ts'
 
 const cells = (['push', 'email', 'in_app'] as const).map(channel => ({ channel, mandatory: false }))
 const offers: readonly Offer[] = ['social', 'builds'].map(category => ({ category, channels: cells }))
 
+/** A browser and a bell, while the tests of the file run that asks for them; neither where there is no browser. */
+export function bellInBrowser(options: BellOptions = {}): { browser: TestBrowser; bell: Bell } {
+  const here = {} as { browser: TestBrowser; bell: Bell }
+  before(async () => {
+    if (inBrowser.skip !== false) return
+    here.browser = await openBrowser()
+    here.bell = await createBell(options)
+  })
+  after(async () => {
+    await here.browser?.[Symbol.asyncDispose]()
+    await here.bell?.[Symbol.asyncDispose]()
+  })
+  return here
+}
+
+export const badge = (page: Page, text: string) =>
+  page.locator('.badge', { hasText: new RegExp(`^${text}$`) }).waitFor()
+export const openPanel = async (page: Page) => {
+  await page.locator('.bell').click()
+  await page.locator('.panel').waitFor()
+}
+export const titles = (page: Page) => page.locator('.item .title').allInnerTexts()
+
+type BellOptions = Pick<Parameters<typeof createInbox>[0] & {}, 'also'>
+export type Bell = Awaited<ReturnType<typeof createBell>>
+
 /** A product's page with a bell, its API, and what may be told to people; `more`: what a server has besides. */
-export async function createBell({ also: more = () => {} }: Pick<Parameters<typeof createInbox>[0] & {}, 'also'> = {}) {
+export async function createBell({ also: more = () => {} }: BellOptions = {}) {
   const inbox = await createInbox({
     also: (app, deps) => {
       more(app, deps)
@@ -20,16 +48,29 @@ export async function createBell({ also: more = () => {} }: Pick<Parameters<type
     },
   })
   const tokenOf = (recipient: string) => inbox.tokenOf(recipient, { scopes: ['inbox', 'preferences'] })
+  const visit = async (
+    context: BrowserContext,
+    recipient: string,
+    { url = inbox.url, language = 'en' } = {},
+  ): Promise<Page> => {
+    const page = await context.newPage()
+    await page.exposeFunction('fetchToken', () => tokenOf(recipient))
+    await page.goto(`${url}/page`)
+    await page.evaluate(`document.documentElement.lang = '${language}'`)
+    await page.evaluate(`document.querySelector('carillon-inbox').token = () => fetchToken()`)
+    await page.waitForSelector('carillon-inbox .bell')
+    return page
+  }
   return {
     ...inbox,
     /** Opens the page as somebody; `url`: through something that stands between. */
-    async visit(context: BrowserContext, recipient: string, { url = inbox.url, language = 'en' } = {}): Promise<Page> {
-      const page = await context.newPage()
-      await page.exposeFunction('fetchToken', () => tokenOf(recipient))
-      await page.goto(`${url}/page`)
-      await page.evaluate(`document.documentElement.lang = '${language}'`)
-      await page.evaluate(`document.querySelector('carillon-inbox').token = () => fetchToken()`)
-      await page.waitForSelector('carillon-inbox .bell')
+    visit,
+    /** Opens the page of somebody to whom these came, one after the other; each is of a thread of its own. */
+    async visitWith(context: BrowserContext, recipient: string, keys: readonly string[]): Promise<Page> {
+      for (const key of keys)
+        await inbox.put([inboxMessage(recipient, key, { title: key, thread: `thread of ${key}` })])
+      const page = await visit(context, recipient)
+      if (keys.length > 0) await badge(page, String(keys.length))
       return page
     },
     /** What lies in an inbox that is used. */

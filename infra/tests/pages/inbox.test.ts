@@ -1,57 +1,33 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { inboxMessage, itemId } from '#channels/in-app/inbox.fixture.ts'
-import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '../browser.ts'
+import { accessibilityFaults, inBrowser } from '../browser.ts'
 import { startProxy } from '../producers/proxy.ts'
 import { tracesFolder } from '../servers.ts'
-import { createBell } from './inbox.fixture.ts'
+import { badge, bellInBrowser, createBell, openPanel, titles } from './inbox.fixture.ts'
 
-type Bell = Awaited<ReturnType<typeof createBell>>
-let browser: TestBrowser
-let bell: Bell
-if (!inBrowser.skip) {
-  before(async () => {
-    browser = await openBrowser()
-    bell = await createBell()
-  })
-  after(async () => {
-    await browser?.[Symbol.asyncDispose]()
-    await bell?.[Symbol.asyncDispose]()
-  })
-}
+const here = bellInBrowser()
 
-const badge = (page: Page, text: string) => page.locator('.badge', { hasText: new RegExp(`^${text}$`) }).waitFor()
 const noBadge = (page: Page) => page.locator('.badge').waitFor({ state: 'detached' })
-const open = async (page: Page) => {
-  await page.locator('.bell').click()
-  await page.locator('.panel').waitFor()
-}
-const titles = (page: Page) => page.locator('.item .title').allInnerTexts()
 /** What has the focus, within the component. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => {
     const at = document.querySelector('carillon-inbox')!.shadowRoot!.activeElement
     return at?.querySelector('.title')?.textContent ?? at?.className ?? ''
   })
-const of = async (context: BrowserContext, who: string, keys: string[]) => {
-  for (const key of keys) await bell.put([inboxMessage(who, key, { title: key, thread: `thread of ${key}` })])
-  const page = await bell.visit(context, who)
-  if (keys.length > 0) await badge(page, String(keys.length))
-  return page
-}
 
 test('every control by mouse: read, all read, archive, undo, why, mute, filters, older, close', inBrowser, async () => {
-  await using context = await browser.open()
-  const page = await of(
+  await using context = await here.browser.open()
+  const page = await here.bell.visitWith(
     context,
     'anna',
     Array.from({ length: 23 }, (_, n) => `n${n}`),
   )
-  await open(page)
+  await openPanel(page)
   assert.equal((await titles(page)).length, 20)
   await page.locator('.more').click()
   await page.locator('.item').nth(22).waitFor()
@@ -65,7 +41,8 @@ test('every control by mouse: read, all read, archive, undo, why, mute, filters,
   await page.locator('.item').first().locator('.why').click()
   assert.match(await page.locator('.reason').innerText(), /You were mentioned\. It belongs to “Social”/)
   const said = async () =>
-    (await bell.db.query<{ choices: string }>(`select choices from recipients where id = 'anna'`))[0]?.choices ?? ''
+    (await here.bell.db.query<{ choices: string }>(`select choices from recipients where id = 'anna'`))[0]?.choices ??
+    ''
   await page.locator('.mute-thread').click()
   await page.locator('.notice', { hasText: 'This conversation is muted.' }).waitFor()
   assert.match(await said(), /thread of n22/)
@@ -86,23 +63,23 @@ test('every control by mouse: read, all read, archive, undo, why, mute, filters,
   await page.getByText('The archive is empty').waitFor()
   await page.locator('.close').click()
   await page.locator('.panel').waitFor({ state: 'detached' })
-  await open(page)
+  await openPanel(page)
   await page.locator('#other').click()
   await page.locator('.panel').waitFor({ state: 'detached' })
 })
 
 test('what a mute was before is so again when the mute is taken back', inBrowser, async () => {
-  await using context = await browser.open()
-  const page = await of(context, 'ida', ['a'])
+  await using context = await here.browser.open()
+  const page = await here.bell.visitWith(context, 'ida', ['a'])
   const until = Date.now() + 86_400_000
   const threads = { 'thread of a': until }
-  await bell.db.query(`insert into recipients (id, choices) values ('ida', $1)`, [JSON.stringify({ threads })])
-  await open(page)
+  await here.bell.db.query(`insert into recipients (id, choices) values ('ida', $1)`, [JSON.stringify({ threads })])
+  await openPanel(page)
   await page.locator('.item .why').click()
   await page.locator('.mute-thread').click()
   await page.locator('.undo').click()
   await page.locator('.notice', { hasText: 'Taken back.' }).waitFor()
-  const [ida] = await bell.db.query<{ choices: string }>(`select choices from recipients where id = 'ida'`)
+  const [ida] = await here.bell.db.query<{ choices: string }>(`select choices from recipients where id = 'ida'`)
   assert.deepEqual(JSON.parse(ida!.choices), { threads })
 })
 
@@ -110,8 +87,8 @@ test(
   'by keyboard alone: open, move, read, archive, why, undo, Escape; the focus is never lost',
   inBrowser,
   async () => {
-    await using context = await browser.open()
-    const page = await of(context, 'ben', ['a', 'b', 'c'])
+    await using context = await here.browser.open()
+    const page = await here.bell.visitWith(context, 'ben', ['a', 'b', 'c'])
     const press = (...keys: string[]) =>
       keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve())
     await press('Tab', 'Enter')
@@ -135,7 +112,7 @@ test(
     assert.equal(await focused(page), 'icon archive', 'the next one has it')
     await press('ArrowUp', 'ArrowDown')
     assert.equal(await focused(page), 'a')
-    await bell.put([inboxMessage('ben', 'd', { title: 'd' })])
+    await here.bell.put([inboxMessage('ben', 'd', { title: 'd' })])
     await page.locator('.item').nth(2).waitFor()
     assert.equal(await focused(page), 'a', 'also when another comes before it')
     await page.locator('.undo').focus()
@@ -147,18 +124,22 @@ test(
 )
 
 test('axe finds nothing wrong, in light and dark, on a phone, in any state', inBrowser, async () => {
-  await bell.fill('cem')
+  await here.bell.fill('cem')
   for (const [colorScheme, width] of [
     ['light', 1_280],
     ['dark', 390],
     ['dark', 1_280],
     ['light', 390],
   ] as const) {
-    await using context = await browser.open({ colorScheme, reducedMotion: 'reduce', viewport: { width, height: 800 } })
-    const page = await bell.visit(context, 'cem')
+    await using context = await here.browser.open({
+      colorScheme,
+      reducedMotion: 'reduce',
+      viewport: { width, height: 800 },
+    })
+    const page = await here.bell.visit(context, 'cem')
     await page.locator('.badge').waitFor()
     assert.deepEqual(await accessibilityFaults(page), [])
-    await open(page)
+    await openPanel(page)
     await page.locator('.item').first().waitFor()
     await page.locator('.why').nth(1).click()
     assert.deepEqual(await accessibilityFaults(page), [], `${colorScheme} ${width}`)
@@ -169,20 +150,20 @@ test('axe finds nothing wrong, in light and dark, on a phone, in any state', inB
 })
 
 test('two browsers of a person stay in step, and nobody else sees any of it', inBrowser, async () => {
-  await using first = await browser.open()
-  await using second = await browser.open({ locale: 'de-DE' })
-  await using others = await browser.open()
-  const one = await of(first, 'dora', ['a', 'b'])
-  const two = await bell.visit(second, 'dora')
-  const other = await bell.visit(others, 'eve')
-  await open(one)
-  await open(two)
+  await using first = await here.browser.open()
+  await using second = await here.browser.open({ locale: 'de-DE' })
+  await using others = await here.browser.open()
+  const one = await here.bell.visitWith(first, 'dora', ['a', 'b'])
+  const two = await here.bell.visit(second, 'dora')
+  const other = await here.bell.visit(others, 'eve')
+  await openPanel(one)
+  await openPanel(two)
   await two.locator('.item').nth(1).waitFor()
   await one.locator('.item').first().locator('.read').click()
   await badge(two, '1')
   await two.locator('.item').first().locator('.archive').click()
   await one.locator('.item').nth(1).waitFor({ state: 'detached' })
-  await bell.put([inboxMessage('dora', 'c', { title: 'c' })])
+  await here.bell.put([inboxMessage('dora', 'c', { title: 'c' })])
   for (const page of [one, two]) {
     await badge(page, '2')
     assert.deepEqual(await titles(page), ['c', 'a'])
@@ -191,16 +172,16 @@ test('two browsers of a person stay in step, and nobody else sees any of it', in
 })
 
 test('a bell of a tenant rings for what is told there, and for what is told in none', inBrowser, async () => {
-  await using context = await browser.open()
-  await bell.put([inboxMessage('kim', 'a', { tenant: 'acme' }), inboxMessage('kim', 'b', { tenant: 'bolt' })])
-  const page = await bell.visit(context, 'kim')
+  await using context = await here.browser.open()
+  await here.bell.put([inboxMessage('kim', 'a', { tenant: 'acme' }), inboxMessage('kim', 'b', { tenant: 'bolt' })])
+  const page = await here.bell.visit(context, 'kim')
   await badge(page, '2')
   await page.locator('carillon-inbox').evaluate(element => element.setAttribute('tenant', 'acme'))
   await badge(page, '1')
-  await bell.put([inboxMessage('kim', 'c', { tenant: 'bolt' })])
-  await bell.put([inboxMessage('kim', 'd')])
+  await here.bell.put([inboxMessage('kim', 'c', { tenant: 'bolt' })])
+  await here.bell.put([inboxMessage('kim', 'd')])
   await badge(page, '2')
-  await open(page)
+  await openPanel(page)
   assert.deepEqual(await titles(page), ['d', 'a'])
   await page.locator('.read-all').click()
   await noBadge(page)
@@ -209,15 +190,15 @@ test('a bell of a tenant rings for what is told there, and for what is told in n
 })
 
 test('a connection that breaks loses no item: what came meanwhile is there when it is back', inBrowser, async () => {
-  await using proxy = await startProxy(Number(new URL(bell.url).port))
-  await using context = await browser.open()
-  const page = await bell.visit(context, 'fritz', { url: `http://127.0.0.1:${proxy.port}` })
-  await bell.put([inboxMessage('fritz', 'a')])
+  await using proxy = await startProxy(Number(new URL(here.bell.url).port))
+  await using context = await here.browser.open()
+  const page = await here.bell.visit(context, 'fritz', { url: `http://127.0.0.1:${proxy.port}` })
+  await here.bell.put([inboxMessage('fritz', 'a')])
   await badge(page, '1')
   proxy.cut()
-  for (const key of ['b', 'c', 'd']) await bell.put([inboxMessage('fritz', key)])
-  await bell.ask('fritz', '/marks', { body: { what: 'archived', ids: [itemId('fritz', 'a')] } })
-  await open(page)
+  for (const key of ['b', 'c', 'd']) await here.bell.put([inboxMessage('fritz', key)])
+  await here.bell.ask('fritz', '/marks', { body: { what: 'archived', ids: [itemId('fritz', 'a')] } })
+  await openPanel(page)
   await page.locator('.strip').waitFor()
   proxy.mend()
   await badge(page, '3')
@@ -235,7 +216,7 @@ test('hostile strings are text, in titles and bodies, and no URL runs', inBrowse
   ]
   const strings = [...own, ...naughty].slice(0, 520).map(text => text.replaceAll('\u0000', ''))
   for (let at = 0; at < strings.length; at += 100)
-    await bell.put(
+    await here.bell.put(
       strings.slice(at, at + 100).map((text, n) =>
         inboxMessage('gil', `${at + n}`, {
           title: text,
@@ -244,9 +225,9 @@ test('hostile strings are text, in titles and bodies, and no URL runs', inBrowse
         }),
       ),
     )
-  await using context = await browser.open()
-  const page = await bell.visit(context, 'gil')
-  await open(page)
+  await using context = await here.browser.open()
+  const page = await here.bell.visit(context, 'gil')
+  await openPanel(page)
   await page.locator('.item').first().waitFor()
   for (let shown = 20; shown < strings.length; shown += 20) {
     await page.locator('.more').click()

@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { inboxMessage } from '#channels/in-app/inbox.fixture.ts'
 import { unsubscribeApi } from '#preferences/unsubscribe-api.ts'
 import { unsubscribeTokens } from '#preferences/preferences.ts'
-import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '../browser.ts'
-import { createBell } from './inbox.fixture.ts'
+import { accessibilityFaults, inBrowser } from '../browser.ts'
+import { until } from '../program.ts'
+import { badge, bellInBrowser } from './inbox.fixture.ts'
 
-type Bell = Awaited<ReturnType<typeof createBell>>
 const secret = 'a secret of this test'
-let browser: TestBrowser
-let bell: Bell
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = await openBrowser()
-  bell = await createBell({ also: (app, { db, clock }) => unsubscribeApi(app, { db, clock, secret }) })
-})
-after(async () => {
-  await browser?.[Symbol.asyncDispose]()
-  await bell?.[Symbol.asyncDispose]()
-})
+const here = bellInBrowser({ also: (app, { db, clock }) => unsubscribeApi(app, { db, clock, secret }) })
 
 const press = async (page: Page, ...keys: string[]) => {
   for (const key of keys) await page.keyboard.press(key)
@@ -49,24 +39,21 @@ async function tabTo(page: Page, name: RegExp, key = 'Tab'): Promise<string[]> {
   throw new Error(`no way to ${name}: ${way.join(' → ')}`)
 }
 const notice = (page: Page, text: string) => page.locator('.notice', { hasText: text }).waitFor()
-const badge = (page: Page, text: string) => page.locator('.badge', { hasText: new RegExp(`^${text}$`) }).waitFor()
 
 test(
   'Tab reaches every control of the inbox in the order of the page, each has a name, and the focus is seen',
   inBrowser,
   async () => {
-    await using context = await browser.open()
+    await using context = await here.browser.open()
     for (let n = 0; n < 22; n++)
-      await bell.put([inboxMessage('ann', `n${n}`, { title: `Title ${n}`, thread: `t${n}` })])
-    const page = await bell.visit(context, 'ann')
+      await here.bell.put([inboxMessage('ann', `n${n}`, { title: `Title ${n}`, thread: `t${n}` })])
+    const page = await here.bell.visit(context, 'ann')
     await badge(page, '22')
     await press(page, 'Tab', 'Enter')
     await page.locator('.item').nth(19).waitFor()
     await page.locator('.why').first().click()
     const names = await page.locator('carillon-inbox').evaluate(element => {
-      const controls = [
-        ...element.shadowRoot!.querySelectorAll<HTMLElement>('.panel a[href], .panel button:not(:disabled)'),
-      ]
+      const controls = [...element.shadowRoot!.querySelectorAll<HTMLElement>('.panel a[href], .panel button')]
       return controls.map(one => (one.getAttribute('aria-label') ?? one.textContent).replaceAll(/\s+/g, ' ').trim())
     })
     assert.ok(names.length > 80 && names.every(name => name !== ''))
@@ -95,9 +82,10 @@ test(
 )
 
 test('by keyboard alone: filters, why, mute, turn off, undo, older, all read, close', inBrowser, async () => {
-  await using context = await browser.open()
-  for (let n = 0; n < 21; n++) await bell.put([inboxMessage('ben', `n${n}`, { title: `Title ${n}`, thread: `t${n}` })])
-  const page = await bell.visit(context, 'ben')
+  await using context = await here.browser.open()
+  for (let n = 0; n < 21; n++)
+    await here.bell.put([inboxMessage('ben', `n${n}`, { title: `Title ${n}`, thread: `t${n}` })])
+  const page = await here.bell.visit(context, 'ben')
   await badge(page, '21')
   await press(page, 'Tab', 'Enter')
   await page.locator('.item').nth(19).waitFor()
@@ -125,6 +113,9 @@ test('by keyboard alone: filters, why, mute, turn off, undo, older, all read, cl
   await tabTo(page, /^Mark all as read$/, 'Shift+Tab')
   await press(page, 'Enter')
   await page.locator('.badge').waitFor({ state: 'detached' })
+  assert.equal((await focus(page)).name, 'Mark all as read', 'who has read all is still where they were')
+  await press(page, 'Enter', 'ArrowDown')
+  assert.match((await focus(page)).name, /Title/)
   await page.locator('.shows button').first().focus()
   for (const [filter, text] of [
     [/^Unread$/, 'Nothing unread'],
@@ -141,15 +132,18 @@ test('by keyboard alone: filters, why, mute, turn off, undo, older, all read, cl
 })
 
 test('on a phone nobody tabs behind the panel', inBrowser, async () => {
-  await using context = await browser.open({ viewport: { width: 390, height: 844 } })
-  await bell.put([inboxMessage('cem', 'a', { title: 'A title' })])
-  const page = await bell.visit(context, 'cem')
+  await using context = await here.browser.open({ viewport: { width: 390, height: 844 } })
+  await here.bell.put([inboxMessage('cem', 'a', { title: 'A title' })])
+  const page = await here.bell.visit(context, 'cem')
   await badge(page, '1')
   await press(page, 'Tab', 'Enter')
   await page.locator('.item').waitFor()
+  assert.equal(await page.getByRole('dialog').getAttribute('aria-modal'), 'true')
   const first = await tabTo(page, /^Mark all as read$/)
   const round = await tabTo(page, /^Mark all as read$/)
   assert.ok(first.length > 0 && !round.includes('Something else'), round.join())
+  await page.setViewportSize({ width: 1_280, height: 844 })
+  await until(async () => (await page.getByRole('dialog').getAttribute('aria-modal')) === null)
   await press(page, 'Escape')
   await page.locator('.panel').waitFor({ state: 'detached' })
 })
@@ -164,13 +158,14 @@ for (const hand of ['mouse', 'keyboard'] as const)
         ['de-DE', 'dark', 390, ['Abbestellen', 'Rückgängig machen']],
       ] as const) {
         const recipient = `dora ${hand} ${locale}`
-        await using context = await browser.open({ locale, colorScheme, viewport: { width, height: 800 } })
+        await using context = await here.browser.open({ locale, colorScheme, viewport: { width, height: 800 } })
         const page = await context.newPage()
         const [token] = unsubscribeTokens([{ recipient, categories: ['social'], issued: Date.now() }], secret)
-        await page.goto(`${bell.url}/u/${token}`)
+        await page.goto(`${here.bell.url}/u/${token}`)
         const wish = async () =>
-          (await bell.db.query<{ choices: string }>('select choices from recipients where id = $1', [recipient]))[0]
-            ?.choices
+          (
+            await here.bell.db.query<{ choices: string }>('select choices from recipients where id = $1', [recipient])
+          )[0]?.choices
         const use = async (name: string) => {
           const button = page.getByRole('button', { name, exact: true })
           await button.waitFor()
