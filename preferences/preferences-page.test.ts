@@ -1,54 +1,20 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
-import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
+import { test } from 'node:test'
+import { accessibilityFaults, inBrowser } from '#tests/browser.ts'
 import { isName } from '#contracts/ids.ts'
 import { tracesFolder } from '#tests/servers.ts'
-import { createPage, offers, type Page, withAnn } from './page.fixture.ts'
+import { description, pageInBrowser } from './page-browser.fixture.ts'
+import { createPage, offers } from './page.fixture.ts'
 import { device } from './store.fixture.ts'
 
-let browser: TestBrowser
-let page: Page
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = await openBrowser()
-  page = await createPage()
-})
-after(async () => {
-  await browser?.[Symbol.asyncDispose]()
-  await page?.[Symbol.asyncDispose]()
-})
+const here = pageInBrowser()
+const open = (options?: Parameters<typeof here.open>[0]) => here.open(options)
 
 const noStrings = tracesFolder() === undefined && 'the folder with the hostile strings is not there'
 const hostileStrings = () => JSON.parse(readFileSync(path.join(tracesFolder()!, 'blns.json'), 'utf8')) as string[]
 const phone = { width: 390, height: 844 }
-let people = 0
-
-/** A person of the test's own with the page open; `how`: by the mouse, or by the keyboard alone. */
-async function open(options: Parameters<TestBrowser['open']>[0] = {}) {
-  const user = await withAnn(page, { id: `ann-${++people}` })
-  const context = await browser.open(options)
-  const tab = await context.newPage()
-  const wrong: string[] = []
-  tab.on('pageerror', error => void wrong.push(error.message))
-  tab.on('console', message => message.type() === 'error' && void wrong.push(message.text()))
-  await tab.goto(page.linkOf(user))
-  await tab.getByRole('heading', { name: /Quiet hours|Ruhezeiten/ }).waitFor()
-  return {
-    ...{ tab, context, user, wrong },
-    person: () => page.person(user.recipient),
-    saved: () =>
-      tab
-        .getByRole('status')
-        .getByText(/^Saved\.|^Gespeichert\./)
-        .waitFor(),
-    async [Symbol.asyncDispose]() {
-      await context.close()
-      assert.deepEqual(wrong, [])
-    },
-  }
-}
 
 const hands = ['mouse', 'keyboard'] as const
 type Locator = ReturnType<Awaited<ReturnType<typeof open>>['tab']['getByRole']>
@@ -184,13 +150,13 @@ for (const hand of hands) {
     await use(hand, tab.getByRole('button', { name: /^Really sign out\? Pixel 9/ }))
     await tab.getByText('Signed out of notifications.').waitFor()
     await hasFocus(tab)
-    assert.ok(!(await page.endpoints(shown.user.recipient)).some(one => one.includes('pixel')))
+    assert.ok(!(await here.page.endpoints(shown.user.recipient)).some(one => one.includes('pixel')))
     await use(hand, tab.getByRole('button', { name: 'Show older changes' }))
     await tab.getByText('Push added: pixel-9').waitFor()
     await tab.getByRole('button', { name: 'Show older changes' }).waitFor({ state: 'detached' })
     // More is changed elsewhere than comes with the page: what lies between can be asked for.
     for (let n = 0; n < 10; n++)
-      await page.change(shown.user.recipient, { categories: { mentions: { push: n % 2 > 0 } } })
+      await here.page.change(shown.user.recipient, { categories: { mentions: { push: n % 2 > 0 } } })
     await tab.evaluate(() => window.dispatchEvent(new Event('focus')))
     await tab.getByRole('button', { name: 'Show older changes' }).waitFor()
   })
@@ -245,7 +211,7 @@ test('the page has no fault that axe-core finds, in either language, scheme and 
 test('two windows of one person stay in step, and neither undoes what the other did', inBrowser, async () => {
   await using one = await open()
   const other = await one.context.newPage()
-  await other.goto(page.linkOf(one.user))
+  await other.goto(here.page.linkOf(one.user))
   const push = other.getByRole('switch', { name: 'Mentions Push' })
   await push.waitFor()
   await one.tab.getByRole('switch', { name: 'Mentions Push' }).click()
@@ -266,7 +232,7 @@ test('two windows of one person stay in step, and neither undoes what the other 
 
 test('a change of what was changed elsewhere meanwhile is not made, and the page says so', inBrowser, async () => {
   await using shown = await open()
-  await page.change(shown.user.recipient, { categories: { mentions: { push: false } } })
+  await here.page.change(shown.user.recipient, { categories: { mentions: { push: false } } })
   await shown.tab.getByRole('switch', { name: 'Mentions Push' }).click()
   await shown.tab.getByText('This was just changed elsewhere.').waitFor()
   assert.equal(await shown.tab.getByRole('switch', { name: 'Mentions Push' }).getAttribute('aria-checked'), 'false')
@@ -293,31 +259,31 @@ test('without a connection nothing is lost silently, and what is chosen after it
 })
 
 test('the times of who has no time zone are those of their browser, from the first one on', inBrowser, async () => {
-  const recipient = `ben-${++people}`
-  await page.upsert(Date.now(), { id: recipient, endpoints: [] })
-  await using context = await browser.open()
+  const recipient = `ben-${here.next()}`
+  await here.page.upsert(Date.now(), { id: recipient, endpoints: [] })
+  await using context = await here.browser.open()
   const tab = await context.newPage()
-  await tab.goto(page.linkOf({ recipient }))
+  await tab.goto(here.page.linkOf({ recipient }))
   await tab.getByRole('button', { name: 'Until tomorrow' }).click()
   await tab.getByText(/^Paused until .*08:00/).waitFor()
-  assert.equal((await page.person(recipient)).zone, 'Europe/Berlin')
+  assert.equal((await here.page.person(recipient)).zone, 'Europe/Berlin')
   await tab.getByRole('button', { name: 'Undo' }).click()
   await tab.getByText('Taken back.').waitFor()
-  assert.equal((await page.person(recipient)).zone, undefined)
+  assert.equal((await here.page.person(recipient)).zone, undefined)
 })
 
 test('names are text, whatever stands in them', { ...inBrowser, skip: inBrowser.skip || noStrings }, async () => {
   const all = hostileStrings()
   assert.ok(all.length > 500)
   const strings = [...new Set(all.filter(isName))]
-  const id = `hostile-${++people}`
+  const id = `hostile-${here.next()}`
   const categories = strings.slice(0, 50).map(category => ({ category, channels: offers[0]!.channels }))
   await using hostile = await createPage({ offers: categories })
   // No name of a device is as hostile as what the API would refuse; the page shows even that as text.
   const apps = all.map((app, at) => ({ ...device(`token-${at}`, `device-${at}`), app }))
   await hostile.upsert(Date.now(), { id, endpoints: apps })
   await hostile.change(id, { threads: Object.fromEntries(strings.map(name => [name, true])) })
-  await using context = await browser.open()
+  await using context = await here.browser.open()
   const tab = await context.newPage()
   const wrong: string[] = []
   tab.on('dialog', dialog => void wrong.push(dialog.message()))
@@ -348,12 +314,6 @@ async function names(controls: Locator): Promise<string[]> {
   }
   return found
 }
-
-const description = (control: Locator): Promise<string> =>
-  control.evaluate(element => {
-    const root = element.getRootNode() as ShadowRoot
-    return root.getElementById(element.getAttribute('aria-describedby')!)!.textContent.replaceAll(/\s+/g, ' ').trim()
-  })
 
 /** Fails where no control has the focus; gives the name of the one that has. */
 async function hasFocus(tab: Awaited<ReturnType<typeof open>>['tab']): Promise<string> {

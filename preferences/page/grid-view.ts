@@ -58,10 +58,10 @@ function cellView(view: View, { category, cell, at }: { category: string; cell: 
   </div>`
 }
 
-/** What follows from it all now, and why: `On · as you chose`. */
+/** What follows from it all now, and why: `On · as you chose`; `On, but we have no phone number of yours`. */
 function whyOf({ texts }: View, { channel, on, reachable, rule, sentence }: Cell): TemplateResult {
-  const reason = on && !reachable ? texts.unreachable[channel] : (texts.rules[rule] ?? sentence)
-  return html`<b class=${on && reachable ? 'on' : ''}>${on ? texts.on : texts.off}</b> · ${reason}`
+  if (on && !reachable) return html`<b>${texts.on}</b>, ${texts.unreachable[channel]}`
+  return html`<b class=${on ? 'on' : ''}>${on ? texts.on : texts.off}</b> · ${texts.rules[rule] ?? sentence}`
 }
 
 /** A grid as it will be once changes are saved, which are shown at once. Pure. */

@@ -39,7 +39,8 @@ function untilView({ texts, local, save, redraw }: View): TemplateResult {
   }
   const set = (event: Event) => {
     event.preventDefault()
-    until.wrong = until.text === '' || Date.parse(until.text) <= Date.now()
+    // What is no time is not to come either.
+    until.wrong = !(Date.parse(until.text) > Date.now())
     if (until.wrong) return redraw()
     delete local.pauseUntil
     save({ paused: isoOf(until.text) })

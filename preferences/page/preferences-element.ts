@@ -1,5 +1,6 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import { isUndo, undoKeys } from '#browser/undo.ts'
+import type { OwnPreferences } from '#contracts/preferences.ts'
 import { gridAfter, gridView } from './grid-view.ts'
 import { historyView } from './history-view.ts'
 import { icons } from '#browser/icons.ts'
@@ -14,7 +15,7 @@ import {
   type PreferencesClient,
   preferencesClient,
 } from './preferences-client.ts'
-import { quietView } from './quiet-view.ts'
+import { quietAfter, quietView, showZone } from './quiet-view.ts'
 import { styles } from './styles.ts'
 import { languageOf } from '#browser/languages.ts'
 import { texts } from './texts.ts'
@@ -23,7 +24,7 @@ import type { Local, View } from './view.ts'
 /** Whose page it is, by their token: what the server said last, and the changes since. */
 type Session = { client: PreferencesClient; known?: Loaded; asked: Patch[] }
 /** What was done, how it can be taken back, or what went wrong. */
-type Notice = { text: string; undo?: Patch; wrong?: boolean; retry?: () => void }
+type Notice = { text: string; undo?: Patch; wrong?: boolean }
 
 const refreshMs = 30_000
 const typingMs = 600
@@ -209,6 +210,8 @@ export class CarillonPreferences extends HTMLElement {
 
   #signOut(device: string): void {
     delete this.#local.leaving
+    this.#notice = { text: this.#texts.saving }
+    this.#draw()
     void this.#after(async session => {
       const answer = await session.client.signOut(device)
       if (answer.ok && session === this.#session) this.#notice = { text: this.#texts.devices.signedOut }
@@ -240,6 +243,7 @@ export class CarillonPreferences extends HTMLElement {
 
   #draw(): void {
     this.#keepFocus(() => render(this.#page(), this.#root))
+    showZone(this.#root)
   }
 
   /** Whoever uses a keyboard goes on where they are: when a control leaves, at the one that has its place. */
@@ -288,7 +292,7 @@ export class CarillonPreferences extends HTMLElement {
       ...{
         texts: words,
         language: this.#language,
-        preferences: { ...known.preferences, grid: gridAfter(known.preferences.grid, this.#session!.asked) },
+        preferences: preferencesAfter(known.preferences, this.#session!.asked),
         local: this.#local,
         level: this.#level + 1,
       },
@@ -320,6 +324,13 @@ export class CarillonPreferences extends HTMLElement {
 }
 
 const controlsIn = (part: ParentNode): HTMLElement[] => [...part.querySelectorAll<HTMLElement>('button, select, input')]
+
+/** As it will be once changes are saved, which are shown at once. */
+const preferencesAfter = (known: OwnPreferences, changes: readonly Patch[]): OwnPreferences => ({
+  ...known,
+  grid: gridAfter(known.grid, changes),
+  quietHours: quietAfter(known.quietHours, changes),
+})
 
 /** Times of who has no time zone, nor their tenant, are those of their browser from the first one on. */
 function inZone(patch: Patch, { preferences: { zone, quietHours } }: Loaded): Patch {

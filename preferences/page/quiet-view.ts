@@ -1,6 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
+import type { OwnPreferences } from '#contracts/preferences.ts'
 import type { QuietWindow, Weekday } from '#contracts/quiet-hours.ts'
 import { icons } from '#browser/icons.ts'
+import type { Patch } from './preferences-client.ts'
 import { draftOf, night, type QuietDraft, week, windowsIn, wrongIn } from './quiet-draft.ts'
 import { type View, whenOf } from './view.ts'
 
@@ -119,8 +121,23 @@ function zoneView({ texts, preferences, save }: View): TemplateResult {
   const choose = (event: Event) => save({ zone: (event.target as HTMLSelectElement).value })
   return html`<label class="zone">
     <span>${texts.quiet.zone}</span>
-    <select .value=${zone} @change=${choose}>
+    <select data-zone=${zone} @change=${choose}>
       ${zones.map(one => html`<option value=${one} ?selected=${one === zone}>${one.replaceAll('_', ' ')}</option>`)}
     </select>
   </label>`
 }
+
+/** Shows the zone that it was drawn with, whatever somebody chose: what was not saved is not so. */
+export function showZone(page: ParentNode): void {
+  const zones = page.querySelector<HTMLSelectElement>('.zone select')
+  if (zones) zones.value = zones.dataset['zone']!
+}
+
+/** Quiet hours as they will be once changes are saved, which are shown at once. Pure. */
+export const quietAfter = (
+  quietHours: OwnPreferences['quietHours'],
+  changes: readonly Patch[],
+): OwnPreferences['quietHours'] => ({
+  ...quietHours,
+  zone: changes.findLast(({ zone }) => typeof zone === 'string')?.zone ?? quietHours.zone,
+})

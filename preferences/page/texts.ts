@@ -38,13 +38,12 @@ const en = {
     erased: 'your account was deleted',
   } as Record<Rule, string | undefined>,
   unreachable: {
-    push: 'no device yet',
-    sms: 'no number yet',
-    email: 'no address yet',
+    push: 'but no device of yours is signed in',
+    sms: 'but we have no phone number of yours',
+    email: 'but we have no email address of yours',
     in_app: '',
   },
   categories: 'What you hear about',
-  locked: 'Locked',
   pause: {
     title: 'Pause',
     open: 'Take a break from everything. Your inbox still fills, and what must reach you still does.',
@@ -187,13 +186,12 @@ const de: Texts = {
     erased: 'dein Konto wurde gelöscht',
   },
   unreachable: {
-    push: 'noch kein Gerät',
-    sms: 'noch keine Nummer',
-    email: 'noch keine Adresse',
+    push: 'aber keines deiner Geräte ist angemeldet',
+    sms: 'aber wir haben keine Telefonnummer von dir',
+    email: 'aber wir haben keine E-Mail-Adresse von dir',
     in_app: '',
   },
   categories: 'Worüber du informiert wirst',
-  locked: 'Festgelegt',
   pause: {
     title: 'Pause',
     open: 'Mach eine Pause von allem. Dein Postfach füllt sich weiter, und was dich erreichen muss, kommt an.',
