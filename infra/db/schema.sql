@@ -280,6 +280,7 @@ create table inbox_items (
   reason text,
   constraint inbox_items_pkey PRIMARY KEY (delivery)
 );
+CREATE INDEX inbox_items_archived ON public.inbox_items USING btree (recipient, number) WHERE (archived_at IS NOT NULL);
 CREATE INDEX inbox_items_by_number ON public.inbox_items USING btree (recipient, number);
 CREATE INDEX inbox_items_by_time ON public.inbox_items USING brin (created_at);
 CREATE INDEX inbox_items_unread ON public.inbox_items USING btree (recipient, occurred_at DESC) WHERE (read_at IS NULL);
