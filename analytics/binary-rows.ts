@@ -67,7 +67,8 @@ export function putDate(rows: Rows, day: string): void {
   rows.length = rows.bytes.writeInt32BE((Date.parse(`${day}T00:00:00Z`) - epochMs) / dayMs, at)
 }
 
-export function putBoolean(rows: Rows, value: boolean): void {
+export function putBoolean(rows: Rows, value: boolean | undefined): void {
+  if (value === undefined) return putNull(rows)
   makeRoom(rows, 5)
   rows.length = rows.bytes.writeUInt8(value ? 1 : 0, rows.bytes.writeInt32BE(1, rows.length))
 }

@@ -14,10 +14,13 @@ const providerWords = [
 export const isAccepted = ({ kind, what }: EventCode): boolean =>
   kind === 'settled' && (what === 'sent' || what === 'delivered')
 
-/** Only a provider's answer closes or moves a delivery without a rule; what a rule closed was never sent, unless it is in doubt.
- * What moved to another account was told so by an answer, unless the first was not to be called (`unfit`). */
-const isCalled = ({ kind, what, rule }: EventCode): boolean =>
-  kind === 'settled' && (what === 'in_doubt' || rule === 'rerouted' || (rule === null && providerWords.includes(what)))
+/**
+ * A provider was called, or may have been. Packs from before they said so: there only an answer closes or moves a delivery
+ * without a rule; and what moved to another account was told so by one, unless the first was not to be called (`unfit`).
+ */
+const isCalled = (code: EventCode): boolean => code.kind === 'settled' && (code.called === true || isCalledBefore(code))
+const isCalledBefore = ({ what, rule }: EventCode): boolean =>
+  what === 'in_doubt' || rule === 'rerouted' || (rule === null && providerWords.includes(what))
 
 const isDeed = ({ kind, what }: EventCode, ...deeds: string[]): boolean => kind === 'engaged' && deeds.includes(what)
 const isLook = (code: EventCode): boolean => isDeed(code, 'seen', 'opened', 'read')

@@ -52,7 +52,7 @@ async function newPacks(tx: Queryable, packs: readonly EventPack[]): Promise<Eve
 // In the order in which a row is put together: what all slots of a pack have in common comes first.
 const columns = `day, at, kind, provider, batch_id, set_id, simulated,
   intent_id, type, category, producer, tenant, lane, occurred_at,
-  recipient, channel, endpoint, what, rule, rule_value, arm, locale, platform, app_version`
+  recipient, channel, endpoint, what, rule, rule_value, arm, locale, platform, app_version, called`
 const columnsCount = columns.split(',').length
 
 /** Straight into the day's partition: finding it for every row would cost a sixth more. */
@@ -94,6 +94,7 @@ function rowsOfPack(pack: EventPack): Buffer {
     putText(rows, facts.locale)
     putText(rows, facts.platform)
     putText(rows, facts.version)
+    putBoolean(rows, facts.called)
   }
   return written(rows)
 }

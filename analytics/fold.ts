@@ -41,6 +41,8 @@ export type EventCode = {
   platform: string | null
   app_version: string | null
   simulated: boolean
+  /** Absent in folds of before it was told. */
+  called?: boolean
 }
 
 export const hourMs = 3_600_000
@@ -190,14 +192,14 @@ function factsOf(common: string, arm: string, locale: string): NotificationFacts
 
 type Said = { code: number; arm: string; locale: string }
 
-/** kind, what, rule, provider, platform, app version, simulated, arm, locale; empty is none. */
+/** kind, what, rule, provider, platform, app version, simulated, arm, locale, called; empty is none. */
 function saidOf(text: string, codes: Dictionary<EventCode>): Said {
   const [kind, what, ...rest] = text.split(fieldsApart) as [string, string, ...string[]]
   const [rule, provider, platform, version] = rest.map(one => one || null)
-  const [simulated, arm, locale] = rest.slice(4)
+  const [simulated, arm, locale, called] = rest.slice(4)
   const code: EventCode = {
     ...{ kind, what, rule: rule!, provider: provider!, platform: platform!, app_version: version! },
-    simulated: simulated === '1',
+    ...{ simulated: simulated === '1', called: called === '1' },
   }
   return { code: codes.placeOf(JSON.stringify(code), () => code), arm: arm!, locale: locale! }
 }

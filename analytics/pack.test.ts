@@ -47,6 +47,7 @@ const malformed: [problem: RegExp, change: object][] = [
   [/slots\[0\]/, { slots: [{ ...slot, channel: 'fax' }] }],
   [/slots\[0\]/, { slots: [{ ...slot, what: 'Sent!' }] }],
   [/slots\[0\]/, { slots: [{ ...slot, w: 0 }] }],
+  [/slots\[0\]/, { slots: [{ ...slot, called: false }] }],
 ]
 for (const [problem, change] of malformed)
   test(`refused: ${JSON.stringify(change)}`, () => {

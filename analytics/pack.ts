@@ -92,6 +92,7 @@ function problemOfSlots(pack: Record<string, unknown>): string | undefined {
       (slot.endpoint === undefined || slot.endpoint === '' || isName(slot.endpoint)) &&
       isWord(slot.what) &&
       (slot.w === undefined || isPlace(slot.w, whys)) &&
+      optional(slot.called, called => called === true) &&
       optional(slot.arm, isName) &&
       optional(slot.locale, isCode) &&
       optional(slot.platform, isCode) &&

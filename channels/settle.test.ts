@@ -16,9 +16,15 @@ const batch: BatchTerms = {
   holdMs: 60_000,
   unsent: undefined,
 }
-const closed = (outcome: string) => ({ kind: 'closed', outcome })
-const expired = { kind: 'closed', outcome: 'expired', why: { rule: 'expired', value: new Date(now + 1).toISOString() } }
-const retry = (ms: number, reason = 'retry') => ({ kind: 'retry', dueInMs: ms, reason, spent: reason === 'retry' })
+const closed = (outcome: string) => ({ kind: 'closed', outcome, called: true })
+const expired = { ...closed('expired'), why: { rule: 'expired', value: new Date(now + 1).toISOString() } }
+const uncalledRetry = (ms: number, reason: string) => ({
+  kind: 'retry',
+  dueInMs: ms,
+  reason,
+  spent: reason === 'retry',
+})
+const retry = (ms: number, reason = 'retry') => ({ ...uncalledRetry(ms, reason), called: true })
 const again = (ms: number) => ({ ...retry(ms), maybeSent: true })
 const inDoubt = (value: string) => ({ ...closed('in_doubt'), why: { rule: 'maybe_sent', value } })
 const taken = { outcome: 'retracted', why: { rule: 'retracted' } } as const
@@ -35,13 +41,19 @@ const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
 const other: Partial<BatchTerms> = { elsewhere: { unfit: 'b', refused: 'c' } }
 const moved = (value: string, more: object) => ({
   ...{ kind: 'retry', dueInMs: 0, reason: 'route', route: 'b', spent: false },
-  ...{ why: { rule: 'rerouted', value }, ...more },
+  ...{ why: { rule: 'rerouted', value }, ...(!value.endsWith('unfit') && { called: true }), ...more },
 })
 
 type Line = [what: string, answer: Answer | undefined, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
 const table: Line[] = [
-  ['accepted', { kind: 'accepted', providerId: 'p' }, {}, {}, { ...closed('sent'), providerId: 'p' }],
-  ['in the inbox', { kind: 'accepted', providerId: 'p' }, {}, { channel: 'in_app' }, closed('delivered')],
+  ['accepted', { kind: 'accepted', providerId: 'p' }, {}, {}, { kind: 'closed', outcome: 'sent', providerId: 'p' }],
+  [
+    'in the inbox',
+    { kind: 'accepted', providerId: 'p' },
+    {},
+    { channel: 'in_app' },
+    { kind: 'closed', outcome: 'delivered' },
+  ],
   ['taken back', { kind: 'takenBack', end: taken }, {}, { channel: 'in_app' }, { kind: 'closed', ...taken }],
   ['paused, and another may be called', { kind: 'pause', afterMs: 1, reason: 'r' }, {}, other, moved('b called', {})],
   ['refused, the same', { kind: 'config', reason: 'r' }, {}, other, moved('c refused', { route: 'c' })],
@@ -77,7 +89,7 @@ const table: Line[] = [
   ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, 'circuit')],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
   ['not begun', undefined, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],
-  ['not begun, for a wait', undefined, {}, { unsent: wait }, { ...retry(9_000, 'rate'), why: notCalled }],
+  ['not begun, for a wait', undefined, {}, { unsent: wait }, { ...uncalledRetry(9_000, 'rate'), why: notCalled }],
   ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
   ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueInMs: 60_000, spent: true }],

@@ -32,6 +32,12 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  * before it expires is closed now.
  */
 export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
+  const result = resultOf(answer, slot, batch)
+  const silent = answer === undefined || answer.kind === 'accepted' || answer.kind === 'takenBack'
+  return silent || result.kind === 'doubt' ? result : { ...result, called: true }
+}
+
+function resultOf(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
   if (answer === undefined)
     return (
       leaves('unfit', slot, batch) ?? later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
@@ -74,11 +80,11 @@ export function settle(answer: Answer | undefined, slot: SlotTerms, batch: Batch
 export function maybeSent(result: SlotResult): SlotResult {
   if (result.kind === 'retry') return { ...result, maybeSent: true }
   if (result.kind === 'doubt' || toldAsIs.includes(result.outcome)) return result
-  return { kind: 'closed', outcome: 'in_doubt', why: { rule: 'maybe_sent', value: result.outcome } }
+  return { kind: 'closed', outcome: 'in_doubt', why: { rule: 'maybe_sent', value: result.outcome }, called: true }
 }
 /** What a claim says of what nobody knows whether a lost worker sent it: it has counted the try. */
 export const lostWorker: Answer = { kind: 'doubt', reason: 'a worker was lost' }
-/** What is moved on without a call does not count as attempted. */
+/** Why something is moved on without a call. */
 export const notCalled: Why = { rule: 'not_called' }
 
 const toldAsIs: readonly Outcome[] = ['sent', 'delivered', 'digested', 'in_doubt']

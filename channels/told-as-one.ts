@@ -56,7 +56,8 @@ export function toldBy(speaker: IntentId, answer: Answer | undefined, result: Sl
       return { why, ...result }
     case 'closed': {
       const told = result.outcome === 'sent' || result.outcome === 'delivered'
-      return { kind: 'closed', outcome: told ? 'digested' : result.outcome, why: result.why ?? why }
+      const outcome = told ? 'digested' : result.outcome
+      return { kind: 'closed', outcome, why: result.why ?? why, ...((told || result.called) && { called: true }) }
     }
     default:
       return result satisfies never

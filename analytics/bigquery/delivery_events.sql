@@ -40,5 +40,6 @@ SELECT
   JSON_VALUE(slot, '$.arm') AS arm,
   JSON_VALUE(slot, '$.platform') AS platform,
   JSON_VALUE(slot, '$.version') AS app_version,
-  JSON_VALUE(slot, '$.locale') AS locale
+  JSON_VALUE(slot, '$.locale') AS locale,
+  JSON_VALUE(slot, '$.called') = 'true' AS called
 FROM slots;

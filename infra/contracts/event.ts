@@ -16,8 +16,8 @@ export type IntentFacts = {
   thread?: string
 }
 
-/** `decided`: the router's verdict. `settled`: an outcome, or `moved` (a retry follows; by the rule `not_called` where no
- * provider was called). `standing`: what a receipt says became of it. `engaged`: seen, opened, acted. */
+/** `decided`: the router's verdict. `settled`: an outcome, or `moved` (a retry follows). `standing`: what a receipt says became of
+ * it. `engaged`: seen, opened, acted. */
 export type EventKind = 'decided' | 'settled' | 'standing' | 'engaged'
 
 /** What is done with a notification, by its person or (`machine_opened`) by what opens every link of a mail. */
@@ -35,6 +35,9 @@ export type EventSlot = {
   what: 'deliver' | 'held' | OutcomeOrMoved | Deed | ToldStanding
   /** Position in `whys`. */
   w?: number
+  /** settled: a provider was called for it, or may have been. What was accepted says so by itself. Packs of before this field
+   * do not have it: theirs is known where no rule closed or moved it. */
+  called?: true
   /** Of a type with arms the one that the person is in, after the experiment's name: `subject-line/b`. */
   arm?: string
   /** decided: the language of the person (BCP 47), where it is known. */

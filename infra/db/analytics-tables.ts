@@ -30,6 +30,7 @@ export type AnalyticsTables = {
     platform: string | null
     app_version: string | null
     locale: string | null
+    called: boolean | null
   }
   /** Hours of types that are to be counted anew. Rows are only added, by sinks, and taken by who counts. */
   rollup_marks: { id: Generated<string>; cohort: Date; type: string; newest: Date }

@@ -140,7 +140,8 @@ create table delivery_events (
   arm text,
   platform text,
   app_version text,
-  locale text
+  locale text,
+  called boolean
 ) partition by RANGE (day);
 CREATE INDEX delivery_events_by_cohort ON ONLY public.delivery_events USING brin (occurred_at) WITH (pages_per_range='32');
 CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
@@ -651,20 +652,20 @@ create view analytics_notifications as
     min(tenant) AS tenant,
     min(lane) AS lane,
     min(occurred_at) AS occurred_at,
-    max(arm) AS arm,
-    COALESCE(min(provider) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))), min(provider) FILTER (WHERE kind = 'settled'::text)) AS provider,
+    max(arm COLLATE "C") AS arm,
+    (array_agg(ARRAY[provider, platform, app_version] ORDER BY (what = ANY (ARRAY['sent'::text, 'delivered'::text])) DESC, at, (provider COLLATE "C"), (platform COLLATE "C"), (app_version COLLATE "C")) FILTER (WHERE kind = 'settled'::text AND ((what = ANY (ARRAY['sent'::text, 'delivered'::text])) OR called OR what = 'in_doubt'::text OR rule = 'rerouted'::text AND rule_value !~~ '% unfit'::text OR rule IS NULL AND (what = ANY (ARRAY['moved'::text, 'rejected'::text, 'address_dead'::text, 'suppressed_address'::text, 'provider_exhausted'::text])))))[1][1] AS provider,
     min(at) FILTER (WHERE kind = 'decided'::text) AS intended_at,
     min(at) FILTER (WHERE kind = 'decided'::text AND what = 'deliver'::text) AS decided_at,
-    min(at) FILTER (WHERE kind = 'settled'::text AND ((what = ANY (ARRAY['in_doubt'::text, 'sent'::text, 'delivered'::text])) OR rule IS NULL AND (what = ANY (ARRAY['moved'::text, 'rejected'::text, 'address_dead'::text, 'suppressed_address'::text, 'provider_exhausted'::text])))) AS attempted_at,
+    min(at) FILTER (WHERE kind = 'settled'::text AND ((what = ANY (ARRAY['sent'::text, 'delivered'::text])) OR called OR what = 'in_doubt'::text OR rule = 'rerouted'::text AND rule_value !~~ '% unfit'::text OR rule IS NULL AND (what = ANY (ARRAY['moved'::text, 'rejected'::text, 'address_dead'::text, 'suppressed_address'::text, 'provider_exhausted'::text])))) AS attempted_at,
     min(at) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))) AS accepted_at,
     min(at) FILTER (WHERE what = 'delivered'::text AND (kind = ANY (ARRAY['settled'::text, 'standing'::text])) OR kind = 'engaged'::text AND (what = ANY (ARRAY['seen'::text, 'opened'::text, 'read'::text]))) AS delivered_at,
     min(at) FILTER (WHERE kind = 'engaged'::text AND (what = ANY (ARRAY['seen'::text, 'opened'::text, 'read'::text]))) AS seen_at,
     min(at) FILTER (WHERE kind = 'engaged'::text AND (what = ANY (ARRAY['opened'::text, 'read'::text]))) AS opened_at,
     min(at) FILTER (WHERE kind = 'engaged'::text AND what = 'acted'::text) AS acted_at,
-    COALESCE(min(platform) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))), min(platform) FILTER (WHERE kind = 'settled'::text)) AS platform,
-    COALESCE(min(app_version) FILTER (WHERE kind = 'settled'::text AND (what = ANY (ARRAY['sent'::text, 'delivered'::text]))), min(app_version) FILTER (WHERE kind = 'settled'::text)) AS app_version,
-    max(locale) AS locale,
-    upper("substring"(max(locale), '^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})(?:-|$)'::text)) AS country
+    (array_agg(ARRAY[provider, platform, app_version] ORDER BY (what = ANY (ARRAY['sent'::text, 'delivered'::text])) DESC, at, (provider COLLATE "C"), (platform COLLATE "C"), (app_version COLLATE "C")) FILTER (WHERE kind = 'settled'::text AND ((what = ANY (ARRAY['sent'::text, 'delivered'::text])) OR called OR what = 'in_doubt'::text OR rule = 'rerouted'::text AND rule_value !~~ '% unfit'::text OR rule IS NULL AND (what = ANY (ARRAY['moved'::text, 'rejected'::text, 'address_dead'::text, 'suppressed_address'::text, 'provider_exhausted'::text])))))[1][2] AS platform,
+    (array_agg(ARRAY[provider, platform, app_version] ORDER BY (what = ANY (ARRAY['sent'::text, 'delivered'::text])) DESC, at, (provider COLLATE "C"), (platform COLLATE "C"), (app_version COLLATE "C")) FILTER (WHERE kind = 'settled'::text AND ((what = ANY (ARRAY['sent'::text, 'delivered'::text])) OR called OR what = 'in_doubt'::text OR rule = 'rerouted'::text AND rule_value !~~ '% unfit'::text OR rule IS NULL AND (what = ANY (ARRAY['moved'::text, 'rejected'::text, 'address_dead'::text, 'suppressed_address'::text, 'provider_exhausted'::text])))))[1][3] AS app_version,
+    max(locale COLLATE "C") AS locale,
+    upper("substring"(max(locale COLLATE "C"), '^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})(?:-|$)'::text)) AS country
    FROM delivery_events
   WHERE NOT simulated
   GROUP BY intent_id, recipient, channel;

@@ -106,15 +106,27 @@ export type ClaimedBatch = {
   tombstones: Tombstones
 }
 
-/** What the worker found out about one slot. Waits are counted from the record on: the worker's clock may be wrong. */
+/**
+ * What the worker found out about one slot. Waits are counted from the record on: the worker's clock may be wrong. `called`: a
+ * provider was called for it, or may have been; what it accepted, and a doubt, say so by themselves.
+ */
 export type SlotResult =
-  | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string }
+  | { kind: 'closed'; outcome: Outcome; why?: Why; providerId?: string; called?: true }
   /**
    * Try again after `dueInMs`: the slot moves into a new batch. `spent` says whether a provider call was made, `maybeSent`
    * whether that call may have been carried out, `why` that there was none, `reason` what it waits for, `route` where it goes
    * by another route from now on.
    */
-  | { kind: 'retry'; dueInMs: number; reason?: WaitReason; spent: boolean; maybeSent?: true; why?: Why; route?: string }
+  | {
+      kind: 'retry'
+      dueInMs: number
+      reason?: WaitReason
+      spent: boolean
+      maybeSent?: true
+      why?: Why
+      route?: string
+      called?: true
+    }
   /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. Not `spent`: the call is counted already. */
   | { kind: 'doubt'; dueInMs: number; spent: boolean }
 

@@ -177,8 +177,8 @@ function movedBatches({ batch, results }: { batch: ClaimedBatch; results: readon
   const groups = new Map<string, { result: Moved; places: number[] }>()
   results.forEach((result, place) => {
     if (result.kind === 'closed') return
-    // Why one moves is told by its event: it keeps nothing apart.
-    const key = JSON.stringify({ ...result, why: undefined })
+    // Why one moves, and whether it was called, is told by its event: it keeps nothing apart.
+    const key = JSON.stringify({ ...result, why: undefined, called: undefined })
     const group = groups.get(key)
     if (group) group.places.push(place)
     else groups.set(key, { result, places: [place] })

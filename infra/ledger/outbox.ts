@@ -41,6 +41,7 @@ export function settledPack({ batch, results, now, facts }: BatchRecord): EventP
       const what = result.kind === 'closed' ? result.outcome : 'moved'
       const event: EventSlot = { i: intent, recipient, channel: batch.channel, endpoint, what }
       if (explained && result.kind !== 'doubt' && result.why) event.w = whys.picks?.[at] ?? 0
+      if (result.kind === 'doubt' || result.called) event.called = true
       return facts?.[at] === undefined ? event : { ...event, ...facts[at] }
     }),
   }
