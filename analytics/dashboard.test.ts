@@ -8,6 +8,7 @@ import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '#
 import { tracesFolder } from '#tests/servers.ts'
 import { storeCommunity } from './community.fixture.ts'
 import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
+import { openPage } from './open-page.fixture.ts'
 
 let browser: TestBrowser
 let world: Dashboard
@@ -25,29 +26,8 @@ after(async () => {
 const phone = { width: 390, height: 844 }
 const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
 
-async function open(
-  at: string,
-  { of = world, ...options }: Parameters<TestBrowser['open']>[0] & { of?: Dashboard } = {},
-) {
-  const context = await browser.open(options)
-  const tab = await context.newPage()
-  const wrong: string[] = []
-  tab.on('pageerror', error => void wrong.push(error.message))
-  tab.on('console', message => message.type() === 'error' && void wrong.push(message.text()))
-  tab.on('dialog', dialog => void wrong.push(dialog.message()))
-  tab.on(
-    'request',
-    request => request.url().startsWith(of.url) || request.url().startsWith('blob:') || wrong.push(request.url()),
-  )
-  await tab.goto(`${of.url}${at}#token=${of.token}`)
-  return {
-    ...{ tab, context, wrong },
-    async [Symbol.asyncDispose]() {
-      await context.close()
-      assert.deepEqual(wrong, [])
-    },
-  }
-}
+const open = (at: string, { of = world, ...options }: Parameters<TestBrowser['open']>[0] & { of?: Dashboard } = {}) =>
+  openPage(browser, { at, of, ...options })
 
 test(
   'the funnel, its branches and the charts tell what the API tells, as bars, as a table and as a file',

@@ -12,14 +12,16 @@ type Card = {
   wide: boolean
   /** The path of the API that gave the numbers. */
   query: string
+  /** Whether something else is asked by now. */
+  busy: boolean
   /** Whether the numbers are shown, and who hears that they are, or are not. */
   open: boolean
   toggle: (open: boolean) => void
 }
 
 /** A chart with its numbers as a table, as a file, and the question that gave them. */
-export const chartCard = ({ id, title, note, chart, numbers, wide, query, open, toggle }: Card): TemplateResult =>
-  html`<section class="card ${wide ? 'wide' : ''}" aria-labelledby=${id}>
+export const chartCard = ({ id, title, note, chart, numbers, wide, query, busy, open, toggle }: Card): TemplateResult =>
+  html`<section class="card ${wide ? 'wide' : ''}" aria-labelledby=${id} aria-busy=${busy ? 'true' : 'false'}>
     <header>
       <h2 id=${id}>${title}</h2>
       <p class="soft">${note}</p>

@@ -20,8 +20,10 @@ type Answers = {
   lift: LiftAnswer
   tail: TailAnswer
 }
+/** An answer with what it answers: the state and the query. */
+type Told<T> = { of: State; query: string; answer: Answer<T> }
 /** What has been answered so far. */
-export type Loaded = { [P in Path]?: Answer<Answers[P]> }
+export type Loaded = { [P in Path]?: Told<Answers[P]> }
 
 type Shown<T> = {
   title: string
@@ -64,37 +66,52 @@ const cards: { [P in Path]: Shown<Answers[P]> } = {
   },
 }
 
-type Charts = { loaded: Loaded; state: State; toggle: (id: string, open: boolean) => void }
+type Charts = {
+  loaded: Loaded
+  state: State
+  /** Whether another question is on its way than was answered. */
+  isAsked: (path: Path) => boolean
+  toggle: (id: string, open: boolean) => void
+}
 
 /** A card for each chart, in the order of the list above; of lift until it is asked for, how to ask. */
 export function chartsView(of: Charts): TemplateResult {
   const { funnel, outcomes, series, latency, volume, lift, tail } = of.loaded
   return html`<div class="charts">
-    ${card('funnel', { answer: funnel, shown: cards.funnel }, of)}
-    ${card('outcomes', { answer: outcomes, shown: cards.outcomes }, of)}
-    ${card('series', { answer: series, shown: cards.series }, of)}
-    ${card('latency', { answer: latency, shown: cards.latency }, of)}
-    ${card('volume', { answer: volume, shown: cards.volume }, of)}
-    ${of.state.type && of.state.event ? card('lift', { answer: lift, shown: cards.lift }, of) : liftHint()}
-    ${card('tail', { answer: tail, shown: cards.tail }, of)}
+    ${card('funnel', { told: funnel, shown: cards.funnel }, of)}
+    ${card('outcomes', { told: outcomes, shown: cards.outcomes }, of)}
+    ${card('series', { told: series, shown: cards.series }, of)}
+    ${card('latency', { told: latency, shown: cards.latency }, of)}
+    ${card('volume', { told: volume, shown: cards.volume }, of)}
+    ${of.state.type && of.state.event ? card('lift', { told: lift, shown: cards.lift }, of) : liftHint()}
+    ${card('tail', { told: tail, shown: cards.tail }, of)}
   </div>`
 }
 
-type Told<T> = { answer: Answer<T> | undefined; shown: Shown<T> }
+type Card<T> = { told: Told<T> | undefined; shown: Shown<T> }
 
-function card<T>(path: Path, { answer, shown }: Told<T>, { state, toggle }: Charts): TemplateResult | typeof nothing {
-  if (answer === undefined) return nothing
+/** Drawn of what was answered, with ways on from there; dimmed while it is not what is asked now. */
+function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResult | typeof nothing {
+  if (told === undefined) return nothing
+  const { answer, query } = told
   const { title, note, draw, numbers, wide } = shown
+  const busy = of.isAsked(path)
   if (!answer.ok)
-    return html`<section class="card ${wide ? 'wide' : ''}" aria-labelledby=${path}>
+    return html`<section
+      class="card ${wide ? 'wide' : ''}"
+      aria-labelledby=${path}
+      aria-busy=${busy ? 'true' : 'false'}
+    >
       <h2 id=${path}>${title}</h2>
       <p class="wrong" role="alert">${answer.why}</p>
     </section>`
+  // What is another state of the page alone, like the zone for a funnel, is no other answer.
+  const state = queryOf(path, of.state) === query ? of.state : told.of
   return chartCard({
-    ...{ id: path, title, note: note(state), wide: wide === true, query: queryOf(path, state) },
+    ...{ id: path, title, note: note(state), wide: wide === true, query, busy },
     ...{ chart: draw(answer.value, state), numbers: numbers(answer.value) },
-    open: state.numbers?.split('.').includes(path) === true,
-    toggle: open => toggle(path, open),
+    open: of.state.numbers?.split('.').includes(path) === true,
+    toggle: open => of.toggle(path, open),
   })
 }
 

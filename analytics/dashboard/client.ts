@@ -4,16 +4,18 @@ export type Answer<T> = { ok: true; value: T } | { ok: false; signedOut: boolean
 const kept = 'carillon token'
 const limitMs = 30_000
 
-/** The token that this window was given: by the fragment of its address, which is then taken off it, or before. */
-export function tokenOfWindow(): string | undefined {
-  const [, given] = /^#token=([\w.~-]+)$/.exec(location.hash) ?? []
-  if (given !== undefined) {
-    keepToken(given)
-    history.replaceState(null, '', location.pathname + location.search)
-  }
-  return sessionStorage.getItem(kept) ?? undefined
+/** Takes the token that the fragment of the address gives and takes it off the address; whether there was one. */
+export function takeToken(): boolean {
+  const [, given] = /^#token=(.*)$/.exec(location.hash) ?? []
+  if (given === undefined) return false
+  history.replaceState(null, '', location.pathname + location.search)
+  if (/^[\w.~-]+$/.test(given)) keepToken(given)
+  else forgetToken()
+  return true
 }
 
+/** Whether this window was given a token, now or before. */
+export const hasToken = (): boolean => sessionStorage.getItem(kept) !== null
 export const keepToken = (token: string): void => sessionStorage.setItem(kept, token)
 export const forgetToken = (): void => sessionStorage.removeItem(kept)
 

@@ -22,3 +22,6 @@ export function signIn({ why, scope, done }: SignIn): TemplateResult {
     <p class="soft">Make one with <code>carillon token NAME --scopes ${scope}</code>.</p>
   </form>`
 }
+
+/** Once the form is drawn: what is to be typed next is the token, and what was wrong with the last is read with it. */
+export const focusToken = (): void => document.querySelector<HTMLInputElement>('.sign-in input')?.focus()

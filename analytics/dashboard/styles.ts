@@ -14,7 +14,7 @@ export const styles = `
 body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums }
 main { max-width: 84rem; margin: 0 auto; padding: clamp(.75rem, 3vw, 2rem) clamp(.75rem, 3vw, 2rem) 4rem }
 h1, h2, h3, p, ol, ul, figure { margin: 0; padding: 0 }
-h1 { font-size: 1.5rem; line-height: 1.2; letter-spacing: -.01em } h2 { font-size: 1.125rem } h3 { font-size: .9375rem; overflow-wrap: anywhere }
+h1 { font-size: 1.5rem; line-height: 1.2; letter-spacing: -.01em } h1:focus { outline: 0 } h2 { font-size: 1.125rem } h3 { font-size: .9375rem; overflow-wrap: anywhere }
 ol, ul { list-style: none }
 a { color: var(--act); text-underline-offset: 3px }
 code, .code { font-family: ui-monospace, monospace; font-size: .8125rem; overflow-wrap: anywhere }
@@ -24,7 +24,7 @@ code, .code { font-family: ui-monospace, monospace; font-size: .8125rem; overflo
 .top { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center; justify-content: space-between }
 nav { display: flex; gap: 1.25rem; align-items: center }
 .card { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); padding: clamp(.875rem, 2.5vw, 1.5rem); border: 1px solid var(--line); border-radius: 1rem; background: var(--card) }
-.card > header p, .card > footer { font-size: .875rem }
+.card > header p, .card > footer { font-size: .875rem } .card[aria-busy=true] > :not(h2) { opacity: .5 }
 .card > footer { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: baseline }
 .card > footer details[open] { order: 3; flex-basis: 100% }
 details { min-width: 0 } summary { cursor: pointer; color: var(--act) }

@@ -1,17 +1,17 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import type { ExamplesAnswer } from '../examples-api.ts'
 import type { ToldTrace } from '../trace-api.ts'
-import { type Answer, ask, forgetToken, tokenOfWindow } from './client.ts'
+import { type Answer, ask, forgetToken, hasToken, takeToken } from './client.ts'
 import { type Kind, kinds, nameOf, pathOf, searchOf, type Subject, subjectOf } from './trace-subject.ts'
 import { examplesView } from './examples-view.ts'
-import { signIn } from './sign-in.ts'
+import { focusToken, signIn } from './sign-in.ts'
 import { traceView } from './trace-view.ts'
 import { ownZone } from './when.ts'
 
 const main = document.querySelector('main')!
 let subject = subjectOf(location.search)
 let trace: Answer<ToldTrace | ExamplesAnswer> | undefined
-let signedOut = tokenOfWindow() === undefined ? '' : undefined
+let signedOut: string | undefined = ''
 let latest = 0
 
 async function load(): Promise<void> {
@@ -22,7 +22,7 @@ async function load(): Promise<void> {
   const answer = await ask<ToldTrace | ExamplesAnswer>(pathOf(subject))
   if (mine !== latest) return
   trace = answer
-  if (!answer.ok && answer.signedOut) signedOut = answer.why
+  if (!answer.ok && answer.signedOut) return signOut(answer.why)
   draw()
 }
 
@@ -57,7 +57,7 @@ function draw(): void {
           <div aria-live="polite">${answered()}</div>`
       : signIn({ why: signedOut, scope: 'trace', done: enter })
   const head = html`<header class="top">
-    <h1>What happened, and why</h1>
+    <h1 tabindex="-1">What happened, and why</h1>
     <nav aria-label="Pages">
       <a href="/dashboard">Dashboard</a> <a href="/trace" aria-current="page">Trace</a> <a href="/rules">Rules</a>
       ${signedOut === undefined ? html`<button class="plain" @click=${leave}>Sign out</button>` : nothing}
@@ -69,12 +69,18 @@ function draw(): void {
 function enter(): void {
   signedOut = undefined
   void load()
+  main.querySelector('h1')?.focus()
 }
 
 function leave(): void {
   forgetToken()
-  signedOut = ''
+  signOut('')
+}
+
+function signOut(why: string): void {
+  signedOut = why
   void load()
+  focusToken()
 }
 
 function asked(): TemplateResult {
@@ -133,8 +139,14 @@ function answered(): TemplateResult | typeof nothing {
   return 'examples' in trace.value ? examplesView(trace.value, subject) : traceView(trace.value, subject)
 }
 
-void load()
-addEventListener('popstate', () => {
+/** The address says whose trace; a link's fragment who asks, in a tab that shows the page already, too. */
+function follow(): void {
+  const given = takeToken()
   subject = subjectOf(location.search)
+  if (!hasToken()) return signOut(signedOut ?? '')
+  if (given || signedOut === '') signedOut = undefined
   void load()
-})
+}
+
+follow()
+addEventListener('popstate', follow)

@@ -1,0 +1,288 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { at } from '#tests/analytics/packs.fixture.ts'
+import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
+import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
+import { openPage } from './open-page.fixture.ts'
+
+let browser: TestBrowser
+let world: Dashboard
+before(async () => {
+  if (inBrowser.skip !== false) return
+  browser = await openBrowser()
+  world = await createDashboard()
+  await world.store(aDay())
+})
+after(async () => {
+  await browser?.[Symbol.asyncDispose]()
+  await world?.[Symbol.asyncDispose]()
+})
+
+const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
+const now = at + 3_600_000
+
+/** The dashboard, with what it asks the API for: paths and fields, and a way to keep answers back until they are let through. */
+async function open(query: string) {
+  const asked: URL[] = []
+  let gate = Promise.resolve()
+  const opened = await openPage(browser, {
+    ...{ at: `/dashboard?${query}`, of: world },
+    async before(tab) {
+      // The time of the page stands still, but where a test lets it pass.
+      await tab.clock.install({ time: now - 1_000 })
+      await tab.clock.pauseAt(now)
+      await tab.route('**/v1/analytics/**', async route => {
+        asked.push(new URL(route.request().url()))
+        await gate
+        await route.continue().catch(() => {})
+      })
+    },
+  })
+  const { tab } = opened
+  return {
+    ...opened,
+    /** The names of the charts that were asked for since, once all is answered. */
+    async asks() {
+      await tab.locator('.page[aria-busy=false]').waitFor()
+      return asked.splice(0).map(({ pathname, searchParams }) => ({
+        ...{ chart: pathname.split('/').at(-1)!, fields: Object.fromEntries(searchParams) },
+      }))
+    },
+    /** Keeps every answer back until what it gives is called. */
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      gate = promise
+      return resolve
+    },
+    fields: () => Object.fromEntries(new URL(tab.url()).searchParams),
+    card: (title: string) => tab.getByRole('region', { name: title, exact: true }),
+  }
+}
+
+const chartsOf = (asked: readonly { chart: string }[]): string[] => asked.map(({ chart }) => chart).toSorted()
+
+test('a field that is cleared is gone: from the address, and from what is asked', inBrowser, async () => {
+  const texts = {
+    ...{ type: 'invoice.due', category: 'social', provider: 'fcm', producer: 'docs', tenant: 'acme', arm: 'a/b' },
+    ...{ platform: 'ios', app_version: '1', country: 'DE', locale: 'de', event: 'thread.joined' },
+  }
+  const choices = {
+    ...{ channel: 'push', lane: 'default', by: 'type', unit: 'recipient' },
+    ...{ bucket: 'day', zone: 'Europe/Berlin', against: 'arm' },
+  }
+  const ticks = { with_simulated: 'true', live: '1' }
+  const all = { ...texts, ...choices, ...ticks }
+  await using shown = await open(`${span}&${new URLSearchParams(all)}`)
+  const { tab } = shown
+  await shown.asks()
+  const left: Record<string, string> = shown.fields()
+  const cleared = async (field: string, clear: (control: ReturnType<typeof tab.locator>) => Promise<unknown>) => {
+    await clear(tab.locator(`.filters [name=${field}]`))
+    delete left[field]
+    assert.deepEqual(shown.fields(), left, field)
+  }
+  for (const field of [...Object.keys(texts), 'until', 'since'])
+    await cleared(field, async control => {
+      await control.fill('')
+      await control.press('Tab')
+    })
+  for (const field of Object.keys(choices)) await cleared(field, control => control.selectOption(''))
+  for (const field of Object.keys(ticks)) await cleared(field, control => control.uncheck())
+  await shown.asks()
+  await tab.reload()
+  const fresh = await shown.asks()
+  assert.deepEqual(fresh.find(({ chart }) => chart === 'series')!.fields, { bucket: 'day' })
+})
+
+test('what was chosen and taken back is as if it never was', inBrowser, async () => {
+  await using shown = await open(span)
+  const { tab } = shown
+  const untouched = await shown.asks()
+  const first = tab
+    .getByRole('group', { name: /^Outcomes over time/ })
+    .getByRole('link')
+    .first()
+  const label = await first.getAttribute('aria-label')
+  await tab.getByText('More filters and lift').click()
+  await tab.getByLabel('Days of').selectOption('Europe/Berlin')
+  await shown.asks()
+  assert.notEqual(await first.getAttribute('aria-label'), label)
+  await tab.getByLabel('Days of').selectOption('UTC')
+  await tab.getByLabel('Broken down by').selectOption('type')
+  await tab.getByRole('heading', { name: 'build.failed' }).waitFor()
+  await tab.getByLabel('Broken down by').selectOption('Nothing')
+  await shown.asks()
+  assert.equal(await first.getAttribute('aria-label'), label)
+  assert.equal(await shown.card('Funnel').getByRole('heading', { level: 3 }).count(), 0)
+  await tab.getByRole('button', { name: 'Last 24 hours' }).click()
+  assert.equal((await shown.asks()).find(({ chart }) => chart === 'series')!.fields['bucket'], 'hour')
+  await tab.locator('.chip[aria-pressed=true]', { hasText: 'Last 24 hours' }).waitFor()
+  await tab.getByRole('button', { name: 'Last 28 days' }).click()
+  await tab.getByLabel('Each bar is a').selectOption('hour')
+  await shown.asks()
+  await tab.getByLabel('Each bar is a').selectOption('What fits')
+  assert.equal((await shown.asks()).find(({ chart }) => chart === 'series')!.fields['bucket'], 'day')
+  for (let steps = 0; steps < 8 && !shown.fields()['until']; steps++) await tab.goBack()
+  assert.deepEqual(chartsOf(untouched), ['funnel', 'funnel', 'funnel', 'outcomes', 'series'])
+})
+
+test(
+  'until the next answer is there, numbers are those of the question before, and say that they are',
+  inBrowser,
+  async () => {
+    await using shown = await open(span)
+    const { tab } = shown
+    await shown.asks()
+    const funnel = shown.card('Funnel')
+    const leads = () => funnel.getByRole('link', { name: /^Intended/ }).getAttribute('href')
+    const before = await leads()
+    const release = shown.hold()
+    await tab.getByLabel('Type', { exact: true }).fill('invoice.due')
+    await tab.getByLabel('Type', { exact: true }).press('Tab')
+    await tab.getByRole('status').getByText('Counting …').waitFor()
+    assert.equal(await funnel.getAttribute('aria-busy'), 'true')
+    assert.equal(await leads(), before)
+    // Back to what is there: nothing is to be asked, and what is late changes nothing.
+    await tab.goBack()
+    await tab.locator('.page[aria-busy=false]').waitFor()
+    await tab.goForward()
+    await tab.locator('.page[aria-busy=true]').waitFor()
+    release()
+    await shown.asks()
+    assert.equal(await funnel.getAttribute('aria-busy'), 'false')
+    assert.equal(new URL((await leads())!, world.url).searchParams.get('type'), 'invoice.due')
+  },
+)
+
+test('only charts whose question is another are asked for', inBrowser, async () => {
+  await using shown = await open(`${span}&type=comment.created`)
+  const { tab } = shown
+  await shown.asks()
+  await tab.getByText('More filters and lift').click()
+  await tab.getByLabel('Lift: product event').fill('thread.joined')
+  await tab.getByLabel('Lift: product event').press('Tab')
+  await tab.getByRole('region', { name: 'Lift and costs' }).waitFor()
+  assert.deepEqual(chartsOf(await shown.asks()), ['lift'])
+  await tab.getByLabel('Days of').selectOption('Europe/Berlin')
+  assert.deepEqual(chartsOf(await shown.asks()), ['outcomes', 'series'])
+  await shown.card('Funnel').getByText('Numbers', { exact: true }).click()
+  await shown.card('Funnel').getByRole('table').waitFor()
+  assert.deepEqual(await shown.asks(), [])
+})
+
+test('Live asks for what is cheap to count, while somebody looks', inBrowser, async () => {
+  await using shown = await open(`${span}&live=1`)
+  const { tab } = shown
+  const later = async (ms: number) => {
+    await tab.clock.runFor(ms)
+    await tab.waitForLoadState('networkidle')
+    return chartsOf(await shown.asks())
+  }
+  await shown.card('Live').waitFor()
+  assert.equal((await later(0)).length, 6)
+  assert.deepEqual(await later(5_000), ['funnel', 'outcomes', 'series', 'tail'])
+  const look = (hidden: boolean) =>
+    tab.evaluate(hidden => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, hidden)
+  await look(true)
+  assert.deepEqual(await later(60_000), [])
+  await look(false)
+  assert.deepEqual(await later(0), ['funnel', 'outcomes', 'series', 'tail'])
+  await tab.getByText('More filters and lift').click()
+  await tab.locator('select[name=unit]').selectOption('recipient')
+  await tab.getByText('Counted from raw events, once').waitFor()
+  await later(0)
+  assert.deepEqual(await later(5_000), ['tail'])
+})
+
+test('Back leaves nothing of what is no longer in the address, and opens what is', inBrowser, async () => {
+  await using shown = await open(span)
+  const { tab } = shown
+  await shown.asks()
+  const fold = shown.card('Funnel').locator('details')
+  await fold.getByText('Numbers').click()
+  await fold.getByRole('table').waitFor()
+  await tab.getByLabel('Live', { exact: true }).check()
+  await shown.card('Live').waitFor()
+  await fold.getByText('Numbers').click()
+  await fold.getByRole('table').waitFor({ state: 'hidden' })
+  await tab.goBack()
+  await shown.card('Live').waitFor({ state: 'detached' })
+  assert.equal(shown.fields()['numbers'], 'funnel')
+  await fold.getByRole('table').waitFor()
+  await tab.goForward()
+  await shown.card('Live').waitFor()
+  await fold.getByRole('table').waitFor({ state: 'hidden' })
+})
+
+for (const page of ['/dashboard', '/trace'])
+  test(`a link with a token is taken in a tab that shows ${page} already`, inBrowser, async () => {
+    await using opened = await openPage(browser, { at: page, of: world })
+    const { tab } = opened
+    await tab.getByRole('button', { name: 'Sign out' }).click()
+    await tab.getByLabel('Token').waitFor()
+    await tab.goto(`${world.url}${page}#token=${world.token}`)
+    await tab.getByRole('button', { name: 'Sign out' }).waitFor()
+    assert.equal(tab.url(), `${world.url}${page}`)
+    // One that cannot be a token leaves nobody signed in, and does not stay in the address either.
+    await tab.goto(`${world.url}${page}#token=a%20b`)
+    await tab.getByLabel('Token').waitFor()
+    assert.equal(tab.url(), `${world.url}${page}`)
+  })
+
+test('who signs in sees nothing of what was answered, or asked, before', inBrowser, async () => {
+  await using shown = await open(span)
+  const { tab, wrong } = shown
+  await shown.asks()
+  const signIn = async (token: string) => {
+    await tab.getByLabel('Token').fill(token)
+    await tab.getByRole('button', { name: 'Look' }).click()
+  }
+  // Signed out by the server, and by oneself while answers are awaited.
+  await tab.evaluate(() => sessionStorage.setItem('carillon token', 'revoked'))
+  await tab.getByLabel('Broken down by').selectOption('type')
+  await tab.getByText('This token is not good here.').waitFor()
+  const release = shown.hold()
+  await signIn(world.token)
+  await tab.getByText('Counting …').waitFor()
+  assert.equal(await tab.locator('.charts > :not([aria-labelledby=lift])').count(), 0)
+  await tab.getByRole('button', { name: 'Sign out' }).click()
+  await signIn(world.token)
+  await tab.getByText('Counting …').waitFor()
+  release()
+  await shown.card('Funnel').getByRole('heading', { name: 'build.failed' }).waitFor()
+  assert.equal(await tab.locator('.charts [role=alert]').count(), 0)
+  // That it was refused is said in the console, too.
+  assert.ok(wrong.splice(0).every(text => text.includes('401')))
+})
+
+test('the focus stays where one is: in the fold of the filters, and at the token', inBrowser, async () => {
+  await using shown = await open(`${span}&lane=default`)
+  const { tab, wrong } = shown
+  await shown.asks()
+  const focused = () =>
+    tab.evaluate(() => document.activeElement!.getAttribute('name') ?? document.activeElement!.localName)
+  const lane = tab.locator('select[name=lane]')
+  await lane.focus()
+  await lane.selectOption('')
+  await shown.asks()
+  assert.ok(await lane.isVisible())
+  assert.equal(await focused(), 'lane')
+  for (const page of ['/dashboard', '/trace?recipient=user-1']) {
+    await tab.goto(`${world.url}${page}`)
+    await tab.getByRole('button', { name: 'Sign out' }).press('Enter')
+    await tab.getByLabel('Token').waitFor()
+    assert.equal(await focused(), 'token')
+    await tab.keyboard.type('wrong')
+    await tab.keyboard.press('Enter')
+    await tab.getByText('This token is not good here.').waitFor()
+    assert.equal(await focused(), 'token')
+    await tab.keyboard.type(world.token)
+    await tab.keyboard.press('Enter')
+    await tab.getByRole('button', { name: 'Sign out' }).waitFor()
+    assert.equal(await focused(), 'h1')
+  }
+  assert.ok(wrong.splice(0).every(text => text.includes('401')))
+})
