@@ -43,10 +43,14 @@ const rarer: readonly Field[] = [
 
 type Filters = { state: State; types: readonly string[]; change: (changed: State) => void }
 
+/** The fold opens where something in it is set, and then is left alone: what was cleared last may have the focus. */
+let unfolded = false
+
 /** What is asked. `types`: to choose from. `change` gets what is other than before; an empty text is the default. */
 export function filtersView({ state, types, change }: Filters): TemplateResult {
   const { text, time, choice, tick } = controlsOf(state, change)
   const set = rarer.filter(field => state[field]).length
+  unfolded ||= set > 0
   return html`<form class="card filters" aria-label="What is asked" @submit=${(event: Event) => event.preventDefault()}>
     <div class="spans" role="group" aria-label="Time">
       ${spans.map(
@@ -67,7 +71,7 @@ export function filtersView({ state, types, change }: Filters): TemplateResult {
       ${choice('channel', 'Channel', channels)} ${choice('by', 'Broken down by', groups)}
     </div>
     <datalist id="types">${types.map(type => html`<option value=${type}></option>`)}</datalist>
-    <details class="more" ?open=${set > 0}>
+    <details class="more" ?open=${unfolded}>
       <summary>More filters and lift${set > 0 ? ` (${set})` : ''}</summary>
       <div class="fields">
         ${text('provider')} ${choice('lane', 'Lane', lanes)} ${text('producer')} ${text('tenant')}
