@@ -16,7 +16,7 @@ export type Behind = { source: 'raw' | 'rollup'; newestEvent: string | null; age
 type Answer = { since: string; until: string; behind: Behind; hidden: number }
 export type FunnelAnswer = Answer & {
   funnels: FunnelRow[]
-  previous?: { since: string; until: string; funnels: FunnelRow[] }
+  previous?: { since: string; until: string; hidden: number; funnels: FunnelRow[] }
 }
 export type SeriesAnswer = Answer & { edges: string[]; series: Series[] }
 export type OutcomesAnswer = Answer & { edges: string[]; outcomes: OutcomeSeries[] }
@@ -32,8 +32,9 @@ export async function answerFunnel(told: Told, asked: Asked & { compare?: boolea
   const answer = { ...(await answerOf(told, asked, from)), hidden, funnels }
   if (!compare) return answer
   const earlier = { ...asked, since: since - (until - since), until: since }
-  const before = hideSmall(shapeFunnel(await countsOf(told.db, earlier), earlier), told.groupMin).kept
-  return { ...answer, previous: { since: iso(earlier.since), until: iso(earlier.until), funnels: before } }
+  const before = hideSmall(shapeFunnel(await countsOf(told.db, earlier), earlier), told.groupMin)
+  const previous = { since: iso(earlier.since), until: iso(earlier.until), hidden: before.hidden, funnels: before.kept }
+  return { ...answer, previous }
 }
 
 /** How many came how far, by hours or days of a zone. */

@@ -7,7 +7,7 @@ import { parquetOf } from './export.ts'
 import { lift, type LiftComparison, liftComparisons, type LiftQuestion } from './lift-store.ts'
 import { analyticsOpenapi } from './openapi.ts'
 import { type Bucket, buckets, edgesOf } from './periods.ts'
-import { filters, orderingPreset, questionOf } from './question.ts'
+import { filters, orderingPreset, type Question, questionOf } from './question.ts'
 import { tailOf } from './tail-store.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
 
@@ -90,20 +90,16 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
   })
   app.get<AskRequest>('/v1/analytics/tail', { preHandler: authorize }, async ({ query }) => {
     const now = clock.now()
-    const lines = await tailOf(db, askedOf(query, { now, fields: tailFields }), { now, groupMin }).catch(tooLong)
-    return { now: isoOf(now), lines }
+    const latest = await tailOf(db, askedOf(query, { now, fields: tailFields }), { now, groupMin }).catch(tooLong)
+    return { now: isoOf(now), ...latest }
   })
   app.get<AskRequest>('/v1/analytics/lift', { preHandler: authorize }, async ({ query }) => {
     const asked = liftOf(query, clock.now())
     const all = await lift(db, asked).catch(tooLong)
-    // One group too small tells of the others by what is missing.
-    const small = all.some(({ people }) => people < groupMin)
-    return {
-      since: isoOf(asked.since),
-      until: isoOf(asked.until),
-      hidden: small ? all.length : 0,
-      groups: small ? [] : all,
-    }
+    // One group too small tells of those it is compared with by what is missing.
+    const compared = [...Map.groupBy(all, ({ channel }) => channel).values()]
+    const groups = compared.filter(some => some.every(({ people }) => people >= groupMin)).flat()
+    return { since: isoOf(asked.since), until: isoOf(asked.until), hidden: all.length - groups.length, groups }
   })
 }
 
@@ -120,12 +116,16 @@ function askedOf(
   const question = questionOf(once, field => `querystring ${field}`)
   if (Array.isArray(question)) problems.push(...question)
   if (problems.length > 0 || Array.isArray(question)) return refuse(problems)
-  const until = question.until ?? now - (now % hourMs) + hourMs
   const asked: Asked = {
-    ...{ ...question, source: question.source ?? 'rollup', since: question.since ?? until - sincePresetMs, until },
+    ...{ ...question, source: question.source ?? 'rollup', ...timeOf(question, now) },
     ...{ bucket: bucket as Bucket, zone },
   }
   return { ...asked, compare: compare !== undefined }
+}
+
+function timeOf({ since, until: given }: Question, now: EpochMs): { since: EpochMs; until: EpochMs } {
+  const until = given ?? now - (now % hourMs) + hourMs
+  return { since: since ?? until - sincePresetMs, until }
 }
 
 /** The fields of a query, each once; adds what is wrong with them. */
@@ -156,15 +156,10 @@ function liftOf(query: Record<string, string | string[]>, now: EpochMs): LiftQue
     problems.push(`${name('compare')} must be one of ${liftComparisons.join(', ')}`)
   if (by !== undefined && by !== 'channel') problems.push(`${name('by')} must be channel`)
   if (problems.length > 0 || Array.isArray(question)) return refuse(problems)
-  const {
-    until = now,
-    since = until - 4 * sincePresetMs,
-    windowMs = orderingPreset.windowMs,
-    channel,
-    tenant,
-  } = question
+  const { windowMs = orderingPreset.windowMs, channel, tenant } = question
   return {
-    ...{ type: once.type!, event: event!, compare: compare as LiftComparison, since, until, windowMs, channel, tenant },
+    ...{ type: once.type!, event: event!, compare: compare as LiftComparison, ...timeOf(question, now) },
+    ...{ windowMs, channel, tenant },
     ...(by === 'channel' && { by }),
   }
 }

@@ -79,7 +79,11 @@ const lifted = object(
 )
 const answers = {
   funnel: object(
-    { ...answer, funnels: list(funnel), previous: object({ since: instant, until: instant, funnels: list(funnel) }) },
+    {
+      ...answer,
+      funnels: list(funnel),
+      previous: object({ since: instant, until: instant, hidden: integer, funnels: list(funnel) }),
+    },
     ['previous'],
   ),
   series: object({
@@ -92,7 +96,7 @@ const answers = {
   }),
   lift: object({ since: instant, until: instant, hidden: integer, groups: list(lifted) }),
   tail: object({
-    now: instant,
+    ...{ now: instant, hidden: integer },
     lines: list(
       object(
         {

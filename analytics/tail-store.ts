@@ -23,26 +23,31 @@ const spansMs = [60_000, 3_600_000, 24 * 3_600_000]
 
 /**
  * The latest events of intents of the last day, newest first. What a rule looked at is left out, and types of fewer than `groupMin`
- * events in the time that is looked at.
+ * events in the time that is looked at: where they leave the list short, `hidden` says how many.
  */
 export async function tailOf(
   db: Database,
   question: Question,
   { now, groupMin }: { now: EpochMs; groupMin: number },
-): Promise<TailLine[]> {
+): Promise<{ lines: TailLine[]; hidden: number }> {
   return asking(db, async tx => {
     for (const spanMs of spansMs) {
       const since = now - spanMs
       const { where, values, value } = narrowed({ ...question, since, until: undefined })
+      const of = `from delivery_events where ${where.join(' and ')}`
+      const min = value(groupMin)
       const rows = await tx.query<Row>(
-        `select at, type, channel, kind, what, rule, provider from (
-           select *, count(*) over (partition by type) as alike from delivery_events where ${where.join(' and ')}
-         ) as latest where alike >= ${value(groupMin)} order by at desc limit ${linesMax}`,
+        `select at, type, channel, kind, what, rule, provider from (select *, count(*) over (partition by type) as alike ${of}) as latest
+         where alike >= ${min} order by at desc limit ${linesMax}`,
         values,
       )
-      if (rows.length === linesMax || spanMs === spansMs.at(-1)) return rows.map(lineOf)
+      const lines = rows.map(lineOf)
+      if (lines.length === linesMax) return { lines, hidden: 0 }
+      if (spanMs !== spansMs.at(-1)) continue
+      const small = await tx.query(`select type ${of} group by type having count(*) < ${min}`, values)
+      return { lines, hidden: small.length }
     }
-    return []
+    return { lines: [], hidden: 0 }
   })
 }
 

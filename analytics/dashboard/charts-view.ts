@@ -2,14 +2,16 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer, OutcomesAnswer, SeriesAnswer } from '../answers.ts'
 import { chartCard } from './chart-card.ts'
 import type { Answer } from './client.ts'
+import { wordOf } from './controls.ts'
 import { funnelNumbers, funnelView } from './funnel-view.ts'
 import { latencyNumbers, latencyView } from './latency-chart.ts'
 import { type LiftAnswer, liftNumbers, liftView } from './lift-chart.ts'
 import type { Numbers } from './numbers.ts'
-import { type Path, queryOf, type State } from './state.ts'
+import { asideOf, type Path, queryOf, type Span, type State } from './state.ts'
 import { type TailAnswer, tailNumbers, tailView } from './tail-view.ts'
 import { outcomesNumbers, outcomesView, seriesNumbers, seriesView } from './time-charts.ts'
 import { volumeNumbers, volumeView } from './volume-chart.ts'
+import { spanIn } from './when.ts'
 
 type Answers = {
   funnel: FunnelAnswer
@@ -28,41 +30,47 @@ export type Loaded = { [P in Path]?: Told<Answers[P]> }
 type Shown<T> = {
   title: string
   note: (state: State) => string
+  /** The time that it tells of. */
+  time: (answer: T) => Span | undefined
   draw: (answer: T, state: State) => TemplateResult
   numbers: (answer: T) => Numbers
   wide?: true
 }
 
+const asked = (answer: Span): Span => answer
+/** Periods that are begun are told whole. */
+const whole = ({ edges }: { edges: readonly string[] }): Span => ({ since: edges[0]!, until: edges.at(-1)! })
+
 const cards: { [P in Path]: Shown<Answers[P]> } = {
   funnel: {
-    ...{ title: 'Funnel', draw: funnelView, numbers: funnelNumbers, wide: true },
+    ...{ title: 'Funnel', draw: funnelView, numbers: funnelNumbers, time: asked, wide: true },
     note: () => 'How far they got. Under each stage, where those went that did not pass to the next.',
   },
   outcomes: {
-    ...{ title: 'Outcomes', draw: outcomesView, numbers: outcomesNumbers },
+    ...{ title: 'Outcomes', draw: outcomesView, numbers: outcomesNumbers, time: whole },
     note: () => 'What became of them, by the time of the intent.',
   },
   series: {
-    ...{ title: 'Over time', draw: seriesView, numbers: seriesNumbers },
+    ...{ title: 'Over time', draw: seriesView, numbers: seriesNumbers, time: whole },
     note: ({ by }) =>
       by ? `Intended notifications by ${by}.` : 'How many passed each stage, by the time of the intent.',
   },
   latency: {
-    ...{ title: 'Latency', draw: latencyView, numbers: latencyNumbers },
+    ...{ title: 'Latency', draw: latencyView, numbers: latencyNumbers, time: asked },
     note: () => 'How long each step took from the one before. The scale grows tenfold from line to line.',
   },
   volume: {
-    ...{ title: 'Volume by type', draw: volumeView, numbers: volumeNumbers },
+    ...{ title: 'Volume by type', draw: volumeView, numbers: volumeNumbers, time: asked },
     note: () => 'How many were intended, against the time of the same length before.',
   },
   lift: {
-    ...{ title: 'Lift', draw: liftView, numbers: liftNumbers, wide: true },
+    ...{ title: 'Lift', draw: liftView, numbers: liftNumbers, time: asked, wide: true },
     note: ({ event, against }) =>
       `How many people did ${event ?? ''} ${against === 'arm' ? 'in each arm' : 'who were told, and who were held out'}, and what it cost.`,
   },
   tail: {
-    ...{ title: 'Live', draw: tailView, numbers: tailNumbers, wide: true },
-    note: () => 'The latest events, of nobody in particular.',
+    ...{ title: 'Live', draw: tailView, numbers: tailNumbers, time: () => undefined, wide: true },
+    note: () => 'The latest events of the intents of the last day, of nobody in particular.',
   },
 }
 
@@ -94,7 +102,7 @@ type Card<T> = { told: Told<T> | undefined; shown: Shown<T> }
 function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResult | typeof nothing {
   if (told === undefined) return nothing
   const { answer, query } = told
-  const { title, note, draw, numbers, wide } = shown
+  const { title, note, time, draw, numbers, wide } = shown
   const busy = of.isAsked(path)
   if (!answer.ok)
     return html`<section
@@ -107,8 +115,14 @@ function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResu
     </section>`
   // What is another state of the page alone, like the zone for a funnel, is no other answer.
   const state = queryOf(path, of.state) === query ? of.state : told.of
+  const span = time(answer.value)
+  const aside = asideOf(path, state).map(field => wordOf(field).toLowerCase())
+  const notes = [
+    ...[note(state), span && spanIn(span, state.zone)],
+    aside.length > 0 && `Not narrowed by ${aside.join(', ')}.`,
+  ]
   return chartCard({
-    ...{ id: path, title, note: note(state), wide: wide === true, query, busy },
+    ...{ id: path, title, note: notes.filter(Boolean).join(' '), wide: wide === true, query, busy },
     ...{ chart: draw(answer.value, state), numbers: numbers(answer.value) },
     open: of.state.numbers?.split('.').includes(path) === true,
     toggle: open => of.toggle(path, open),

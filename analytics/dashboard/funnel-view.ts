@@ -5,7 +5,7 @@ import type { Stage } from '../stages.ts'
 import { count, type Numbers, percent } from './numbers.ts'
 import { barLink, type BarOf } from './bar-link.ts'
 import type { State } from './state.ts'
-import { fateOf, groupOf, stageNames } from './words.ts'
+import { emptyText, fateOf, groupOf, hiddenText, stageNames } from './words.ts'
 
 const stages = Object.keys(stageNames) as Stage[]
 const groupsMax = 12
@@ -14,7 +14,7 @@ const groupsMax = 12
 export function funnelView(answer: FunnelAnswer, state: State): TemplateResult {
   const { funnels, hidden } = answer
   const shown = funnels.filter(row => row.stages.intended > 0)
-  if (shown.length === 0) return html`<p class="empty">No notifications in this time.</p>`
+  if (shown.length === 0) return html`<p class="empty">${emptyText(hidden, 'No notifications in this time.')}</p>`
   return html`
     ${shown.slice(0, groupsMax).map(row => oneFunnel(row, { answer, state }))}
     ${
@@ -22,7 +22,7 @@ export function funnelView(answer: FunnelAnswer, state: State): TemplateResult {
         ? html`<p class="soft">${count(shown.length - groupsMax)} more are in the numbers.</p>`
         : nothing
     }
-    ${hidden > 0 ? html`<p class="soft">${count(hidden)} groups are too small to be told.</p>` : nothing}
+    ${hidden > 0 ? html`<p class="soft">${hiddenText(hidden)}</p>` : nothing}
   `
 }
 

@@ -46,7 +46,7 @@ export function queryOf(path: Path, state: State): string {
       return apiPath('lift', [
         ...[['type', state.type] as const, ['event', event] as const, ['compare', against] as const],
         ...[['channel', state.channel] as const, ['tenant', state.tenant] as const],
-        ...[['since', since] as const, ['until', until] as const],
+        ...[['since', since] as const, ['until', until] as const, ['by', by === 'channel' ? by : undefined] as const],
       ])
     case 'tail':
       return apiPath('tail', [
@@ -61,6 +61,12 @@ export type Path = 'funnel' | 'latency' | 'volume' | 'series' | 'outcomes' | 'li
 
 /** What an event knows by itself. */
 const ofEvents = new Set<Field>(['type', 'category', 'channel', 'lane', 'producer', 'tenant'])
+
+/** What of a state a chart leaves aside, for its query does not say it. */
+export function asideOf(path: Path, state: State): Field[] {
+  const asked = new URL(queryOf(path, state), 'http://localhost').searchParams
+  return narrowing.filter(field => state[field] && !asked.has(field))
+}
 
 /** Where examples of a bar are: of all that is asked, in a time, and what the bar stands for besides. */
 export function examplesOf(state: State, span: Span, bar: Readonly<Record<string, string | undefined>>): string {

@@ -2,11 +2,14 @@ import { html, type TemplateResult } from 'lit-html'
 import type { TailLine } from '../tail-store.ts'
 import type { Numbers } from './numbers.ts'
 
-export type TailAnswer = { now: string; lines: TailLine[] }
+export type TailAnswer = { now: string; hidden: number; lines: TailLine[] }
 
 /** What happened last, as it comes. */
-export function tailView({ lines }: TailAnswer): TemplateResult {
-  if (lines.length === 0) return html`<p class="empty">Nothing happened in the last day.</p>`
+export function tailView({ lines, hidden }: TailAnswer): TemplateResult {
+  if (lines.length === 0)
+    return html`<p class="empty">
+      ${hidden > 0 ? 'Too little happened in the last day to be told.' : 'Nothing happened in the last day.'}
+    </p>`
   return html`<div class="scroll tail" tabindex="0" role="region" aria-label="Latest events">
     <table>
       <thead>

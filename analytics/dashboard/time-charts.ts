@@ -1,22 +1,29 @@
 import { scaleLinear } from 'd3-scale'
 import { line, stack } from 'd3-shape'
-import { html, svg, type TemplateResult } from 'lit-html'
+import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import type { OutcomesAnswer, SeriesAnswer } from '../answers.ts'
 import type { Stage } from '../stages.ts'
 import { count, type Numbers } from './numbers.ts'
 import { type Bar, layersMax, part, plotOf, type Tick } from './plot.ts'
 import { type BarOf, barLink } from './bar-link.ts'
 import type { Span, State } from './state.ts'
-import { fateOf, groupOf, stageNames } from './words.ts'
+import { emptyText, fateOf, groupOf, hiddenText, stageNames } from './words.ts'
 
 /** A line or a layer of a chart: a number for each period, and what its bars stand for; several together lead nowhere. */
 type Layer = { name: string; n: readonly number[]; bar?: BarOf }
-type Chart = { id: string; layers: readonly Layer[]; edges: readonly string[]; state: State; title: string }
+type Chart = {
+  id: string
+  layers: readonly Layer[]
+  edges: readonly string[]
+  hidden: number
+  state: State
+  title: string
+}
 
 const lineStages: readonly Stage[] = ['intended', 'accepted', 'delivered', 'seen', 'opened', 'acted']
 
 export function seriesView(answer: SeriesAnswer, state: State): TemplateResult {
-  const { series, edges } = answer
+  const { series, edges, hidden } = answer
   const [only] = series
   const grouped = only?.group !== undefined
   const layers = grouped
@@ -29,14 +36,14 @@ export function seriesView(answer: SeriesAnswer, state: State): TemplateResult {
     : lineStages
         .map(stage => ({ name: stageNames[stage], n: only?.stages[stage] ?? [], bar: { stage } }))
         .filter(({ n }) => sum(n) > 0)
-  return chartOf({ id: 'series', layers, edges, state, title: 'Notifications over time' }, linesOf)
+  return chartOf({ id: 'series', layers, edges, hidden, state, title: 'Notifications over time' }, linesOf)
 }
 
-export const outcomesView = ({ outcomes, edges }: OutcomesAnswer, state: State): TemplateResult =>
+export const outcomesView = ({ outcomes, edges, hidden }: OutcomesAnswer, state: State): TemplateResult =>
   chartOf(
     {
       layers: fewest(outcomes.map(({ n, ...fate }) => ({ name: fateOf(fate), n, bar: { ...fate } }))),
-      ...{ id: 'outcomes', edges, state, title: 'Outcomes over time' },
+      ...{ id: 'outcomes', edges, hidden, state, title: 'Outcomes over time' },
     },
     stacksOf,
   )
@@ -52,8 +59,9 @@ function fewest(layers: readonly Layer[]): Layer[] {
 type Drawn = { bars: Bar[]; under?: TemplateResult; top: number; lines: boolean }
 
 function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
-  const { id, layers, edges, state, title } = chart
-  if (layers.every(({ n }) => sum(n) === 0)) return html`<p class="empty">Nothing in this time.</p>`
+  const { id, layers, edges, hidden, state, title } = chart
+  if (layers.every(({ n }) => sum(n) === 0))
+    return html`<p class="empty">${emptyText(hidden, 'Nothing in this time.')}</p>`
   const { top, lines, ...drawn } = draw(chart)
   const told = layers.map(({ name, n }) => `${name} ${count(sum(n))}`).join(', ')
   const scale = scaleLinear()
@@ -76,6 +84,7 @@ function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
         </li>`
       })}
     </ul>
+    ${hidden > 0 ? html`<p class="soft">${hiddenText(hidden)}</p>` : nothing}
   </figure>`
 }
 

@@ -4,16 +4,17 @@ import type { FunnelAnswer } from '../answers.ts'
 import { change, count, type Numbers } from './numbers.ts'
 import { part } from './plot.ts'
 import { examplesOf, type State } from './state.ts'
-import { groupOf } from './words.ts'
+import { emptyText, groupOf } from './words.ts'
 
 const typesMax = 12
 
 /** How many of each type were intended, above how many in the time of the same length before. */
 export function volumeView(answer: FunnelAnswer, state: State): TemplateResult {
-  const types = typesOf(answer)
-  if (types.length === 0) return html`<p class="empty">No notifications in this time, nor in the one before.</p>`
+  const { types, hidden } = typesOf(answer)
+  if (types.length === 0)
+    return html`<p class="empty">${emptyText(hidden, 'No notifications in this time, nor in the one before.')}</p>`
   const scale = scaleLinear()
-    .domain([0, Math.max(...types.flatMap(({ now, before }) => [now, before]))])
+    .domain([0, Math.max(...types.flatMap(({ now, before }) => [now ?? 0, before ?? 0]))])
     .range([0, 1])
   const bar = (n: number, kind: string) =>
     svg`<rect class=${kind} width=${part(n > 0 ? Math.max(0.004, scale(n)) : 0)} y=${kind === 'stage' ? 0 : '60%'} height=${kind === 'stage' ? '56%' : '40%'} rx="2"/>`
@@ -28,10 +29,10 @@ export function volumeView(answer: FunnelAnswer, state: State): TemplateResult {
                 title="Examples"
               >
                 <span class="label">${groupOf(type)}</span>
-                <svg class="pair" aria-hidden="true">${bar(now, 'stage')}${bar(before, 'before')}</svg>
-                <span class="number">${count(now)}</span>
-                <span class="number soft"><span class="unseen">before</span> ${count(before)}</span>
-                <span class="number">${change(now, before)}</span>
+                <svg class="pair" aria-hidden="true">${bar(now ?? 0, 'stage')}${bar(before ?? 0, 'before')}</svg>
+                <span class="number">${shown(now)}</span>
+                <span class="number soft"><span class="unseen">before</span> ${shown(before)}</span>
+                <span class="number">${changed(now, before)}</span>
               </a>
             </li>`,
         )}
@@ -45,19 +46,34 @@ export function volumeView(answer: FunnelAnswer, state: State): TemplateResult {
         <span class="number">now</span> <span class="number">before</span> <span class="number">change</span>
       </div>
     </div>
-    ${types.length > typesMax ? html`<p class="soft">${count(types.length - typesMax)} more are in the numbers.</p>` : nothing}`
+    ${types.length > typesMax ? html`<p class="soft">${count(types.length - typesMax)} more are in the numbers.</p>` : nothing}
+    ${hidden > 0 ? html`<p class="soft">A dash is none, or too few to be told.</p>` : nothing}`
 }
 
-function typesOf({ funnels, previous }: FunnelAnswer) {
-  const now = new Map(funnels.map(row => [row.group ?? null, row.stages.intended]))
-  const before = new Map((previous?.funnels ?? []).map(row => [row.group ?? null, row.stages.intended]))
-  return [...new Set([...now.keys(), ...before.keys()])]
-    .map(type => ({ type, now: now.get(type) ?? 0, before: before.get(type) ?? 0 }))
-    .filter(one => one.now + one.before > 0)
-    .sort((a, b) => b.now - a.now || b.before - a.before)
+/** A type that is missing on a side where some are hidden may be one of them: that is not nothing. */
+function typesOf({ funnels, hidden, previous }: FunnelAnswer) {
+  const sides = [
+    { told: new Map(funnels.map(row => [row.group ?? null, row.stages.intended])), hidden },
+    {
+      told: new Map((previous?.funnels ?? []).map(row => [row.group ?? null, row.stages.intended])),
+      hidden: previous?.hidden ?? 0,
+    },
+  ] as const
+  const [now, before] = sides.map(side => (type: string | null) => side.told.get(type) ?? (side.hidden > 0 ? null : 0))
+  const types = [...new Set(sides.flatMap(({ told }) => [...told.keys()]))]
+    .map(type => ({ type, now: now!(type), before: before!(type) }))
+    .filter(one => one.now !== 0 || one.before !== 0)
+    .sort((a, b) => (b.now ?? 0) - (a.now ?? 0) || (b.before ?? 0) - (a.before ?? 0))
+  return { types, hidden: sides[0].hidden + sides[1].hidden }
 }
+
+const shown = (n: number | null): string => (n === null ? '–' : count(n))
+const changed = (now: number | null, before: number | null): string =>
+  now === null || before === null ? '–' : change(now, before)
 
 export const volumeNumbers = (answer: FunnelAnswer): Numbers => ({
   head: ['Type', 'Now', 'Before', 'Change'],
-  rows: typesOf(answer).map(({ type, now, before }) => [groupOf(type), now, before, change(now, before)]),
+  rows: typesOf(answer).types.map(({ type, now, before }) => [
+    ...[groupOf(type), now ?? '–', before ?? '–', changed(now, before)],
+  ]),
 })

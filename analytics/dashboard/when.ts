@@ -11,6 +11,13 @@ export const timeIn = (at: string, zone: string): TemplateResult =>
     }).format(new Date(at))}</time
   >`
 
+/** From an instant to another in a zone, to the minute. */
+export function spanIn({ since, until }: { since: string; until: string }, zone = 'UTC'): string {
+  const timeZone = isZone(zone) ? zone : 'UTC'
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, dateStyle: 'medium', timeStyle: 'short' })
+  return `From ${format.format(new Date(since))} to ${format.format(new Date(until))} (${timeZone}).`
+}
+
 const instants = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/
 
 /** A sentence with its instants in a zone. */

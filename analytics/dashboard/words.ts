@@ -1,4 +1,5 @@
 import type { Stage } from '../stages.ts'
+import { count } from './numbers.ts'
 
 /** What passed each stage, for people. */
 export const stageNames: Record<Stage, string> = {
@@ -17,3 +18,11 @@ export const fateOf = ({ what, reason }: { what: string; reason?: string }): str
   `${what.replaceAll('_', ' ')}${reason === undefined ? '' : `: ${reason.replaceAll('_', ' ')}`}`
 
 export const groupOf = (group: string | null | undefined): string => (group === undefined ? 'All' : (group ?? '(none)'))
+
+/** What stands for a chart that has nothing to show: `none`, unless there is something too small to be told. */
+export const emptyText = (hidden: number, none: string): string =>
+  hidden > 0 ? 'Too few in this time to be told.' : none
+
+/** Beside what is shown: how many groups are not, for there are fewer in them than may be told of. */
+export const hiddenText = (hidden: number): string =>
+  hidden === 1 ? 'One group is too small to be told.' : `${count(hidden)} groups are too small to be told.`
