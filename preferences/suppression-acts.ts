@@ -73,7 +73,11 @@ export async function liftSuppression(
     if (found.reason !== 'manual' && why === undefined) return 'needs why'
     const nobody = `${contactPrefix}${hash.slice(0, 22)}`
     if ((await tellLifted(tx, hash, by)) === 0) await logConsent(tx, [liftedLine(nobody, { channel }, by)], now)
-    await tx.query(`delete from suppressions where hash = $1 and channel = $2`, key)
+    // What was taken back before is still known.
+    await tx.query(
+      `update suppressions set stopped_at = null, expires_at = '-infinity' where hash = $1 and channel = $2`,
+      key,
+    )
     return 'lifted'
   })
   if (done === 'lifted') await liftLate(db, { hash, channel }, by)

@@ -7,11 +7,11 @@ import { rewriteEndpoints } from './endpoint-rows.ts'
 import { endpointAfter } from './endpoint-state.ts'
 import { contactPrefix } from './profile.ts'
 import type { Suppressed } from './registration.ts'
-import { ownersOf, suppressedOf, suppressionLine } from './suppression-store.ts'
+import { ownersOf, standsSql, suppressedOf, suppressionLine } from './suppression-store.ts'
 
 /** What a person asks for by a text to us. */
 export type TextedWord = 'stop' | 'start' | 'help'
-/** `message`: its provider's id of the text. `lifts`: what START takes back besides STOP, the provider's words for the same. */
+/** `message`: its provider's id of the text. `lifts`: what START takes back besides STOP, the provider's codes for the same. */
 export type Texted = { message: string; word: TextedWord; number: string; now: EpochMs; lifts: readonly string[] }
 /** `changed`: what the number gets, or HELP, which is answered each time. `locale`: of somebody who has the number. */
 export type Heard = { changed: boolean; locale?: string }
@@ -20,7 +20,8 @@ const sms = channels.indexOf('sms')
 
 /**
  * Hears a text. STOP: no claim from now on sends to the number, for nobody who has it or registers it, in no tenant. START takes
- * back exactly what STOP has written; what was suppressed for another reason stays so. A text that comes again, however late,
+ * back exactly what STOP has written, and what the provider says of it, also where that comes later; what was suppressed for
+ * another reason, or by somebody else, stays so. A text that comes again, however late,
  * changes nothing and is answered as the first time. Each change has its line in the consent log, for everybody who has the
  * number, or for the contact that it would be.
  */
@@ -47,7 +48,8 @@ async function written(tx: Queryable, hash: string, { message, word, now, lifts 
     ])
     return known!.changed
   }
-  const changed = word === 'help' || (await (word === 'stop' ? stop(tx, { hash, now }) : start(tx, { hash, lifts })))
+  const changed =
+    word === 'help' || (await (word === 'stop' ? stop(tx, { hash, now }) : start(tx, { hash, lifts, now })))
   if (changed) await tx.query(`update texted_words set changed = true where message = $1`, [message])
   if (changed && word !== 'help' && (await ownersOf(tx, [{ hash }])).length === 0)
     await logConsent(tx, [granted(`${contactPrefix}${hash.slice(0, 22)}`, word === 'start')], now)
@@ -66,16 +68,27 @@ async function stop(tx: Queryable, { hash, now }: { hash: string; now: EpochMs }
 }
 
 /** Whether the number may be used again, and was not before. */
-async function start(tx: Queryable, { hash, lifts }: { hash: string; lifts: readonly string[] }): Promise<boolean> {
-  const gone = await tx.query(
-    `delete from suppressions where hash = $1 and channel = ${sms} and reason = any($2::text[]) returning 1`,
-    [hash, ['stop', ...lifts]],
+async function start(
+  tx: Queryable,
+  { hash, lifts, now }: { hash: string; lifts: readonly string[]; now: EpochMs },
+): Promise<boolean> {
+  await tx.query(
+    `insert into suppressions (hash, channel, reason, source, at, expires_at)
+     values ($1, ${sms}, 'stop', 'sms', to_timestamp($2 / 1000.0), '-infinity') on conflict do nothing`,
+    [hash, now],
   )
-  const taken = await tx.query(
-    `update suppressions set stopped_at = null where hash = $1 and channel = ${sms} and stopped_at is not null returning 1`,
+  type Stands = { stands: boolean }
+  const [before] = await tx.query<Stands>(
+    `select ${standsSql} as stands from suppressions where hash = $1 and channel = ${sms} for update`,
     [hash],
   )
-  return gone.length + taken.length > 0 && !(await suppressedOf(tx, [hash])).has(hash)
+  const [after] = await tx.query<Stands>(
+    `update suppressions set stopped_at = null, taken_back = taken_back || $2::jsonb,
+       expires_at = case when source = 'sms' or (source = 'provider' and reason = any($3::text[])) then '-infinity' else expires_at end
+     where hash = $1 and channel = ${sms} returning ${standsSql} as stands`,
+    [hash, JSON.stringify(Object.fromEntries(lifts.map(reason => [reason, now]))), lifts],
+  )
+  return before!.stands && !after!.stands
 }
 
 const triesMax = 5

@@ -94,11 +94,14 @@ export async function setup() {
     },
     isSuppressed: async (address: { channel: 'sms' | 'email'; address: string }) => {
       const hash = addressHash(deps.addressKey, address)
-      return (await db.query(`select from suppressions where hash = $1`, [hash])).length === 1
+      return (await db.query(suppressionOf, [hash])).length === 1
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
+
+const suppressionOf = `select from suppressions
+  where hash = $1 and (stopped_at is not null or expires_at is null or expires_at > now())`
 
 export const mails = (...who: string[]): Written => ({
   ...{ channel: 'email', provider: 'sendgrid' },

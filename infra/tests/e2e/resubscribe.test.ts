@@ -127,5 +127,6 @@ test('the way back brings back nobody who was erased, and overrules no choice of
   assert.deepEqual(await row(), before)
   assert.equal((await world.consent()).at(-1), 'erase no api')
   assert.deepEqual(await world.stands(), [undefined, 'not sent'])
-  assert.ok(await world.isSuppressed(anna), 'the word is remembered')
+  await world.says([3, 'group_unsubscribe'])
+  assert.equal(await world.isSuppressed(anna), false, 'the word is remembered')
 })
