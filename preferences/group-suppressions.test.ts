@@ -65,3 +65,37 @@ for (const { title, says, stands } of cases)
     const { suppressions } = await listSuppressions(stores, { after: '', limit: 10 })
     assert.equal(suppressions.length, stands === isIn ? 0 : 1)
   })
+
+/** The same stores, where something happens in the middle of the next act: before the first statement with these words. */
+function meanwhile(stores: Stores, words: string, act: () => Promise<unknown>): Stores {
+  let isDone = false
+  const query: typeof stores.db.query = async (text, values) => {
+    if (!isDone && text.includes(words)) {
+      isDone = true
+      await act()
+    }
+    return stores.db.query(text, values)
+  }
+  return { ...stores, db: { ...stores.db, query } }
+}
+
+test('a bounce that comes while the way back is told stands, for who has the address as for the address', async () => {
+  await using stores = await createStores()
+  await stores.upsert(1, { id: 'ann', endpoints: [mailbox(address, 'mail')] })
+  await leave(stores, 7)
+  await back(
+    meanwhile(stores, 'for update', () => mark(stores, 'suppressed', { reason: 'bounce', at: 11 })),
+    10,
+  )
+  assert.deepEqual(await stores.endpoints('ann'), ['email/mail suppressed'])
+})
+
+test('and a way back that comes while it is told who has left', async () => {
+  await using stores = await createStores()
+  await stores.upsert(1, { id: 'ann', endpoints: [mailbox(address, 'mail')] })
+  await leave(
+    meanwhile(stores, 'for update', () => back(stores, 10)),
+    7,
+  )
+  assert.deepEqual(await stores.endpoints('ann'), ['email/mail active'])
+})

@@ -1,7 +1,8 @@
 import { channels } from '#contracts/channel.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import type { ConsentSource } from './consent-log.ts'
-import { type Suppression, tellLifted } from './suppression-store.ts'
+import type { Suppression } from './suppression-store.ts'
+import { tellOwners } from './tell-owners.ts'
 
 /**
  * Takes suppressions back, each by the reason that it was made for and where nothing later was said. Whatever else is said of
@@ -14,20 +15,20 @@ export async function takeBackSuppressions(
   source: ConsentSource,
 ): Promise<void> {
   for (const { hash, channel, reason, at } of backs) {
-    const key = [hash, channels.indexOf(channel), reason]
     await db.query(
       `insert into suppressions as s (hash, channel, reason, source, at, expires_at, taken_back)
        values ($1, $2, $3::text, $4, to_timestamp($5 / 1000.0), '-infinity', jsonb_build_object($3::text, $5::float8))
        on conflict (hash, channel) do update set taken_back = s.taken_back || excluded.taken_back,
          expires_at = case when s.reason = excluded.reason and s.at < excluded.at then excluded.expires_at else s.expires_at end
          where coalesce((s.taken_back ->> excluded.reason)::float8, 0) < $5`,
-      [...key, source, at],
+      [hash, channels.indexOf(channel), reason, source, at],
     )
-    // Also what an earlier try has taken back: its people may not have been told.
-    const over = await db.query(
-      `select from suppressions where hash = $1 and channel = $2 and reason = $3 and expires_at = '-infinity'`,
-      key,
-    )
-    if (over.length > 0) await tellLifted(db, hash, { now: at, source })
   }
+  // Also what an earlier try has taken back: its people may not have been told.
+  if (backs.length > 0)
+    await tellOwners(
+      db,
+      backs.map(one => one.hash),
+      { now: Math.max(...backs.map(one => one.at)), source },
+    )
 }

@@ -3,9 +3,10 @@ import type { ConsentLine } from './consent-log.ts'
 import { endpointAfter } from './endpoint-state.ts'
 import { rewriteEndpoints } from './endpoint-rows.ts'
 import { takeBackSuppressions } from './group-suppressions.ts'
-import { type HashedMark, isAbout, type Mark, wordOf } from './mark.ts'
+import { type EndpointMark, type HashedMark, isAbout, type Mark, wordOf } from './mark.ts'
 import { guardPrunes, type Tripped } from './prune-store.ts'
-import { suppress, suppressedOf, suppressionLine, type Suppressions, tellSuppressed } from './suppression-store.ts'
+import { suppress, suppressedOf, type Suppressions } from './suppression-store.ts'
+import { suppressionLine, tellOwners } from './tell-owners.ts'
 
 /**
  * Remembers what was learned about endpoints (`endpoint-state.ts`). What is said of a time before the last registration, or of
@@ -18,24 +19,29 @@ export async function markEndpoint(store: Suppressions, marks: readonly (Mark | 
     ...mark,
     hash: 'hash' in mark ? mark.hash : addressHash(store.addressKey, mark),
   }))
-  const of = (...states: Mark['state'][]) => hashed.filter(mark => states.includes(mark.state))
+  const of = <S extends Mark['state']>(...states: S[]) =>
+    hashed.flatMap(mark => {
+      const state = states.find(one => one === mark.state)
+      return state === undefined ? [] : [{ ...mark, state }]
+    })
   const told = of('suppressed')
   await suppress(db, told, 'provider')
   // What was taken back by then suppresses nobody; and what stands only for a time was said by somebody else.
-  const standing = await suppressedOf(
-    db,
-    told.map(mark => mark.hash),
-  )
-  const suppressed = told.filter(({ hash }) => standing.has(hash) && standing.get(hash)!.until === undefined)
+  const hashes = told.map(mark => mark.hash)
+  const standing = await suppressedOf(db, hashes)
+  const suppressed = told.flatMap(mark => {
+    const said = standing.get(mark.hash)
+    return said && said.until === undefined ? [{ ...mark, reason: said.reason, at: said.at }] : []
+  })
   const { allowed, tripped } = await guardPrunes(store, of('dead'))
   await applyMarks(store, [...of('suspect', 'alive'), ...suppressed, ...allowed])
-  if (suppressed.length > 0) await tellSuppressed(db, suppressed, 'provider')
+  if (told.length > 0) await tellOwners(db, hashes, { now: Math.max(...told.map(mark => mark.at)), source: 'provider' })
   await takeBackSuppressions(db, of('taken back'), 'provider')
   return tripped
 }
 
 /** Marks endpoints as they are told, without asking any guard. */
-export async function applyMarks({ db, addressKey }: Suppressions, marks: readonly HashedMark[]): Promise<void> {
+export async function applyMarks({ db, addressKey }: Suppressions, marks: readonly EndpointMark[]): Promise<void> {
   if (marks.length === 0) return
   await rewriteEndpoints(db, {
     ids: marks.map(mark => mark.recipient),
@@ -46,7 +52,8 @@ export async function applyMarks({ db, addressKey }: Suppressions, marks: readon
       const endpoints = before.map(endpoint => {
         const about = mine.filter(mark => isAbout(mark, endpoint, addressKey))
         const after = about.reduce((one, mark) => endpointAfter(one, wordOf(mark)), endpoint)
-        if (after.state === 'suppressed' && after !== endpoint) log.push(suppressionLine(id, after, 'provider'))
+        if (after.state === 'suppressed' && after !== endpoint)
+          log.push(suppressionLine(id, after, { wish: false, source: 'provider' }))
         return after
       })
       return { endpoints, log }

@@ -25,6 +25,8 @@ export type Mark = {
 }
 /** The same, where only the hash of the address was kept. */
 export type HashedMark = Omit<Mark, 'address'> & { hash: string }
+/** What endpoints are marked with: who has the address is told what was taken back by what stands of it. */
+export type EndpointMark = HashedMark & { state: Exclude<Mark['state'], 'taken back'> }
 
 /** Whether a mark is of the address that an endpoint has, and of its last registration; a suppression is of every one. */
 export function isAbout(mark: HashedMark, endpoint: Endpoint, addressKey: string): boolean {
@@ -34,13 +36,5 @@ export function isAbout(mark: HashedMark, endpoint: Endpoint, addressKey: string
 }
 
 /** What it says of the endpoint. */
-export function wordOf({ state: kind, at, reason: why }: HashedMark): Word {
-  switch (kind) {
-    case 'alive':
-      return { kind, at }
-    case 'taken back':
-      return { kind: 'lifted', at }
-    default:
-      return { kind, at, why }
-  }
-}
+export const wordOf = ({ state: kind, at, reason: why }: EndpointMark): Word =>
+  kind === 'alive' ? { kind, at } : { kind, at, why }

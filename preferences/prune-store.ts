@@ -1,7 +1,7 @@
 import type { Provider } from '#contracts/channel.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { endpointAfter } from './endpoint-state.ts'
-import { type HashedMark, isAbout } from './mark.ts'
+import { type EndpointMark, isAbout } from './mark.ts'
 import type { Endpoint } from './preferences.ts'
 import { pruneFloor, prunesMost } from './prune.ts'
 import type { Suppressions } from './suppression-store.ts'
@@ -11,7 +11,7 @@ export type PruneGroup = { provider: Provider; app: string }
 /** A guard that held something for the first time since it was settled. */
 export type Tripped = PruneGroup & { held: number; most: number; reason: string }
 
-type Prune = PruneGroup & { mark: HashedMark }
+type Prune = PruneGroup & { mark: EndpointMark }
 
 /**
  * Which dead marks may be carried out now. More than `prunesMost` in ten minutes are a fault of ours (wrong project, wrong
@@ -21,11 +21,11 @@ type Prune = PruneGroup & { mark: HashedMark }
  */
 export async function guardPrunes(
   { db, addressKey }: Suppressions,
-  dead: readonly HashedMark[],
-): Promise<{ allowed: HashedMark[]; tripped: Tripped[] }> {
+  dead: readonly EndpointMark[],
+): Promise<{ allowed: EndpointMark[]; tripped: Tripped[] }> {
   if (dead.length === 0) return { allowed: [], tripped: [] }
   const prunes = await prunesIn(db, { dead, addressKey })
-  const allowed: HashedMark[] = []
+  const allowed: EndpointMark[] = []
   const tripped: Tripped[] = []
   if (prunes.length === 0) return { allowed, tripped }
   await writePrunes(db, prunes)
@@ -47,7 +47,7 @@ const groupKey = ({ provider, app }: PruneGroup): string => `${provider}\u001f${
 /** Those that end an endpoint which lives: each once, so that many messages to one dead device count as one. */
 async function prunesIn(
   db: Queryable,
-  { dead, addressKey }: { dead: readonly HashedMark[]; addressKey: string },
+  { dead, addressKey }: { dead: readonly EndpointMark[]; addressKey: string },
 ): Promise<Prune[]> {
   const rows = await db.query<{ id: string; endpoints: string }>(
     `select id, endpoints from recipients where id = any($1::text[]) and endpoints is not null`,

@@ -8,7 +8,8 @@ import type { Endpoint } from './preferences.ts'
 import type { GivenEndpoint, Profile } from './profile.ts'
 import { storedQuiet } from './quiet-windows.ts'
 import { type Change, type Given, type Givens, register, type Suppressed } from './registration.ts'
-import { suppressedOf, tellSuppressed } from './suppression-store.ts'
+import { suppressedOf } from './suppression-store.ts'
+import { tellOwners } from './tell-owners.ts'
 
 export type RecipientStore = {
   db: Database
@@ -59,10 +60,8 @@ async function upsertGiven(
   const known = await untilSettled(() => db.transaction(tx => upsertOnce(tx, { profiles, given, now })))
   // Who suppressed an address before this was visible did not see it; but then it is visible here.
   const all = [...given.values()].flatMap(one => one?.list ?? [])
-  const late = [...(await suppressedOf(db, hashesOf(all)))].filter(([hash]) => !known.has(hash))
-  const channelOf = new Map(all.map(({ hash, channel }) => [hash, channel]))
-  const suppressions = late.map(([hash, one]) => ({ ...one, hash, channel: channelOf.get(hash)! }))
-  if (suppressions.length > 0) await tellSuppressed(db, suppressions, 'provider')
+  const late = [...(await suppressedOf(db, hashesOf(all))).keys()].filter(hash => !known.has(hash))
+  await tellOwners(db, late, { now, source: 'provider' })
 }
 
 /** Tries again when somebody else has taken one of the tokens meanwhile. */

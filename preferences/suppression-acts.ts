@@ -5,18 +5,8 @@ import { addressHash, masked } from './address.ts'
 import { logConsent } from './consent-log.ts'
 import { readPeople } from './preferences.ts'
 import { contactPrefix } from './profile.ts'
-import {
-  liftedLine,
-  ownersOf,
-  saidSql,
-  standsSql,
-  suppress,
-  type Suppressions,
-  type SuppressionSource,
-  suppressedOf,
-  tellLifted,
-  tellSuppressed,
-} from './suppression-store.ts'
+import { saidSql, standsSql, suppress, type Suppressions, type SuppressionSource } from './suppression-store.ts'
+import { ownersOf, suppressionLine, tellOwners } from './tell-owners.ts'
 
 /** Why an address is suppressed by hand; providers have codes of their own beside. */
 export const suppressionReasons = ['manual', 'bounce', 'invalid', 'complaint', 'unsubscribed', 'stop'] as const
@@ -48,7 +38,11 @@ export async function addSuppressions(
 ): Promise<void> {
   const suppressions = given.map(one => ({ ...one, hash: addressHash(addressKey, one), at: now }))
   await suppress(db, suppressions, source)
-  if (suppressions.length > 0) await tellSuppressed(db, suppressions, source)
+  await tellOwners(
+    db,
+    suppressions.map(one => one.hash),
+    { now, source },
+  )
 }
 
 /**
@@ -72,29 +66,18 @@ export async function liftSuppression(
     if (!found) return 'not suppressed'
     if (found.reason !== 'manual' && why === undefined) return 'needs why'
     const nobody = `${contactPrefix}${hash.slice(0, 22)}`
-    if ((await tellLifted(tx, hash, by)) === 0) await logConsent(tx, [liftedLine(nobody, { channel }, by)], now)
     // What was taken back before is still known.
     await tx.query(
       `update suppressions set stopped_at = null, expires_at = '-infinity' where hash = $1 and channel = $2`,
       key,
     )
+    if ((await tellOwners(tx, [hash], by)) === 0)
+      await logConsent(tx, [suppressionLine(nobody, { channel }, { wish: true, source, why })], now)
     return 'lifted'
   })
-  if (done === 'lifted') await liftLate(db, { hash, channel }, by)
+  // Those who registered it meanwhile; and whom somebody has suppressed again by then.
+  if (done === 'lifted') await tellOwners(db, [hash], by)
   return done
-}
-
-/** Those who registered the address while it was lifted; whom somebody has suppressed again by then is told so. */
-async function liftLate(
-  db: Database,
-  { hash, channel }: { hash: string; channel: Channel },
-  by: By & { why: string | undefined },
-): Promise<void> {
-  const said = async () => (await suppressedOf(db, [hash])).get(hash)
-  if (await said()) return
-  await tellLifted(db, hash, by)
-  const again = await said()
-  if (again) await tellSuppressed(db, [{ ...again, hash, channel }], by.source)
 }
 
 /** Suppressed addresses in the order of their hashes, from behind `after` on; those that have ended by themselves are not there. */
@@ -109,12 +92,15 @@ export async function listSuppressions(
      where hash > $1 and ${standsSql} order by hash, channel limit $2`,
     [after, limit],
   )
-  const owners = await ownersOf(db, rows)
+  const owners = await ownersOf(
+    db,
+    rows.map(row => row.hash),
+  )
   const people = await readPeople(db, [...new Set(owners.map(one => one.recipient))])
   const known = new Map(
-    owners.flatMap(({ recipient, endpoint, of }) => {
+    owners.flatMap(({ recipient, endpoint, hash }) => {
       const found = people.get(recipient)!.endpoints.find(one => one.id === endpoint)
-      return found && addressHash(addressKey, found) === of.hash ? [[of.hash, masked(found)] as const] : []
+      return found && addressHash(addressKey, found) === hash ? [[hash, masked(found)] as const] : []
     }),
   )
   const suppressions = rows.map(({ until: expiresAt, ...row }) => ({

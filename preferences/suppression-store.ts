@@ -2,9 +2,6 @@ import { type Channel, channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
-import type { ConsentLine, ConsentSource } from './consent-log.ts'
-import { endpointAfter } from './endpoint-state.ts'
-import { rewriteEndpoints } from './endpoint-rows.ts'
 import { ofGroup } from './group-reason.ts'
 import type { Suppressed } from './registration.ts'
 
@@ -101,94 +98,4 @@ export async function suppressedOf(db: Queryable, hashes: readonly string[]): Pr
       { reason, at: at.getTime(), ...(until && { until: until.getTime() }) },
     ]),
   )
-}
-
-/**
- * Tells the people that have suppressed mailboxes and numbers, each with a line in the consent log. To be called after
- * `suppress`: who registers the address from then on sees it.
- */
-export async function tellSuppressed(
-  db: Queryable,
-  suppressions: readonly Suppression[],
-  source: SuppressionSource,
-): Promise<void> {
-  const owners = await ownersOf(db, suppressions)
-  await rewriteEndpoints(db, {
-    ids: owners.map(one => one.recipient),
-    now: Math.max(...suppressions.map(one => one.at)),
-    change(id, before) {
-      const log: ConsentLine[] = []
-      const endpoints = before.map(endpoint => {
-        const owner = owners.find(one => one.recipient === id && one.endpoint === endpoint.id)
-        if (!owner) return endpoint
-        const { at, reason, until } = owner.of
-        const word = { kind: 'suppressed' as const, at, why: reason, ...(until !== undefined && { until }) }
-        const after = endpointAfter(endpoint, word)
-        if (after !== endpoint) log.push(suppressionLine(id, after, source))
-        return after
-      })
-      return { endpoints, log }
-    },
-  })
-}
-
-/**
- * Tells the people that have a mailbox or number that it may be used again, each with a line in the consent log. Gives how
- * many have it.
- */
-export async function tellLifted(
-  db: Queryable,
-  hash: string,
-  { now, source, why }: { now: EpochMs; source: ConsentSource; why?: string | undefined },
-): Promise<number> {
-  const owners = await ownersOf(db, [{ hash }])
-  await rewriteEndpoints(db, {
-    ...{ ids: owners.map(one => one.recipient), now },
-    change(id, before) {
-      const log: ConsentLine[] = []
-      const endpoints = before.map(endpoint => {
-        if (!owners.some(one => one.recipient === id && one.endpoint === endpoint.id)) return endpoint
-        const after = endpointAfter(endpoint, { kind: 'lifted', at: now })
-        if (after !== endpoint) log.push(liftedLine(id, endpoint, { source, why }))
-        return after
-      })
-      return { endpoints, log }
-    },
-  })
-  return owners.length
-}
-
-/** The line of an endpoint that may be used again. */
-export const liftedLine = (
-  recipient: string,
-  { id, channel }: { id?: string; channel: Channel },
-  { source, why }: { source: ConsentSource; why?: string | undefined },
-): ConsentLine => ({
-  ...{ recipient, kind: 'suppression', channel, wish: true, source },
-  ...(id !== undefined && { endpoint: id }),
-  ...(why !== undefined && { said: why }),
-})
-
-/** The line of an endpoint that was suppressed. */
-export const suppressionLine = (
-  recipient: string,
-  { id, channel, until }: { id: string; channel: Channel; until?: EpochMs },
-  source: ConsentLine['source'],
-): ConsentLine => ({
-  ...{ recipient, kind: 'suppression', channel, endpoint: id, wish: false, source },
-  ...(until !== undefined && { until }),
-})
-
-/** Who has mailboxes and numbers of these hashes. */
-export async function ownersOf<S extends { hash: string }>(
-  db: Queryable,
-  of: readonly S[],
-): Promise<{ recipient: string; endpoint: string; of: S }[]> {
-  if (of.length === 0) return []
-  const rows = await db.query<{ recipient: string; endpoint: string; place: number }>(
-    `select a.recipient, a.endpoint, m.place::int from unnest($1::text[]) with ordinality as m(hash, place)
-     join addresses a on a.hash = m.hash and a.channel <> 0`,
-    [of.map(one => one.hash)],
-  )
-  return rows.map(({ recipient, endpoint, place }) => ({ recipient, endpoint, of: of[place - 1]! }))
 }

@@ -2,12 +2,10 @@ import { channels } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { addressHash } from './address.ts'
-import { type ConsentLine, logConsent } from './consent-log.ts'
-import { rewriteEndpoints } from './endpoint-rows.ts'
-import { endpointAfter } from './endpoint-state.ts'
+import { logConsent } from './consent-log.ts'
 import { contactPrefix } from './profile.ts'
-import type { Suppressed } from './registration.ts'
-import { ownersOf, standsSql, suppressedOf, suppressionLine } from './suppression-store.ts'
+import { standsSql } from './suppression-store.ts'
+import { ownersOf, suppressionLine, tellOwners } from './tell-owners.ts'
 
 /** What a person asks for by a text to us. */
 export type TextedWord = 'stop' | 'start' | 'help'
@@ -32,7 +30,7 @@ export async function hearText(
   const hash = addressHash(addressKey, { channel: 'sms', address: texted.number })
   const changed = await db.transaction(tx => written(tx, hash, texted))
   // After the commit: who registers the number from now on sees what stands.
-  if (texted.word !== 'help') await settle(db, hash, texted.now)
+  if (texted.word !== 'help') await tellOwners(db, [hash], { now: texted.now, source: 'sms' })
   const locale = await localeOf(db, hash)
   return { changed, ...(locale !== undefined && { locale }) }
 }
@@ -51,8 +49,9 @@ async function written(tx: Queryable, hash: string, { message, word, now, lifts 
   const changed =
     word === 'help' || (await (word === 'stop' ? stop(tx, { hash, now }) : start(tx, { hash, lifts, now })))
   if (changed) await tx.query(`update texted_words set changed = true where message = $1`, [message])
-  if (changed && word !== 'help' && (await ownersOf(tx, [{ hash }])).length === 0)
-    await logConsent(tx, [granted(`${contactPrefix}${hash.slice(0, 22)}`, word === 'start')], now)
+  const nobody = `${contactPrefix}${hash.slice(0, 22)}`
+  if (changed && word !== 'help' && (await ownersOf(tx, [hash])).length === 0)
+    await logConsent(tx, [suppressionLine(nobody, { channel: 'sms' }, { wish: word === 'start', source: 'sms' })], now)
   return changed
 }
 
@@ -90,48 +89,6 @@ async function start(
   )
   return before!.stands && !after!.stands
 }
-
-const triesMax = 5
-
-/** Makes the endpoints of everybody who has a number what is said of it, until nothing else is said meanwhile. */
-async function settle(db: Queryable, hash: string, now: EpochMs): Promise<void> {
-  for (let tries = 0; tries < triesMax; tries++) {
-    const said = (await suppressedOf(db, [hash])).get(hash)
-    await tell(db, { hash, said, now })
-    if (JSON.stringify((await suppressedOf(db, [hash])).get(hash)) === JSON.stringify(said)) return
-  }
-}
-
-async function tell(
-  db: Queryable,
-  { hash, said, now }: { hash: string; said: Suppressed | undefined; now: EpochMs },
-): Promise<void> {
-  const owners = await ownersOf(db, [{ hash }])
-  await rewriteEndpoints(db, {
-    ...{ ids: owners.map(one => one.recipient), now },
-    change(recipient, before) {
-      const log: ConsentLine[] = []
-      const endpoints = before.map(endpoint => {
-        if (!owners.some(one => one.recipient === recipient && one.endpoint === endpoint.id)) return endpoint
-        const free = endpointAfter(endpoint, { kind: 'lifted', at: now })
-        if (!said) {
-          if (free !== endpoint) log.push({ ...granted(recipient, true), endpoint: endpoint.id })
-          return free
-        }
-        const { reason: why, ...word } = said
-        const after = endpointAfter(free, { kind: 'suppressed', ...word, why })
-        if (JSON.stringify(after) === JSON.stringify(endpoint)) return endpoint
-        log.push(suppressionLine(recipient, after, 'sms'))
-        return after
-      })
-      return { endpoints, log }
-    },
-  })
-}
-
-const granted = (recipient: string, wish: boolean): ConsentLine => ({
-  ...{ recipient, kind: 'suppression', channel: 'sms', wish, source: 'sms' },
-})
 
 async function localeOf(db: Queryable, hash: string): Promise<string | undefined> {
   const [row] = await db.query<{ locale: string }>(
