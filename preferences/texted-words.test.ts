@@ -54,3 +54,9 @@ for (const source of ['operator', 'api'] as const)
     assert.deepEqual(await world.text('start', 12), { changed: false })
     assert.deepEqual([await said(world), await world.endpoints('ann')], [[`stop ${source}`], ['sms/sms suppressed']])
   })
+
+test('HELP is answered each time, and leaves nothing behind', async () => {
+  await using world = await setup()
+  for (const now of [5, 6]) assert.deepEqual(await world.text('help', now), { changed: true })
+  assert.deepEqual(await world.db.query('select from texted_words'), [])
+})

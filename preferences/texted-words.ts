@@ -28,14 +28,17 @@ export async function hearText(
   texted: Texted,
 ): Promise<Heard> {
   const hash = addressHash(addressKey, { channel: 'sms', address: texted.number })
-  const changed = await db.transaction(tx => written(tx, hash, texted))
+  const { word, now } = texted
+  const changed = word === 'help' || (await db.transaction(tx => written(tx, hash, { ...texted, word })))
   // After the commit: who registers the number from now on sees what stands.
-  if (texted.word !== 'help') await tellOwners(db, [hash], { now: texted.now, source: 'sms' })
+  if (word !== 'help') await tellOwners(db, [hash], { now, source: 'sms' })
   const locale = await localeOf(db, hash)
   return { changed, ...(locale !== undefined && { locale }) }
 }
 
-async function written(tx: Queryable, hash: string, { message, word, now, lifts }: Texted): Promise<boolean> {
+type Wish = Texted & { word: 'stop' | 'start' }
+
+async function written(tx: Queryable, hash: string, { message, word, now, lifts }: Wish): Promise<boolean> {
   const fresh = await tx.query(
     `insert into texted_words (message, word) values ($1, $2) on conflict do nothing returning 1`,
     [message, word],
@@ -46,11 +49,10 @@ async function written(tx: Queryable, hash: string, { message, word, now, lifts 
     ])
     return known!.changed
   }
-  const changed =
-    word === 'help' || (await (word === 'stop' ? stop(tx, { hash, now }) : start(tx, { hash, lifts, now })))
+  const changed = await (word === 'stop' ? stop(tx, { hash, now }) : start(tx, { hash, lifts, now }))
   if (changed) await tx.query(`update texted_words set changed = true where message = $1`, [message])
   const nobody = `${contactPrefix}${hash.slice(0, 22)}`
-  if (changed && word !== 'help' && (await ownersOf(tx, [hash])).length === 0)
+  if (changed && (await ownersOf(tx, [hash])).length === 0)
     await logConsent(tx, [suppressionLine(nobody, { channel: 'sms' }, { wish: word === 'start', source: 'sms' })], now)
   return changed
 }

@@ -17,7 +17,7 @@ export type AddressTables = {
     stopped_at: Date | null
     taken_back: Generated<Record<string, number>>
   }
-  /** Texts of people that say STOP, START or HELP, by Twilio's name for each; whether it changed anything. */
+  /** Texts of people that say STOP or START, by Twilio's name for each; whether it changed anything. */
   texted_words: { message: string; word: string; changed: Generated<boolean>; at: Generated<Date> }
   /** Endpoints that were found dead. `state`: `pruned`, `held` by the guard, `discarded` or `undone`. Kept 30 days. */
   prunes: {
