@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
+import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { placeTombstone, supersede } from '#ledger/retractions.ts'
 import { putInboxItems, removeInboxItems } from './in-app/inbox-store.ts'
 import { inboxProvider } from './in-app/inbox.ts'
@@ -61,7 +61,7 @@ test('an item that is written after its retraction is left out, though its claim
   const message = (key: string) =>
     ({
       ...{
-        place: 0,
+        ...{ place: 0, attemptId: attemptId({ batch: newBatchId(), slot: 0 }) },
         deliveryId: deliveryId({ intent: idOf(key), recipient: 'anna' as RecipientId, endpoint: 'inbox' }),
       },
       ...{

@@ -11,6 +11,7 @@ export async function forgetInbox(db: Database, recipient: string): Promise<void
       `insert into inbox_people as p (recipient, last) values ($1, 1) on conflict (recipient) do update set last = p.last + 1`,
       [recipient],
     )
+    await tx.query('delete from looks where recipient = $1', [recipient])
     await tx.query(
       `with items as (delete from inbox_items where recipient = $1 returning delivery),
        changes as (delete from inbox_changes where recipient = $1 returning deliveries),

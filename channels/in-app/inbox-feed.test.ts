@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { catalogueOf } from '#contracts/catalogue.ts'
 import { inboxDeeds } from '#contracts/engagement.ts'
 import { countMax } from '#contracts/inbox.ts'
-import { type DeliveryId, deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
+import { attemptId, type DeliveryId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { testDatabase } from '#tests/servers.ts'
 import type { OutMessage } from '../provider.ts'
@@ -18,7 +18,7 @@ const message = (recipient: string, key: string, content: object = { title: key,
   ({
     ...{ recipient, content, reason: 'mention' },
     intent: { id: intentId({ producer: 'test', key }), type: 'test.greeting', occurredAt: Date.now() },
-    deliveryId: itemOf(recipient, key),
+    ...{ deliveryId: itemOf(recipient, key), place: 0, attemptId: attemptId({ batch: newBatchId(), slot: 0 }) },
   }) as unknown as Message
 
 const itemOf = (recipient: string, key: string): DeliveryId =>

@@ -1,5 +1,12 @@
 import type { InboxDeed, InboxMark } from '#contracts/engagement.ts'
-import { type DeliveryId, deliveryId, type EpochMs, type IntentId, type RecipientId } from '#contracts/ids.ts'
+import {
+  attemptOf,
+  type DeliveryId,
+  deliveryId,
+  type EpochMs,
+  type IntentId,
+  type RecipientId,
+} from '#contracts/ids.ts'
 import type { Tombstones } from '#contracts/retraction.ts'
 import { joinJson } from '#ledger/batch.ts'
 import { tombstonesAmong, type TombstonesColumn, tombstonesIn } from '#ledger/retractions.ts'
@@ -8,6 +15,7 @@ import { notesMax, noteRemovals } from '../push/removal-store.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import type { OutMessage } from '../provider.ts'
 import { tellLooked } from '../receipts/deeds.ts'
+import type { Acted } from '../receipts/look-store.ts'
 
 // Whoever changes inboxes first takes the next number of each person, by a lock on the person's row and in the order of
 // their names, and then touches items. So the numbers of a person are committed in their order (who sees one, sees all
@@ -46,12 +54,12 @@ export async function putInboxItems(
        insert into inbox_people as p (recipient, last)
        select * from unnest($10::text[], $11::int[]) as a(recipient, n) order by recipient collate "C"
        on conflict (recipient) do update set last = p.last + excluded.last returning recipient, last),
-     put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content, reason, number, tenant)
+     put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content, reason, number, tenant, batch, slot)
      select u.delivery, u.recipient, s.intent, s.type, to_timestamp(s.at / 1000.0), to_timestamp($9 / 1000.0), nullif(s.thread, ''), s.content,
-       nullif(u.reason, ''), n.last - u.behind, nullif(s.tenant, '')
-     from unnest($1::text[], $2::text[], $3::int[], $12::text[], $13::int[]) as u(delivery, recipient, pick, reason, behind)
-     join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f'), $14::text[]) with ordinality
-       as s(intent, type, at, thread, content, tenant, place) on s.place = u.pick
+       nullif(u.reason, ''), n.last - u.behind, nullif(s.tenant, ''), s.batch, u.slot
+     from unnest($1::text[], $2::text[], $3::int[], $12::text[], $13::int[], $15::smallint[]) as u(delivery, recipient, pick, reason, behind, slot)
+     join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f'), $14::text[], $16::uuid[]) with ordinality
+       as s(intent, type, at, thread, content, tenant, batch, place) on s.place = u.pick
      join numbered n on n.recipient = u.recipient
      where not exists (select from retractions r
        where r.id = s.intent and (r.occurred_until is null or r.occurred_until >= to_timestamp(s.at / 1000.0)))
@@ -59,7 +67,7 @@ export async function putInboxItems(
      order by u.delivery collate "C"
      on conflict (delivery) do update set occurred_at = excluded.occurred_at, created_at = excluded.created_at,
        thread = excluded.thread, tenant = excluded.tenant, content = excluded.content, reason = excluded.reason, number = excluded.number,
-       seen_at = null, read_at = null, archived_at = null
+       batch = excluded.batch, slot = excluded.slot, seen_at = null, read_at = null, archived_at = null, acted_at = null
      where inbox_items.occurred_at <> excluded.occurred_at)
      select ${tombstonesAmong('$4::uuid[]')}, array(select id from erased) as erased`,
     [
@@ -77,6 +85,8 @@ export async function putInboxItems(
       textArray(messages.map(message => message.reason ?? '')),
       plainArray(behind),
       textArray(shared.map(({ intent }) => intent.tenant ?? '')),
+      plainArray(messages.map(message => message.place)),
+      plainArray(shared.map(message => attemptOf(message.attemptId).batch)),
     ],
   )
   return { tombstones: tombstonesIn(row!.tombstones), erased: new Set(row!.erased) }
@@ -96,7 +106,7 @@ export async function markOwnItems(tx: Queryable, mark: OwnMark): Promise<number
   const items = await markItems(tx, mark)
   const looked = { recipient, at, what: what === 'seen' ? ('seen' as const) : ('read' as const) }
   const anew = items.filter(item => (what === 'seen' ? item.unseen : what !== 'unarchived' && item.unread))
-  await tellLooked(tx, { ...looked, intents: newest(anew).map(item => item.intent) })
+  await tellLooked(tx, { ...looked, items: newest(anew) })
   return items.length
 }
 
@@ -107,7 +117,7 @@ async function markItems(tx: Queryable, mark: InboxMark | OwnMark): Promise<Mark
   const rows = await tx.query<Marked>(
     `with person as materialized (select from inbox_people where recipient = $2 for update),
      found as materialized (
-       select delivery, intent_id, occurred_at, seen_at is null as unseen, read_at is null as unread, ${changes} as changes
+       select delivery, intent_id, batch, slot, occurred_at, seen_at is null as unseen, read_at is null as unread, ${changes} as changes
        from inbox_items
        where (select count(*) from person) >= 0 and recipient = $2 and ${where} order by delivery for update),
      numbered as (
@@ -117,7 +127,7 @@ async function markItems(tx: Queryable, mark: InboxMark | OwnMark): Promise<Mark
        insert into inbox_changes (recipient, number, deliveries, at)
        select $2, last, (select array_agg(delivery) from found where changes), to_timestamp($1 / 1000.0) from numbered),
      marked as (update inbox_items i set ${sets} from found where i.delivery = found.delivery and changes)
-     select intent_id as intent, occurred_at as at, unseen, unread from found`,
+     select intent_id as intent, batch, slot, occurred_at as at, unseen, unread from found`,
     [now, recipient, ...values],
   )
   if (what === 'read' || what === 'archived') await noteRemovals(tx, removalsOf(mark, rows))
@@ -146,7 +156,7 @@ const deeds: Record<InboxDeed, { sets: string; changes: string }> = {
 export const ofTenant = (asked: string, item = ''): string =>
   `(${asked}::text is null or ${item}tenant is null or ${item}tenant = ${asked})`
 
-type Marked = { intent: IntentId; at: Date; unseen: boolean; unread: boolean }
+type Marked = Acted & { at: Date; unseen: boolean; unread: boolean }
 
 /** Of very many the newest. A push without an item in the inbox is known by its intent alone. */
 function removalsOf(mark: InboxMark | OwnMark, items: readonly Marked[]) {

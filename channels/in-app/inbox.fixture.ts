@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { catalogueOf } from '#contracts/catalogue.ts'
-import { type DeliveryId, deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
+import { attemptId, type DeliveryId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { type Clock, systemClock } from '#runtime/clock.ts'
 import { createHttp, type FastifyInstance, listen } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
@@ -41,7 +41,7 @@ export function inboxMessage(recipient: string, key: string, said: Said = {}): O
       ...(thread && { thread }),
       ...(tenant && { tenant }),
     },
-    deliveryId: itemId(recipient, key),
+    ...{ deliveryId: itemId(recipient, key), place: 0, attemptId: attemptId({ batch: newBatchId(), slot: 0 }) },
   } as unknown as OutMessage<'in_app'>
 }
 

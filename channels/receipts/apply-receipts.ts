@@ -9,6 +9,7 @@ import type { Metrics } from '#runtime/metrics.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { markInboxItems } from '../in-app/inbox-store.ts'
 import { daysMax, deliveryPack, eachOnce } from './delivery-packs.ts'
+import { type Look, noteLooks } from './look-store.ts'
 
 export type ReceiptDeps = {
   db: Database
@@ -39,15 +40,17 @@ export async function applyReceipts(deps: ReceiptDeps, receipts: readonly Receip
     db,
     recent.map(one => one.attempt),
   )
-  const known = recent.flatMap(({ deed, at }, place): Known[] => {
+  const known = recent.flatMap(({ attempt: { slot }, deed, at }, place): Known[] => {
     const attempt = found[place]
     metrics.count('receipts_total', { event: deed, result: attempt ? 'known' : 'unknown' })
-    return attempt ? [{ attempt, deed, at: clamped(at, { from: madeAt(attempt.batch), now }) }] : []
+    return attempt ? [{ attempt, slot, deed, at: clamped(at, { from: madeAt(attempt.batch), now }) }] : []
   })
   if (known.length === 0) return 0
   await db.transaction(async tx => {
     for (const one of known.toSorted(byPerson)) await engage(tx, one, deps)
-    await writeOutbox(tx, packsOf(known))
+    const followed = await noteLooks(tx, looksOf(known, deps.catalogue))
+    const successes = followed.map(({ of, at }) => deliveryPack(of, { kind: 'engaged', what: 'acted', at }))
+    await writeOutbox(tx, eachOnce([...successes, ...packsOf(known)]))
   })
   deps.tell?.(known.map(one => one.attempt.recipient))
   return known.length
@@ -57,10 +60,11 @@ export async function applyReceipts(deps: ReceiptDeps, receipts: readonly Receip
 const clamped = (at: EpochMs, { from, now }: { from: EpochMs; now: EpochMs }): EpochMs =>
   Number.isNaN(at) ? now : Math.min(now, Math.max(from, at))
 
-type Known = { attempt: KnownAttempt; deed: Deed; at: EpochMs }
+type Known = { attempt: KnownAttempt; slot: number; deed: Deed; at: EpochMs }
 
-/** Two requests that name the same people must not lock them in different orders. */
-const keyOf = ({ attempt }: Known): string => `${attempt.recipient} ${attempt.intent.id}`
+/** Two requests that name the same people must not lock them in different orders, nor what was acted on after the inbox. */
+const keyOf = ({ attempt, deed }: Known): string =>
+  `${attempt.recipient} ${deed === 'acted' ? 0 : 1} ${attempt.intent.id}`
 const byPerson = (a: Known, b: Known): number => (keyOf(a) < keyOf(b) ? -1 : 1)
 
 /** As the same deed in the inbox, or one that the product tells of. What a message told of several was looked at with it. */
@@ -91,11 +95,17 @@ async function engage(tx: Queryable, { attempt, deed, at }: Known, { catalogue }
   }
 }
 
+/** Of types that name a success. */
+const looksOf = (known: readonly Known[], { types }: Catalogue): Look[] =>
+  known.flatMap(({ attempt, slot, deed, at }) => {
+    const event = types.get(attempt.intent.type)?.acted
+    const isLook = deed !== 'dismissed' && deed !== 'machine_opened'
+    return event !== undefined && isLook ? [{ of: attempt, slot, event, at }] : []
+  })
+
 /** Whatever a device says of a delivery, it has it. */
 const packsOf = (known: readonly Known[]): EventPack[] =>
-  eachOnce(
-    known.flatMap(({ attempt, deed, at }) => [
-      deliveryPack(attempt, { kind: 'standing', what: 'delivered', at }),
-      deliveryPack(attempt, { kind: 'engaged', what: deed, at }),
-    ]),
-  )
+  known.flatMap(({ attempt, deed, at }) => [
+    deliveryPack(attempt, { kind: 'standing', what: 'delivered', at }),
+    deliveryPack(attempt, { kind: 'engaged', what: deed, at }),
+  ])

@@ -1,7 +1,8 @@
 import type { Deed, EventPack } from '#contracts/event.ts'
 import { deliveryId, type EpochMs } from '#contracts/ids.ts'
 import type { ToldStanding } from '#contracts/standing.ts'
-import type { KnownAttempt } from '#ledger/attempts.ts'
+import type { KnownAttempt, KnownDelivery } from '#ledger/attempts.ts'
+import { pack } from '#ledger/batch.ts'
 import { factsOf } from '#ledger/outbox.ts'
 
 /** The sink takes no events of older days, and of these the ledger has everything. */
@@ -19,6 +20,25 @@ export function deliveryPack(of: KnownAttempt, { kind, what, at }: Said): EventP
     slots: [{ i: 0, recipient, channel, endpoint, what }],
   }
 }
+
+/**
+ * What a person did with several deliveries at once, a pack for each provider. Whoever tells it knows that nobody has told it
+ * before: of all of these the name holds only the first.
+ */
+export const deedPacks = (of: readonly KnownDelivery[], { what, at }: { what: Deed; at: EpochMs }): EventPack[] =>
+  [...Map.groupBy(of, ({ provider }) => provider)].map(([provider, own]) => {
+    const kinds = pack(own, ({ intent }) => intent.id)
+    const [first] = own as [KnownDelivery]
+    const named = deliveryId({ ...first, intent: first.intent.id })
+    return {
+      ...{ v: 1, day: new Date(at).toISOString().slice(0, 10), at, kind: 'engaged', provider, whys: [] },
+      pack: `deed/${named}/${what}`,
+      intents: kinds.values.map(({ intent, lane }) => factsOf(intent, lane)),
+      slots: own.map(({ recipient, channel, endpoint }, n) => ({
+        ...{ i: kinds.picks?.[n] ?? 0, recipient, channel, endpoint, what },
+      })),
+    }
+  })
 
 /** Of packs of one name the last. */
 export const eachOnce = (packs: readonly EventPack[]): EventPack[] => [

@@ -43,6 +43,7 @@ export async function exportPerson(
     audiences: await of('select audience, reason from audience_members where recipient = $1 order by 1'),
     read: await of('select thread, up_to from watermarks where recipient = $1 order by 1'),
     engagements: await of('select intent_id, what, event, at from engagements where recipient = $1 order by at'),
+    looks: await of('select intent_id, at, acted_at from looks where recipient = $1 order by at'),
     presence: await of('select active_until from presence where recipient = $1'),
     inbox: (await of('select * from inbox_items where recipient = $1 order by number')).map(unpacked),
     removals: await of('select intent_id, why, at from removals where recipient = $1 and done_at is null order by at'),

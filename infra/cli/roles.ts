@@ -5,6 +5,7 @@ import type { Channel, Lane } from '#contracts/channel.ts'
 import { purgeInboxItems } from '#channels/in-app/inbox-store.ts'
 import type { Provider } from '#channels/provider.ts'
 import { purgeRemovals } from '#channels/push/removal-store.ts'
+import { purgeLooks } from '#channels/receipts/look-store.ts'
 import { purgeReports } from '#channels/receipts/receipt-store.ts'
 import { purgeTroubles } from '#channels/receipts/trouble-store.ts'
 import type { SmsPrices } from '#channels/sms/price.ts'
@@ -126,6 +127,7 @@ async function startRouting(installation: Installation, { lanes, metrics }: Role
           await purgeRemovals(db, { before: before(retentionDays.keys) }),
           await purgeReports(db, { before: before(retentionDays.keys) }),
           await purgeTroubles(db, { before: before(retentionDays.keys) }),
+          await purgeLooks(db, { before: before(retentionDays.keys) }),
           await purgeStandings(db, { before: before(retentionDays.keys) }),
           await purgePrunes({ db, addressKey }, { before: before(retentionDays.prunes), now: clock.now() }),
           await purgeContacts(db, { before: before(retentionDays.contacts) }),

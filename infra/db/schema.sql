@@ -279,6 +279,9 @@ create table inbox_items (
   number bigint not null default 0,
   archived_at timestamp with time zone,
   reason text,
+  batch uuid,
+  slot smallint,
+  acted_at timestamp with time zone,
   constraint inbox_items_pkey PRIMARY KEY (delivery)
 );
 CREATE INDEX inbox_items_archived ON public.inbox_items USING btree (recipient, number) WHERE (archived_at IS NOT NULL);
@@ -298,6 +301,19 @@ create table intent_sets (
   constraint intent_sets_pkey PRIMARY KEY (intent_id, set_id)
 );
 CREATE INDEX intent_sets_by_set ON public.intent_sets USING brin (set_id);
+
+create table looks (
+  recipient text collate "C" not null,
+  delivery text collate "C" not null,
+  intent_id uuid not null,
+  type text not null,
+  batch uuid not null,
+  slot smallint not null,
+  at timestamp with time zone not null,
+  acted_at timestamp with time zone,
+  constraint looks_pkey PRIMARY KEY (recipient, delivery)
+);
+CREATE INDEX looks_by_time ON public.looks USING brin (at);
 
 create table operator_log (
   id bigint not null generated always as identity,

@@ -44,6 +44,7 @@ export const owners = {
   inbox_items: 'channels',
   inbox_people: 'channels',
   inbox_changes: 'channels',
+  looks: 'channels',
   removals: 'channels',
   removal_turns: 'channels',
   pace_buckets: 'channels',

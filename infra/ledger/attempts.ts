@@ -22,9 +22,32 @@ export type KnownAttempt = {
   moved: boolean
 }
 
+/** The delivery that an attempt was for. */
+export type KnownDelivery = Omit<KnownAttempt, 'told' | 'day' | 'moved'>
+
 /** Attempts in the order in which they are asked for; undefined for what was none, or of a day that is no longer kept. */
 export async function readAttempts(db: Queryable, attempts: readonly Attempt[]): Promise<(KnownAttempt | undefined)[]> {
-  const found = Array<KnownAttempt | undefined>(attempts.length).fill(undefined)
+  const rows = await readSlots(db, attempts)
+  const days = await firstDays(db, [...new Set(rows.flatMap(row => row?.from_batch ?? []))])
+  const found = rows.map(row => {
+    if (row === undefined) return undefined
+    const { from_batch, outcome, ...delivery } = row
+    const day = from_batch === null ? dayOf(delivery.batch) : days.get(from_batch)!
+    return { ...delivery, told: [delivery.intent.id], day, moved: outcome === outcomeCode('moved') }
+  })
+  await addTold(db, found)
+  return found
+}
+
+/** The deliveries of attempts, without those that the ledger does not know: by key, and a statement for each day. */
+export async function readDeliveries(db: Queryable, attempts: readonly Attempt[]): Promise<KnownDelivery[]> {
+  return (await readSlots(db, attempts)).filter(row => row !== undefined)
+}
+
+type Slot = KnownDelivery & { outcome: number | null; from_batch: BatchId | null }
+
+async function readSlots(db: Queryable, attempts: readonly Attempt[]): Promise<(Slot | undefined)[]> {
+  const found = Array<Slot | undefined>(attempts.length).fill(undefined)
   const asked = attempts.map((attempt, place) => ({ ...attempt, place }))
   // One day at a time: a join over several would have every partition planned.
   for (const [day, ofDay] of Map.groupBy(asked, ({ batch }) => dayOf(batch))) {
@@ -34,17 +57,12 @@ export async function readAttempts(db: Queryable, attempts: readonly Attempt[]):
       plainArray(ofDay.map(({ slot }) => slot)),
       plainArray(ofDay.map(({ place }) => place)),
     ])
-    const days = await firstDays(db, [...new Set(rows.flatMap(row => row.from_batch ?? []))])
-    for (const { place, lane, channel, intent, outcome, from_batch, ...row } of rows) {
-      const carried = JSON.parse(intent) as CarriedIntent
+    for (const { place, lane, channel, intent, ...row } of rows)
       found[place] = {
-        ...{ ...row, lane: lanes[lane]!, channel: channels[channel]!, intent: carried, told: [carried.id] },
-        day: from_batch === null ? day : days.get(from_batch)!,
-        moved: outcome === outcomeCode('moved'),
+        ...row,
+        ...{ lane: lanes[lane]!, channel: channels[channel]!, intent: JSON.parse(intent) as CarriedIntent },
       }
-    }
   }
-  await addTold(db, found)
   return found
 }
 
@@ -54,13 +72,16 @@ async function addTold(db: Queryable, found: readonly (KnownAttempt | undefined)
   several.forEach(({ one }, at) => void (one.told = told[at]!))
 }
 
-/** Deliveries of intents to people, on every channel: those that were accepted, the last attempt of each. */
-export async function readAccepted(
+/**
+ * The attempts that were accepted of intents to people, on every channel. It looks through all that an intent was told to: ask only
+ * where no attempt is known.
+ */
+export async function findAccepted(
   db: Queryable,
   asked: readonly { intent: IntentId; recipient: string }[],
-): Promise<KnownAttempt[]> {
+): Promise<Attempt[]> {
   if (asked.length === 0) return []
-  const rows = await db.query<{ batch: BatchId; slot: number }>(
+  return db.query<Attempt>(
     `select b.id as batch, (s.place - 1)::int as slot
      from unnest($1::uuid[], $2::text[]) as a(intent, recipient)
      cross join lateral (select set_id from admitted where id = a.intent
@@ -74,7 +95,6 @@ export async function readAccepted(
       plainArray((['sent', 'delivered'] as const).map(outcomeCode)),
     ],
   )
-  return (await readAttempts(db, rows)).filter(attempt => attempt !== undefined)
 }
 
 type Row = Pick<KnownAttempt, 'batch' | 'provider' | 'recipient' | 'endpoint'> & {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { inboxProvider } from '#channels/in-app/inbox.ts'
 import type { OutMessage } from '#channels/provider.ts'
 import { openInstallation } from '#cli/installation.ts'
-import { deliveryId, intentId, type RecipientId } from '#contracts/ids.ts'
+import { attemptId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { createLog } from '#runtime/log.ts'
 import { catalogue, typeOf } from './catalogue.ts'
 import { type Child, startChild } from './child.ts'
@@ -91,6 +91,7 @@ function itemFor(n: number): OutMessage<'in_app'> {
   const id = intentId({ producer: 'bench', key: `item-${n}` })
   return {
     ...{ recipient, reason: 'mention', deliveryId: deliveryId({ intent: id, recipient, endpoint: 'inbox' }) },
+    ...{ place: 0, attemptId: attemptId({ batch: newBatchId(), slot: 0 }) },
     intent: { id, type: typeOf('in_app', 'plain'), occurredAt: Date.now() },
     content: { title: 'An item', body: String(process.hrtime.bigint()) },
   } as OutMessage<'in_app'>
