@@ -5,7 +5,7 @@ import { outcomes } from '#contracts/outcome.ts'
 import { sendPage } from '#runtime/browser-page.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { styles } from './dashboard/styles.ts'
-import { deeds, eventSentence, openStates, standings } from './trace.ts'
+import { deeds, eventSentence, openStates, refusalSentences, standings } from './trace.ts'
 
 /** Modules of the pages, to be served under the name `dashboard`. */
 export const dashboardFolder = path.join(import.meta.dirname, 'dashboard')
@@ -48,7 +48,7 @@ function scriptOf(module: string): string {
 /** What each code means that a trace can show. A function: what it is asked for stands above it. */
 function rulesText(): string {
   const told = new Map<string, string>(outcomes.map(what => [what, eventSentence({ what })]))
-  for (const [code, meaning] of Object.entries({ ...deeds, ...standings, ...openStates }))
+  for (const [code, meaning] of Object.entries({ ...deeds, ...standings, ...openStates, ...refusalSentences }))
     told.set(code, told.get(code) ?? meaning)
   for (const rule of rules) {
     const before = told.get(rule)

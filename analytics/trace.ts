@@ -312,6 +312,14 @@ export const standings: Record<ToldStanding, string> = {
   complained: 'The person called it spam. The address is not used any more.',
 }
 
+/** Why no router could use a message. */
+export const refusalSentences: Record<Refusal, string> = {
+  malformed: 'Refused: the message is not an intent.',
+  conflict: 'Refused: it says something else than the intent whose id or key it has.',
+  unknown: 'Refused: it is of a version that was not known here.',
+  parked: 'Waits for a build that can route it.',
+}
+
 const outcomeSentences: Record<OutcomeOrMoved, string> = {
   moved: 'Not done yet: it is tried again.',
   sent: 'Sent, and accepted by its provider.',

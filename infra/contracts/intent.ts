@@ -67,7 +67,9 @@ export function encodeIntent(intent: Intent): string {
   })
 }
 
-export type Refusal = 'malformed' | 'conflict' | 'unknown' | 'parked'
+/** Why a message is no intent that can be routed. */
+export const refusals = ['malformed', 'conflict', 'unknown', 'parked'] as const
+export type Refusal = (typeof refusals)[number]
 export type ParsedIntent =
   | { ok: true; intent: Intent; bodyHash: bigint }
   | { ok: false; reason: Refusal; problems: string[]; id?: IntentId }
