@@ -38,7 +38,7 @@ test('a trace of an intent by its id or its key, and of a person since a time; e
     world.looks.map(({ who, about }) => [who, ...Object.values(about)]),
     [
       ...[[id], ['docs/comment-1'], ['docs/comment-1', 'user-1'], ['docs/comment-1', 'user-1', 'phone']],
-      ...[['user-1'], [id], ['user-1'], ['nobody'], [delivery]],
+      ...[['user-1'], [id], ['user-1', '2026-11-20T12:00:01.000Z'], ['nobody'], [delivery]],
     ].map(subject => ['eve', ...subject]),
   )
 })

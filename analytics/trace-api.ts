@@ -71,7 +71,10 @@ const kindOf = (subject: Asked): string =>
 
 function aboutOf(subject: Asked): Look['about'] {
   if ('delivery' in subject) return { delivery: `${subject.delivery.batch}.${subject.delivery.slot}` }
-  if (!('intent' in subject)) return { recipient: subject.recipient }
+  if (!('intent' in subject)) {
+    const { recipient, since } = subject
+    return { recipient, ...(since !== undefined && { since: isoOf(since) }) }
+  }
   const { intent, part } = subject
   return { intent: typeof intent === 'string' ? intent : `${intent.producer}/${intent.key}`, ...part }
 }

@@ -22,7 +22,11 @@ export async function runTrace(args: string[]): Promise<number> {
   const { recipient } = values
   const who = actorOf(values)
   await using db = await visitDatabase()
-  await logAct(db, { who, what: 'trace', about: { subject, ...(recipient !== undefined && { recipient }) } })
+  const about = {
+    ...{ subject, ...(recipient !== undefined && { recipient }) },
+    ...(since !== undefined && { since: new Date(since).toISOString() }),
+  }
+  await logAct(db, { who, what: 'trace', about })
   const trace = await traceOf(db, subject, { since, recipient })
   if (isUnknown(trace)) throw new CommandError(`nothing is known of ${subject}`, 1)
   console.log(printTrace(trace, terminal()))

@@ -168,6 +168,39 @@ test(
   },
 )
 
+test('a trace of a person tells their addresses masked, and whole nowhere', limits, async () => {
+  const whole = { phone: 'fcm-token-of-ann-4711', mail: 'ann.the.reader@example.org', number: '+4915112345678' }
+  await person('masked', {
+    endpoints: [
+      phone('masked', whole.phone),
+      { id: 'mail', channel: 'email', provider: 'sendgrid', address: whole.mail, ...alive },
+      { id: 'number', channel: 'sms', provider: 'twilio', address: whole.number, ...alive },
+    ],
+  })
+  await notify(ping, 'masked')
+  await isToldAs('masked', 'sent')
+  const headers = { authorization: `Bearer ${token}` }
+  const response = await fetch(`${api.url}/v1/trace?recipient=of-masked`, { headers })
+  const told = await response.text()
+  const { addresses } = JSON.parse(told) as ToldTrace
+  const shown = addresses.filter(({ address }) => address !== undefined)
+  assert.deepEqual(
+    shown.map(({ id }) => id),
+    ['phone', 'mail', 'number'],
+  )
+  const pages = browser ? [await pageText(browser)] : []
+  for (const text of [told, ...pages])
+    for (const address of Object.values(whole)) assert.ok(!text.includes(address), address)
+})
+
+async function pageText(browser: TestBrowser): Promise<string> {
+  await using context = await browser.open()
+  const tab = await context.newPage()
+  await tab.goto(`${api.url}/trace?recipient=of-masked#token=${token}`)
+  await tab.getByRole('region', { name: 'Addresses now' }).waitFor()
+  return tab.content()
+}
+
 type Entry = { sentence: string; rule?: string; what?: string; state?: string }
 const codeOf = ({ what, state }: Entry): string | undefined => state ?? what
 
