@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { count, csvOf, type Numbers } from './numbers.ts'
+import { queryFold } from './query-fold.ts'
 
 type Card = {
   id: string
@@ -35,7 +36,7 @@ export const chartCard = ({ id, title, note, chart, numbers, wide, query, busy, 
       <button class="plain" aria-label="CSV: ${title}" @click=${() => download(`${id}.csv`, csvOf(numbers))}>
         CSV
       </button>
-      <a href=${query} title="GET ${query}" aria-label="Query: ${title}">Query</a>
+      ${queryFold(query, title)}
     </footer>
   </section>`
 

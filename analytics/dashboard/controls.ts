@@ -41,7 +41,7 @@ export function controlsOf(
     html`<label
       >${name}
       <select name=${field} @change=${(event: Event) => change({ [field]: (event.target as HTMLSelectElement).value })}>
-        ${all.map(([value, words]) => html`<option value=${value} ?selected=${(state[field] ?? '') === value}>${words}</option>`)}
+        ${all.map(([value, words]) => html`<option value=${value} .selected=${(state[field] ?? '') === value}>${words}</option>`)}
       </select>
     </label>`
   const tick = (field: Field, name: string, value: string) =>
@@ -63,8 +63,9 @@ export function wordOf(field: string): string {
   return `${words[0]!.toUpperCase()}${words.slice(1)}`
 }
 
-const localOf = (iso: string | undefined): string => {
+/** An instant as a field for times has it, in UTC, to the minute; and back. */
+export const localOf = (iso: string | undefined): string => {
   const at = Date.parse(iso ?? '')
   return Number.isNaN(at) ? '' : new Date(at).toISOString().slice(0, 16)
 }
-const isoOf = (local: string): string => (local === '' ? '' : `${local}:00Z`)
+export const isoOf = (local: string): string => (local === '' ? '' : `${local}:00Z`)

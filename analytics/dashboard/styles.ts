@@ -27,6 +27,7 @@ nav { display: flex; gap: 1.25rem; align-items: center }
 .card > header p, .card > footer { font-size: .875rem } .card[aria-busy=true] > :not(h2) { opacity: .5 }
 .card > footer { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: baseline }
 .card > footer details[open] { order: 3; flex-basis: 100% }
+.query > code { display: block; margin: .5rem 0 .25rem; padding: .5rem .75rem; border-radius: .5rem; background: var(--fill) } .query > p { display: flex; gap: 1.25rem }
 details { min-width: 0 } summary { cursor: pointer; color: var(--act) }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px; border-radius: 4px }
 button, input, select { font: inherit; color: inherit }

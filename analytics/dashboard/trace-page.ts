@@ -1,6 +1,7 @@
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import type { ExamplesAnswer } from '../examples-api.ts'
 import type { ToldTrace } from '../trace-api.ts'
+import { isoOf, localOf } from './controls.ts'
 import { type Answer, ask, forgetToken, hasToken, takeToken } from './client.ts'
 import { type Kind, kinds, nameOf, pathOf, searchOf, type Subject, subjectOf } from './trace-subject.ts'
 import { examplesView } from './examples-view.ts'
@@ -28,25 +29,33 @@ async function load(): Promise<void> {
 
 function look(event: SubmitEvent): void {
   event.preventDefault()
-  const { elements } = event.target as HTMLFormElement
-  const given = (name: string) =>
-    (elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | null)?.value.trim() ?? ''
-  const kind = given('kind') as Kind
+  const given = givenIn(event.target as HTMLFormElement)
+  const { zone } = given
+  // Of examples there is nothing to type: what they are of came from a chart.
+  if (subject.kind === 'examples' && given.of === '') return go({ ...subject, zone })
+  const { kind, of } = given
+  const asBefore = kind === subject.kind && of === subject.of
   go({
-    ...{ kind, of: given('of'), zone: given('zone') },
-    ...(kind === 'recipient' && { since: given('since') === '' ? '' : `${given('since')}:00Z` }),
+    ...{ kind, of, zone },
+    ...(kind === 'recipient' && { since: given.since === localOf(subject.since) ? subject.since : isoOf(given.since) }),
     // What it was narrowed to belongs to the intent that was there.
-    ...(kind === 'intent' &&
-      given('of') === subject.of && { recipient: subject.recipient, endpoint: subject.endpoint }),
+    ...(kind === 'intent' && asBefore && { recipient: subject.recipient, endpoint: subject.endpoint }),
   })
 }
 
+function givenIn({ elements }: HTMLFormElement): { kind: Kind; of: string; since: string; zone: string } {
+  const given = (name: string) =>
+    (elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | null)?.value.trim() ?? ''
+  return { kind: given('kind') as Kind, of: given('of'), since: given('since'), zone: given('zone') }
+}
+
+/** What is asked again is looked at again: it may have gone on. Another zone alone is no other look. */
 function go(next: Subject): void {
   const before = subject
   subject = next
-  history.pushState(null, '', location.pathname + searchOf(subject))
-  // Another zone is no other look.
-  if (trace?.ok && pathOf(before) === pathOf(subject)) draw()
+  if (searchOf(next) !== searchOf(subjectOf(location.search)))
+    history.pushState(null, '', location.pathname + searchOf(next))
+  if (trace?.ok && pathOf(before) === pathOf(next) && before.zone !== next.zone) draw()
   else void load()
 }
 
@@ -54,7 +63,8 @@ function draw(): void {
   const body =
     signedOut === undefined
       ? html`${asked()}
-          <div aria-live="polite">${answered()}</div>`
+          <p class="unseen" role="status">${found()}</p>
+          ${answered()}`
       : signIn({ why: signedOut, scope: 'trace', done: enter })
   const head = html`<header class="top">
     <h1 tabindex="-1">What happened, and why</h1>
@@ -87,7 +97,8 @@ function asked(): TemplateResult {
   const { kind, of, since, zone } = subject
   const zones = [...new Set([ownZone, zone, 'UTC'])]
   const choose = (event: Event) => {
-    // Nothing is looked at before the button says so.
+    // Nothing is looked at before the button says so; what is on its way is of what was chosen before.
+    latest++
     subject = { kind: (event.target as HTMLSelectElement).value as Kind, of: '', zone }
     trace = undefined
     draw()
@@ -96,14 +107,14 @@ function asked(): TemplateResult {
     <label
       >Of
       <select name="kind" @change=${choose}>
-        ${kinds.map(one => html`<option value=${one.kind} ?selected=${kind === one.kind}>${one.name}</option>`)}
+        ${kinds.map(one => html`<option value=${one.kind} .selected=${kind === one.kind}>${one.name}</option>`)}
       </select></label
     >
     <label class="wide"
       >${nameOf(kind)}
       <input
         name="of"
-        required
+        ?required=${kind !== 'examples'}
         maxlength="420"
         autocomplete="off"
         spellcheck="false"
@@ -113,19 +124,27 @@ function asked(): TemplateResult {
       kind === 'recipient'
         ? html`<label
             >Since (UTC)
-            <input name="since" type="datetime-local" .value=${since?.slice(0, 16) ?? ''} />
+            <input name="since" type="datetime-local" .value=${localOf(since)} />
           </label>`
         : nothing
     }
     <label
       >Times in
       <select name="zone">
-        ${zones.map(one => html`<option value=${one} ?selected=${zone === one}>${one}</option>`)}
+        ${zones.map(one => html`<option value=${one} .selected=${zone === one}>${one}</option>`)}
       </select></label
     >
     <button class="primary">Look</button>
     <p class="soft">Every look is logged with your name.</p>
   </form>`
+}
+
+/** To be read out: the answer itself is long. */
+function found(): string {
+  if (!trace?.ok) return subject.of === '' || trace ? '' : 'Looking …'
+  const { value } = trace
+  if ('examples' in value) return `Found: ${value.examples.length} examples.`
+  return `Found: ${value.refused.length + value.lines.length + value.open.length} lines.`
 }
 
 function answered(): TemplateResult | typeof nothing {
@@ -146,6 +165,18 @@ function follow(): void {
   if (!hasToken()) return signOut(signedOut ?? '')
   if (given || signedOut === '') signedOut = undefined
   void load()
+  fill()
+}
+
+/** The form tells what is shown, whatever was typed since. */
+function fill(): void {
+  const form = main.querySelector<HTMLFormElement>('.asked')
+  const { kind, of, since, zone } = subject
+  const shown = kind === 'examples' ? { kind: 'intent', of: '' } : { kind, of }
+  for (const [name, text] of Object.entries({ ...shown, since: localOf(since), zone })) {
+    const field = form?.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement | null | undefined
+    if (field) field.value = text
+  }
 }
 
 follow()

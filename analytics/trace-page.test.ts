@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
+import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
+import { openPage } from './open-page.fixture.ts'
+
+let browser: TestBrowser
+let world: Dashboard
+const opened = new AsyncDisposableStack()
+before(async () => {
+  if (inBrowser.skip !== false) return
+  browser = opened.use(await openBrowser())
+  world = opened.use(await createDashboard())
+  await world.store(aDay())
+})
+after(() => opened.disposeAsync())
+
+async function openTrace(query: string) {
+  const shown = await openPage(browser, { at: `/trace?${query}`, of: world })
+  const { tab } = shown
+  const of = tab.locator('input[name=of]')
+  const look = () => tab.getByRole('button', { name: 'Look' }).click()
+  return {
+    ...{ tab, of, look },
+    kind: tab.locator('select[name=kind]'),
+    zone: tab.locator('select[name=zone]'),
+    since: tab.locator('input[name=since]'),
+    status: tab.getByRole('status'),
+    steps: () => tab.evaluate(() => history.length),
+    [Symbol.asyncDispose]: () => shown[Symbol.asyncDispose](),
+  }
+}
+
+test('who looks again is told anew, without another step to go back; another zone is no look', inBrowser, async () => {
+  await using shown = await openTrace('intent=docs/comment.created-0&recipient=user-3')
+  const { tab, look, status } = shown
+  await status.getByText(/^Found: \d+ lines\.$/).waitFor()
+  const [looks, steps] = [world.looks.length, await shown.steps()]
+  await Promise.all([tab.waitForResponse(/\/v1\/trace\?/), look()])
+  await status.getByText(/^Found: \d+ lines\.$/).waitFor()
+  assert.deepEqual([world.looks.length, await shown.steps()], [looks + 1, steps])
+  assert.equal(world.looks.at(-1)!.about['recipient'], 'user-3')
+  await shown.zone.selectOption('UTC')
+  await look()
+  await tab.getByText('20 Nov 2026, 12:00:00').first().waitFor()
+  assert.deepEqual([world.looks.length, await shown.steps()], [looks + 1, steps + 1])
+})
+
+test('what is read out is how much was found, not all of it', inBrowser, async () => {
+  await using shown = await openTrace('recipient=user-3')
+  const lines = shown.tab.locator('.lines li')
+  await lines.first().waitFor()
+  assert.equal(await shown.status.innerText(), `Found: ${await lines.count()} lines.`)
+  assert.equal(await shown.tab.locator('[aria-live]').count(), 0)
+})
+
+test('an answer that comes late does not appear under another form', inBrowser, async () => {
+  await using shown = await openTrace('')
+  const { tab, of, look } = shown
+  let answer = () => {}
+  const waits = new Promise<void>(resolve => (answer = resolve))
+  await tab.route(/\/v1\/trace\?/, async route => {
+    await waits
+    await route.continue()
+  })
+  await of.fill('docs/comment.created-0')
+  await look()
+  await tab.getByText('Looking …').first().waitFor()
+  await shown.kind.selectOption('recipient')
+  await Promise.all([tab.waitForResponse(/\/v1\/trace\?/), answer()])
+  await tab.getByText('An intent, a person or a delivery').waitFor()
+  assert.equal(await tab.locator('.lines').count(), 0)
+})
+
+test('the zone of examples can be another', inBrowser, async () => {
+  await using shown = await openTrace('stage=opened&since=2026-11-20T12:00:00Z')
+  const { tab } = shown
+  const region = tab.getByRole('region', { name: 'Examples', exact: true })
+  await region.getByText('20 Nov 2026, 13:00:00').first().waitFor()
+  await shown.zone.selectOption('UTC')
+  await shown.look()
+  await region.getByText('20 Nov 2026, 12:00:00').first().waitFor()
+  assert.equal(new URL(tab.url()).searchParams.get('stage'), 'opened')
+})
+
+test('a time from the address stands there in UTC, and stays what it is', inBrowser, async () => {
+  await using shown = await openTrace(`recipient=user-3&since=${encodeURIComponent('2026-11-20T12:00:30+02:00')}`)
+  await shown.tab.locator('.lines').first().waitFor()
+  assert.equal(await shown.since.inputValue(), '2026-11-20T10:00')
+  await shown.look()
+  await shown.status.getByText(/^Found/).waitFor()
+  assert.equal(new URL(shown.tab.url()).searchParams.get('since'), '2026-11-20T12:00:30+02:00')
+  assert.equal(world.looks.at(-1)!.about['since'], '2026-11-20T10:00:30.000Z')
+  await shown.tab.goto(`${world.url}/trace?recipient=user-3&since=2026-11-20`)
+  await shown.tab.locator('.lines').first().waitFor()
+  assert.equal(await shown.since.inputValue(), '2026-11-20T00:00')
+})
+
+test('after Back the form tells what is shown', inBrowser, async () => {
+  await using shown = await openTrace('recipient=user-3')
+  const { tab, kind, of, zone } = shown
+  await tab.locator('.lines').first().waitFor()
+  await kind.selectOption('intent')
+  await of.fill('docs/comment.created-0')
+  await shown.look()
+  await tab.getByRole('heading', { name: 'comment.created' }).waitFor()
+  // Chosen and typed, but not looked at.
+  await zone.selectOption('UTC')
+  await of.fill('docs/')
+  await tab.goBack()
+  await tab.getByRole('heading', { name: 'invoice.due' }).first().waitFor()
+  const form = await Promise.all([kind, of, zone].map(field => field.inputValue()))
+  assert.deepEqual(form, ['recipient', 'user-3', 'Europe/Berlin'])
+})
