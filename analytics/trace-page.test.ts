@@ -67,7 +67,9 @@ test('an answer that comes late does not appear under another form', inBrowser, 
   await look()
   await tab.getByText('Looking …').first().waitFor()
   await shown.kind.selectOption('recipient')
-  await Promise.all([tab.waitForResponse(/\/v1\/trace\?/), answer()])
+  const come = tab.waitForResponse(/\/v1\/trace\?/)
+  answer()
+  await come
   await tab.getByText('An intent, a person or a delivery').waitFor()
   assert.equal(await tab.locator('.lines').count(), 0)
 })
