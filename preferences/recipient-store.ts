@@ -65,7 +65,7 @@ async function upsertGiven(
 }
 
 /** Tries again when somebody else has taken one of the tokens meanwhile. */
-async function untilSettled<T>(work: () => Promise<T>): Promise<T> {
+export async function untilSettled<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++)
     try {
       return await work()
@@ -196,7 +196,7 @@ export async function deleteRecipient({ db, now }: { db: Database; now: EpochMs 
  * not known, or was erased, none.
  */
 export async function removeEndpoints(
-  { db, now, source = 'api' }: Pick<RecipientStore, 'db' | 'now'> & { source?: ConsentSource },
+  { db, now, source = 'api' }: { db: Queryable; now: EpochMs; source?: ConsentSource },
   recipient: string,
   goes: (endpoint: Endpoint) => boolean,
 ): Promise<number> {

@@ -17,6 +17,7 @@ import { operatorsApi } from '#operators/operators-api.ts'
 import { prunesApi } from '#operators/prunes-api.ts'
 import { quarantineApi } from '#operators/quarantine-api.ts'
 import { preferencesApi } from '#preferences/api.ts'
+import { respellSubscriptions } from '#preferences/respell.ts'
 import { shownEndpoint } from '#preferences/endpoints-api.ts'
 import { readPeople } from '#preferences/preferences.ts'
 import { listPrunes } from '#preferences/prune-acts.ts'
@@ -76,6 +77,7 @@ export async function serveApi(
 ): Promise<AsyncDisposable & { url: string }> {
   const { db, clock, log, catalogue, addresses, prefix } = installation
   const { metrics, host, port, publisherLog, proxies, approvalAbove = 10_000, groupMin = 5 } = options
+  await respellSubscriptions({ db, addressKey: installation.addressKey, now: clock.now() })
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax, proxies })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, {

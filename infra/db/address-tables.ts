@@ -41,5 +41,6 @@ export type AddressTables = {
   }
   /** Attempts that did not arrive for a reason that makes an address suspect when it comes again. */
   troubles: { hash: string; reason: string; attempt: string; at: Date }
-  address_key: { the: Generated<boolean>; fingerprint: string }
+  /** `respelled`: all that was registered before it is in the one spelling that it is hashed in. */
+  address_key: { the: Generated<boolean>; fingerprint: string; respelled: Generated<boolean> }
 }

@@ -4,6 +4,7 @@
 create table address_key (
   the boolean not null default true,
   fingerprint text not null,
+  respelled boolean not null default false,
   constraint address_key_pkey PRIMARY KEY (the),
   constraint address_key_the_check CHECK (the)
 );
