@@ -56,8 +56,9 @@ test('what is on says so where nothing can arrive, and why, in either language',
   const recipient = `cem-${here.next()}`
   await here.page.upsert(Date.now(), { id: recipient, endpoints: [] })
   for (const [locale, name, said] of [
-    ['en-GB', 'Billing SMS', 'On, but we have no phone number of yours'],
+    ['en-GB', 'Billing SMS', 'On, but we have no phone number for you'],
     ['de-DE', 'Billing SMS', 'An, aber wir haben keine Telefonnummer von dir'],
+    ['en-GB', 'Security Push', 'On · always sent, for your safety, but no device of yours is signed in'],
   ] as const) {
     await using context = await here.browser.open({ locale })
     const tab = await context.newPage()

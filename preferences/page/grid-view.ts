@@ -58,10 +58,12 @@ function cellView(view: View, { category, cell, at }: { category: string; cell: 
   </div>`
 }
 
-/** What follows from it all now, and why: `On · as you chose`; `On, but we have no phone number of yours`. */
-function whyOf({ texts }: View, { channel, on, reachable, rule, sentence }: Cell): TemplateResult {
-  if (on && !reachable) return html`<b>${texts.on}</b>, ${texts.unreachable[channel]}`
-  return html`<b class=${on ? 'on' : ''}>${on ? texts.on : texts.off}</b> · ${texts.rules[rule] ?? sentence}`
+/** What follows from it all now, and why: `On · as you chose`; `On, but we have no phone number for you`. */
+function whyOf({ texts }: View, { channel, on, reachable, rule, sentence, locked }: Cell): TemplateResult {
+  const why = texts.rules[rule] ?? sentence
+  if (!on || reachable) return html`<b class=${on ? 'on' : ''}>${on ? texts.on : texts.off}</b> · ${why}`
+  // Why somebody cannot change it is said all the same.
+  return html`<b>${texts.on}</b>${locked ? ` · ${why}` : ''}, ${texts.unreachable[channel]}`
 }
 
 /** A grid as it will be once changes are saved, which are shown at once. Pure. */

@@ -39,8 +39,8 @@ const en = {
   } as Record<Rule, string | undefined>,
   unreachable: {
     push: 'but no device of yours is signed in',
-    sms: 'but we have no phone number of yours',
-    email: 'but we have no email address of yours',
+    sms: 'but we have no phone number for you',
+    email: 'but we have no email address for you',
     in_app: '',
   },
   categories: 'What you hear about',

@@ -10,8 +10,15 @@ export function pageOf({ info, paths, components }: OpenApi): string {
   return html`<!doctype html>
     <html lang="en">
       <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
       <title>${info.title}</title>
       <style>
+        :root {
+          color-scheme: light dark;
+        }
+        code {
+          overflow-wrap: anywhere;
+        }
         body {
           font:
             16px/1.5 system-ui,
