@@ -1,25 +1,27 @@
 import type { Counting } from './count.ts'
-import type { Words } from './count-words.ts'
+import type { Dictionaries } from './count-words.ts'
 import { isAccepted, isMachine, isOpened, stepBits } from './event-steps.ts'
 import { type EventCode, type Folded, hourMs, type NotificationFacts } from './fold.ts'
 import type { Dimension, Filter } from './question.ts'
 import { channelsTelling } from './stages.ts'
 
-/** A fold in which everything that its words decide is decided once. */
+/** A fold in which everything that its words decide is decided once. Places are those of the counting's dictionaries; −1 is none. */
 export type Prepared = {
   fold: Folded
-  /** Of each of the facts: whether it is asked for, by what is known of it alone. */
-  asked: readonly boolean[]
   /** Whether all of the hour is in the time that is asked for. */
   whole: boolean
-  /** Of each of the facts: what it is grouped by as far as it tells, the same as one text, and which steps are told of. */
+  /** Of each of the facts: whether it is asked for, by what is known of it alone. */
+  asked: readonly boolean[]
+  /** Of each of the facts: what it is grouped by as far as it tells; which steps are told of; whose it is. */
   groups: readonly (readonly (string | null)[])[]
-  groupKeys: readonly string[]
   told: Uint8Array
-  /** Of each code: what it means, and its words. */
+  arm: Int32Array
+  locale: Int32Array
+  /** Of each code: what it means, its words, and by what it was delivered. */
   flags: Int32Array
   what: Int32Array
   rule: Int32Array
+  delivery: Int32Array
   /** Where the events of each story begin. */
   starts: Uint32Array
 }
@@ -57,26 +59,31 @@ export const countryOf = (locale: string | null): string | null =>
   /^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})(?:-|$)/.exec(locale ?? '')?.[1]?.toUpperCase() ?? null
 
 /** Undefined: nothing of it is asked for. */
-export function prepare(fold: Folded, counting: Counting, words: Words): Prepared | undefined {
+export function prepare(fold: Folded, counting: Counting, known: Dictionaries): Prepared | undefined {
   const { only = {}, by = [], since = -Infinity, until = Infinity, includeSimulated = false } = counting
   if (only.type !== undefined && only.type !== fold.type) return undefined
   const later: readonly Dimension[] = [...ofDelivery, 'outcome', ...(counting.unit === 'recipient' ? ofPerson : [])]
-  const known = fold.facts.map(facts => ({ ...facts, type: fold.type, country: countryOf(facts.locale) }))
-  const valueOf = (facts: (typeof known)[number], one: Dimension) =>
+  const told = fold.facts.map(facts => ({ ...facts, type: fold.type, country: countryOf(facts.locale) }))
+  const valueOf = (facts: (typeof told)[number], one: Dimension) =>
     later.includes(one) ? null : facts[one as keyof typeof facts]
   const filters = (Object.keys(only) as Filter[]).filter(one => only[one] !== undefined && !later.includes(one))
-  const asked = known.map(facts => filters.every(one => valueOf(facts, one) === only[one]))
-  const groups = known.map(facts => by.map(one => valueOf(facts, one)))
+  const { words, deliveries, names } = known
+  const placeIn = ({ placeOf }: { placeOf: (word: string) => number }, word: string | null) =>
+    word === null ? -1 : placeOf(word)
   return {
     fold,
-    asked,
     whole: fold.cohort >= since && fold.cohort + hourMs <= until,
-    groups,
-    groupKeys: groups.map(values => JSON.stringify(values)),
+    asked: told.map(facts => filters.every(one => valueOf(facts, one) === only[one])),
+    groups: told.map(facts => by.map(one => valueOf(facts, one))),
     told: Uint8Array.from(fold.facts, toldOf),
+    arm: Int32Array.from(fold.facts, ({ arm }) => placeIn(names, arm)),
+    locale: Int32Array.from(fold.facts, ({ locale }) => placeIn(names, locale)),
     flags: Int32Array.from(fold.codes, code => flagsOf(code, includeSimulated)),
     what: Int32Array.from(fold.codes, ({ what }) => words.placeOf(what)),
-    rule: Int32Array.from(fold.codes, ({ rule }) => (rule === null ? -1 : words.placeOf(rule))),
+    rule: Int32Array.from(fold.codes, ({ rule }) => placeIn(words, rule)),
+    delivery: Int32Array.from(fold.codes, ({ provider, platform, app_version }) =>
+      deliveries.placeOf(JSON.stringify([provider, platform, app_version])),
+    ),
     starts: startsOf(fold.events),
   }
 }

@@ -1,51 +1,39 @@
 import { tells } from './chain.ts'
 import type { Counted, Counting, Took } from './count.ts'
-import type { Span } from './count-people.ts'
-import type { Prepared } from './count-prepared.ts'
+import type { Groups } from './count-groups.ts'
 import type { UnitJudge } from './count-unit.ts'
 import { type Words, wordsMax } from './count-words.ts'
-import { fieldsApart } from './fold.ts'
 import { durationGrowth } from './stages.ts'
 
 export type Tally = {
-  /** Counts so many units alike, with the groups of one of their stories. */
-  add(unit: UnitJudge, alike: Span & { period: number; n: number }): void
+  /** Counts so many units like the one that was judged last in a group. */
+  add(group: number, n: number): void
   result(): { counted: Counted[]; took: Took[] }
 }
 
 /** Units by group, and in it by how far they came and how they ended, as one number. */
-type Cell = { groups: (string | null)[]; alike: Map<number, number>; took: Map<number, number> }
+type Cell = { alike: Map<number, number>; took: Map<number, number> }
 
 const bucketsMax = 1 << 12
+/** What is known of units alone makes groups of a group. */
+const ownMax = 1 << 26
 const growth = Math.log(durationGrowth)
 
-export function openTally({ edges = [], times = false }: Counting, words: Words): Tally {
-  const cells = new Map<string, Cell>()
-  // A cell for each of the facts of the latest fold, in each period.
-  let lately: { of: Prepared; cells: Map<number | string, Cell> } | undefined
+type Of = { unit: UnitJudge; groups: Groups; words: Words }
 
-  const cellOf = (groups: (string | null)[], key: string): Cell => {
-    let cell = cells.get(key)
-    if (cell === undefined) cells.set(key, (cell = { groups, alike: new Map(), took: new Map() }))
-    return cell
-  }
-  const find = ({ own }: UnitJudge, { of, story, period }: Span & { period: number }): Cell => {
-    const fact = of.fold.fact[story]!
-    if (lately?.of !== of) lately = { of, cells: new Map() }
-    const place = (period + 1) * of.fold.facts.length + fact
-    const key = own === undefined ? place : `${place} ${own.join(fieldsApart)}`
-    let cell = lately.cells.get(key)
-    if (cell === undefined) {
-      const values = of.groups[fact]!.map((value, at) => value ?? own?.[at] ?? null)
-      const groups = [...(edges.length > 0 ? [String(period)] : []), ...values]
-      lately.cells.set(key, (cell = cellOf(groups, JSON.stringify(groups))))
-    }
-    return cell
+export function openTally({ edges = [], times = false }: Counting, { unit, groups, words }: Of): Tally {
+  const cells = new Map<number, Cell>()
+  const fixed = edges.length > 0 ? 1 : 0
+  const valuesOf = (place: number): (string | null)[] => {
+    const own = unit.ownValues(place % ownMax)
+    return groups.at(Math.floor(place / ownMax)).map((value, at) => value ?? own[at - fixed] ?? null)
   }
   return {
-    add(unit, one) {
-      const { alike, took } = find(unit, one)
-      const { n } = one
+    add(group, n) {
+      const place = group * ownMax + unit.own
+      let cell = cells.get(place)
+      if (cell === undefined) cells.set(place, (cell = { alike: new Map(), took: new Map() }))
+      const { alike, took } = cell
       const { told, reached, moments } = unit.chain
       const shape = (reached * 4 + told) * 2 + Number(unit.machine)
       const key = (shape * wordsMax + unit.fate) * wordsMax + unit.reason + 1
@@ -59,7 +47,7 @@ export function openTally({ edges = [], times = false }: Counting, words: Words)
       }
     },
     result() {
-      const all = [...cells.values()]
+      const all = Array.from(cells, ([place, cell]) => ({ ...cell, groups: valuesOf(place) }))
       const counted = all.flatMap(({ groups, alike }) =>
         [...alike].map(([key, n]): Counted => ({ groups, ...shapeOf(key, words), n })),
       )

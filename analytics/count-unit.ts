@@ -1,130 +1,63 @@
 import { byAll, byEarliest, type Chain } from './chain.ts'
 import type { Counting } from './count.ts'
 import { countryOf, flag, ofDelivery, ofPerson, type Prepared, stepMask } from './count-prepared.ts'
-import type { Span } from './count-people.ts'
-import type { Words } from './count-words.ts'
+import { ends, endsEach, stepsEach, type Summaries } from './count-summary.ts'
+import { deliveriesMax, type Dictionaries, dictionary, namesMax, wordsMax } from './count-words.ts'
 import type { Dimension, Filter } from './question.ts'
 import { stages } from './stages.ts'
 
-/** One unit after another: `begin`, then the stories of its notifications, then how far it came. Read before the next begins. */
+/** A story by its place in a fold. */
+export type Span = { of: Prepared; story: number }
+
+/** Judges one unit after another by its summary. Read before the next one. */
 export type UnitJudge = {
-  begin: () => void
-  take: (of: Prepared, story: number) => void
-  /** False: it is none (nobody decided about it), or is not asked for. */
-  judge(): boolean
+  /** `spans`: its stories, asked for where the summary is not enough. False: nobody decided about it, or it is not asked for. */
+  judge(of: Summaries, at: number, spans: () => readonly Span[]): boolean
   readonly chain: Chain
   /** Places of words; no reason is -1. */
   readonly fate: number
   readonly reason: number
   readonly machine: boolean
-  /** By what it is grouped that is known of it alone, in the order of `by`; others are null. */
-  readonly own: readonly (string | null)[] | undefined
+  /** The place of what it is grouped by that is known of it alone. */
+  readonly own: number
+  /** Those values, in the order of `by`; others are null. */
+  ownValues: (own: number) => readonly (string | null)[]
 }
 
 const acceptedAt = stages.indexOf('accepted')
 
-export function openUnit(counting: Counting, words: Words): UnitJudge {
-  const { only = {}, by = [] } = counting
-  const late = new Set<Dimension>([...ofDelivery, ...(counting.unit === 'recipient' ? ofPerson : [])])
-  const filters = (Object.keys(only) as Filter[]).filter(one => only[one] !== undefined && late.has(one))
-  const hasOwn = filters.length > 0 || by.some(one => late.has(one))
-  const outcomeAt = by.indexOf('outcome')
+export function openUnit(counting: Counting, known: Dictionaries): UnitJudge {
+  const { words } = known
   const [retrying, queued, tooLate] = ['retrying', 'queued', 'too_late'].map(words.placeOf) as [number, number, number]
   const earliest = new Float64Array(stages.length)
   const chain: Chain = { told: 0, reached: 0, moments: new Float64Array(stages.length) }
-  const spans = openSpans()
-  const ends = openEnds(words)
-  // Bits of what was seen of it, and of what is told of its channels.
-  let seen = 0
-  let told = 0
+  const { isAsked, ownOf, ownValues } = openOwn(counting, known)
   const unit = {
-    chain,
-    ...{ fate: 0, reason: -1, machine: false, own: undefined as (string | null)[] | undefined },
-    begin() {
-      earliest.fill(Infinity)
-      ends.clear()
-      spans.clear()
-      told = seen = 0
-    },
-    take(of: Prepared, story: number) {
-      spans.add(of, story)
-      const { flags, starts } = of
-      const { fact, code: codes, at: times } = of.fold
-      told |= of.told[fact[story]!]!
-      for (let at = starts[story]!, last = starts[story + 1]!; at < last; at++) {
-        const means = flags[codes[at]!]!
-        if (means & flag.skip) continue
-        const time = times[at]!
-        for (let steps = means & stepMask; steps !== 0; steps &= steps - 1) {
-          const step = 31 - Math.clz32(steps & -steps)
-          if (time < earliest[step]!) earliest[step] = time
-        }
-        if (means & endings) ends.take(means, of, { code: codes[at]!, at: time })
-        seen |= means
-      }
-    },
-    judge() {
-      if (earliest[0] === Infinity) return false
-      unit.own = hasOwn ? ownOf(spans.all(), { only, filters, by }) : undefined
-      if (hasOwn && unit.own === undefined) return false
-      chain.told = told
-      if (!byEarliest(chain, earliest, counting)) byAll(chain, timesOf(spans.all()), counting)
+    ...{ chain, ownValues },
+    ...{ fate: 0, reason: -1, machine: false, own: 0 },
+    judge(of: Summaries, at: number, spans: () => readonly Span[]) {
+      const first = at * stepsEach
+      if (of.earliest[first] === Infinity || !isAsked(of, at)) return false
+      for (let step = 0; step < stepsEach; step++) earliest[step] = of.earliest[first + step]!
+      chain.told = of.told[at]!
+      if (!byEarliest(chain, earliest, counting)) byAll(chain, timesOf(spans()), counting)
+      const seen = of.seen[at]!
       unit.machine = (seen & flag.machine) !== 0 && (seen & flag.opened) === 0
-      unit.fate = fate()
-      if (outcomeAt >= 0) unit.own = (unit.own ?? by.map(() => null)).with(outcomeAt, words.at(unit.fate))
-      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? ends.wordOf(held) : -1
+      unit.fate = fate(of, at)
+      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? of.end[at * endsEach + ends.held]! : -1
+      unit.own = ownOf(of, at, unit.fate)
       return true
     },
   }
-  const fate = (): number => {
+  const fate = (of: Summaries, at: number): number => {
     const { reached } = chain
-    if (reached === 0 && earliest[1] === Infinity) return ends.wordOf(undelivered)
-    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : ends.wordOf(accepted)
-    return seen & flag.closed ? ends.wordOf(closed) : seen & flag.moved ? retrying : queued
+    const seen = of.seen[at]!
+    const place = at * endsEach
+    if (reached === 0 && earliest[1] === Infinity) return of.end[place + ends.undelivered]!
+    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : of.end[place + ends.accepted]!
+    return seen & flag.closed ? of.end[place + ends.closed]! : seen & flag.moved ? retrying : queued
   }
   return unit
-}
-
-const [accepted, closed, undelivered, held] = [0, 1, 2, 3] as const
-const endings = flag.accepted | flag.closed | flag.undelivered | flag.held
-
-/** The last of each kind of end, or of what was at the same time the greatest word. */
-function openEnds(words: Words) {
-  const [times, places] = [new Float64Array(4), new Int32Array(4)]
-  const end = (kind: number, at: number, word: number) => {
-    if (at < times[kind]! || (at === times[kind]! && words.at(word) <= words.at(places[kind]!))) return
-    times[kind] = at
-    places[kind] = word
-  }
-  return {
-    clear: () => void times.fill(-Infinity),
-    wordOf: (kind: number): number => places[kind]!,
-    take(means: number, { what, rule }: Prepared, { code, at }: { code: number; at: number }) {
-      const word = what[code]!
-      if (means & flag.accepted && (times[accepted] === -Infinity || words.at(word) < words.at(places[accepted]!))) {
-        // Of several that accepted it the word that comes first: delivered before sent.
-        times[accepted] = at
-        places[accepted] = word
-      }
-      if (means & flag.closed) end(closed, at, word)
-      if (means & flag.undelivered) end(undelivered, at, word)
-      if (means & flag.held) end(held, at, rule[code]!)
-    },
-  }
-}
-
-/** The stories of one unit after another, in arrays that are used again. */
-function openSpans() {
-  const [folds, stories]: [Prepared[], number[]] = [[], []]
-  let length = 0
-  return {
-    clear: () => void (length = 0),
-    add(of: Prepared, story: number) {
-      folds[length] = of
-      stories[length++] = story
-    },
-    all: (): Span[] => Array.from({ length }, (_, at) => ({ of: folds[at]!, story: stories[at]! })),
-  }
 }
 
 /** All times of each step. */
@@ -140,47 +73,45 @@ function timesOf(spans: readonly Span[]): number[][] {
   return times
 }
 
-type Wanted = { only: NonNullable<Counting['only']>; filters: readonly Filter[]; by: readonly Dimension[] }
-
-/** What is known of the unit alone; undefined when that is not asked for. */
-function ownOf(spans: readonly Span[], { only, filters, by }: Wanted): (string | null)[] | undefined {
-  const values: Partial<Record<Dimension, string | null>> = { ...deliveryOf(spans), ...personOf(spans) }
-  if (filters.some(one => values[one] !== only[one])) return undefined
-  return by.map(one => values[one] ?? null)
-}
-
-/** Of the first delivery that was accepted, else of the first that was tried. */
-function deliveryOf(spans: readonly Span[]): Partial<Record<Dimension, string | null>> {
-  let found: { at: number; rank: number; of: Prepared; code: number } | undefined
-  for (const { of, story } of spans)
-    for (let place = of.starts[story]!; place < of.starts[story + 1]!; place++) {
-      const code = of.fold.code[place]!
-      const means = of.flags[code]!
-      if (means & flag.skip || !(means & flag.settled)) continue
-      const [at, rank] = [of.fold.at[place]!, means & flag.accepted ? 1 : 0]
-      const isLater =
-        found !== undefined &&
-        (at > found.at || (at === found.at && wordsOf(of, code) >= wordsOf(found.of, found.code)))
-      if (found && (rank < found.rank || (rank === found.rank && isLater))) continue
-      found = { at, rank, of, code }
-    }
-  if (!found) return {}
-  const { provider, platform, app_version } = found.of.fold.codes[found.code]!
-  return { provider, platform, app_version }
-}
-
-/** What is at the same time has an order of its own, so that who asks twice is told the same. */
-const wordsOf = ({ fold }: Prepared, code: number): string => {
-  const { provider, platform, app_version } = fold.codes[code]!
-  return `${provider} ${platform} ${app_version}`
-}
-
-function personOf(spans: readonly Span[]): Partial<Record<Dimension, string | null>> {
-  const greatest = (field: 'arm' | 'locale') =>
-    spans.reduce<string | null>((most, { of, story }) => {
-      const own = of.fold.facts[of.fold.fact[story]!]![field]
-      return own !== null && (most === null || own > most) ? own : most
-    }, null)
-  const locale = greatest('locale')
-  return { arm: greatest('arm'), locale, country: countryOf(locale) }
+/** What is known of a unit alone: whether that is asked for, and its place among what others have. */
+function openOwn({ unit, only = {}, by = [] }: Counting, { words, deliveries, names }: Dictionaries) {
+  const person: readonly Dimension[] = unit === 'recipient' ? ofPerson : []
+  const late = new Set<Dimension>([...ofDelivery, ...person])
+  const filters = (Object.keys(only) as Filter[]).filter(one => only[one] !== undefined && late.has(one))
+  const isOf = (dimensions: readonly Dimension[]) => by.some(one => dimensions.includes(one))
+  const [byDelivery, byPerson, byOutcome] = [isOf(ofDelivery), isOf(person), by.includes('outcome')]
+  const nameOf = (place: number) => (place < 0 ? null : names.at(place))
+  const valuesOf = (of: Summaries, at: number): Partial<Record<Dimension, string | null>> => {
+    const delivery = of.delivery[at]!
+    const [provider = null, platform = null, app_version = null] =
+      delivery < 0 ? [] : (JSON.parse(deliveries.at(delivery >> 1)) as (string | null)[])
+    const [arm, locale] = [nameOf(of.arm[at]!), nameOf(of.locale[at]!)]
+    return { provider, platform, app_version, ...(person.length > 0 && { arm, locale, country: countryOf(locale) }) }
+  }
+  const people = dictionary(namesMax)
+  const found = new Map<number, number>()
+  const [owns, places]: [(string | null)[][], Map<string, number>] = [[], new Map()]
+  return {
+    isAsked: (of: Summaries, at: number): boolean => {
+      if (filters.length === 0) return true
+      const values = valuesOf(of, at)
+      return filters.every(one => values[one] === only[one])
+    },
+    ownOf(of: Summaries, at: number, fate: number): number {
+      let key = byOutcome ? fate + 1 : 0
+      if (byDelivery) key += wordsMax * ((of.delivery[at]! >> 1) + 1)
+      if (byPerson) key += wordsMax * deliveriesMax * people.placeOf(`${of.arm[at]} ${of.locale[at]}`)
+      let own = found.get(key)
+      if (own === undefined) {
+        const values: Partial<Record<Dimension, string | null>> = { ...valuesOf(of, at), outcome: words.at(fate) }
+        const tuple = by.map(one => (late.has(one) || one === 'outcome' ? (values[one] ?? null) : null))
+        const text = JSON.stringify(tuple)
+        own = places.get(text) ?? owns.push(tuple) - 1
+        places.set(text, own)
+        found.set(key, own)
+      }
+      return own
+    },
+    ownValues: (own: number) => owns[own]!,
+  }
 }

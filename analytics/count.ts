@@ -1,9 +1,11 @@
+import { openGroups } from './count-groups.ts'
 import { openPeople } from './count-people.ts'
 import { periodOf } from './count-periods.ts'
 import { prepare, type Prepared } from './count-prepared.ts'
+import { newSummaries, summarizing } from './count-summary.ts'
 import { openTally } from './count-tally.ts'
-import { dictionary } from './count-words.ts'
 import { openUnit } from './count-unit.ts'
+import { dictionaries } from './count-words.ts'
 import { type Folded, hourMs } from './fold.ts'
 import type { Dimension, Filter } from './question.ts'
 import type { Ordering, Unit } from './stages.ts'
@@ -44,26 +46,30 @@ export type Counter = { add: (fold: Folded) => void; done: () => { counted: Coun
  * Pure.
  */
 export function startCounting(counting: Counting): Counter {
-  const words = dictionary()
-  const tally = openTally(counting, words)
-  const unit = openUnit(counting, words)
-  const people = openPeople(counting)
+  const known = dictionaries()
+  const unit = openUnit(counting, known)
+  const groups = openGroups({ withPeriod: (counting.edges?.length ?? 0) > 0 })
+  const tally = openTally(counting, { unit, groups, words: known.words })
+  const summarize = summarizing(known)
+  const people = openPeople(counting, { summarize, groups })
+  const summary = newSummaries(1)
   return {
     add(fold) {
-      const one = prepare(fold, counting, words)
-      if (one === undefined) return
-      if (counting.unit === 'recipient') return people.add(one)
-      for (const { period, shared } of weigh(one, counting))
+      const of = prepare(fold, counting, known)
+      if (of === undefined) return
+      if (counting.unit === 'recipient') return people.add(of)
+      for (const { period, shared } of weigh(of, counting)) {
+        const group = groups.placesOf(of, period)
         for (let story = 0; story < shared.length; story++) {
-          if (shared[story] === 0 || !one.asked[fold.fact[story]!]) continue
-          unit.begin()
-          unit.take(one, story)
-          if (unit.judge()) tally.add(unit, { of: one, story, period, n: shared[story]! })
+          const facts = fold.fact[story]!
+          if (shared[story] === 0 || !of.asked[facts]) continue
+          summarize.story(summary, 0, of, story)
+          if (unit.judge(summary, 0, () => [{ of, story }])) tally.add(group[facts]!, shared[story]!)
         }
+      }
     },
     done() {
-      const { begin, take } = unit
-      people.each({ begin, take, end: last => void (unit.judge() && tally.add(unit, { ...last, n: 1 })) })
+      people.each((of, at, { group, spans }) => void (unit.judge(of, at, spans) && tally.add(group, 1)))
       return tally.result()
     },
   }
