@@ -21,7 +21,10 @@ const partsMax = 256
  * Gathers the notifications of each person and group. A person is known by a hash, by the first bits of which they are divided
  * into parts that are put together one after another.
  */
-export function openPeople(counting: Counting, { summarize, groups }: { summarize: Summarizing; groups: Groups }): People {
+export function openPeople(
+  counting: Counting,
+  { summarize, groups }: { summarize: Summarizing; groups: Groups },
+): People {
   const folds: Told[] = []
   return {
     add(of) {

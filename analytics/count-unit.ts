@@ -1,7 +1,7 @@
 import { byAll, byEarliest, type Chain } from './chain.ts'
 import type { Counting } from './count.ts'
 import { countryOf, flag, ofDelivery, ofPerson, type Prepared, stepMask } from './count-prepared.ts'
-import { ends, endsEach, stepsEach, type Summaries } from './count-summary.ts'
+import { ends, mark, marksEach, type Summaries, timesEach, toldShift } from './count-summary.ts'
 import { deliveriesMax, type Dictionaries, dictionary, namesMax, wordsMax } from './count-words.ts'
 import type { Dimension, Filter } from './question.ts'
 import { stages } from './stages.ts'
@@ -36,26 +36,25 @@ export function openUnit(counting: Counting, known: Dictionaries): UnitJudge {
     ...{ chain, ownValues },
     ...{ fate: 0, reason: -1, machine: false, own: 0 },
     judge(of: Summaries, at: number, spans: () => readonly Span[]) {
-      const first = at * stepsEach
-      if (of.earliest[first] === Infinity || !isAsked(of, at)) return false
-      for (let step = 0; step < stepsEach; step++) earliest[step] = of.earliest[first + step]!
-      chain.told = of.told[at]!
+      const seen = of.marks[at * marksEach + mark.seen]!
+      if (!(seen & 1) || !isAsked(of, at)) return false
+      for (let step = 0; step < stages.length; step++)
+        earliest[step] = seen & (1 << step) ? of.times[at * timesEach + step]! : Infinity
+      chain.told = seen >>> toldShift
       if (!byEarliest(chain, earliest, counting)) byAll(chain, timesOf(spans()), counting)
-      const seen = of.seen[at]!
       unit.machine = (seen & flag.machine) !== 0 && (seen & flag.opened) === 0
-      unit.fate = fate(of, at)
-      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? of.end[at * endsEach + ends.held]! : -1
+      const end = at * marksEach + mark.end
+      unit.fate = fateOf(seen, { marks: of.marks, end })
+      unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? of.marks[end + ends.held]! : -1
       unit.own = ownOf(of, at, unit.fate)
       return true
     },
   }
-  const fate = (of: Summaries, at: number): number => {
+  const fateOf = (seen: number, { marks, end }: { marks: Int32Array; end: number }): number => {
     const { reached } = chain
-    const seen = of.seen[at]!
-    const place = at * endsEach
-    if (reached === 0 && earliest[1] === Infinity) return of.end[place + ends.undelivered]!
-    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : of.end[place + ends.accepted]!
-    return seen & flag.closed ? of.end[place + ends.closed]! : seen & flag.moved ? retrying : queued
+    if (reached === 0 && earliest[1] === Infinity) return marks[end + ends.undelivered]!
+    if (seen & flag.accepted) return reached < acceptedAt ? tooLate : marks[end + ends.accepted]!
+    return seen & flag.closed ? marks[end + ends.closed]! : seen & flag.moved ? retrying : queued
   }
   return unit
 }
@@ -82,10 +81,13 @@ function openOwn({ unit, only = {}, by = [] }: Counting, { words, deliveries, na
   const [byDelivery, byPerson, byOutcome] = [isOf(ofDelivery), isOf(person), by.includes('outcome')]
   const nameOf = (place: number) => (place < 0 ? null : names.at(place))
   const valuesOf = (of: Summaries, at: number): Partial<Record<Dimension, string | null>> => {
-    const delivery = of.delivery[at]!
+    const delivery = of.marks[at * marksEach + mark.delivery]!
     const [provider = null, platform = null, app_version = null] =
       delivery < 0 ? [] : (JSON.parse(deliveries.at(delivery >> 1)) as (string | null)[])
-    const [arm, locale] = [nameOf(of.arm[at]!), nameOf(of.locale[at]!)]
+    const [arm, locale] = [
+      nameOf(of.marks[at * marksEach + mark.arm]!),
+      nameOf(of.marks[at * marksEach + mark.locale]!),
+    ]
     return { provider, platform, app_version, ...(person.length > 0 && { arm, locale, country: countryOf(locale) }) }
   }
   const people = dictionary(namesMax)
@@ -99,8 +101,12 @@ function openOwn({ unit, only = {}, by = [] }: Counting, { words, deliveries, na
     },
     ownOf(of: Summaries, at: number, fate: number): number {
       let key = byOutcome ? fate + 1 : 0
-      if (byDelivery) key += wordsMax * ((of.delivery[at]! >> 1) + 1)
-      if (byPerson) key += wordsMax * deliveriesMax * people.placeOf(`${of.arm[at]} ${of.locale[at]}`)
+      if (byDelivery) key += wordsMax * ((of.marks[at * marksEach + mark.delivery]! >> 1) + 1)
+      if (byPerson)
+        key +=
+          wordsMax *
+          deliveriesMax *
+          people.placeOf(`${of.marks[at * marksEach + mark.arm]} ${of.marks[at * marksEach + mark.locale]}`)
       let own = found.get(key)
       if (own === undefined) {
         const values: Partial<Record<Dimension, string | null>> = { ...valuesOf(of, at), outcome: words.at(fate) }
