@@ -1,8 +1,16 @@
 import type { Counting } from './count.ts'
 import type { Groups } from './count-groups.ts'
 import { periodOf } from './count-periods.ts'
-import type { Prepared } from './count-prepared.ts'
-import { clear, newSummaries, type Summaries, type Summarizing } from './count-summary.ts'
+import { isByPerson, type Prepared } from './count-prepared.ts'
+import {
+  type Briefs,
+  briefsOf,
+  clear,
+  newSummaries,
+  type Summaries,
+  type Summarizing,
+  tellsNothing,
+} from './count-summary.ts'
 import type { Span } from './count-unit.ts'
 
 /** Hears of a person in a group: a summary of all that is theirs, and on demand the stories that it is made of. */
@@ -31,19 +39,21 @@ export function openPeople(
       const stories = of.fold.fact.length
       const summaries = newSummaries(stories)
       for (let story = 0; story < stories; story++) summarize.story(summaries, story, of, story)
-      folds.push({ of, summaries })
+      folds.push({ of, summaries, briefs: briefsOf(summaries) })
     },
     each(hear) {
       const entries = inParts(folds, counting, groups)
+      const asWhole = isByPerson(counting)
       const { begins, ends } = entries
       const people = openTable(begins.reduce((most, begin, part) => Math.max(most, ends[part]! - begin), 0))
-      for (let part = 0; part < begins.length; part++) eachOfPart(part, { folds, entries, people, summarize }, hear)
+      for (let part = 0; part < begins.length; part++)
+        eachOfPart(part, { folds, entries, people, summarize, asWhole }, hear)
     },
   }
 }
 
 /** A fold, and what each of its stories tells. */
-type Told = { of: Prepared; summaries: Summaries }
+type Told = { of: Prepared; summaries: Summaries; briefs: Briefs }
 
 /** Notifications by part, in columns: who (two words of a hash), in which group, whose story. */
 type Entries = {
@@ -104,9 +114,9 @@ function eachAsked(of: Prepared, { counting, groups }: In, hear: (n: number, gro
   }
 }
 
-type Parts = { folds: readonly Told[]; entries: Entries; people: Table; summarize: Summarizing }
+type Parts = { folds: readonly Told[]; entries: Entries; people: Table; summarize: Summarizing; asWhole: boolean }
 
-function eachOfPart(part: number, { folds, entries, people, summarize }: Parts, hear: Hear): void {
+function eachOfPart(part: number, { folds, entries, people, summarize, asWhole }: Parts, hear: Hear): void {
   const { fold, story, group } = entries
   const [begin, end] = [entries.begins[part]!, entries.ends[part]!]
   const { summaries, heads, next } = people
@@ -116,7 +126,9 @@ function eachOfPart(part: number, { folds, entries, people, summarize }: Parts, 
     if (heads[at] === 0) clear(summaries, at)
     next[n - begin] = heads[at]!
     heads[at] = n - begin + 1
-    summarize.merge(summaries, at, folds[fold[n]!]!.summaries, story[n]!)
+    const told = folds[fold[n]!]!
+    if (asWhole || !tellsNothing(summaries, at, told.briefs, story[n]!))
+      summarize.merge(summaries, at, told.summaries, story[n]!)
   }
   for (let at = 0; at < people.used; at++) {
     const spans = () => {

@@ -29,7 +29,7 @@ export type Prepared = {
 /** What an event means, in the bits above those of its steps. */
 export const flag = {
   ...{ skip: 1 << 8, accepted: 1 << 9, moved: 1 << 10, closed: 1 << 11, undelivered: 1 << 12, held: 1 << 13 },
-  ...{ machine: 1 << 14, opened: 1 << 15, settled: 1 << 16 },
+  ...{ machine: 1 << 14, opened: 1 << 15, settled: 1 << 16, delivered: 1 << 17 },
 } as const
 export const stepMask = 255
 
@@ -46,6 +46,7 @@ function flagsOf(code: EventCode, includeSimulated: boolean): number {
     [isMachine(code), flag.machine],
     [isOpened(code), flag.opened],
     [settled, flag.settled],
+    [settled && what === 'delivered', flag.delivered],
   ]
   return means.reduce((flags, [holds, bit]) => (holds ? flags | bit : flags), stepBits(code))
 }
@@ -53,6 +54,10 @@ function flagsOf(code: EventCode, includeSimulated: boolean): number {
 /** Known of a delivery by its events; of a person by all that is theirs. */
 export const ofDelivery = ['provider', 'platform', 'app_version'] as const satisfies readonly Filter[]
 export const ofPerson = ['arm', 'country', 'locale'] as const satisfies readonly Filter[]
+
+/** Whether people are counted or filtered by what they are. */
+export const isByPerson = ({ only = {}, by = [] }: Counting): boolean =>
+  ofPerson.some(one => by.includes(one) || only[one] !== undefined)
 
 /** The region of a language tag. */
 export const countryOf = (locale: string | null): string | null =>

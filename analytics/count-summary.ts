@@ -19,8 +19,9 @@ export const marksEach = 8
 export const ends = { accepted: 0, closed: 1, undelivered: 2, held: 3 } as const
 const endFlags = [flag.accepted, flag.closed, flag.undelivered, flag.held] as const
 const endings = endFlags.reduce((all, one) => all | one, 0)
-/** Places in a row of times, after those of the steps. */
+/** Places in a row of times, after those of the steps: the last one is when the last of its steps was taken first. */
 const [endedAt, deliveredAt] = [stages.length, stages.length + endFlags.length]
+const settledAt = deliveredAt + 1
 /** Places in a row of marks. A delivery is twice its place in the dictionary, and 1 more if it was accepted. */
 export const mark = { seen: 0, end: 1, delivery: 5, arm: 6, locale: 7 } as const
 /** Which steps are told of, in `seen`. */
@@ -36,6 +37,34 @@ export function clear({ marks }: Summaries, at: number): void {
   const row = at * marksEach
   marks[row + mark.seen] = 0
   marks[row + mark.delivery] = marks[row + mark.arm] = marks[row + mark.locale] = -1
+}
+
+/** What decides, of most stories, that they tell nothing new of somebody: in columns of their own, for all are looked at. */
+export type Briefs = { seen: Int32Array; first: Float64Array }
+
+export function briefsOf({ times, marks }: Summaries): Briefs {
+  const n = marks.length / marksEach
+  const [seen, first] = [new Int32Array(n), new Float64Array(n)]
+  for (let at = 0; at < n; at++) {
+    seen[at] = marks[at * marksEach]!
+    let least = Infinity
+    for (let steps = seen[at]! & stepMask; steps !== 0; steps &= steps - 1)
+      least = Math.min(least, times[at * timesEach + 31 - Math.clz32(steps & -steps)]!)
+    first[at] = least
+  }
+  return { seen, first }
+}
+
+const sentFlags = flag.accepted | (1 << stages.indexOf('decided'))
+
+/**
+ * True for a story of somebody who was sent something, if they have taken each of its steps before it begins: whatever ends it
+ * has are not theirs. Not where people are asked for by what they are.
+ */
+export function tellsNothing(of: Summaries, at: number, { seen, first }: Briefs, story: number): boolean {
+  const known = of.marks[at * marksEach]!
+  if ((known & sentFlags) !== sentFlags || (seen[story]! & ~known) !== 0) return false
+  return first[story]! > of.times[at * timesEach + settledAt]!
 }
 
 export type Summarizing = ReturnType<typeof summarizing>
@@ -125,6 +154,10 @@ export function summarizing({ words, deliveries, names }: Dictionaries) {
       to.marks[own + mark.arm] = greater(to.marks[own + mark.arm]!, marks[row + mark.arm]!)
       to.marks[own + mark.locale] = greater(to.marks[own + mark.locale]!, marks[row + mark.locale]!)
       to.marks[own]! |= seen
+      let last = -Infinity
+      for (let steps = to.marks[own]! & stepMask; steps !== 0; steps &= steps - 1)
+        last = Math.max(last, to.times[at * timesEach + 31 - Math.clz32(steps & -steps)]!)
+      to.times[at * timesEach + settledAt] = last
     },
   }
 }
