@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Counting } from './count.ts'
 import type { Groups } from './count-groups.ts'
 import { periodOf } from './count-periods.ts'
@@ -18,7 +19,7 @@ type Hear = (of: Summaries, at: number, person: { group: number; spans: () => Sp
 
 export type People = {
   add(of: Prepared): void
-  each(hear: Hear): void
+  each(hear: Hear): Promise<void>
 }
 
 /** So many notifications are put together at once: what is known of their people stays in the processor's cache. */
@@ -41,13 +42,16 @@ export function openPeople(
       for (let story = 0; story < stories; story++) summarize.story(summaries, story, of, story)
       folds.push({ of, summaries, briefs: briefsOf(summaries) })
     },
-    each(hear) {
+    async each(hear) {
+      if (folds.length === 0) return
       const entries = inParts(folds, counting, groups)
       const asWhole = isByPerson(counting)
       const { begins, ends } = entries
       const people = openTable(begins.reduce((most, begin, part) => Math.max(most, ends[part]! - begin), 0))
-      for (let part = 0; part < begins.length; part++)
+      for (let part = 0; part < begins.length; part++) {
+        await setImmediate()
         eachOfPart(part, { folds, entries, people, summarize, asWhole }, hear)
+      }
     },
   }
 }

@@ -29,7 +29,7 @@ export type Prepared = {
 /** What an event means, in the bits above those of its steps. */
 export const flag = {
   ...{ skip: 1 << 8, accepted: 1 << 9, moved: 1 << 10, closed: 1 << 11, undelivered: 1 << 12, held: 1 << 13 },
-  ...{ machine: 1 << 14, opened: 1 << 15, settled: 1 << 16, delivered: 1 << 17 },
+  ...{ machine: 1 << 14, opened: 1 << 15, delivered: 1 << 16 },
 } as const
 export const stepMask = 255
 
@@ -45,7 +45,6 @@ function flagsOf(code: EventCode, includeSimulated: boolean): number {
     [kind === 'decided' && what === 'held' && code.rule !== null, flag.held],
     [isMachine(code), flag.machine],
     [isOpened(code), flag.opened],
-    [settled, flag.settled],
     [settled && what === 'delivered', flag.delivered],
   ]
   return means.reduce((flags, [holds, bit]) => (holds ? flags | bit : flags), stepBits(code))

@@ -17,7 +17,7 @@ export const timesEach = 16
 export const marksEach = 8
 /** Kinds of ends: of `accepted` the word that comes first counts (delivered before sent), of others the last. */
 export const ends = { accepted: 0, closed: 1, undelivered: 2, held: 3 } as const
-const endFlags = [flag.accepted, flag.closed, flag.undelivered, flag.held] as const
+const endFlags = [flag.accepted, flag.closed | flag.moved, flag.undelivered, flag.held] as const
 const endings = endFlags.reduce((all, one) => all | one, 0)
 /** Places in a row of times, after those of the steps: the last one is when the last of its steps was taken first. */
 const [endedAt, deliveredAt] = [stages.length, stages.length + endFlags.length]
@@ -55,6 +55,7 @@ export function briefsOf({ times, marks }: Summaries): Briefs {
   return { seen, first }
 }
 
+const attempted = 1 << stages.indexOf('attempted')
 const sentFlags = flag.accepted | (1 << stages.indexOf('decided'))
 
 /**
@@ -104,6 +105,9 @@ export function summarizing({ words, deliveries, names }: Dictionaries) {
     times[timePlace] = time
   }
   const greater = (a: number, b: number) => (a === b || b < 0 || (a >= 0 && names.at(a) > names.at(b)) ? a : b)
+  const retrying = words.placeOf('retrying')
+  const wordOf = ({ flags, what, rule }: Prepared, code: number, kind: number) =>
+    kind === ends.held ? rule[code]! : flags[code]! & flag.moved ? retrying : what[code]!
   const end: End = { time: 0, word: 0 }
   const endOf = (time: number, word: number): End => {
     end.time = time
@@ -130,9 +134,8 @@ export function summarizing({ words, deliveries, names }: Dictionaries) {
           setStep(to, at, 31 - Math.clz32(steps & -steps), time)
         if (means & endings)
           for (let kind = 0; kind < endFlags.length; kind++)
-            if (means & endFlags[kind]!)
-              setEnd(to, at, kind, endOf(time, kind === ends.held ? of.rule[code]! : of.what[code]!))
-        if (means & flag.settled)
+            if (means & endFlags[kind]!) setEnd(to, at, kind, endOf(time, wordOf(of, code, kind)))
+        if (means & attempted)
           setDelivery(to, at, endOf(time, of.delivery[code]! * 2 + Number((means & flag.accepted) !== 0)))
         to.marks[row]! |= means
       }

@@ -28,7 +28,7 @@ const acceptedAt = stages.indexOf('accepted')
 
 export function openUnit(counting: Counting, known: Dictionaries): UnitJudge {
   const { words } = known
-  const [retrying, queued, tooLate] = ['retrying', 'queued', 'too_late'].map(words.placeOf) as [number, number, number]
+  const [queued, tooLate] = ['queued', 'too_late'].map(words.placeOf) as [number, number]
   const earliest = new Float64Array(stages.length)
   const chain: Chain = { told: 0, reached: 0, moments: new Float64Array(stages.length) }
   const { isAsked, ownOf, ownValues } = openOwn(counting, known)
@@ -54,7 +54,7 @@ export function openUnit(counting: Counting, known: Dictionaries): UnitJudge {
     const { reached } = chain
     if (reached === 0 && earliest[1] === Infinity) return marks[end + ends.undelivered]!
     if (seen & flag.accepted) return reached < acceptedAt ? tooLate : marks[end + ends.accepted]!
-    return seen & flag.closed ? marks[end + ends.closed]! : seen & flag.moved ? retrying : queued
+    return seen & (flag.closed | flag.moved) ? marks[end + ends.closed]! : queued
   }
   return unit
 }

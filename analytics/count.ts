@@ -38,8 +38,8 @@ export type Counted = {
 /** How many took so long for a step: `bucket` is a power of the growth, 0 is no time. */
 export type Took = { groups: (string | null)[]; step: number; bucket: number; n: number }
 
-/** `done` is to be called once. */
-export type Counter = { add: (fold: Folded) => void; done: () => { counted: Counted[]; took: Took[] } }
+/** `done` is to be called once; it lets others work between the parts of many people. */
+export type Counter = { add: (fold: Folded) => void; done: () => Promise<{ counted: Counted[]; took: Took[] }> }
 
 /**
  * Counts folds as they are added: notifications at once, people when all are there, for they may be in any of them. Takes no order.
@@ -68,8 +68,8 @@ export function startCounting(counting: Counting): Counter {
         }
       }
     },
-    done() {
-      people.each((of, at, { group, spans }) => void (unit.judge(of, at, spans) && tally.add(group, 1)))
+    async done() {
+      await people.each((of, at, { group, spans }) => void (unit.judge(of, at, spans) && tally.add(group, 1)))
       return tally.result()
     },
   }

@@ -43,9 +43,12 @@ export async function examplesOf(db: Database, question: Question, shown: Shown)
     if (candidates.length === 0) return []
     const events = Map.groupBy(await eventsOf(tx, candidates), event => event.place)
     const counting = countingOf(question)
+    const counted = await Promise.all(
+      candidates.map((candidate, place) => countedAlone(candidate, events.get(place) ?? [], counting)),
+    )
     return candidates
       .flatMap((candidate, place) => {
-        const unit = countedAlone(candidate, events.get(place) ?? [], counting)
+        const unit = counted[place]
         return unit && isShown(unit, shown) ? [exampleOf(unit, candidate)] : []
       })
       .slice(0, examplesMax)
@@ -75,18 +78,18 @@ async function eventsOf(tx: Queryable, candidates: readonly Candidate[]): Promis
 }
 
 /** How one notification is counted; undefined where it is not one that was asked for. */
-function countedAlone(
+async function countedAlone(
   { type, occurred_at }: Candidate,
   events: readonly Event[],
   counting: Counting,
-): Counted | undefined {
+): Promise<Counted | undefined> {
   const occurredAt = occurred_at.getTime()
   const folding = startFolding({ cohort: occurredAt, type })
   for (const [n, { common, said, at }] of events.entries())
     folding.add({ first: n === 0, occurredAt, person: [0, 0], common, said, at: at.getTime() })
   const counter = startCounting(counting)
   counter.add(folding.done())
-  return counter.done().counted[0]
+  return (await counter.done()).counted[0]
 }
 
 /** Events that something which passed a stage must have: whether it did is counted from all of them. */

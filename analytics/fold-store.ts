@@ -143,7 +143,8 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
       ${columnIf('people', each === 'people')} from folded_hours as f
     where cohort >= (select current_setting('carillon.from')::timestamptz) and cohort < (select current_setting('carillon.to')::timestamptz)
       and (select current_setting('carillon.type')) in ('', type)
-      and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))) to stdout (format binary)`
+      and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))
+    order by cohort) to stdout (format binary)`
   await eachCopiedRow(copying(connection, copyTo(statement)), 6, (bytes, starts, lengths) => {
     const field = (at: number) => bytes.subarray(starts[at], starts[at]! + lengths[at]!)
     tell(

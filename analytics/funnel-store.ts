@@ -34,8 +34,8 @@ export const countingOf = ({ by, unit = 'notification', windowMs, ...asked }: Qu
   ...{ by: by === undefined ? [] : [by], includeSimulated: asked.includeSimulated, times: asked.times },
 })
 
-/** Notifications that are held in memory until all are there, to tell people apart: some 40 bytes each. */
-const peopleMax = 20_000_000
+/** What is held in memory until all are there, to tell people apart: for each story a summary, for each notification its places. */
+const [storyBytes, notificationBytes, peopleBytesMax] = [200, 60, 1.5e9]
 
 /** The same from the events themselves, whatever rollups there are. */
 async function countRaw(at: Tx, question: Question, edges: readonly number[]): Promise<Omit<Counts, 'from'>> {
@@ -43,10 +43,10 @@ async function countRaw(at: Tx, question: Question, edges: readonly number[]): P
   const counting = { ...countingOf(question), since, until, edges }
   const counter = startCounting(counting)
   const each = counting.unit === 'recipient' ? 'people' : byStories(counting) ? 'stories' : 'notifications'
-  let people = 0
+  let held = 0
   await eachFold(at, { since, until, type: question.type, each }, fold => {
-    if (each === 'people') people += fold.story.length
-    if (people > peopleMax)
+    if (each === 'people') held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
+    if (held > peopleBytesMax)
       throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
     counter.add(fold)
   })
