@@ -8,6 +8,7 @@ import {
   briefsOf,
   clear,
   newSummaries,
+  type Place,
   type Summaries,
   type Summarizing,
   tellsNothing,
@@ -15,7 +16,7 @@ import {
 import type { Span } from './count-unit.ts'
 
 /** Hears of a person in a group: a summary of all that is theirs, and on demand the stories that it is made of. */
-type Hear = (of: Summaries, at: number, person: { group: number; spans: () => Span[] }) => void
+type Hear = (summary: Place, person: { group: number; spans: () => Span[] }) => void
 
 export type People = {
   add(of: Prepared): void
@@ -39,7 +40,7 @@ export function openPeople(
     add(of) {
       const stories = of.fold.fact.length
       const summaries = newSummaries(stories)
-      for (let story = 0; story < stories; story++) summarize.story(summaries, story, of, story)
+      for (let story = 0; story < stories; story++) summarize.story({ of: summaries, at: story }, of, story)
       folds.push({ of, summaries, briefs: briefsOf(summaries) })
     },
     async each(hear) {
@@ -124,15 +125,15 @@ function eachOfPart(part: number, { folds, entries, people, summarize, asWhole }
   const { fold, story, group } = entries
   const [begin, end] = [entries.begins[part]!, entries.ends[part]!]
   const { summaries, heads, next } = people
+  const to: Place = { of: summaries, at: 0 }
   people.clear()
   for (let n = begin; n < end; n++) {
-    const at = people.placeOf(entries, n)
-    if (heads[at] === 0) clear(summaries, at)
+    const at = (to.at = people.placeOf(entries, n))
+    if (heads[at] === 0) clear(to)
     next[n - begin] = heads[at]!
     heads[at] = n - begin + 1
     const told = folds[fold[n]!]!
-    if (asWhole || !tellsNothing(summaries, at, told.briefs, story[n]!))
-      summarize.merge(summaries, at, told.summaries, story[n]!)
+    if (asWhole || !tellsNothing(to, told.briefs, story[n]!)) summarize.merge(to, { of: told.summaries, at: story[n]! })
   }
   for (let at = 0; at < people.used; at++) {
     const spans = () => {
@@ -141,7 +142,7 @@ function eachOfPart(part: number, { folds, entries, people, summarize, asWhole }
         own.push({ of: folds[fold[begin + n - 1]!]!.of, story: story[begin + n - 1]! })
       return own
     }
-    hear(summaries, at, { group: group[begin + heads[at]! - 1]!, spans })
+    hear({ of: summaries, at }, { group: group[begin + heads[at]! - 1]!, spans })
   }
 }
 

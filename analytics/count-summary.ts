@@ -1,5 +1,5 @@
 import { flag, type Prepared, stepMask } from './count-prepared.ts'
-import type { Dictionaries } from './count-words.ts'
+import type { Dictionaries, Words } from './count-words.ts'
 import { stages } from './stages.ts'
 
 /**
@@ -32,8 +32,11 @@ export const newSummaries = (n: number): Summaries => ({
   marks: new Int32Array(n * marksEach),
 })
 
+/** One of them. */
+export type Place = { of: Summaries; at: number }
+
 /** Makes one that knows nothing yet. */
-export function clear({ marks }: Summaries, at: number): void {
+export function clear({ of: { marks }, at }: Place): void {
   const row = at * marksEach
   marks[row + mark.seen] = 0
   marks[row + mark.delivery] = marks[row + mark.arm] = marks[row + mark.locale] = -1
@@ -62,52 +65,22 @@ const sentFlags = flag.accepted | (1 << stages.indexOf('decided'))
  * True for a story of somebody who was sent something, if they have taken each of its steps before it begins: whatever ends it
  * has are not theirs. Not where people are asked for by what they are.
  */
-export function tellsNothing(of: Summaries, at: number, { seen, first }: Briefs, story: number): boolean {
+export function tellsNothing({ of, at }: Place, { seen, first }: Briefs, story: number): boolean {
   const known = of.marks[at * marksEach]!
   if ((known & sentFlags) !== sentFlags || (seen[story]! & ~known) !== 0) return false
   return first[story]! > of.times[at * timesEach + settledAt]!
 }
 
-export type Summarizing = ReturnType<typeof summarizing>
+export type Summarizing = {
+  /** What the events of a story tell. */
+  story: (to: Place, of: Prepared, story: number) => void
+  merge: (to: Place, from: Place) => void
+}
 
-export function summarizing({ words, deliveries, names }: Dictionaries) {
-  const setStep = ({ times, marks }: Summaries, at: number, step: number, time: number) => {
-    const place = at * timesEach + step
-    const known = (marks[at * marksEach]! & (1 << step)) !== 0
-    if (!known || time < times[place]!) times[place] = time
-  }
-  const setEnd = ({ times, marks }: Summaries, at: number, kind: number, { time, word }: End) => {
-    const place = at * timesEach + endedAt + kind
-    const wordPlace = at * marksEach + mark.end + kind
-    if (marks[at * marksEach]! & endFlags[kind]!) {
-      const before = times[place]!
-      if (kind === ends.accepted ? isWord(word, marks[wordPlace]!) >= 0 : time < before) return
-      if (kind !== ends.accepted && time === before && isWord(word, marks[wordPlace]!) <= 0) return
-    }
-    times[place] = time
-    marks[wordPlace] = word
-  }
-  const isWord = (a: number, b: number) => (a === b ? 0 : words.at(a) < words.at(b) ? -1 : 1)
-  const setDelivery = ({ times, marks }: Summaries, at: number, { time, word }: End) => {
-    const [place, timePlace] = [at * marksEach + mark.delivery, at * timesEach + deliveredAt]
-    const before = marks[place]!
-    if (before >= 0) {
-      const [rank, other] = [word & 1, before & 1]
-      if (rank < other) return
-      if (rank === other) {
-        const then = times[timePlace]!
-        if (time > then) return
-        // What is at the same time has an order of its own, so that who asks twice is told the same.
-        if (time === then && (word === before || deliveries.at(word >> 1) > deliveries.at(before >> 1))) return
-      }
-    }
-    marks[place] = word
-    times[timePlace] = time
-  }
+export function summarizing({ words, deliveries, names }: Dictionaries): Summarizing {
+  const { setEnd, wordOf } = openEnds(words)
+  const setDelivery = openDeliveries(deliveries)
   const greater = (a: number, b: number) => (a === b || b < 0 || (a >= 0 && names.at(a) > names.at(b)) ? a : b)
-  const retrying = words.placeOf('retrying')
-  const wordOf = ({ flags, what, rule }: Prepared, code: number, kind: number) =>
-    kind === ends.held ? rule[code]! : flags[code]! & flag.moved ? retrying : what[code]!
   const end: End = { time: 0, word: 0 }
   const endOf = (time: number, word: number): End => {
     end.time = time
@@ -115,54 +88,99 @@ export function summarizing({ words, deliveries, names }: Dictionaries) {
     return end
   }
   return {
-    /** What the events of a story tell. */
-    story(to: Summaries, at: number, of: Prepared, story: number) {
+    story(to, of, story) {
       const { flags, starts } = of
       const { fact, code: codes, at: times } = of.fold
       const own = fact[story]!
-      const row = at * marksEach
-      clear(to, at)
-      to.marks[row] = of.told[own]! << toldShift
-      to.marks[row + mark.arm] = of.arm[own]!
-      to.marks[row + mark.locale] = of.locale[own]!
+      const { marks } = to.of
+      const row = to.at * marksEach
+      clear(to)
+      marks[row] = of.told[own]! << toldShift
+      marks[row + mark.arm] = of.arm[own]!
+      marks[row + mark.locale] = of.locale[own]!
       for (let n = starts[story]!, last = starts[story + 1]!; n < last; n++) {
         const code = codes[n]!
         const means = flags[code]!
         if (means & flag.skip) continue
         const time = times[n]!
         for (let steps = means & stepMask; steps !== 0; steps &= steps - 1)
-          setStep(to, at, 31 - Math.clz32(steps & -steps), time)
+          setStep(to, 31 - Math.clz32(steps & -steps), time)
         if (means & endings)
           for (let kind = 0; kind < endFlags.length; kind++)
-            if (means & endFlags[kind]!) setEnd(to, at, kind, endOf(time, wordOf(of, code, kind)))
+            if (means & endFlags[kind]!) setEnd(to, kind, endOf(time, wordOf(of, code, kind)))
         if (means & attempted)
-          setDelivery(to, at, endOf(time, of.delivery[code]! * 2 + Number((means & flag.accepted) !== 0)))
-        to.marks[row]! |= means
+          setDelivery(to, endOf(time, of.delivery[code]! * 2 + Number((means & flag.accepted) !== 0)))
+        marks[row] |= means
       }
     },
-    merge(to: Summaries, at: number, from: Summaries, story: number) {
-      const { times, marks } = from
-      const [row, timesRow] = [story * marksEach, story * timesEach]
+    merge(to, { of: { times, marks }, at: from }) {
+      const [row, timesRow] = [from * marksEach, from * timesEach]
       const seen = marks[row]!
       for (let steps = seen & stepMask; steps !== 0; steps &= steps - 1) {
         const step = 31 - Math.clz32(steps & -steps)
-        setStep(to, at, step, times[timesRow + step]!)
+        setStep(to, step, times[timesRow + step]!)
       }
       for (let kind = 0; kind < endFlags.length; kind++)
         if (seen & endFlags[kind]!)
-          setEnd(to, at, kind, endOf(times[timesRow + endedAt + kind]!, marks[row + mark.end + kind]!))
+          setEnd(to, kind, endOf(times[timesRow + endedAt + kind]!, marks[row + mark.end + kind]!))
       const delivery = marks[row + mark.delivery]!
-      if (delivery >= 0) setDelivery(to, at, endOf(times[timesRow + deliveredAt]!, delivery))
-      const own = at * marksEach
-      to.marks[own + mark.arm] = greater(to.marks[own + mark.arm]!, marks[row + mark.arm]!)
-      to.marks[own + mark.locale] = greater(to.marks[own + mark.locale]!, marks[row + mark.locale]!)
-      to.marks[own]! |= seen
-      let last = -Infinity
-      for (let steps = to.marks[own]! & stepMask; steps !== 0; steps &= steps - 1)
-        last = Math.max(last, to.times[at * timesEach + 31 - Math.clz32(steps & -steps)]!)
-      to.times[at * timesEach + settledAt] = last
+      if (delivery >= 0) setDelivery(to, endOf(times[timesRow + deliveredAt]!, delivery))
+      const own = to.of.marks
+      const place = to.at * marksEach
+      own[place + mark.arm] = greater(own[place + mark.arm]!, marks[row + mark.arm]!)
+      own[place + mark.locale] = greater(own[place + mark.locale]!, marks[row + mark.locale]!)
+      own[place] = own[place]! | seen
+      to.of.times[to.at * timesEach + settledAt] = lastOf(to)
     },
   }
 }
 
 type End = { time: number; word: number }
+
+/** Before its flag is set: a time that is there is one that was seen. */
+function setStep({ of: { times, marks }, at }: Place, step: number, time: number): void {
+  const place = at * timesEach + step
+  if (!(marks[at * marksEach]! & (1 << step)) || time < times[place]!) times[place] = time
+}
+
+function lastOf({ of: { times, marks }, at }: Place): number {
+  let last = -Infinity
+  for (let steps = marks[at * marksEach]! & stepMask; steps !== 0; steps &= steps - 1)
+    last = Math.max(last, times[at * timesEach + 31 - Math.clz32(steps & -steps)]!)
+  return last
+}
+
+function openEnds(words: Words) {
+  const retrying = words.placeOf('retrying')
+  const compare = (a: number, b: number) => (a === b ? 0 : words.at(a) < words.at(b) ? -1 : 1)
+  return {
+    setEnd: ({ of: { times, marks }, at }: Place, kind: number, { time, word }: End): void => {
+      const [place, wordPlace] = [at * timesEach + endedAt + kind, at * marksEach + mark.end + kind]
+      if (marks[at * marksEach]! & endFlags[kind]!) {
+        const [before, known] = [times[place]!, marks[wordPlace]!]
+        if (kind === ends.accepted ? compare(word, known) >= 0 : time < before) return
+        if (kind !== ends.accepted && time === before && compare(word, known) <= 0) return
+      }
+      times[place] = time
+      marks[wordPlace] = word
+    },
+    wordOf: ({ flags, what, rule }: Prepared, code: number, kind: number): number =>
+      kind === ends.held ? rule[code]! : flags[code]! & flag.moved ? retrying : what[code]!,
+  }
+}
+
+function openDeliveries(deliveries: Words) {
+  return ({ of: { times, marks }, at }: Place, { time, word }: End): void => {
+    const [place, timePlace] = [at * marksEach + mark.delivery, at * timesEach + deliveredAt]
+    const before = marks[place]!
+    if (before >= 0) {
+      const [rank, other, then] = [word & 1, before & 1, times[timePlace]!]
+      if (rank < other || (rank === other && time > then)) return
+      // What is at the same time has an order of its own, so that who asks twice is told the same.
+      const isSame = rank === other && time === then
+      if (isSame && (word === before || deliveries.at(word >> 1) > deliveries.at(before >> 1))) return
+    }
+    marks[place] = word
+    times[timePlace] = time
+  }
+}

@@ -1,7 +1,7 @@
 import { byAll, byEarliest, type Chain } from './chain.ts'
 import type { Counting } from './count.ts'
 import { countryOf, flag, ofDelivery, ofPerson, type Prepared, stepMask } from './count-prepared.ts'
-import { ends, mark, marksEach, type Summaries, timesEach, toldShift } from './count-summary.ts'
+import { ends, mark, marksEach, type Place, timesEach, toldShift } from './count-summary.ts'
 import { deliveriesMax, type Dictionaries, dictionary, namesMax, wordsMax } from './count-words.ts'
 import type { Dimension, Filter } from './question.ts'
 import { stages } from './stages.ts'
@@ -12,7 +12,7 @@ export type Span = { of: Prepared; story: number }
 /** Judges one unit after another by its summary. Read before the next one. */
 export type UnitJudge = {
   /** `spans`: its stories, asked for where the summary is not enough. False: nobody decided about it, or it is not asked for. */
-  judge(of: Summaries, at: number, spans: () => readonly Span[]): boolean
+  judge(summary: Place, spans: () => readonly Span[]): boolean
   readonly chain: Chain
   /** Places of words; no reason is -1. */
   readonly fate: number
@@ -35,9 +35,10 @@ export function openUnit(counting: Counting, known: Dictionaries): UnitJudge {
   const unit = {
     ...{ chain, ownValues },
     ...{ fate: 0, reason: -1, machine: false, own: 0 },
-    judge(of: Summaries, at: number, spans: () => readonly Span[]) {
+    judge(summary: Place, spans: () => readonly Span[]) {
+      const { of, at } = summary
       const seen = of.marks[at * marksEach + mark.seen]!
-      if (!(seen & 1) || !isAsked(of, at)) return false
+      if (!(seen & 1) || !isAsked(summary)) return false
       for (let step = 0; step < stages.length; step++)
         earliest[step] = seen & (1 << step) ? of.times[at * timesEach + step]! : Infinity
       chain.told = seen >>> toldShift
@@ -46,7 +47,7 @@ export function openUnit(counting: Counting, known: Dictionaries): UnitJudge {
       const end = at * marksEach + mark.end
       unit.fate = fateOf(seen, { marks: of.marks, end })
       unit.reason = seen & flag.held && words.at(unit.fate) === 'held' ? of.marks[end + ends.held]! : -1
-      unit.own = ownOf(of, at, unit.fate)
+      unit.own = ownOf(summary, unit.fate)
       return true
     },
   }
@@ -80,7 +81,7 @@ function openOwn({ unit, only = {}, by = [] }: Counting, { words, deliveries, na
   const isOf = (dimensions: readonly Dimension[]) => by.some(one => dimensions.includes(one))
   const [byDelivery, byPerson, byOutcome] = [isOf(ofDelivery), isOf(person), by.includes('outcome')]
   const nameOf = (place: number) => (place < 0 ? null : names.at(place))
-  const valuesOf = (of: Summaries, at: number): Partial<Record<Dimension, string | null>> => {
+  const valuesOf = ({ of, at }: Place): Partial<Record<Dimension, string | null>> => {
     const delivery = of.marks[at * marksEach + mark.delivery]!
     const [provider = null, platform = null, app_version = null] =
       delivery < 0 ? [] : (JSON.parse(deliveries.at(delivery >> 1)) as (string | null)[])
@@ -94,12 +95,13 @@ function openOwn({ unit, only = {}, by = [] }: Counting, { words, deliveries, na
   const found = new Map<number, number>()
   const [owns, places]: [(string | null)[][], Map<string, number>] = [[], new Map()]
   return {
-    isAsked: (of: Summaries, at: number): boolean => {
+    isAsked: (summary: Place): boolean => {
       if (filters.length === 0) return true
-      const values = valuesOf(of, at)
+      const values = valuesOf(summary)
       return filters.every(one => values[one] === only[one])
     },
-    ownOf(of: Summaries, at: number, fate: number): number {
+    ownOf: (summary: Place, fate: number): number => {
+      const { of, at } = summary
       let key = byOutcome ? fate + 1 : 0
       if (byDelivery) key += wordsMax * ((of.marks[at * marksEach + mark.delivery]! >> 1) + 1)
       if (byPerson)
@@ -109,7 +111,7 @@ function openOwn({ unit, only = {}, by = [] }: Counting, { words, deliveries, na
           people.placeOf(`${of.marks[at * marksEach + mark.arm]} ${of.marks[at * marksEach + mark.locale]}`)
       let own = found.get(key)
       if (own === undefined) {
-        const values: Partial<Record<Dimension, string | null>> = { ...valuesOf(of, at), outcome: words.at(fate) }
+        const values: Partial<Record<Dimension, string | null>> = { ...valuesOf(summary), outcome: words.at(fate) }
         const tuple = by.map(one => (late.has(one) || one === 'outcome' ? (values[one] ?? null) : null))
         const text = JSON.stringify(tuple)
         own = places.get(text) ?? owns.push(tuple) - 1

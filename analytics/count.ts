@@ -52,7 +52,7 @@ export function startCounting(counting: Counting): Counter {
   const tally = openTally(counting, { unit, groups, words: known.words })
   const summarize = summarizing(known)
   const people = openPeople(counting, { summarize, groups })
-  const summary = newSummaries(1)
+  const summary = { of: newSummaries(1), at: 0 }
   return {
     add(fold) {
       const of = prepare(fold, counting, known)
@@ -63,13 +63,13 @@ export function startCounting(counting: Counting): Counter {
         for (let story = 0; story < shared.length; story++) {
           const facts = fold.fact[story]!
           if (shared[story] === 0 || !of.asked[facts]) continue
-          summarize.story(summary, 0, of, story)
-          if (unit.judge(summary, 0, () => [{ of, story }])) tally.add(group[facts]!, shared[story]!)
+          summarize.story(summary, of, story)
+          if (unit.judge(summary, () => [{ of, story }])) tally.add(group[facts]!, shared[story]!)
         }
       }
     },
     async done() {
-      await people.each((of, at, { group, spans }) => void (unit.judge(of, at, spans) && tally.add(group, 1)))
+      await people.each((person, { group, spans }) => void (unit.judge(person, spans) && tally.add(group, 1)))
       return tally.result()
     },
   }
