@@ -2,7 +2,7 @@ import type { EventPack } from '#contracts/event.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
-import { type Counted, startCounting } from './count.ts'
+import { type Counted, type Counter, startCounting } from './count.ts'
 import { hourMs } from './fold.ts'
 import { eventsOfHour, foldHour, purgeFolds, type StoredFold, storedFold, type Tx, writeFold } from './fold-store.ts'
 import { type Dimension, orderingPreset, type Question, rawFilters } from './question.ts'
@@ -99,16 +99,16 @@ async function replacePart(at: Tx, part: HourPart): Promise<void> {
      on conflict (one) do update set newest_event = greatest(rollup_state.newest_event, excluded.newest_event), at = now()`,
     [cohort, part.types],
   )
-  const done: { stored: StoredFold; counted: Counted[] }[] = []
+  const done: { stored: StoredFold; counter: Counter }[] = []
   // A statement of its own: it sees everything whose marks were seen. Nothing can be written while it is read.
   await foldHour(at, part, fold => {
     const counter = startCounting({ ...orderingPreset, unit: 'notification', by: columns })
     counter.add(fold)
-    done.push({ stored: storedFold(fold), counted: counter.done().counted })
+    done.push({ stored: storedFold(fold), counter })
   })
-  for (const { stored, counted } of done) {
+  for (const { stored, counter } of done) {
     await writeFold(tx, stored)
-    await writeHour(tx, cohort, counted)
+    await writeHour(tx, cohort, (await counter.done()).counted)
   }
 }
 
