@@ -115,6 +115,25 @@ test('groups of fewer than the least are not told, only that there are some', as
   assert.deepEqual([funnels.map(row => row.group), hidden], [['comment.created'], 1])
   const rare = await world.get(`/v1/analytics/funnel?type=rare.thing&since=2026-11-20T00:00:00Z&source=raw`)
   assert.deepEqual(rare.body, { ...(rare.body as object), funnels: [], hidden: 1 })
+  const asked = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z&source=raw'
+  const told = async (query: string) => (await world.get(`/v1/analytics/${query}`)).body as Record<string, unknown>
+  const series = await told(`series?by=type&${asked}`)
+  assert.deepEqual([(series['series'] as Any[]).map(({ group }) => group), series['hidden']], [['comment.created'], 1])
+  for (const [query, list] of [
+    [`outcomes?type=rare.thing&${asked}`, 'outcomes'],
+    ['lift?type=rare.thing&event=thread.joined', 'groups'],
+    ['tail?type=rare.thing', 'lines'],
+  ] as const) {
+    const answer = await told(query)
+    assert.deepEqual([answer[list], answer['hidden']], [[], 1], query)
+  }
+  const later = 'since=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z&source=raw'
+  const { previous } = (await told(`funnel?type=rare.thing&compare=previous&${later}`)) as { previous: Any }
+  assert.deepEqual([previous['funnels'], previous['hidden']], [[], 1])
+  for (const kind of ['funnel', 'series', 'outcomes']) {
+    const { body: rows } = await world.file(`/v1/analytics/export?of=${kind}&type=rare.thing&by=type&${asked}`)
+    assert.equal(rows.trim().split('\r\n').length, 1, kind)
+  }
 })
 
 test('a question that cannot be answered is refused with all that is wrong with it', async () => {
