@@ -22,7 +22,7 @@ import type { Acted } from '../receipts/look-store.ts'
 // before it), and no two wait for each other.
 
 /**
- * Adds items that are not there yet, in one statement; what messages share travels once. The same delivery of another
+ * Adds the items of a batch that are not there yet, in one statement; what messages share travels once. The same delivery of another
  * time is another one: its intent's key was forgotten and used anew. Then the new item takes the place of the former.
  * What was retracted or superseded since its claim is left out, as is who was erased: gives the tombstones of these intents
  * and the erased of these people, as the insert saw them.
@@ -56,10 +56,10 @@ export async function putInboxItems(
        on conflict (recipient) do update set last = p.last + excluded.last returning recipient, last),
      put as (insert into inbox_items (delivery, recipient, intent_id, type, occurred_at, created_at, thread, content, reason, number, tenant, batch, slot)
      select u.delivery, u.recipient, s.intent, s.type, to_timestamp(s.at / 1000.0), to_timestamp($9 / 1000.0), nullif(s.thread, ''), s.content,
-       nullif(u.reason, ''), n.last - u.behind, nullif(s.tenant, ''), s.batch, u.slot
+       nullif(u.reason, ''), n.last - u.behind, nullif(s.tenant, ''), $16::uuid, u.slot
      from unnest($1::text[], $2::text[], $3::int[], $12::text[], $13::int[], $15::smallint[]) as u(delivery, recipient, pick, reason, behind, slot)
-     join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f'), $14::text[], $16::uuid[]) with ordinality
-       as s(intent, type, at, thread, content, tenant, batch, place) on s.place = u.pick
+     join unnest($4::uuid[], $5::text[], $6::float8[], $7::text[], string_to_array($8, E'\\x1f'), $14::text[]) with ordinality
+       as s(intent, type, at, thread, content, tenant, place) on s.place = u.pick
      join numbered n on n.recipient = u.recipient
      where not exists (select from retractions r
        where r.id = s.intent and (r.occurred_until is null or r.occurred_until >= to_timestamp(s.at / 1000.0)))
@@ -86,7 +86,7 @@ export async function putInboxItems(
       plainArray(behind),
       textArray(shared.map(({ intent }) => intent.tenant ?? '')),
       plainArray(messages.map(message => message.place)),
-      plainArray(shared.map(message => attemptOf(message.attemptId).batch)),
+      attemptOf(messages[0]!.attemptId).batch,
     ],
   )
   return { tombstones: tombstonesIn(row!.tombstones), erased: new Set(row!.erased) }
