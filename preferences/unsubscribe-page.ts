@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Language, localeOf } from '#browser/languages.ts'
+import { type Language, localeOf, spoken } from '#browser/languages.ts'
 import { escaped } from '#contracts/escaped.ts'
 import type { Unsubscribe } from './unsubscribe-token.ts'
 
@@ -45,7 +45,7 @@ type About = { what: string; when: string }
 function aboutOf(state: PageState, language: Language): About {
   if (!('mail' in state)) return { what: '', when: '' }
   const [open, close] = words[language].quotes
-  const names = state.mail.categories.map(category => `${open}${escaped(category.replaceAll('_', ' '))}${close}`)
+  const names = state.mail.categories.map(category => `${open}${escaped(spoken(category))}${close}`)
   return {
     what: new Intl.ListFormat(language).format(names),
     when: new Intl.DateTimeFormat(localeOf(language), { dateStyle: 'long', timeZone: 'UTC' }).format(state.mail.issued),

@@ -94,7 +94,7 @@ test('one click ends the mails of a category, for one person, by either form, on
       [answer.status, answer.headers.get('location'), answer.headers.get('set-cookie')],
       [200, null, null],
     )
-    assert.match(await answer.text(), /You get no more mails about “social”/)
+    assert.match(await answer.text(), /You get no more mails about “Social”/)
   }
   const off = { category: 'social', channel: 2, wish: false, source: 'one_click' }
   assert.deepEqual(await world.wishes(), [
@@ -111,7 +111,7 @@ test('what waits on the queue is stopped by it, and comes after it was undone', 
   await world.deliver(waiting)
   assert.deepEqual(await world.ends(), { ann: 'suppressed_preference', bob: 'sent' })
   const page = await (await world.call('POST', linkIn(ann!), { body: undo() })).text()
-  assert.match(page, /You get mails about “social” again/)
+  assert.match(page, /You get mails about “Social” again/)
   await world.deliver(await world.queue('later'))
   assert.equal(world.lines().filter(line => line.address === 'ann@example.com').length, 2)
 })
@@ -123,7 +123,7 @@ test('undoing it adds no send over a wish for no mails at all, and the page says
   await changeChoices({ db, now: clock.now() }, 'ann', { categories: { '*': { email: false } } })
   await world.call('POST', linkIn(ann!), { body: oneClick() })
   const page = await (await world.call('POST', linkIn(ann!), { body: undo() })).text()
-  assert.match(page, /You still get no mails about “social”/)
+  assert.match(page, /You still get no mails about “Social”/)
   assert.doesNotMatch(page, /<button>/)
   await world.deliver(await world.queue('later'))
   assert.equal(world.lines().length, 1)
@@ -203,8 +203,8 @@ test('the page asks first, in the language of its reader, and runs nothing', asy
   const link = linkIn((await world.mail()).ann!)
   const pageIn = async (language: string) =>
     (await world.call('GET', link, { headers: { 'accept-language': language } })).text()
-  assert.match(await pageIn('en'), /<h1>No more mails about “social”\?<\/h1>[^]*<button>Unsubscribe</)
-  assert.match(await pageIn('de-AT,en;q=0.5'), /<html lang="de">[^]*Keine E-Mails mehr zu „social“\?[^]*>Abbestellen</)
+  assert.match(await pageIn('en'), /<h1>No more mails about “Social”\?<\/h1>[^]*<button>Unsubscribe</)
+  assert.match(await pageIn('de-AT,en;q=0.5'), /<html lang="de">[^]*Keine E-Mails mehr zu „Social“\?[^]*>Abbestellen</)
   assert.match(await pageIn('fr-CH, de;q=0.9, en;q=0.8'), /<html lang="de">/)
   assert.match(await pageIn('fr, *;q=0.5'), /<html lang="en">/)
   const answer = await world.call('GET', link)
