@@ -1,3 +1,4 @@
+import { spoken } from '#browser/languages.ts'
 import type { EmailContent } from '#contracts/catalogue.ts'
 import { escaped } from '#contracts/escaped.ts'
 import type { OutMessage } from '../provider.ts'
@@ -52,7 +53,7 @@ type Words = {
 
 const listIn = (language: Language, [open, close]: readonly [string, string]) => {
   const format = new Intl.ListFormat(language)
-  return (names: readonly string[]) => format.format(names.map(name => `${open}${name.replaceAll('_', ' ')}${close}`))
+  return (names: readonly string[]) => format.format(names.map(name => `${open}${spoken(name)}${close}`))
 }
 
 const footerWords: Record<Language, Words> = {
