@@ -2,23 +2,44 @@ import type { Readable } from 'node:stream'
 
 /**
  * Rows in PostgreSQL's binary COPY format, as they come: `tell` hears of each where its fields begin and how long they are
- * (−1: null) in bytes that are good until it returns. The counterpart of `binary-rows.ts`.
+ * (−1: null) in bytes that are good until it returns. When it throws, the rest is read and dropped before that is thrown on: a COPY that
+ * is left in the middle holds its connection. The counterpart of `binary-rows.ts`.
  */
 export async function eachCopiedRow(
   stream: Readable,
   fields: number,
   tell: (bytes: Buffer, starts: Int32Array, lengths: Int32Array) => void,
 ): Promise<void> {
+  const take = rowReader(fields, tell)
+  const failed: unknown[] = []
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (failed.length > 0) continue
+      try {
+        take(chunk)
+      } catch (error) {
+        failed.push(error)
+      }
+    }
+  } catch (error) {
+    failed.push(error)
+  }
+  if (failed.length > 0) throw failed[0]
+}
+
+const headBytes = 19
+
+function rowReader(fields: number, tell: Parameters<typeof eachCopiedRow>[2]): (chunk: Buffer) => void {
   const [starts, lengths] = [new Int32Array(fields), new Int32Array(fields)]
   let chunks: Buffer[] = []
   let held = 0
   let wanted = headBytes
   let hasHead = false
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  return chunk => {
     chunks.push(chunk)
     held += chunk.length
     // A field may be long: it is put together once, when all of it is there.
-    if (held < wanted) continue
+    if (held < wanted) return
     const bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks)
     let at = hasHead ? 0 : headBytes
     hasHead = true
@@ -35,8 +56,6 @@ export async function eachCopiedRow(
     held = bytes.length - at
   }
 }
-
-const headBytes = 19
 
 /** Where the row that begins here ends, as far as that is known: at least so many bytes are needed. The trailer ends where it begins. */
 function rowEnd(bytes: Buffer, from: number, { starts, lengths }: { starts: Int32Array; lengths: Int32Array }): number {
