@@ -10,6 +10,7 @@ import { at, day, decidedPack, intentFacts, people, settledPack } from '#tests/a
 import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
+import { productEventDays } from './lift-store.ts'
 import { recomputeHour } from './rollup-store.ts'
 import { traceApi } from './trace-api.ts'
 
@@ -223,6 +224,21 @@ test('every answer is as the description says', async () => {
     'type=x&event=y&unit=recipient',
   ])
     assert.equal((await world.get(`/v1/analytics/lift?${bad}`)).status, 400, bad)
+})
+
+test('lift since when nobody knows any more what people did is refused, not told as none', async () => {
+  await using world = await setup()
+  const lift = (ms: number) =>
+    world.get(
+      `/v1/analytics/lift?type=x&event=y&since=${new Date(ms).toISOString()}&until=${new Date(at).toISOString()}`,
+    )
+  const oldest = at + 3_600_000 - productEventDays * 86_400_000
+  assert.equal((await lift(oldest)).status, 200)
+  const { status, body } = await lift(oldest - 1)
+  assert.equal(status, 400)
+  assert.deepEqual((body as { errors: unknown[] }).errors, [
+    { detail: 'querystring since must be in the last 35 days: for so long it is known what people did' },
+  ])
 })
 
 test('what no database takes is refused before it is asked', async () => {

@@ -1,15 +1,16 @@
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
-import { type Database, isTimeLimit } from '#runtime/postgres.ts'
+import type { Database } from '#runtime/postgres.ts'
 import { answerFunnel, answerOutcomes, answerSeries, type Asked, type Told } from './answers.ts'
 import { parquetOf } from './export.ts'
-import { lift, type LiftComparison, liftComparisons, type LiftQuestion } from './lift-store.ts'
+import { lift, type LiftComparison, liftComparisons, type LiftQuestion, productEventDays } from './lift-store.ts'
 import { analyticsOpenapi } from './openapi.ts'
 import { type Bucket, buckets, edgesOf } from './periods.ts'
 import { filters, orderingPreset, type Question, questionOf } from './question.ts'
 import { tailOf } from './tail-store.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
+import { tooLong } from './too-long.ts'
 
 export type AnalyticsApiOptions = {
   db: Database
@@ -155,6 +156,12 @@ function liftOf(query: Record<string, string | string[]>, now: EpochMs): LiftQue
   if (!liftComparisons.includes(compare as LiftComparison))
     problems.push(`${name('compare')} must be one of ${liftComparisons.join(', ')}`)
   if (by !== undefined && by !== 'channel') problems.push(`${name('by')} must be channel`)
+  const { until = now, since = until - 4 * sincePresetMs } = Array.isArray(question) ? {} : question
+  // Of whom we have forgotten what they did, nobody would have converted.
+  if (since < now - productEventDays * 24 * hourMs)
+    problems.push(
+      `${name('since')} must be in the last ${productEventDays} days: for so long it is known what people did`,
+    )
   if (problems.length > 0 || Array.isArray(question)) return refuse(problems)
   const { windowMs = orderingPreset.windowMs, channel, tenant } = question
   return {
@@ -175,11 +182,6 @@ function refuseTooMany(asked: Asked): void {
 function refuse(details: readonly string[]): never {
   const errors = details.map(detail => ({ detail }))
   throw problem(400, { title: 'Invalid request', detail: `${errors.length} problem(s)`, errors })
-}
-
-function tooLong(error: unknown): never {
-  if (isTimeLimit(error)) throw problem(503, { detail: 'the answer took too long: ask for a shorter time' })
-  throw error
 }
 
 const isoOf = (ms: EpochMs): string => new Date(ms).toISOString()

@@ -42,7 +42,7 @@ export async function createDashboard({ groupMin = 1 }: { groupMin?: number } = 
   opened.defer(() => app.close())
   const running = opened.move()
   return {
-    ...{ db, url, token, looks },
+    ...{ db, databaseUrl, url, token, looks },
     async store(packs: Parameters<typeof storePacks>[1]) {
       await storePacks(db, packs)
       while (await recomputeHour(db));

@@ -1,9 +1,9 @@
 import { isName } from '#contracts/ids.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
-import { isTimeLimit } from '#runtime/postgres.ts'
 import { type Example, examplesOf, type Shown } from './examples-store.ts'
 import { filters, questionOf } from './question.ts'
 import { type Stage, stages } from './stages.ts'
+import { tooLong } from './too-long.ts'
 import type { TraceApiOptions } from './trace-api.ts'
 
 export type ExamplesAnswer = { examples: Example[] }
@@ -26,10 +26,7 @@ export function examplesApi(
     const who = await readerOf(request)
     const { question, shown, about } = askedOf(request.query)
     await logLook({ who, about })
-    const examples = await examplesOf(db, question, shown).catch((error: unknown) => {
-      if (isTimeLimit(error)) throw problem(503, { detail: 'it took too long: ask for a shorter time' })
-      throw error
-    })
+    const examples = await examplesOf(db, question, shown).catch(tooLong)
     return { examples }
   })
 }

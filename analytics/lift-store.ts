@@ -18,6 +18,8 @@ export type LiftQuestion = {
   tenant?: string | undefined
   by?: 'channel' | undefined
 }
+/** So long what people did is kept: of who was told earlier nothing can be said. Retention keeps `product_events` as long. */
+export const productEventDays = 35
 export const liftComparisons = ['holdout', 'arm'] as const
 export type LiftComparison = (typeof liftComparisons)[number]
 

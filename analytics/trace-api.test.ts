@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { createHttp } from '#runtime/http.ts'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { openPostgres } from '#runtime/postgres.ts'
 import { decidedPack, people } from '#tests/analytics/packs.fixture.ts'
 import { createDashboard, type Dashboard } from './dashboard.fixture.ts'
+import { traceApi } from './trace-api.ts'
 
 let world: Dashboard
 before(async () => {
@@ -61,4 +66,22 @@ test('who asks for nothing, for two things, or without a token learns nothing', 
   }
   assert.equal((await get('?recipient=user-1', 'wrong')).status, 401)
   assert.equal(world.looks.length, looks)
+})
+
+test('a trace that takes too long is refused as that', async () => {
+  await using opened = new AsyncDisposableStack()
+  const { databaseUrl } = world
+  const db = opened.use(
+    await openPostgres({ url: databaseUrl, connectionsMax: 2, name: 'test', statementLimitMs: 100 }),
+  )
+  const log = createLog({ role: 'test', write() {} })
+  const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1_024 })
+  opened.defer(() => app.close())
+  traceApi(app, { db, readerOf: async () => 'eve', logLook: async () => {}, addressesOf: async () => [] })
+  await world.db.transaction(async tx => {
+    await tx.query('lock table delivery_events in access exclusive mode')
+    const answer = await app.inject({ url: '/v1/trace?recipient=user-1' })
+    assert.equal(answer.statusCode, 503)
+    assert.match(String(answer.headers['content-type']), /application\/problem\+json/)
+  })
 })

@@ -3,6 +3,7 @@ import { type createHttp, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { examplesApi } from './examples-api.ts'
 import { questionOf } from './question.ts'
+import { tooLong } from './too-long.ts'
 import { type Part, traceDelivery, traceIntent, traceRecipient } from './trace-store.ts'
 import { isUnknown, type Trace } from './trace.ts'
 
@@ -36,7 +37,7 @@ type Query = Record<string, string | string[]>
 /**
  * `GET /v1/trace/:intent` (its UUID) and `GET /v1/trace`: `?intent=` (its UUID, or `PRODUCER/KEY`), of it with `recipient` and
  * `endpoint` only what went there; `?recipient=` alone (perhaps with `since`); `?delivery=BATCH.SLOT`, as providers name it. What
- * happened, with a sentence and a code for each thing; of one person with their masked addresses. 404 where nothing is known. Every
+ * happened, with a sentence and a code for each thing; of one person with their masked addresses. 404 where nothing is known, 503 where it took too long. Every
  * look is logged.
  */
 export function traceApi(app: ReturnType<typeof createHttp>, options: TraceApiOptions): void {
@@ -45,7 +46,7 @@ export function traceApi(app: ReturnType<typeof createHttp>, options: TraceApiOp
     const who = await readerOf(request)
     const subject = asked()
     await logLook({ who, about: aboutOf(subject) })
-    const trace = await traceOf(db, subject)
+    const trace = await traceOf(db, subject).catch(tooLong)
     if (isUnknown(trace)) throw problem(404, { detail: `nothing is known of this ${kindOf(subject)}` })
     const recipient = onlyRecipientOf(trace)
     return toldOf(trace, recipient === undefined ? [] : await addressesOf(recipient))

@@ -1,15 +1,15 @@
 import { type Selectable, sql } from 'kysely'
 import { type Channel, channels } from '#contracts/channel.ts'
-import { type HoldReason, ruleOfHold } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
 import { type Attempt, dayOf, type EpochMs, intentId, type IntentId } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
 import type { Schema } from '#db/schema.ts'
 import type { Database } from '#runtime/postgres.ts'
+import { hasMore, type Listed, listed, linesMax } from './listed.ts'
+import { openLines } from './open-store.ts'
 import {
   eventSentence,
   type OpenLine,
-  openSentence,
   type RefusedLine,
   retractionSentence,
   quarantineSentence,
@@ -23,9 +23,6 @@ import {
   withOriginals,
   withUnreported,
 } from './trace.ts'
-
-/** Lines of a trace; who wants more asks for a recipient, or a shorter time. */
-const linesMax = 1_000
 
 /** What of an intent is asked: what went to a person, on a channel, to one of their endpoints. */
 export type Part = { recipient?: string; channel?: Channel; endpoint?: string }
@@ -62,8 +59,12 @@ export async function traceIntent(
   const retraction = await retractionOf(db, id)
   const quarantine = await quarantineOf(db, id)
   const removals = await removalsOf(db, [id], recipient)
-  const known = { ...events, refused, removals, ...(retraction && { retraction }), ...(quarantine && { quarantine }) }
-  if (sets.length === 0) return { ...known, open: [] }
+  const known = {
+    ...{ lines: events.lines, refused: refused.lines, removals: removals.lines },
+    ...(retraction && { retraction }),
+    ...(quarantine && { quarantine }),
+  }
+  if (sets.length === 0) return { ...known, open: [], more: hasMore([events, refused, removals]) }
   const expansion = await db.kysely
     .selectFrom('expansions')
     .select('members')
@@ -75,11 +76,12 @@ export async function traceIntent(
     (channel ?? line.channel) === line.channel &&
     (line.endpoint === undefined || (endpoint ?? line.endpoint) === line.endpoint)
   const to = recipient === undefined ? sql<boolean>`true` : sql<boolean>`recipient = ${recipient}`
-  const open = [
-    ...(await openDeliveries(db, sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id} and ${to}`)),
-    ...(await openHolds(db, sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id} and ${to}`)),
-  ].filter(ofPart)
-  return { ...known, open, ...(expansion && { expanding: expansion.members }) }
+  const open = await openLines(db, {
+    deliveries: sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id} and ${to}`,
+    holds: sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id} and ${to}`,
+  })
+  const more = hasMore([events, refused, removals, open])
+  return { ...known, open: open.lines.filter(ofPart), more, ...(expansion && { expanding: expansion.members }) }
 }
 
 /** The delivery that a provider's call was for, by the name that the provider was given: what went to that endpoint. */
@@ -113,15 +115,16 @@ export async function traceRecipient(
       .orderBy('at', 'desc')
       .orderBy(kindOrder, 'desc'),
   )
-  const open = [
+  const open = await openLines(db, {
     // The array is asked first: taking all open batches apart would take long.
-    ...(await openDeliveries(db, sql<boolean>`${recipient} = any(b.recipients) and d.recipient = ${recipient}`)),
-    ...(await openHolds(db, sql<boolean>`held.recipient = ${recipient}`)),
-  ]
+    deliveries: sql<boolean>`${recipient} = any(b.recipients) and d.recipient = ${recipient}`,
+    holds: sql<boolean>`held.recipient = ${recipient}`,
+  })
   // What was refused is of no recipient: nobody has looked for one in it.
-  const intents = [...events.lines, ...open].map(line => line.intent)
+  const intents = [...events.lines, ...open.lines].map(line => line.intent)
   const removals = await removalsOf(db, [...new Set(intents)], recipient)
-  return { ...events, refused: [], lines: events.lines.toReversed(), open, removals }
+  const found = { refused: [], lines: events.lines.toReversed(), open: open.lines, removals: removals.lines }
+  return { ...found, more: hasMore([events, open, removals]) }
 }
 
 async function setsOf(db: Database, id: IntentId): Promise<string[]> {
@@ -156,32 +159,39 @@ async function quarantineOf(db: Database, id: IntentId): Promise<Trace['quaranti
 }
 
 /** Of some intents, for everybody or for one person. */
-async function removalsOf(db: Database, intents: readonly IntentId[], recipient?: string): Promise<RemovalLine[]> {
-  if (intents.length === 0) return []
+async function removalsOf(
+  db: Database,
+  intents: readonly IntentId[],
+  recipient?: string,
+): Promise<Listed<RemovalLine>> {
+  if (intents.length === 0) return listed([])
   const rows = await db.kysely
     .selectFrom('removals')
     .select(['intent_id', 'recipient', 'why', 'at', 'told', 'told_at', 'done_at'])
     .where('intent_id', 'in', intents)
     .$if(recipient !== undefined, query => query.where('recipient', '=', recipient!))
     .orderBy('at')
-    .limit(linesMax)
+    .limit(linesMax + 1)
     .execute()
-  return rows.flatMap(({ intent_id, recipient, why, at, told, told_at, done_at }) => {
+  const { lines, more } = listed(rows)
+  const told = lines.flatMap(({ intent_id, recipient, why, at, told, told_at, done_at }) => {
     const sentence = removalSentence({ why, told, sent: told_at !== null, done: done_at !== null })
     if (sentence === undefined) return []
     return [{ at: (told_at ?? at).getTime(), intent: intent_id as IntentId, recipient, sentence }]
   })
+  return { lines: told, more }
 }
 
-async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {
+async function refusedOf(db: Database, id: IntentId): Promise<Listed<RefusedLine>> {
   const rows = await db.kysely
     .selectFrom('refused')
     .select(['at', 'type', 'reason', 'problems', 'readmitted_at'])
     .where('intent_id', '=', id)
     .orderBy('at')
-    .limit(linesMax)
+    .limit(linesMax + 1)
     .execute()
-  return rows.map(({ at, type, reason, problems, readmitted_at }) => {
+  const { lines, more } = listed(rows)
+  const told = lines.map(({ at, type, reason, problems, readmitted_at }) => {
     const what = reason as Refusal
     const readmitted = readmitted_at && { readmittedAt: readmitted_at.getTime() }
     return {
@@ -189,6 +199,7 @@ async function refusedOf(db: Database, id: IntentId): Promise<RefusedLine[]> {
       ...(type !== null && { type }),
     }
   })
+  return { lines: told, more }
 }
 
 const eventColumns = [
@@ -211,7 +222,7 @@ async function eventsOf(
   db: Database,
   day: string | undefined,
   narrow: (query: ReturnType<typeof selectEvents>) => ReturnType<typeof selectEvents>,
-): Promise<Pick<Trace, 'lines' | 'more'>> {
+): Promise<Listed<TraceLine>> {
   const rows = await db.kysely.transaction().execute(async tx => {
     // The planner takes the summarising index for worse than reading everything.
     await sql`set local enable_seqscan = off`.execute(tx)
@@ -219,9 +230,10 @@ async function eventsOf(
       .limit(linesMax + 1)
       .execute()
   })
-  const more = rows.length > linesMax
+  const found = listed(rows)
+  const { more } = found
   const old = new Set<TraceLine>()
-  const lines = rows.slice(0, linesMax).map(row => {
+  const lines = found.lines.map(row => {
     const line = lineOf(row)
     if (row.is_old) old.add(line)
     return line
@@ -295,88 +307,4 @@ function lineOf(row: EventRow): TraceLine {
     ...(row.set_id !== null && { set: row.set_id }),
     ...(row.simulated && { simulated: true }),
   }
-}
-
-async function openDeliveries(db: Database, which: ReturnType<typeof sql<boolean>>): Promise<OpenLine[]> {
-  const rows = await db.kysely
-    .selectFrom('batches as b')
-    .innerJoin('deliveries as d', join => join.onRef('d.day', '=', 'b.day').onRef('d.batch_id', '=', 'b.id'))
-    .select(['d.intent_id', 'd.recipient', 'd.endpoint', 'd.channel', 'd.provider', 'd.tries', 'd.due_at', 'd.doubt'])
-    .select([
-      ...(['d.batch_id', 'd.lane'] as const),
-      'b.lease_until',
-      'b.waits_for',
-      sql<boolean>`b.lease_until > now()`.as('leased'),
-      sql<boolean>`b.due_at > now()`.as('later'),
-    ])
-    .where('b.closed_at', 'is', null)
-    .where(which)
-    .orderBy('d.due_at')
-    .limit(linesMax)
-    .execute()
-  const stated = rows.map(row => {
-    const state = row.doubt ? 'doubt' : row.leased ? 'leased' : row.later ? 'waiting' : 'queued'
-    return { ...row, state } as const
-  })
-  const aheadOf = await aheadOfBatches(
-    db,
-    stated.filter(({ state }) => state === 'queued'),
-  )
-  return stated.map(row => {
-    const { state } = row
-    const ahead = state === 'queued' ? aheadOf.get(row.batch_id) : undefined
-    const until = (state === 'leased' ? row.lease_until! : row.due_at).getTime()
-    const { recipient, endpoint, provider, tries } = row
-    return {
-      intent: row.intent_id as IntentId,
-      recipient,
-      channel: channels[row.channel]!,
-      state,
-      until,
-      sentence: openSentence({ state, until, tries, waitsFor: row.waits_for, ...(ahead !== undefined && { ahead }) }),
-      ...(ahead !== undefined && { ahead }),
-      endpoint,
-      provider,
-    }
-  })
-}
-
-/** How many deliveries wait in front of each batch: those of its lane and channel that fell due earlier. */
-async function aheadOfBatches(
-  db: Database,
-  queued: readonly { batch_id: string; lane: number }[],
-): Promise<Map<string, number>> {
-  if (queued.length === 0) return new Map()
-  const rows = await db.query<{ id: string; ahead: string | null }>(
-    `select id, ahead from (
-       select id, sum(n) over (partition by lane, channel order by due_at, id rows between unbounded preceding and 1 preceding) as ahead
-       from batches where closed_at is null and lane = any($2::smallint[]) and due_at <= now() and not doubt
-         and (lease_until is null or lease_until < now())
-     ) as waiting where id = any($1::uuid[])`,
-    [[...new Set(queued.map(one => one.batch_id))], [...new Set(queued.map(one => one.lane))]],
-  )
-  return new Map(rows.map(({ id, ahead }) => [id, Number(ahead ?? 0)]))
-}
-
-async function openHolds(db: Database, which: ReturnType<typeof sql<boolean>>): Promise<OpenLine[]> {
-  const rows = await db.kysely
-    .selectFrom('held')
-    .select(['intent_id', 'recipient', 'channel', 'reason', 'due_at'])
-    .where('released_at', 'is', null)
-    .where(which)
-    .orderBy('due_at')
-    .limit(linesMax)
-    .execute()
-  return rows.map(row => {
-    const until = row.due_at.getTime()
-    return {
-      intent: row.intent_id as IntentId,
-      recipient: row.recipient,
-      channel: channels[row.channel]!,
-      state: 'held',
-      until,
-      rule: ruleOfHold(row.reason as HoldReason),
-      sentence: openSentence({ state: 'held', until, reason: row.reason as HoldReason }),
-    }
-  })
 }

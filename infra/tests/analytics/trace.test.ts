@@ -245,9 +245,33 @@ test('an intent that nobody knows, and one too large to list', async () => {
   await world.route(Object.fromEntries(Array.from({ length: 1200 }, (_, n) => [`user-${n}`, deliver])), {
     now: Date.now(),
   })
+  const counts = async (id = intent) => {
+    const { lines, more, open, refused } = await traceIntent(world.db, id)
+    return [lines.length, more, open.length, refused.length]
+  }
+  assert.deepEqual(await counts(), [0, true, 1000, 0])
   await world.collect()
-  const { lines, more, open } = await traceIntent(world.db, intent)
-  assert.deepEqual([lines.length, more, open.length], [1000, true, 1000])
+  assert.deepEqual(await counts(), [1000, true, 1000, 0])
+  const until = Date.now() + 3_600_000
+  const held: Verdict = { kind: 'held', reason: 'quiet_hours', until, why: { rule: 'quiet_hours', value: 'x' } }
+  const later = intentId({ producer: 'docs', key: 'comment-2' })
+  const few = Array.from({ length: 1001 }, (_, n) => `user-${n}`)
+  await world.route(Object.fromEntries(few.map(one => [one, held])), { intent: later, now: Date.now() })
+  assert.deepEqual(await counts(later), [0, true, 1000, 0])
+  const bad = intentId({ producer: 'docs', key: 'comment-3' })
+  const message = { lane: 'default' as const, intentId: bad, reason: 'conflict' as const, problems: ['x'] }
+  const refuse = (messages: readonly string[]) =>
+    world.db.transaction(tx =>
+      refuseMessages(
+        tx,
+        messages.map(messageId => ({ ...message, messageId })),
+        Date.now(),
+      ),
+    )
+  await refuse(few.slice(1))
+  assert.deepEqual(await counts(bad), [0, false, 0, 1000])
+  await refuse(few.slice(0, 1))
+  assert.deepEqual(await counts(bad), [0, true, 0, 1000])
 })
 
 test('printed in any width, each entry is there with its sentence', async () => {
