@@ -65,7 +65,7 @@ test(
     ])
     const csv = readFileSync(await file.path(), 'utf8').split('\r\n')
     assert.equal(csv.length, 1 + 8 + rest.length + 1 + 1)
-    assert.ok(csv.includes(`All,Intended,${stages['intended']},100 %,100 %`))
+    assert.ok(csv.includes(`All,Intended,${stages['intended']},1,1`))
     await tab.getByRole('group', { name: /Outcomes over time: .*sent/ }).waitFor()
     await tab.getByRole('group', { name: /Notifications over time: Intended/ }).waitFor()
   },

@@ -1,10 +1,10 @@
 import type { FunnelAnswer, OutcomesAnswer, SeriesAnswer } from './answers.ts'
+import { type CsvCell, csvText } from './dashboard/csv.ts'
 import { stages } from './stages.ts'
 
 /** An answer as rows, for spreadsheets and files. */
-export type Table = { columns: readonly Column[]; rows: readonly Cell[][] }
+export type Table = { columns: readonly Column[]; rows: readonly CsvCell[][] }
 type Column = { name: string; type: 'text' | 'integer' | 'time' }
-type Cell = string | number | null
 
 const text = (name: string): Column => ({ name, type: 'text' })
 const integer = (name: string): Column => ({ name, type: 'integer' })
@@ -15,7 +15,7 @@ const period: Column[] = [
 
 /** A row for each stage of each group, and one for each way out of it. */
 export function funnelTable({ funnels }: FunnelAnswer): Table {
-  const rows = funnels.flatMap(({ group = null, stages: counts, bases, rest, times }): Cell[][] => [
+  const rows = funnels.flatMap(({ group = null, stages: counts, bases, rest, times }): CsvCell[][] => [
     ...stages.map(stage => {
       const { first, previous } = bases[stage]
       const { p50 = null, p90 = null, p99 = null } = times?.[stage] ?? {}
@@ -30,7 +30,7 @@ export function funnelTable({ funnels }: FunnelAnswer): Table {
 /** A row for each stage of each group in each period. */
 export function seriesTable({ edges, series }: SeriesAnswer): Table {
   const rows = series.flatMap(({ group = null, stages: lines }) =>
-    stages.flatMap(stage => lines[stage].map((n, at): Cell[] => [edges[at]!, edges[at + 1]!, group, stage, n])),
+    stages.flatMap(stage => lines[stage].map((n, at): CsvCell[] => [edges[at]!, edges[at + 1]!, group, stage, n])),
   )
   return { columns: [...period, text('group'), text('stage'), integer('n')], rows }
 }
@@ -38,21 +38,10 @@ export function seriesTable({ edges, series }: SeriesAnswer): Table {
 /** A row for each outcome in each period. */
 export function outcomesTable({ edges, outcomes }: OutcomesAnswer): Table {
   const rows = outcomes.flatMap(({ what, reason = null, n: counts }) =>
-    counts.map((n, at): Cell[] => [edges[at]!, edges[at + 1]!, what, reason, n]),
+    counts.map((n, at): CsvCell[] => [edges[at]!, edges[at + 1]!, what, reason, n]),
   )
   return { columns: [...period, text('what'), text('reason'), integer('n')], rows }
 }
 
-/**
- * The rows as CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front, as OWASP asks
- * ("CSV Injection").
- */
-export const csvOf = ({ columns, rows }: Table): string =>
-  [columns.map(({ name }) => name), ...rows].map(row => `${row.map(cellOf).join(',')}\r\n`).join('')
-
-function cellOf(cell: Cell): string {
-  if (cell === null) return ''
-  if (typeof cell === 'number') return String(cell)
-  const safe = /^\s*[=+\-@\t\r\n|%]/.test(cell) || /^[\uFF1D\uFF0B\uFF0D\uFF20]/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-}
+/** The rows as CSV, under the names of the columns. */
+export const csvOf = ({ columns, rows }: Table): string => csvText([columns.map(({ name }) => name), ...rows])

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { count, csvOf, type Numbers } from './numbers.ts'
+import { cellText, csvOf, type Numbers } from './numbers.ts'
 import { queryFold } from './query-fold.ts'
+import { scrollTable } from './table.ts'
 
 type Card = {
   id: string
@@ -41,26 +42,16 @@ export const chartCard = ({ id, title, note, chart, numbers, wide, query, busy, 
   </section>`
 
 const tableOf = ({ head, rows }: Numbers, title: string): TemplateResult =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label="${title}: numbers">
-    <table>
-      <thead>
-        <tr>
-          ${head.map(name => html`<th scope="col">${name}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          ([first, ...rest]) =>
-            html`<tr>
-              <th scope="row">${first}</th>
-              ${rest.map(value => html`<td class=${typeof value === 'number' ? 'number' : nothing}>${shown(value)}</td>`)}
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
-
-const shown = (value: string | number): string => (typeof value === 'number' ? count(value) : value)
+  scrollTable({
+    ...{ label: `${title}: numbers`, head },
+    rows: rows.map(
+      ([first, ...rest]) =>
+        html`<tr>
+          <th scope="row">${cellText(first!)}</th>
+          ${rest.map(cell => html`<td class=${typeof cell === 'string' ? nothing : 'number'}>${cellText(cell)}</td>`)}
+        </tr>`,
+    ),
+  })
 
 function download(name: string, text: string): void {
   const link = document.createElement('a')

@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from 'lit-html'
 import type { ExamplesAnswer } from '../examples-api.ts'
 import type { Stage } from '../stages.ts'
+import { scrollTable } from './table.ts'
 import { searchOf, type Subject } from './trace-subject.ts'
 import { timeIn } from './when.ts'
 import { fateOf, stageNames } from './words.ts'
@@ -16,30 +17,23 @@ export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject
     ${
       examples.length === 0
         ? html`<p class="empty">None was found: they may have gone on since, or are too rare to be among the first.</p>`
-        : html`<div class="scroll" tabindex="0" role="region" aria-label="Examples">
-            <table>
-              <thead>
-                <tr>
-                  ${['Happened', 'Type', 'Person', 'Channel', 'Came to', 'Ended'].map(name => html`<th scope="col">${name}</th>`)}
-                </tr>
-              </thead>
-              <tbody>
-                ${examples.map(one => {
-                  const { intent, recipient, channel, type, at, reached } = one
-                  return html`<tr>
-                    <th scope="row">
-                      <a href=${searchOf({ kind: 'intent', of: intent, recipient, zone })}>${timeIn(at, zone)}</a>
-                    </th>
-                    <td>${type}</td>
-                    <td><a href=${searchOf({ kind: 'recipient', of: recipient, zone })}>${recipient}</a></td>
-                    <td>${channel}</td>
-                    <td>${stageNames[reached]}</td>
-                    <td>${fateOf(one)}</td>
-                  </tr>`
-                })}
-              </tbody>
-            </table>
-          </div>`
+        : scrollTable({
+            label: 'Examples',
+            head: ['Happened', 'Type', 'Person', 'Channel', 'Came to', 'Ended'],
+            rows: examples.map(one => {
+              const { intent, recipient, channel, type, at, reached } = one
+              return html`<tr>
+                <th scope="row">
+                  <a href=${searchOf({ kind: 'intent', of: intent, recipient, zone })}>${timeIn(at, zone)}</a>
+                </th>
+                <td>${type}</td>
+                <td><a href=${searchOf({ kind: 'recipient', of: recipient, zone })}>${recipient}</a></td>
+                <td>${channel}</td>
+                <td>${stageNames[reached]}</td>
+                <td>${fateOf(one)}</td>
+              </tr>`
+            }),
+          })
     }
   </section>`
 }

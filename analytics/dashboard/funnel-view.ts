@@ -2,7 +2,7 @@ import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer } from '../answers.ts'
 import type { FunnelRow, Rest } from '../funnel.ts'
 import type { Stage } from '../stages.ts'
-import { count, type Numbers, percent } from './numbers.ts'
+import { count, type Numbers, percent, shareCell } from './numbers.ts'
 import { barLink, type BarOf } from './bar-link.ts'
 import type { State } from './state.ts'
 import { emptyText, fateOf, groupOf, hiddenText, stageNames } from './words.ts'
@@ -109,11 +109,11 @@ export function funnelNumbers({ funnels }: FunnelAnswer): Numbers {
       ...stages.map(stage => {
         const { first, previous } = row.bases[stage]
         const n = row.stages[stage]
-        return [group, stageNames[stage], n, percent(n, first), percent(n, previous)]
+        return [group, stageNames[stage], n, shareCell(n, first), shareCell(n, previous)]
       }),
       ...row.rest.map(rest => [
         ...[group, `after ${stageNames[rest.after].toLowerCase()}: ${fateOf(rest)}`, rest.n],
-        ...[percent(rest.n, row.stages.intended), percent(rest.n, row.stages[rest.after])],
+        ...[shareCell(rest.n, row.stages.intended), shareCell(rest.n, row.stages[rest.after])],
       ]),
       [group, 'opened by a machine only', row.machineOpened, '', ''],
     ]

@@ -1,18 +1,30 @@
+import { csvText } from './csv.ts'
+
 /** Numbers as a table: what a chart shows, to read and to take away. */
-export type Numbers = { head: readonly string[]; rows: readonly (readonly (string | number)[])[] }
+export type Numbers = { head: readonly string[]; rows: readonly (readonly Cell[])[] }
+/** A number that people read otherwise is a number in a file; null is not known. */
+export type Cell = string | number | null | { n: number | null; told: string }
 
-/**
- * A table as CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe before it, as OWASP
- * advises; numbers stay numbers.
- */
+/** A table as CSV: what people read as text is a number there. */
 export const csvOf = ({ head, rows }: Numbers): string =>
-  [head, ...rows].map(row => row.map(cellOf).join(',')).join('\r\n') + '\r\n'
+  csvText([head, ...rows.map(row => row.map(cell => (cell !== null && typeof cell === 'object' ? cell.n : cell)))])
 
-function cellOf(value: string | number): string {
-  if (typeof value === 'number') return String(value)
-  const safe = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+/** A cell for people. */
+export function cellText(cell: Cell): string {
+  if (cell === null) return '–'
+  return typeof cell === 'object' ? cell.told : typeof cell === 'number' ? count(cell) : cell
 }
+
+/** A share as people read it, and in files: `12.3 %` is 0.123. */
+export const shareCell = (part: number, whole: number): Cell =>
+  whole === 0 ? null : { n: part / whole, told: percent(part, whole) }
+/** The same of a change: `+12.3 %` is 0.123; against nothing there is none. */
+export const changeCell = (now: number, before: number): Cell => ({
+  n: before === 0 ? null : (now - before) / before,
+  told: change(now, before),
+})
+/** The same of a difference of shares: `+1.2 pp` is 0.012. */
+export const pointsCell = (share: number): Cell => ({ n: share, told: points(share) })
 
 /** `1,234`. */
 export const count = (n: number): string => n.toLocaleString('en-GB')

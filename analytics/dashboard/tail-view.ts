@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from 'lit-html'
 import type { TailLine } from '../tail-store.ts'
 import type { Numbers } from './numbers.ts'
+import { scrollTable } from './table.ts'
 
 export type TailAnswer = { now: string; hidden: number; lines: TailLine[] }
 
@@ -10,30 +11,23 @@ export function tailView({ lines, hidden }: TailAnswer): TemplateResult {
     return html`<p class="empty">
       ${hidden > 0 ? 'Too little happened in the last day to be told.' : 'Nothing happened in the last day.'}
     </p>`
-  return html`<div class="scroll tail" tabindex="0" role="region" aria-label="Latest events">
-    <table>
-      <thead>
-        <tr>
-          ${['Time (UTC)', 'Type', 'Channel', 'What', 'Why', 'By'].map(name => html`<th scope="col">${name}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${lines.map(
-          ({ at, type, channel, what, sentence, rule, provider }) =>
-            html`<tr>
-              <td><time datetime=${at}>${at.slice(11, 19)}</time></td>
-              <td>${type}</td>
-              <td>${channel}</td>
-              <td>${sentence}</td>
-              <td>
-                <a href="/rules#${encodeURIComponent(rule ?? what)}"><code>${rule ?? what}</code></a>
-              </td>
-              <td>${provider ?? ''}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
+  return scrollTable({
+    ...{ label: 'Latest events', kind: 'tail' },
+    head: ['Time (UTC)', 'Type', 'Channel', 'What', 'Why', 'By'],
+    rows: lines.map(
+      ({ at, type, channel, what, sentence, rule, provider }) =>
+        html`<tr>
+          <td><time datetime=${at}>${at.slice(11, 19)}</time></td>
+          <td>${type}</td>
+          <td>${channel}</td>
+          <td>${sentence}</td>
+          <td>
+            <a href="/rules#${encodeURIComponent(rule ?? what)}"><code>${rule ?? what}</code></a>
+          </td>
+          <td>${provider ?? ''}</td>
+        </tr>`,
+    ),
+  })
 }
 
 export const tailNumbers = ({ lines }: TailAnswer): Numbers => ({

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { ToldTrace } from '../trace-api.ts'
+import { scrollTable } from './table.ts'
 import { searchOf, type Subject } from './trace-subject.ts'
 import { sentenceIn, timeIn } from './when.ts'
 
@@ -152,25 +153,18 @@ const addressesCard = (addresses: ToldTrace['addresses']): TemplateResult =>
       <h2 id="addresses">Addresses now</h2>
       <p class="soft">Masked. What they were when something was sent may be another matter.</p>
     </header>
-    <div class="scroll" tabindex="0" role="region" aria-label="Addresses of the person">
-      <table>
-        <thead>
-          <tr>
-            ${['Endpoint', 'Channel', 'Provider', 'Address', 'State'].map(name => html`<th scope="col">${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${addresses.map(
-            ({ id, channel, provider, address, state }) =>
-              html`<tr>
-                <th scope="row">${id}</th>
-                <td>${channelNames[channel] ?? channel}</td>
-                <td>${provider}</td>
-                <td>${address ?? '–'}</td>
-                <td>${state}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({
+      label: 'Addresses of the person',
+      head: ['Endpoint', 'Channel', 'Provider', 'Address', 'State'],
+      rows: addresses.map(
+        ({ id, channel, provider, address, state }) =>
+          html`<tr>
+            <th scope="row">${id}</th>
+            <td>${channelNames[channel] ?? channel}</td>
+            <td>${provider}</td>
+            <td>${address ?? '–'}</td>
+            <td>${state}</td>
+          </tr>`,
+      ),
+    })}
   </section>`

@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale'
 import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer } from '../answers.ts'
-import { change, count, type Numbers } from './numbers.ts'
+import { change, changeCell, count, type Numbers } from './numbers.ts'
 import { part } from './plot.ts'
 import { examplesOf, type State } from './state.ts'
 import { emptyText, groupOf } from './words.ts'
@@ -74,6 +74,6 @@ const changed = (now: number | null, before: number | null): string =>
 export const volumeNumbers = (answer: FunnelAnswer): Numbers => ({
   head: ['Type', 'Now', 'Before', 'Change'],
   rows: typesOf(answer).types.map(({ type, now, before }) => [
-    ...[groupOf(type), now ?? '–', before ?? '–', changed(now, before)],
+    ...[groupOf(type), now, before, now === null || before === null ? null : changeCell(now, before)],
   ]),
 })
