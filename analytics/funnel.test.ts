@@ -91,17 +91,17 @@ test('a terminal of 80 columns', () => {
   assert.equal(
     text,
     `                                                                of all  of prev.
-  intended             1,260  ██████████████████████████████   100.0 %
-    held: quiet_hours     30  ░                                  2.4 %
-    throttled             20  ░                                  1.6 %
-  decided to send      1,210  ████████████████████████████▊     96.0 %    96.0 %
-    queued                 7  ░                                  0.6 %
-  attempted            1,203  ████████████████████████████▋     95.5 %    99.4 %
-    rejected               2  ░                                  0.2 %
-  accepted             1,201  ████████████████████████████▋     95.3 %    99.8 %
-  seen                     1  ▏                                 <0.1 %    <0.1 %
-  opened                   1  ▏                                 <0.1 %   100.0 %
-  acted                    1  ▏                                 <0.1 %   100.0 %
+  intended              1,260  █████████████████████████████   100.0 %
+    held: quiet_hours      30  ░                                 2.4 %
+    throttled              20  ░                                 1.6 %
+  decided to send       1,210  ███████████████████████████▉     96.0 %    96.0 %
+    queued                  7  ░                                 0.6 %
+  attempted             1,203  ███████████████████████████▊     95.5 %    99.4 %
+    rejected                2  ░                                 0.2 %
+  accepted by provider  1,201  ███████████████████████████▋     95.3 %    99.8 %
+  seen                      1  ▏                                <0.1 %    <0.1 %
+  opened                    1  ▏                                <0.1 %   100.0 %
+  acted                     1  ▏                                <0.1 %   100.0 %
 `,
   )
 })

@@ -1,5 +1,6 @@
 import { tells } from './chain.ts'
 import type { Counted, Took } from './count.ts'
+import { stageNames } from './dashboard/words.ts'
 import type { Dimension, Question } from './question.ts'
 import { percentileOf, type Stage, stages } from './stages.ts'
 
@@ -77,17 +78,7 @@ function timesOf(took: readonly Took[]): Partial<Record<Stage, Times>> {
   )
 }
 
-/** How the stages are called for people. */
-const stageNames: Record<Stage, string> = {
-  intended: 'intended',
-  decided: 'decided to send',
-  attempted: 'attempted',
-  accepted: 'accepted',
-  delivered: 'delivered',
-  seen: 'seen',
-  opened: 'opened',
-  acted: 'acted',
-}
+const nameOf = (stage: Stage): string => stageNames[stage].toLowerCase()
 
 /**
  * Funnels for a terminal of `width` columns, ending in a line break: a bar for each stage, and between them where the
@@ -126,7 +117,7 @@ function linesOf({ stages: counts, bases, rest }: FunnelRow): Line[] {
     const { first, previous } = bases[stage]
     // Nobody tells of it here, or hardly anybody could.
     if (first === 0) return []
-    const line: Line = { label: stageNames[stage], n, ofAll: n / first, rest: false }
+    const line: Line = { label: nameOf(stage), n, ofAll: n / first, rest: false }
     if (at > 0 && previous > 0) line.ofPrevious = n / previous
     const lost = rest
       .filter(({ after }) => after === stage)
@@ -142,7 +133,7 @@ function linesOf({ stages: counts, bases, rest }: FunnelRow): Line[] {
 
 /** How long each step took, from the one before it. */
 function tookLines({ times = {} }: FunnelRow, { width }: Layout, paint: Paint): string[] {
-  const took = stages.flatMap(stage => (times[stage] === undefined ? [] : [[stageNames[stage], times[stage]] as const]))
+  const took = stages.flatMap(stage => (times[stage] === undefined ? [] : [[nameOf(stage), times[stage]] as const]))
   if (took.length === 0) return []
   const column = Math.max(6, Math.min(10, Math.floor((width - 20) / 3)))
   const left = Math.min(22, width - column * 3)
