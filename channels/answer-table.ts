@@ -2,8 +2,9 @@ import type { Answer } from '#contracts/outcome.ts'
 
 /** What one code of a provider means. The code itself becomes the answer's reason. */
 export type Row =
-  | { kind: 'retry'; afterMs: number; maybeSent?: true }
-  | { kind: 'pause'; afterMs: number }
+  /** `atLeast`: also where the provider names a shorter time. */
+  | { kind: 'retry'; afterMs: number; atLeast?: true; maybeSent?: true; ofSome?: true }
+  | { kind: 'pause'; afterMs: number; ofSome?: true }
   | { kind: 'config'; ofSome?: true }
   | { kind: 'addressDead' | 'messageDead' | 'suppress' | 'doubt' }
 /** Every code that a provider may answer a send with. Each provider's file of answers holds one. */
@@ -30,10 +31,12 @@ export function answerTo(
 
 function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer {
   switch (row.kind) {
-    case 'retry':
-      return { ...row, reason, afterMs: Math.max(row.afterMs, afterMs) }
+    case 'retry': {
+      const { atLeast, ...retry } = row
+      return { ...retry, reason, afterMs: afterMs > (atLeast ? row.afterMs : 0) ? afterMs : row.afterMs }
+    }
     case 'pause':
-      return { kind: 'pause', reason, afterMs: afterMs > 0 ? afterMs : row.afterMs }
+      return { ...row, reason, afterMs: afterMs > 0 ? afterMs : row.afterMs }
     case 'addressDead':
       return { kind: 'addressDead', reason, ...(asOf !== undefined && { asOf }) }
     default:

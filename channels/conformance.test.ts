@@ -82,7 +82,8 @@ const meanings: Record<ProviderName, Meanings> = {
       ...all('messageDead', 'badRequest tooLarge'),
       ...all('config', 'unauthorized forbidden'),
       ...all('addressDead', 'notFound gone'),
-      ...all('retry', 'throttled tooManyRequests'),
+      throttled: 'pause',
+      tooManyRequests: 'retry',
       ...all('retry', 'internal unavailable acceptThen500 acceptThen503'),
       // The head says 201: the body is of no interest.
       garbage: 'accepted',

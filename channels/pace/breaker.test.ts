@@ -48,7 +48,9 @@ test('one bad token opens nothing; many faults of configuration in a row do', ()
 
 test('what some endpoints alone meet opens nothing, however often, and tells that the account is served', () => {
   const ofSome: Answer = { kind: 'config', reason: 'THIRD_PARTY_AUTH_ERROR', ofSome: true }
+  const ofOne: Answer = { kind: 'retry', afterMs: 60_000, reason: 'HTTP 429', ofSome: true }
   assert.equal(admits(after(closedBreaker, times(30, times(20, ofSome))), 0), 'all')
+  assert.equal(admits(after(closedBreaker, times(30, [ofOne])), 0), 'all')
   const open = after(closedBreaker, times(20, [doubt]))
   assert.equal(admits(afterCall(open, { answers: [ofSome], probe: true }, 1_000), 1_000), 'all')
 })

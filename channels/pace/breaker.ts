@@ -78,8 +78,9 @@ function tallied(tallies: readonly Tally[], answers: readonly Answer[], now: num
   return [...kept.slice(0, -1), { at: last.at, calls: last.calls + 1, failed: last.failed + failed }]
 }
 
-/** A fault that some endpoints alone meet says nothing of the others. */
-const isOurs = (answer: Answer): boolean => answer.kind === 'config' && !answer.ofSome
+/** What some endpoints alone meet says that the others are served. */
+const isOfSome = (answer: Answer): boolean => 'ofSome' in answer && answer.ofSome === true
+const isOurs = (answer: Answer): boolean => answer.kind === 'config' && !isOfSome(answer)
 
 /** A call failed where at least half of its messages have no answer or are to be tried again. */
 function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | 'none' {
@@ -87,9 +88,11 @@ function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | '
   let config = 0
   let good = 0
   for (const answer of answers)
-    if (answer.kind === 'retry' || answer.kind === 'doubt') bad++
-    else if (isOurs(answer)) config++
-    else if (answer.kind !== 'pause') good++
+    if (answer.kind === 'pause') continue
+    else if (isOfSome(answer)) good++
+    else if (answer.kind === 'retry' || answer.kind === 'doubt') bad++
+    else if (answer.kind === 'config') config++
+    else good++
   if (bad + config + good === 0) return 'none'
   if (bad > 0 && bad >= good + config) return 'failed'
   return config > good ? 'config' : 'good'

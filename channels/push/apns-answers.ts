@@ -38,7 +38,8 @@ export const apnsAnswers = {
   // The library signs anew at this answer. Who hears it again has a clock that is wrong.
   ExpiredProviderToken: { kind: 'config' },
   IdleTimeout: { kind: 'retry', afterMs: 0 },
-  TooManyRequests: { kind: 'retry', afterMs: 60_000 },
+  // Of one device.
+  TooManyRequests: { kind: 'retry', afterMs: 60_000, ofSome: true },
   // A new token is allowed every 20 minutes.
   TooManyProviderTokenUpdates: { kind: 'pause', afterMs: 20 * 60_000 },
   InternalServerError: { kind: 'retry', afterMs: 0, maybeSent: true },
@@ -46,7 +47,7 @@ export const apnsAnswers = {
   Shutdown: { kind: 'retry', afterMs: 0 },
   // Reasons that Apple adds.
   'HTTP 403': { kind: 'config' },
-  'HTTP 429': { kind: 'retry', afterMs: 60_000 },
+  'HTTP 429': { kind: 'retry', afterMs: 60_000, ofSome: true },
 } as const satisfies AnswerTable
 
 /** Reasons that a wrong environment gives as well. */

@@ -19,9 +19,9 @@ export const fcmAnswers = {
   APNS_AUTH_ERROR: { kind: 'config', ofSome: true },
   // The project's quota refills within a minute; a device is asked for patience alone.
   QUOTA_EXCEEDED: { kind: 'pause', afterMs: 60_000 },
-  'QUOTA_EXCEEDED device': { kind: 'retry', afterMs: 60_000 },
+  'QUOTA_EXCEEDED device': { kind: 'retry', afterMs: 60_000, atLeast: true, ofSome: true },
   // FCM has answered both for pushes that it delivered.
-  INTERNAL: { kind: 'retry', afterMs: 10_000, maybeSent: true },
+  INTERNAL: { kind: 'retry', afterMs: 10_000, atLeast: true, maybeSent: true },
   UNAVAILABLE: { kind: 'retry', afterMs: 10_000, maybeSent: true },
   'HTTP 401': { kind: 'config' },
   'HTTP 403': { kind: 'config' },

@@ -15,12 +15,12 @@ export const webPushAnswers = {
   'HTTP 401': { kind: 'addressDead' },
   'HTTP 403': { kind: 'addressDead' },
   'HTTP 404': { kind: 'addressDead' },
-  // Microsoft: "the cloud service exceeded its throttle limit".
-  'HTTP 406': { kind: 'retry', afterMs: 60_000 },
+  // Microsoft: "the cloud service exceeded its throttle limit". Of all that goes to it, and of no other service.
+  'HTTP 406': { kind: 'pause', afterMs: 60_000, ofSome: true },
   'HTTP 410': { kind: 'addressDead' },
   'HTTP 413': { kind: 'messageDead' },
   // Of one subscription (https://www.rfc-editor.org/rfc/rfc8030#section-8.4); the others, and other services, are not meant.
-  'HTTP 429': { kind: 'retry', afterMs: 60_000 },
+  'HTTP 429': { kind: 'retry', afterMs: 60_000, ofSome: true },
   'HTTP 500': { kind: 'retry', afterMs: 10_000, maybeSent: true },
   'HTTP 503': { kind: 'retry', afterMs: 10_000, maybeSent: true },
 } as const satisfies AnswerTable

@@ -19,25 +19,26 @@ const now = 1_795_000_000_000
 async function startService() {
   await using simulators = await setup()
   const { credentials } = simulators
+  const says = { status: 201 }
   const got: { headers: IncomingHttpHeaders; body: Buffer; path: string }[] = []
   const server = https.createServer(
     { cert: credentials.server.certificate, key: credentials.server.key },
     async (request, response) => {
       got.push({ headers: request.headers, body: await buffer(request), path: request.url! })
-      response.writeHead(201).end()
+      response.writeHead(says.status).end()
     },
   )
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const provider = webPushProvider({
     ...credentials.webpush,
-    hosts: [pushServiceHost, '*.push.example'],
+    hosts: [pushServiceHost, '*.push.example', 'fcm.googleapis.com'],
     server: { host: '127.0.0.1', port, caFile: credentials.caFile },
   })
   const send = async (message: OutMessage, lane: 'critical' | 'default' | 'bulk' = 'default') =>
     (await provider.send([message as OutMessage<'push'>], { lane, now, deadlineMs: 5_000 }))[0]!
   return {
-    ...{ send, got, last: () => got.at(-1)! },
+    ...{ send, got, says, last: () => got.at(-1)! },
     async [Symbol.asyncDispose]() {
       await provider[Symbol.asyncDispose]()
       server.closeAllConnections()
@@ -94,6 +95,24 @@ test('what a browser could only show as nothing is not sent', async () => {
   const content = { title: 'Title', body: 'Body', silent: true as const }
   assert.equal((await service.send(messageTo(subject, 1, content))).kind, 'messageDead')
   assert.equal(service.got.length, 0)
+})
+
+test('a service that is asked too much is left alone for its time, and no other is', async t => {
+  await using service = await startService()
+  const subscription = JSON.parse(subscriptionOf('browser-1')) as { endpoint: string }
+  const at = (host: string) =>
+    service.send(to(messageTo(subject, 1), JSON.stringify({ ...subscription, endpoint: `https://${host}/push/1` })))
+  service.says.status = 406
+  const pause = { kind: 'pause', afterMs: 60_000, reason: 'HTTP 406', ofSome: true }
+  assert.deepEqual(await at(pushServiceHost), pause)
+  service.says.status = 201
+  const second = await at(pushServiceHost)
+  assert.ok(second.kind === 'pause' && second.ofSome && second.afterMs <= 60_000)
+  assert.equal(service.got.length, 1, 'it hears of nothing more')
+  assert.equal((await at('fcm.googleapis.com')).kind, 'accepted')
+  const passed = performance.now() + 60_000
+  t.mock.method(performance, 'now', () => passed)
+  assert.equal((await at(pushServiceHost)).kind, 'accepted')
 })
 
 test('the longest push fits into what a service takes', async () => {

@@ -44,6 +44,7 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
     ...(server && { host: server.host, port: server.port, ca: readFileSync(server.caFile) }),
   })
   const guarded = guardSignatures(webPushSuspects)
+  const pauses = servicePauses()
   return {
     name: 'webpush',
     channel: 'push',
@@ -57,15 +58,33 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
       const service = serviceOf(hosts, subscription.endpoint)
       if (service === undefined) return [{ kind: 'messageDead', reason: 'not a known push service' }]
       if (message!.content.silent) return [{ kind: 'messageDead', reason: 'a browser shows every push' }]
+      const paused = pauses.of(service)
+      if (paused) return [paused]
       return sendFitting([textsOf(message!)], async ([texts]) => {
         const payload = JSON.stringify(payloadOf(message!, texts!))
         const request = requestOf(message!, { subscription, payload, options, sending })
         if (!request) return [{ kind: 'addressDead', reason: 'not a subscription' }]
-        return [guarded(service, await answered(request, { agent, sending }))]
+        return [pauses.heard(service, guarded(service, await answered(request, { agent, sending })))]
       })
     },
     async [Symbol.asyncDispose]() {
       agent.destroy()
+    },
+  }
+}
+
+/** A service that asks for a pause is left alone, and no other: what is for it meanwhile hears it from us. */
+function servicePauses() {
+  const pauses = new Map<string, { answer: Extract<Answer, { kind: 'pause' }>; untilMs: number }>()
+  return {
+    of: (service: string): Answer | undefined => {
+      const pause = pauses.get(service)
+      const afterMs = Math.ceil((pause?.untilMs ?? 0) - performance.now())
+      return pause && afterMs > 0 ? { ...pause.answer, afterMs } : undefined
+    },
+    heard: (service: string, answer: Answer): Answer => {
+      if (answer.kind === 'pause') pauses.set(service, { answer, untilMs: performance.now() + answer.afterMs })
+      return answer
     },
   }
 }

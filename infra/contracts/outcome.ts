@@ -48,9 +48,12 @@ export const outcomeName = (code: number): OutcomeOrMoved => {
 /** What a provider said to one attempt. A throw is a bug or an outage; an answer is a value. */
 export type Answer =
   | { kind: 'accepted'; providerId: string }
-  /** `maybeSent`: the provider asks to try again, but has been seen to have sent; the type's doubt policy decides. */
-  | { kind: 'retry'; afterMs: number; reason: string; maybeSent?: true }
-  | { kind: 'pause'; afterMs: number; reason: string }
+  /**
+   * `maybeSent`: the provider asks to try again, but has been seen to have sent; the type's doubt policy decides. `ofSome`, here
+   * and below: said of this address or of some of them, and the others are served.
+   */
+  | { kind: 'retry'; afterMs: number; reason: string; maybeSent?: true; ofSome?: true }
+  | { kind: 'pause'; afterMs: number; reason: string; ofSome?: true }
   | { kind: 'addressDead'; reason: string; asOf?: number }
   | { kind: 'messageDead'; reason: string }
   | { kind: 'suppress'; reason: string }
