@@ -162,10 +162,10 @@ function unserved({ batch, served }: Claimed, { catalogue, clock, pace, log }: D
   if (!served) log.warn({ batch: batch.id, provider: batch.provider }, 'the provider is not configured here')
   const allUnknown = batch.intents.every(intent => !catalogue.types.has(intent.type))
   if (allUnknown || !served) return { waitMs: notOursMs, reason: 'worker' }
-  const { lane, tries, slots } = batch
+  const { lane, tries, moved, slots } = batch
   // A worker that was lost is no failure of the provider's.
   if (batch.lapsed) return undefined
-  const wait = pace.retryWait({ provider: served.provider, lane, tries, size: slots.length })
+  const wait = pace.retryWait({ provider: served.provider, lane, tries, moved, size: slots.length })
   if (!wait) return undefined
   // What ends before that is asked about again in the time that it has.
   const leftMs = Math.min(...batch.intents.map(({ expiresAt = Infinity }) => expiresAt - clock.now()))

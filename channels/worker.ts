@@ -54,6 +54,7 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   const pace = createPace({ buckets, log, metrics, random })
   metrics.onScrape(async () => ({
     circuit_open: pace.openCircuits().map(labels => ({ labels, value: 1 })),
+    refused_of_some: pace.refusedOfSome().map(labels => ({ labels, value: 1 })),
   }))
   const deps: DeliverDeps = {
     db,

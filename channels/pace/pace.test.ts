@@ -45,6 +45,41 @@ test('refused settings open the circuit: what comes waits and spends nothing, a 
   assert.ok(Object.values(await world.ends()).every(end => end === 'sent'))
 })
 
+test('a setting that only some need is told when it is refused, and what is held for it earns no retries', async () => {
+  await using world = await createWorld()
+  const { pace } = world.deps
+  const answer: Answer = { kind: 'config', reason: 'THIRD_PARTY_AUTH_ERROR', ofSome: true }
+  const sent: string[] = []
+  const provider = answering(sent, () => answer)
+  world.use(provider)
+  const who = Array.from({ length: 20 }, (_, n) => `p${n}`)
+  for (const one of who) await world.addPerson(one, { endpoints: [device(`token-${one}`)] })
+  await world.write({ channel: 'push', provider: 'fcm', to: who.map(recipient => ({ recipient, endpoint: 'phone' })) })
+  const left = () => pace.pacing(provider).retries.map(one => one.left)
+  await world.deliver(await world.open())
+  const earned = left()
+  for (let n = 0; n < 3; n++) {
+    await world.makeDue()
+    await world.deliver(await world.open())
+  }
+  assert.deepEqual([sent.length, left()], [80, earned])
+  assert.deepEqual(pace.refusedOfSome(), [{ provider: 'fcm', reason: 'THIRD_PARTY_AUTH_ERROR' }])
+  assert.equal(world.lines.filter(line => /"level":"error".*refuses our settings for some/.test(line)).length, 1)
+  assert.deepEqual(pace.openCircuits(), [])
+  world.clock.set(world.clock.now() + 20 * 60_000)
+  assert.deepEqual(pace.refusedOfSome(), [])
+})
+
+test('a pause that is asked for some stops no lane', async () => {
+  await using world = await createWorld()
+  const provider = answering([], () => ({ kind: 'pause', afterMs: 60_000, reason: 'HTTP 406', ofSome: true }))
+  const entry = await world.deps.pace.enter({ provider, lane: 'default', size: 1 })
+  assert.ok(!('waitMs' in entry))
+  const call = await entry.begin([1], performance.now() + 1_000)
+  call!.end([{ kind: 'pause', afterMs: 60_000, reason: 'HTTP 406', ofSome: true }])
+  assert.equal(world.deps.pace.wait({ provider, lane: 'default' }), undefined)
+})
+
 test('a pause of bulk leaves critical alone; one of critical stops both', async () => {
   await using world = await createWorld()
   let answer: Answer = { kind: 'pause', afterMs: 60_000, reason: 'QUOTA_EXCEEDED' }

@@ -4,7 +4,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import type { Wait } from '#contracts/wait.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
-import { failover } from '../limits.ts'
+import { configHold, failover } from '../limits.ts'
 import type { Provider } from '../provider.ts'
 import type { Buckets } from './bucket-store.ts'
 import { admits, afterCall, type Breaker, type Cause, closedBreaker, probing } from './breaker.ts'
@@ -20,8 +20,11 @@ import { callUnits, createTurns, cut, type Turn, type Turns, unlapsed } from './
 export type Pace = {
   /** Before the claim. Waits a moment for its turn; where that is not enough, the batch is to wait unclaimed. */
   enter(batch: { provider: Provider; lane: Lane; size: number }): Promise<Entry | Wait>
-  /** After the claim: what was tried before counts against what its lane may try again. */
-  retryWait(batch: { provider: Provider; lane: Lane; size: number; tries: number }): Wait | undefined
+  /**
+   * After the claim: what was tried before counts against what its lane may try again. What only waited before (`moved`, without a
+   * try) counts neither for it nor against it.
+   */
+  retryWait(batch: { provider: Provider; lane: Lane; size: number; tries: number; moved: boolean }): Wait | undefined
   /** How long a provider is not to be called at all for a lane; undefined: it may be. */
   wait(of: { provider: Provider; lane: Lane }): Wait | undefined
   /**
@@ -31,6 +34,8 @@ export type Pace = {
   unfitMs(of: { provider: Provider; lane: Lane }): number | undefined
   /** Providers that are not called, and why. */
   openCircuits(): { provider: string; cause: Cause }[]
+  /** Settings of ours that some endpoints need and that were refused of late, by the provider's word. */
+  refusedOfSome(): { provider: string; reason: string }[]
   /** What paces a provider, as far as this process knows. */
   pacing(provider: Provider): Pacing
 }
@@ -64,6 +69,8 @@ type State = {
   reason?: string | undefined
   pauses: Map<Lane, { from: number; until: number; reason: string }>
   budgets: Map<Lane, RetryBudget>
+  /** Until when a setting that some endpoints need counts as refused, by the provider's word. */
+  refusedOfSome: Map<string, number>
   places: Places
   turns: Turns | undefined
 }
@@ -75,6 +82,8 @@ const putOffMinMs = 1_000
 /** What meets an open circuit comes back within this time, at the earliest at half of it. */
 const circuitHoldMs: Record<Lane, number> = { critical: 2_000, default: 6_000, bulk: 12_000 }
 const retryWaitMaxMs = 600_000
+/** What is held asks again sooner: who says nothing for so long is served. */
+const refusedOfSomeMs = 2 * configHold.maxMs
 /** Without the store of buckets nothing is given away; this long after, it is asked again. */
 const storeAwayMs = 1_000
 
@@ -102,10 +111,10 @@ export function createPace(options: PaceOptions): Pace {
       metrics.count('put_off_total', { provider: provider.name, reason: entered.reason })
       return { ...entered, waitMs: Math.max(putOffMinMs, entered.waitMs) }
     },
-    retryWait: ({ provider, lane, size, tries }) => {
+    retryWait: ({ provider, lane, size, tries, moved }) => {
       const { budgets } = stateOf(provider)
       const budget = budgets.get(lane) ?? newRetryBudget(nowMs())
-      if (tries === 0) return void budgets.set(lane, afterFirstTries(budget, size))
+      if (tries === 0) return void budgets.set(lane, moved ? budget : afterFirstTries(budget, size))
       const taken = takeRetries(budget, size, nowMs())
       budgets.set(lane, taken.budget)
       if (taken.waitMs === undefined) return undefined
@@ -121,6 +130,10 @@ export function createPace(options: PaceOptions): Pace {
       [...states.values()].flatMap(({ provider, breaker }) =>
         breaker.kind === 'open' ? [{ provider: provider.name, cause: breaker.cause }] : [],
       ),
+    refusedOfSome: () =>
+      [...states.values()].flatMap(({ provider, refusedOfSome }) =>
+        [...refusedOfSome].flatMap(([reason, until]) => (until > nowMs() ? [{ provider: provider.name, reason }] : [])),
+      ),
     pacing: provider => pacingOf(stateOf(provider), { now: nowMs(), turnNow: performance.now() }),
   }
 }
@@ -128,7 +141,7 @@ export function createPace(options: PaceOptions): Pace {
 function newState(provider: Provider, buckets: Buckets): State {
   const { limit, callsAtOnce } = provider
   return {
-    ...{ provider, breaker: closedBreaker, pauses: new Map(), budgets: new Map() },
+    ...{ provider, breaker: closedBreaker, pauses: new Map(), budgets: new Map(), refusedOfSome: new Map() },
     places: createPlaces(callsAtOnce),
     turns: limit && createTurns({ buckets, key: `${provider.name}:${limit.account}`, limit: limit.rate }),
   }
@@ -270,7 +283,9 @@ type Heard = { lane: Lane; answers: readonly Answer[]; probe: boolean }
 function learn(state: State, heard: Heard, { nowMs, log }: { nowMs: () => number; log: Log }): void {
   const now = nowMs()
   const provider = state.provider.name
-  for (const answer of heard.answers) if (answer.kind === 'pause') pause(state, heard.lane, { answer, now, log })
+  for (const answer of heard.answers)
+    if (answer.kind === 'pause' && !answer.ofSome) pause(state, heard.lane, { answer, now, log })
+    else if (answer.kind === 'config' && answer.ofSome) refuse(state, answer.reason, { now, log })
   const before = state.breaker
   state.breaker = afterCall(before, heard, now)
   const { breaker } = state
@@ -283,6 +298,18 @@ function learn(state: State, heard: Heard, { nowMs, log }: { nowMs: () => number
     else log.warn(fields, 'calls of the provider fail: what is for it waits')
   }
   if (before.kind === 'open' && breaker.kind === 'closed') log.info({ provider }, 'the provider is called again')
+}
+
+/** Told when it begins: nobody would find it by a circuit, since the others are served. */
+function refuse({ provider, refusedOfSome }: State, reason: string, { now, log }: { now: number; log: Log }): void {
+  const isNew = (refusedOfSome.get(reason) ?? now) <= now
+  refusedOfSome.set(reason, now + refusedOfSomeMs)
+  if (!isNew) return
+  const fields = { provider: provider.name, reason }
+  log.error(
+    fields,
+    'the provider refuses our settings for some addresses: what is for them waits until somebody mends them',
+  )
 }
 
 type Paused = { answer: Extract<Answer, { kind: 'pause' }>; now: number; log: Log }

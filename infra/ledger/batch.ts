@@ -91,6 +91,8 @@ export type ClaimedBatch = {
   tries: number
   /** An earlier call for these deliveries may have been carried out, by whomever. */
   maybeSent: boolean
+  /** They come from an earlier batch. */
+  moved: boolean
   /** Which claim this is; the fence that record checks. */
   attempt: number
   /** An earlier worker claimed it and was lost: it may have sent any of it. */

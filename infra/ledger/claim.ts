@@ -53,7 +53,7 @@ export async function claimBatch(
        lease_until = now() + $4 * interval '1 ms', claim_snapshot = pg_current_snapshot(),
        maybe_sent = b.maybe_sent or ready.lapsed
      from ready where b.day = $1 and b.id = $2
-     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.attempt, ready.lapsed, b.waits_for, b.payload, b.reasons,
+     returning b.set_id, b.lane, b.channel, b.provider, b.sensitive, b.tries, b.maybe_sent, b.from_batch is not null as moved, b.attempt, ready.lapsed, b.waits_for, b.payload, b.reasons,
        array_to_string(b.recipients, E'\\x1f') as recipients, array_to_string(b.endpoints, E'\\x1f') as endpoints,
        array_to_string(b.picks, ',') as picks, ${openStopsSql} as stops, ${tombstonesAmong('b.intents')}`,
     [...batchKey(claim.id), claim.now, claim.leaseMs],
@@ -73,6 +73,7 @@ type ClaimRow = {
   sensitive: boolean
   tries: number
   maybe_sent: boolean
+  moved: boolean
   attempt: number
   lapsed: boolean
   waits_for: string | null
@@ -98,6 +99,7 @@ function claimedBatch(row: ClaimRow, { id, now }: { id: BatchId; now: EpochMs })
     sensitive: row.sensitive,
     tries: row.tries,
     maybeSent: row.maybe_sent,
+    moved: row.moved,
     attempt: row.attempt,
     lapsed: row.lapsed,
     claimedAt: now,

@@ -26,6 +26,10 @@ const gauges = {
     labels: ['provider', 'cause'],
     help: '1 while this process does not call a provider: config (somebody must mend our settings) or failures',
   },
+  refused_of_some: {
+    labels: ['provider', 'reason'],
+    help: '1 while a provider refuses a setting of ours that some addresses need, and serves the others',
+  },
   newest_event_age: { labels: [], help: 'Seconds since the newest event that is stored happened' },
   rollups_dirty: { labels: [], help: 'Hours of types whose funnels are to be counted anew' },
   sink_lag: { labels: [], help: 'Seconds since the publish of the oldest event pack that is pulled and not stored' },
