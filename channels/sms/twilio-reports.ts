@@ -29,8 +29,12 @@ export const twilioErrors = {
   30004: 'dead',
   30005: 'dead',
   30006: 'dead',
-  // The account is suspended, or a queue overflows.
+  // Not to be reached by WhatsApp.
+  63024: 'dead',
+  // It waited for longer than it was worth, in a queue that overflows: what it came to is told already, and stays as it is.
   30001: 'alarm',
+  30036: 'alarm',
+  // The account is suspended.
   30002: 'alarm',
   // Filtered by the carrier: sending it again makes it worse.
   30007: 'alarm',
@@ -39,6 +43,9 @@ export const twilioErrors = {
   30034: 'alarm',
   // Blocked as pumping.
   30450: 'alarm',
+  // WhatsApp takes it by a template only, or takes no more.
+  63016: 'alarm',
+  63018: 'alarm',
 } as const
 
 const trouble = { times: 3, days: 30 } as const
