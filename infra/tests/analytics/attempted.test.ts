@@ -71,7 +71,8 @@ function packOf(results: Record<string, SlotResult>) {
   const { id, type, category, producer, occurredAt } = intentFacts('comment-1')
   const batch: ClaimedBatch = {
     ...{ id: newBatchId(), set: newSetId(), lane: 'default', channel: 'push', provider: 'fcm', sensitive: false },
-    ...{ tries: 0, maybeSent: false, moved: false, attempt: 1, lapsed: false, claimedAt: at, stops: [], tombstones: new Map() },
+    ...{ tries: 0, maybeSent: false, moved: false, attempt: 1, lapsed: false },
+    ...{ claimedAt: at, stops: [], tombstones: new Map() },
     intents: [{ id, type, category, producer, occurredAt, catalogue: '1', data: {} }],
     slots: Object.keys(results).map(who => ({ recipient: who as RecipientId, endpoint: 'device-1', intent: 0 })),
   }
