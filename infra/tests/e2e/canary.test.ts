@@ -9,7 +9,9 @@ import { type LocalCredentials, localCredentials } from '#local/credentials.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
 import { startRedis } from '#local/redis.ts'
 import { parseRule } from '#local/simulators/control.ts'
+import { subscriptionOf } from '#local/simulators/browser.ts'
 import { startSimulators } from '#local/simulators/server.ts'
+import { signedForm } from '#local/simulators/twilio-callbacks.ts'
 import { createProducerToken } from '#producers/http/producer-tokens.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { openPubSub } from '#runtime/pubsub.ts'
@@ -26,20 +28,28 @@ const addresses = {
   number: '+155576543',
   fcm: 'canary-token:lobster-marmalade',
   apns: 'c0ffee'.repeat(10),
+  webpush: 'canary-browser-lobster',
   contact: 'walnut.cello@canary.example',
+  text: 'heron chartreuse, please',
 }
 const addressOf = {
   sendgrid: (n: number) => `${addresses.mailbox}${n}@canary.example`,
   twilio: (n: number) => `${addresses.number}${n.toString().padStart(2, '0')}`,
   fcm: (n: number) => `${addresses.fcm}-${n}`,
   apns: (n: number) => `${addresses.apns}${n.toString(16).padStart(4, '0')}`,
+  webpush: (n: number) => subscriptionOf(`${addresses.webpush}-${n}`),
 }
+/** As its provider knows it. */
+const calledBy = (provider: keyof typeof addressOf, n: number): string =>
+  provider === 'webpush' ? (JSON.parse(addressOf.webpush(n)) as { endpoint: string }).endpoint : addressOf[provider](n)
+const publicUrl = 'https://canary.example'
 /** In which columns what may stand. Whatever is not here may stand nowhere. */
 const places: Readonly<Record<string, readonly string[]>> = {
   mailbox: ['recipients.endpoints'],
   number: ['recipients.endpoints'],
   fcm: ['recipients.endpoints'],
   apns: ['recipients.endpoints'],
+  webpush: ['recipients.endpoints'],
   contact: ['recipients.endpoints'],
   // Until it is settled: some of it is still in doubt.
   'secret word': ['batches.payload of what is open'],
@@ -69,17 +79,15 @@ for (const store of ['Redis', 'PostgreSQL'] as const)
     await assertClean(world)
   })
 
-/** Answers do not depend on where the queues are, and take long: they are looked at once. */
-let isAnswered = false
-
 async function assertClean(world: World): Promise<void> {
   const queued = await world.queued()
   const said: Record<string, string> = {
-    ...(isAnswered ? {} : { ...(await askedOver(world)), ...(await askedByCommand(world)) }),
+    ...(await askedOver(world)),
+    ...(await textedAndLinked(world)),
+    ...(await askedByCommand(world)),
     'messages of events': world.events.join('\n'),
     'the queue store': queued.join('\n'),
   }
-  isAnswered = true
   for (const [role, program] of Object.entries(world.roles)) said[`log of ${role}`] = program.said()
   assert.ok(world.events.length > 3 && queued.length > 3, 'there was something to look at')
   assert.match(said['log of worker']!, /"level":"(warn|error)"/)
@@ -107,9 +115,14 @@ async function setup(dataDir: string, redisUrl: string | undefined) {
     ...{ CARILLON_CATALOGUE: 'infra/tests/e2e/canary-catalogue.ts', CARILLON_LOG_LEVEL: 'debug' },
     ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
   }
+  const { accountSid: TWILIO_ACCOUNT_SID, authToken } = credentials.twilio
+  const ours = { TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN: authToken, TWILIO_FROM: '+15005550006' }
   const names = ['router', 'worker', 'sink', 'api']
   const roles: Record<string, Program> = Object.fromEntries(
-    names.map(name => [name, opened.use(startProgram([name], env))]),
+    names.map(name => [
+      name,
+      opened.use(startProgram([name], name === 'api' ? { ...env, ...ours, CARILLON_PUBLIC_URL: publicUrl } : env)),
+    ]),
   )
   await Promise.all(names.map(name => roles[name]!.says(new RegExp(`"${name} works"`))))
   const db: Database = opened.use(await openPostgres({ url: database.url, connectionsMax: 2, name: 'test' }))
@@ -137,6 +150,11 @@ async function setup(dataDir: string, redisUrl: string | undefined) {
       const publisher = pubsub.publisher(topicOf('carillon', 'default'), { batchMessages: 1, batchMs: 1 })
       await publisher.publish(Buffer.from(text))
       await publisher.close()
+    },
+    text: (form: Record<string, string>) => {
+      const path = '/webhooks/twilio/inbound'
+      const posted = signedForm({ url: `${publicUrl}${path}`, form, authToken })
+      return fetch(new URL(path, apiUrl), { method: 'POST', ...posted })
     },
     ask: async (method: string, at: string, body?: unknown) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
@@ -256,16 +274,17 @@ const ends: readonly object[] = [
   ...[400, 403, 404, 429, 500].map(status => ({ answer: 'reply', reply: { status, body: echo } })),
   ...['garbage', 'html502', 'resetBefore', 'resetAfter', 'accept'].map(answer => ({ answer })),
 ]
-const providers = ['fcm', 'apns', 'sendgrid', 'twilio'] as const
+const providers = ['fcm', 'apns', 'webpush', 'sendgrid', 'twilio'] as const
 
 async function failInEveryWay(world: World): Promise<void> {
   const { ask, simulators, db } = world
   for (const [n, end] of ends.entries()) {
     for (const provider of providers)
-      simulators.script.set(parseRule({ provider, address: addressOf[provider](n), ...end }))
+      simulators.script.set(parseRule({ provider, address: calledBy(provider, n), ...end }))
     const endpoints = [
       { id: 'phone', channel: 'push', provider: 'fcm', address: addressOf.fcm(n), app: 'org.example' },
       { id: 'tablet', channel: 'push', provider: 'apns', address: addressOf.apns(n), app: 'org.example' },
+      { id: 'browser', channel: 'push', provider: 'webpush', address: addressOf.webpush(n), app: 'org.example' },
       { id: 'mail', channel: 'email', provider: 'sendgrid', address: addressOf.sendgrid(n) },
       { id: 'number', channel: 'sms', provider: 'twilio', address: addressOf.twilio(n) },
     ]
@@ -335,6 +354,28 @@ async function askedOver({ ask, token }: World): Promise<Record<string, string>>
   for (const [at, [method, where, body]] of asked.entries())
     said[`${method} ${where} (${at})`] = (await ask(method, where, body)).text
   assert.match(Object.values(said).at(-1)!, /http_seconds/)
+  return said
+}
+
+/** What people text to us, and what a link of somebody's own page leads to. */
+async function textedAndLinked({ text, env, apiUrl, canaries }: World): Promise<Record<string, string>> {
+  const said: Record<string, string> = {}
+  for (const [n, body] of [addresses.text, 'STOP', 'HELP'].entries()) {
+    const form = { MessageSid: `SM${n}`, From: addressOf.twilio(n), To: '+15005550006', Body: body, NumMedia: '0' }
+    const answer = await text(form)
+    assert.equal(answer.status, 200)
+    said[`the answer to ${body === addresses.text ? 'a text' : body}`] = await answer.text()
+  }
+  assert.match(said['the answer to HELP']!, /<Message>/)
+  await using page = startProgram(['page', 'p1'], env)
+  await page.ended
+  const link = /\/preferences\/(\S{20,})/.exec(page.said())![1]!
+  canaries.set('link of a page', link)
+  said['the page of a link'] = await (await fetch(new URL(`/preferences/${link}`, apiUrl))).text()
+  const headers = { authorization: `Bearer ${link}` }
+  const choices = await fetch(new URL('/v1/me/preferences', apiUrl), { headers })
+  assert.equal(choices.status, 200)
+  said['the choices of a link'] = await choices.text()
   return said
 }
 
