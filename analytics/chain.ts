@@ -1,6 +1,6 @@
 import { type Ordering, stages } from './stages.ts'
 
-/** How far a unit came, and when it took each step until there. `told`: bit 0 tells of `delivered`, bit 1 of `seen`. */
+/** How far a unit came, and when it took each step until there. `told`: bit 0 tells of `delivered`, bit 1 of `seen`, bit 2 of `acted`. */
 export type Chain = { told: number; reached: number; moments: Float64Array }
 
 const last = stages.length - 1
@@ -58,10 +58,15 @@ export function byAll(chain: Chain, times: readonly number[][], { windowMs, grac
 const bits = new Map([
   [stages.indexOf('delivered'), 1],
   [stages.indexOf('seen'), 2],
+  [stages.indexOf('acted'), 4],
 ])
 const bitOf = Int32Array.from(stages, (_, step) => bits.get(step) ?? 0)
-/** Whether somebody tells of a step: bit 0 of `told` is of `delivered`, bit 1 of `seen`. */
+/** Whether somebody tells of a step. */
 export const tells = (told: number, step: number): boolean => (told & bitOf[step]!) === bitOf[step]!
+
+/** The last step on the way that somebody tells of. */
+export const lastTold = (told: number, reached: number): number =>
+  tells(told, reached) ? reached : lastTold(told, reached - 1)
 
 /** The least of ascending times that is not before a time. */
 function atOrAfter(times: readonly number[], from: number): number | undefined {

@@ -69,7 +69,7 @@ export function prepare(fold: Folded, counting: Counting, known: Dictionaries): 
   const later: readonly Dimension[] = [...ofDelivery, 'outcome', ...(counting.unit === 'recipient' ? ofPerson : [])]
   const told = fold.facts.map(facts => ({ ...facts, type: fold.type, country: countryOf(facts.locale) }))
   const valueOf = (facts: (typeof told)[number], one: Dimension) =>
-    later.includes(one) ? null : facts[one as keyof typeof facts]
+    later.includes(one) ? null : facts[one as Exclude<keyof typeof facts, 'success'>]
   const filters = (Object.keys(only) as Filter[]).filter(one => only[one] !== undefined && !later.includes(one))
   const { words, deliveries, names } = known
   const placeIn = ({ placeOf }: { placeOf: (word: string) => number }, word: string | null) =>
@@ -92,8 +92,10 @@ export function prepare(fold: Folded, counting: Counting, known: Dictionaries): 
   }
 }
 
-const toldOf = ({ channel }: NotificationFacts): number =>
-  Number(channelsTelling('delivered').includes(channel)) + 2 * Number(channelsTelling('seen').includes(channel))
+const toldOf = ({ channel, success }: NotificationFacts): number =>
+  Number(channelsTelling('delivered').includes(channel)) +
+  2 * Number(channelsTelling('seen').includes(channel)) +
+  4 * Number(success !== false)
 
 function startsOf(events: Uint32Array): Uint32Array {
   const starts = new Uint32Array(events.length + 1)

@@ -35,7 +35,7 @@ export function openTally({ edges = [], times = false }: Counting, { unit, group
       if (cell === undefined) cells.set(place, (cell = { alike: new Map(), took: new Map() }))
       const { alike, took } = cell
       const { told, reached, moments } = unit.chain
-      const shape = (reached * 4 + told) * 2 + Number(unit.machine)
+      const shape = (reached * 8 + told) * 2 + Number(unit.machine)
       const key = (shape * wordsMax + unit.fate) * wordsMax + unit.reason + 1
       alike.set(key, (alike.get(key) ?? 0) + n)
       if (!times) return
@@ -66,7 +66,7 @@ function shapeOf(key: number, words: Words): Omit<Counted, 'groups' | 'n'> {
   const fate = Math.floor(key / wordsMax) % wordsMax
   const shape = Math.floor(key / wordsMax / wordsMax)
   return {
-    ...{ told: (shape >> 1) & 3, reached: shape >> 3, machine: (shape & 1) === 1 },
+    ...{ told: (shape >> 1) & 7, reached: shape >> 4, machine: (shape & 1) === 1 },
     ...{ fate: words.at(fate), reason: reason < 0 ? null : words.at(reason) },
   }
 }

@@ -91,10 +91,21 @@ const happened = fc.record({
 })
 type Happened = typeof happened extends fc.Arbitrary<infer T> ? T : never
 
+/** The type of one intent names no success. */
+const success = (intent: string) => intent !== 'k2'
+
 const packOf = ({ person, intent, channel, what: said, after, ruled }: Happened, n: number): EventPack => {
   const [kind, what] = split(said)
   return {
-    ...{ v: 1, day, at: at + after, kind, pack: `p${n}`, intents: [intentFacts(intent)], whys: [{ rule: 'default' }] },
+    ...{
+      v: 1,
+      day,
+      at: at + after,
+      kind,
+      pack: `p${n}`,
+      intents: [intentFacts(intent, { success: success(intent) })],
+      whys: [{ rule: 'default' }],
+    },
     slots: [{ i: 0, recipient: person, channel, what, ...((ruled || kind === 'decided') && { w: 0 }) }],
   }
 }
@@ -113,7 +124,9 @@ function expected(events: readonly Happened[], unit: Unit, ordering: Ordering): 
   const found = new Map<string, number[]>()
   const keyOf = (one: Happened) => (unit === 'recipient' ? one.person : `${one.person} ${one.intent} ${one.channel}`)
   for (const [key, own] of Map.groupBy(events, keyOf)) {
-    const told = stages.map(stage => own.some(({ channel }) => !untold[channel].includes(stage)))
+    const told = stages.map(stage =>
+      own.some(({ channel, intent }) => !untold[channel].includes(stage) && (stage !== 'acted' || success(intent))),
+    )
     const steps = own.flatMap(({ what, after, ruled }) => stepsOf(what, ruled).map(step => ({ step, at: after })))
     const times = furthest(steps, told, ordering)
     if (times) found.set(key, times)

@@ -24,7 +24,7 @@ export type Counting = Ordering & {
   times?: boolean | undefined
 }
 
-/** Units that came equally far and ended alike. `told`: bit 0 tells of `delivered`, bit 1 of `seen`. */
+/** Units that came equally far and ended alike. `told`: bit 0 tells of `delivered`, bit 1 of `seen`, bit 2 of `acted`. */
 export type Counted = {
   groups: (string | null)[]
   told: number

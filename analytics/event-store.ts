@@ -51,7 +51,7 @@ async function newPacks(tx: Queryable, packs: readonly EventPack[]): Promise<Eve
 
 // In the order in which a row is put together: what all slots of a pack have in common comes first.
 const columns = `day, at, kind, provider, batch_id, set_id, simulated,
-  intent_id, type, category, producer, tenant, lane, occurred_at,
+  intent_id, type, category, producer, tenant, lane, occurred_at, success,
   recipient, channel, endpoint, what, rule, rule_value, arm, locale, platform, app_version, called`
 const columnsCount = columns.split(',').length
 
@@ -120,6 +120,7 @@ function writeIntent(rows: Rows, intent: IntentFacts): void {
   putText(rows, intent.tenant)
   putText(rows, intent.lane)
   putTimestamp(rows, intent.occurredAt)
+  putBoolean(rows, intent.success)
 }
 
 const valueCharsMax = 200

@@ -1,6 +1,6 @@
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
-import { tells } from './chain.ts'
+import { lastTold, tells } from './chain.ts'
 import { type Counted, type Counting, startCounting } from './count.ts'
 import { startFolding } from './fold.ts'
 import { foldedColumns } from './fold-store.ts'
@@ -126,10 +126,13 @@ function isShown({ reached, told, ...ended }: Counted, { stage = 'intended', wha
   return (what === undefined || ended.fate === what) && (reason === undefined || ended.reason === reason)
 }
 
-function exampleOf({ reached, fate, reason }: Counted, { intent_id, type, occurred_at, ...to }: Candidate): Example {
+function exampleOf(
+  { told, reached, fate, reason }: Counted,
+  { intent_id, type, occurred_at, ...to }: Candidate,
+): Example {
   return {
     ...{ intent: intent_id, recipient: to.recipient, channel: to.channel, type, at: occurred_at.toISOString() },
-    ...{ reached: stages[reached]!, what: fate },
+    ...{ reached: stages[lastTold(told, reached)]!, what: fate },
     ...(reason !== null && { reason }),
   }
 }

@@ -13,7 +13,8 @@ const common = `concat_ws(E'\\x1f', category, lane, producer, coalesce(tenant, '
 // What moved to another account without a call is told by the value alone.
 const rule = `case when rule = 'rerouted' and rule_value like '% unfit' then 'unfit' else coalesce(rule, '') end`
 const said = `concat_ws(E'\\x1f', kind, what, ${rule}, coalesce(provider, ''), coalesce(platform, ''),
-  coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''), coalesce(called, false)::int::text)`
+  coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''), coalesce(called, false)::int::text,
+  coalesce(success::int::text, ''))`
 /** What is told of an event to a folding. */
 export const foldedColumns = { common, said }
 const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 'occurred_at', said, 'at']

@@ -32,6 +32,8 @@ export type NotificationFacts = {
   channel: Channel
   arm: string | null
   locale: string | null
+  /** Whether its type names one; null, or absent in folds of before it was told, where that is not known. */
+  success?: boolean | null
 }
 export type EventCode = {
   kind: string
@@ -139,11 +141,13 @@ export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }
   const said = new Map<string, Said>()
   const stories = dictionary<{ fact: number; code: number[]; at: number[]; shared: number }>()
   const [story, occurred, person] = [numbers(), numbers(), numbers()]
-  let open: { common: string; arm: string; locale: string; code: number[]; at: number[] } | undefined
+  let open: { common: string; arm: string; locale: string; success: string; code: number[]; at: number[] } | undefined
   const close = () => {
     if (!open) return
-    const { common, arm, locale, code, at } = open
-    const fact = facts.placeOf([common, arm, locale].join(fieldsApart), () => factsOf(common, arm, locale))
+    const { code, at } = open
+    const fact = facts.placeOf([open.common, open.arm, open.locale, open.success].join(fieldsApart), () =>
+      factsOf(open!),
+    )
     const place = stories.placeOf(`${fact} ${code.join()} ${at.join()}`, () => ({ fact, code, at, shared: 0 }))
     stories.words[place]!.shared++
     story.push(place)
@@ -152,7 +156,7 @@ export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }
     add(row) {
       if (row.first) {
         close()
-        open = { common: row.common, arm: '', locale: '', code: [], at: [] }
+        open = { common: row.common, arm: '', locale: '', success: '', code: [], at: [] }
         occurred.push(row.occurredAt - cohort)
         person.push(row.person[0])
         person.push(row.person[1])
@@ -161,6 +165,7 @@ export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }
       if (known === undefined) said.set(row.said, (known = saidOf(row.said, codes)))
       if (known.arm > open!.arm) open!.arm = known.arm
       if (known.locale > open!.locale) open!.locale = known.locale
+      if (known.success > open!.success) open!.success = known.success
       open!.code.push(known.code)
       open!.at.push(row.at)
     },
@@ -182,26 +187,27 @@ export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }
 }
 
 /** Empty is none. */
-function factsOf(common: string, arm: string, locale: string): NotificationFacts {
+function factsOf({ common, arm, locale, success }: Omit<Said, 'code'> & { common: string }): NotificationFacts {
   const [category, lane, producer, tenant, channel] = common.split(fieldsApart) as [string, ...string[]]
   return {
     ...{ category, lane: lane!, producer: producer!, tenant: tenant || null },
     ...{ channel: channel as Channel, arm: arm || null, locale: locale || null },
+    success: success === '' ? null : success === '1',
   }
 }
 
-type Said = { code: number; arm: string; locale: string }
+type Said = { code: number; arm: string; locale: string; success: string }
 
-/** kind, what, rule, provider, platform, app version, simulated, arm, locale, called; empty is none. */
+/** kind, what, rule, provider, platform, app version, simulated, arm, locale, called, success; empty is none. */
 function saidOf(text: string, codes: Dictionary<EventCode>): Said {
   const [kind, what, ...rest] = text.split(fieldsApart) as [string, string, ...string[]]
   const [rule, provider, platform, version] = rest.map(one => one || null)
-  const [simulated, arm, locale, called] = rest.slice(4)
+  const [simulated, arm, locale, called, success] = rest.slice(4)
   const code: EventCode = {
     ...{ kind, what, rule: rule!, provider: provider!, platform: platform!, app_version: version! },
     ...{ simulated: simulated === '1', called: called === '1' },
   }
-  return { code: codes.placeOf(JSON.stringify(code), () => code), arm: arm!, locale: locale! }
+  return { code: codes.placeOf(JSON.stringify(code), () => code), arm: arm!, locale: locale!, success: success ?? '' }
 }
 
 type Dictionary<T> = { words: T[]; placeOf(key: string, make: () => T): number }

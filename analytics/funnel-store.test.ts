@@ -8,6 +8,8 @@ import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
 import { funnel } from './funnel-store.ts'
 import type { FunnelRow } from './funnel.ts'
+import { parseEventPack } from './pack.ts'
+import { recomputeHour } from './rollup-store.ts'
 import type { Stage } from './stages.ts'
 
 const minute = 60_000
@@ -125,6 +127,94 @@ test('engagement counts once each stage before it was passed; what is simulated 
   await using world = await setup([decidedPack(people(5)), settledPack(people(4)), engaged, simulated])
   assert.deepEqual(counts((await funnel(world.db))[0]!), [5, 5, 4, 4, 0, 2, 1, 1])
   assert.deepEqual(counts((await funnel(world.db, { includeSimulated: true }))[0]!), [5, 5, 4, 4, 0, 3, 2, 1])
+})
+
+test('who could not have acted is in no base of it: where the type names no success, nobody tells of one', async () => {
+  const decided = (key: string, type: string, success?: boolean) =>
+    decidedPack(people(2), { intents: [intentFacts(key, { type, ...(success !== undefined && { success }) })] })
+  const opened = (key: string, type: string) =>
+    engagedPack([{ recipient: 'user-0', what: 'opened' }], { intents: [intentFacts(key, { type })] })
+  const sent = (key: string, type: string) => settledPack(people(2), { intents: [intentFacts(key, { type })] })
+  const of = (key: string, type: string, success?: boolean) => [
+    ...[decided(key, type, success), sent(key, type), opened(key, type)],
+  ]
+  const packs = [...of('invite', 'invite.created', true), ...of('like', 'post.liked', false), ...of('old', 'old.one')]
+  const acted = engagedPack([{ recipient: 'user-0', what: 'acted' }], {
+    ...{ at: at + 2 * minute, intents: [intentFacts('invite', { type: 'invite.created' })] },
+  })
+  await using world = await setup([...packs, acted])
+  while (await recomputeHour(world.db));
+  for (const source of ['raw', 'rollup'] as const) {
+    const times = { since: at, until: at + 60 * minute }
+    const rows = await funnel(world.db, { by: 'type', source, ...times })
+    assert.deepEqual(
+      rows.map(({ group, stages, bases }) => [group, stages.opened, stages.acted, bases.acted]),
+      [
+        ['invite.created', 1, 1, { first: 2, previous: 1 }],
+        ['old.one', 1, 0, { first: 2, previous: 1 }],
+        ['post.liked', 1, 0, { first: 0, previous: 0 }],
+      ],
+      source,
+    )
+    const [all] = await funnel(world.db, { source, ...times })
+    assert.deepEqual([all!.stages.acted, all!.bases.acted], [1, { first: 4, previous: 2 }], source)
+  }
+  const [one] = await funnel(world.db, { unit: 'recipient' })
+  assert.deepEqual(one!.bases.acted, { first: 2, previous: 1 }, 'who was told of something that names one could act')
+  const furthest = await world.db.query(
+    `select type, furthest, sum(n)::int as n from analytics_hours where furthest in ('opened', 'acted') group by 1, 2 order by 1`,
+  )
+  assert.deepEqual(furthest, [
+    ...[
+      { type: 'invite.created', furthest: 'acted', n: 1 },
+      { type: 'old.one', furthest: 'opened', n: 1 },
+    ],
+    { type: 'post.liked', furthest: 'opened', n: 1 },
+  ])
+})
+
+test('what a machine opened is told apart, and not where a person opened it, too', async () => {
+  const machine = (recipient: string) => ({ recipient, channel: 'email' as const, what: 'machine_opened' as const })
+  const engaged = engagedPack([
+    ...['user-0', 'user-0', 'user-1', 'user-9'].map(machine),
+    { recipient: 'user-1', channel: 'email', what: 'opened' },
+  ])
+  const made = engagedPack([machine('user-2')], { simulated: true })
+  await using world = await setup([byMail(decidedPack(people(4))), byMail(settledPack(people(4))), engaged, made])
+  while (await recomputeHour(world.db));
+  for (const query of [{}, { source: 'rollup', since: at, until: at + 60 * minute }] as const) {
+    const [row] = await funnel(world.db, query)
+    assert.deepEqual([row!.stages.opened, row!.machineOpened], [1, 1])
+  }
+  assert.equal((await funnel(world.db, { unit: 'recipient' }))[0]!.machineOpened, 1)
+  assert.equal((await funnel(world.db, { includeSimulated: true }))[0]!.machineOpened, 2)
+})
+
+const naughty = [
+  ...["'; drop table delivery_events; --", '${7*7}', '{{7*7}}', '<script>alert(1)</script>', '=1+1', '%s%n', 'null'],
+  ...['𝕿𝖍𝖊 🇩🇪👩‍👩‍👧', 'الْعَرَبِيَّة', '\u202etest\u202c', '田中さん', 'a\u200bb', '\ufeff', "O'Brien, {x}", ' ', '__proto__'],
+]
+
+test('names are told as they were given, whatever stands in them', async () => {
+  const packs = naughty.map((type, n) => {
+    const facts = { type, category: type, producer: type, tenant: type, success: false }
+    const pack = decidedPack([type], { intents: [intentFacts(String(n), facts)] })
+    const parsed = parseEventPack(Buffer.from(JSON.stringify(pack)))
+    assert.ok(parsed.ok, type)
+    return parsed.pack
+  })
+  await using world = await setup(packs)
+  while (await recomputeHour(world.db));
+  for (const source of ['raw', 'rollup'] as const)
+    for (const by of ['type', 'category', 'producer', ...(source === 'raw' ? (['tenant'] as const) : [])] as const) {
+      const times = { since: at, until: at + 60 * minute, source }
+      const rows = await funnel(world.db, { by, ...times })
+      assert.deepEqual(new Set(rows.map(row => row.group)), new Set(naughty), `${source} ${by}`)
+      for (const name of naughty) {
+        const [row] = await funnel(world.db, { [by]: name, ...times })
+        assert.equal(row!.stages.intended, 1, `${source} ${by} ${name}`)
+      }
+    }
 })
 
 test('late events change the answer', async () => {

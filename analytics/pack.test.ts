@@ -37,6 +37,7 @@ const malformed: [problem: RegExp, change: object][] = [
   [/intents\[0\]/, { intents: [{ ...intent, occurredAt: -1 }] }],
   [/intents\[0\]/, { intents: [{ ...intent, category: 'a\\b' }] }],
   [/intents\[0\]/, { intents: [null] }],
+  [/intents\[0\]/, { intents: [{ ...intent, success: 'yes' }] }],
   [/no whys/, { whys: null }],
   [/whys\[1\]/, { whys: [{ rule: 'default' }, { rule: 'default', value: 3 }] }],
   [/no slots/, { slots: 'u1' }],

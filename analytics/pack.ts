@@ -30,6 +30,7 @@ const malformed = (problem: string): ParsedPack => ({ ok: false, reason: 'malfor
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isWord = (value: unknown): boolean => typeof value === 'string' && /^[a-z][a-z_]{0,39}$/.test(value)
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean'
 const optional = (value: unknown, holds: (value: unknown) => boolean): boolean => value === undefined || holds(value)
 /** 1970 to 2200: what a timestamp in microseconds holds exactly. */
 const isMs = (value: unknown): boolean =>
@@ -49,7 +50,7 @@ function problemOf(pack: Record<string, unknown>): string | undefined {
   if (!optional(pack.set, isUuid)) return 'names a set that is no id'
   if (!optional(pack.batch, isUuid)) return 'names a batch that is no id'
   if (!optional(pack.provider, isName)) return 'names a provider that is no name'
-  if (!optional(pack.simulated, value => typeof value === 'boolean')) return 'has a simulated that is not true or false'
+  if (!optional(pack.simulated, isBoolean)) return 'has a simulated that is not true or false'
   return undefined
 }
 
@@ -64,7 +65,8 @@ function problemOfIntents(intents: unknown): string | undefined {
       isName(intent.producer) &&
       lanes.includes(intent.lane as never) &&
       isMs(intent.occurredAt) &&
-      optional(intent.tenant, isName)
+      optional(intent.tenant, isName) &&
+      optional(intent.success, isBoolean)
     if (!right) return `has an intents[${at}] that is none`
   }
   return undefined

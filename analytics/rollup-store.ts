@@ -112,10 +112,13 @@ async function replacePart(at: Tx, part: HourPart): Promise<void> {
   }
 }
 
+/** Stored the other way round: of hours from before types said whether they name a success, all do. */
+const silentBit = 4
+
 async function writeHour(tx: Queryable, cohort: Date, counted: readonly Counted[]): Promise<void> {
   const rows = counted.map(({ groups: of, told, reached, fate, reason, machine, n }) => ({
     ...Object.fromEntries(columns.map((column, at) => [column, of[at]])),
-    ...{ told, reached, fate, reason, machine, n },
+    ...{ told: told ^ silentBit, reached, fate, reason, machine, n },
   }))
   const all = [...columns, 'told', 'reached', 'fate', 'reason', 'machine', 'n'].join(', ')
   await tx.query(
@@ -152,7 +155,7 @@ export async function countRolledUp(
   const period = `(width_bucket(extract(epoch from cohort)::float8 * 1000, ${edges.length > 0 ? value(edges) : 'null'}::float8[]) - 1)::text`
   const shown = [...(edges.length > 0 ? [period] : []), ...(by === undefined ? [] : [columnOf(by)])]
   return tx.query<Counted>(
-    `select array[${shown.join(', ')}]::text[] as groups, told::int as told, reached::int as reached, fate, reason, machine, sum(n)::float8 as n
+    `select array[${shown.join(', ')}]::text[] as groups, told::int # ${silentBit} as told, reached::int as reached, fate, reason, machine, sum(n)::float8 as n
      from funnel_hours where ${where.join(' and ')} group by 1, 2, 3, 4, 5, 6`,
     values,
   )

@@ -8,7 +8,8 @@ export type Stage = (typeof stages)[number]
 
 /**
  * Stages that nobody tells of on a channel: they are skipped there, and what went by it is in no base of theirs. A push that
- * its provider accepted is accepted, not delivered; that a mail or a text was looked at is known only by its links.
+ * its provider accepted is accepted, not delivered; that a mail or a text was looked at is known only by its links. Of `acted`
+ * nobody tells where the type names no success.
  */
 export const untold: Record<Channel, readonly Stage[]> = {
   push: ['delivered'],
@@ -35,7 +36,7 @@ export type Ordering = {
 export type StepEvent = { step: number; at: number }
 
 /**
- * How far one unit came, and when it took each step on the way: the reference of what the store does in SQL. With no grace it
+ * How far one unit came, and when it took each step on the way: the reference of how folds are counted. With no grace it
  * is ClickHouse's `windowFunnel` in its default mode: steps in order, what lies between them does not matter, equal times are
  * in order, all within the window from the first step on; a later first step begins anew, and the furthest of all beginnings
  * counts (the earliest of equals). `told[n]` false: nobody tells of step n, it is passed with the one before. Undefined: the

@@ -90,6 +90,8 @@ test('who is erased keeps nothing but what was withdrawn, and may come back', as
   await stores.upsert(1, { id: 'u1', tenant: 'acme', locale: 'de', endpoints: mine })
   await stores.mark({ recipient: 'u1', endpoint: 'mail', state: 'suppressed', reason: 'complaint', at: 2 })
   await writeEngagement(db, { recipient: 'u1', what: 'acted', event: 'joined', at: 2 })
+  const events = () => db.query('select recipient, event from product_events')
+  assert.deepEqual(await events(), [{ recipient: 'u1', event: 'joined' }])
   await stores.erase(3, 'u1')
   await writeEngagement(db, { recipient: 'u1', what: 'acted', event: 'joined', at: 4 })
   await writePresence(db, { recipient: 'u1', activeUntil: 4 })

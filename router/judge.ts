@@ -124,7 +124,7 @@ const byHappening = (a: Case, b: Case): number =>
 function decidedOf({ intent, recipient, reason, entry, person }: Case, decision: ChannelDecision): Decided {
   const arm = armLabel(entry, recipient)
   return {
-    ...{ intent, recipient, sensitive: entry.sensitive ?? false },
+    ...{ intent, recipient, sensitive: entry.sensitive ?? false, success: entry.acted !== undefined },
     ...(reason !== undefined && { reason }),
     ...(arm !== undefined && { arm }),
     ...(isCode(person.locale) && { locale: person.locale }),

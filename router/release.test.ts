@@ -113,7 +113,8 @@ test('what has expired while it waited for the end of quiet hours says so', asyn
   await releaseAll(db, { types, now: morning + minute })
   assert.deepEqual(await decisionsIn(db), ['u1 held', 'u1 expired'])
   const [pack] = await db.query<{ payload: string }>('select payload from outbox order by id desc limit 1')
-  const { whys } = JSON.parse(pack!.payload) as { whys: unknown[] }
+  const { whys, intents } = JSON.parse(pack!.payload) as { whys: unknown[]; intents: { success?: boolean }[] }
+  assert.equal(intents[0]!.success, false, 'its type names no success')
   assert.deepEqual(whys, [{ rule: 'expired', value: new Date(expiresAt).toISOString() }])
 })
 

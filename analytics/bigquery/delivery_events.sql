@@ -41,5 +41,6 @@ SELECT
   JSON_VALUE(slot, '$.platform') AS platform,
   JSON_VALUE(slot, '$.version') AS app_version,
   JSON_VALUE(slot, '$.locale') AS locale,
-  JSON_VALUE(slot, '$.called') = 'true' AS called
+  JSON_VALUE(slot, '$.called') = 'true' AS called,
+  JSON_VALUE(intent, '$.success') = 'true' AS success
 FROM slots;

@@ -4,7 +4,7 @@ import type { BatchId, EpochMs, IntentId, SetId } from './ids.ts'
 import type { OutcomeOrMoved } from './outcome.ts'
 import type { ToldStanding } from './standing.ts'
 
-/** The facts of an intent that every event of it carries; never its data. */
+/** The facts of an intent that its events carry; never its data. */
 export type IntentFacts = {
   id: IntentId
   type: string
@@ -14,6 +14,8 @@ export type IntentFacts = {
   occurredAt: EpochMs
   tenant?: string
   thread?: string
+  /** decided: whether its type names a success, so that `acted` may follow. */
+  success?: boolean
 }
 
 /** `decided`: the router's verdict. `settled`: an outcome, or `moved` (a retry follows). `standing`: what a receipt says became of

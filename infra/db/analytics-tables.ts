@@ -31,6 +31,7 @@ export type AnalyticsTables = {
     app_version: string | null
     locale: string | null
     called: boolean | null
+    success: boolean | null
   }
   /** Hours of types that are to be counted anew. Rows are only added, by sinks, and taken by who counts. */
   rollup_marks: { id: Generated<string>; cohort: Date; type: string; newest: Date }
@@ -45,7 +46,7 @@ export type AnalyticsTables = {
     channel: string
     provider: string | null
     arm: string | null
-    /** Bit 0: `delivered` is told of, bit 1: `seen`. */
+    /** Bit 0: `delivered` is told of, bit 1: `seen`. Bit 2: nobody tells of `acted`. */
     told: number
     /** Position of the furthest stage. */
     reached: number

@@ -142,7 +142,8 @@ create table delivery_events (
   platform text,
   app_version text,
   locale text,
-  called boolean
+  called boolean,
+  success boolean
 ) partition by RANGE (day);
 CREATE INDEX delivery_events_by_cohort ON ONLY public.delivery_events USING brin (occurred_at) WITH (pages_per_range='32');
 CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
@@ -652,7 +653,13 @@ create view analytics_hours as
     channel,
     provider,
     arm,
-    (ARRAY['intended'::text, 'decided'::text, 'attempted'::text, 'accepted'::text, 'delivered'::text, 'seen'::text, 'opened'::text, 'acted'::text])[reached + 1] AS furthest,
+    (ARRAY['intended'::text, 'decided'::text, 'attempted'::text, 'accepted'::text, 'delivered'::text, 'seen'::text, 'opened'::text, 'acted'::text])[1 +
+        CASE
+            WHEN reached = 7 AND (told::integer & 4) <> 0 THEN 6
+            WHEN reached = 5 AND (told::integer & 2) = 0 THEN 4
+            WHEN reached = 4 AND (told::integer & 1) = 0 THEN 3
+            ELSE reached::integer
+        END] AS furthest,
     fate AS outcome,
     reason,
     machine AS machine_opened,

@@ -31,9 +31,10 @@ export type Decided = {
   endpoints: readonly { id: string; provider: string }[]
   /** For `held`: when a throttle counted this intent for this person, so that it does not count it again. */
   countedAt?: EpochMs
-  /** For events only. */
+  /** For events only. `success`: whether its type names one. */
   arm?: string
   locale?: string
+  success?: boolean
   /** For `held`: what it waits in. For `deliver`: what it opens, being told before the others. */
   digest?: OpenDigest
   /** What it opens, and neither waits in nor is told before. */
@@ -278,7 +279,10 @@ function decidedPack(set: NewSet): EventPack {
     at: set.now,
     kind: 'decided',
     set: set.id,
-    intents: intents.values.map(one => factsOf(one.intent, set.lane)),
+    intents: intents.values.map(({ intent, success }) => ({
+      ...factsOf(intent, set.lane),
+      ...(success !== undefined && { success }),
+    })),
     whys: whys.values,
     slots: set.decided.map((one, at) => ({
       i: intents.picks?.[at] ?? 0,

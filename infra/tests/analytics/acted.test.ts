@@ -60,6 +60,17 @@ test('what a person does in the inbox and then in the product is in the funnel, 
   for (let n = 0; n < 2; n++) await world.track('ben')
   await world.track('cem', 'greeting.answered', 'k')
   assert.equal(await world.counts(), '3 3 2')
+  const events = await world.db.query(
+    'select recipient, event, intent_id is not null as named from product_events order by recipient, at',
+  )
+  const event = 'greeting.answered'
+  assert.deepEqual(events, [
+    ...[
+      { recipient: 'ben', event, named: false },
+      { recipient: 'ben', event, named: false },
+    ],
+    { recipient: 'cem', event, named: true },
+  ])
 })
 
 test('an event that no type names, of another intent, of who never looked, and of who was erased, is no success', async () => {
