@@ -21,5 +21,8 @@ export function callLeftMs(): number {
   return Math.max(1, deadline - performance.now())
 }
 
+/** A library's own limit ends a request this much later than its call, which says first that it is in doubt. */
+export const graceMs = 50
+
 /** What ends a request at the end of its call. */
 export const callIsOver = (): Error => new DeadlineError('the call is over')

@@ -7,7 +7,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError } from '#runtime/deadline.ts'
 import { forAll, isTooLate, tooLate } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
-import { callLeftMs, callWithin } from '../call-deadline.ts'
+import { callLeftMs, callWithin, graceMs } from '../call-deadline.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider, SendOptions } from '../provider.ts'
 import { type Brand, plainBrand } from './layout.ts'
@@ -45,8 +45,6 @@ const callsAtOnce = 64
 const ownBytesMax = 9_500
 /** In every tag, so that no text that somebody wrote can hold one. */
 const mark = randomBytes(8).toString('hex')
-/** The library's own limit ends a request this much later than its call, which says first that it is in doubt. */
-const graceMs = 50
 
 /** SendGrid would lead links of ours, and who unsubscribes, to its own pages. */
 const trackingSettings = { clickTracking: { enable: false }, subscriptionTracking: { enable: false } }

@@ -4,7 +4,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError } from '#runtime/deadline.ts'
 import { signedAttempt } from '../attempt-signature.ts'
-import { callLeftMs, callWithin } from '../call-deadline.ts'
+import { callLeftMs, callWithin, graceMs } from '../call-deadline.ts'
 import type { ClickLinks } from '../click-links.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider } from '../provider.ts'
@@ -38,8 +38,6 @@ export const segmentsPerSecond = { long_code: 1, short_code: 100, other: undefin
 export type TwilioSender = keyof typeof segmentsPerSecond
 /** Of the longest text: 1,600 characters that GSM-7 has not. */
 const costMax = 24
-/** The library's own limit ends a request this much later than its call, which says first that it is in doubt. */
-const graceMs = 50
 /** https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource */
 const validitySMax = 36_000
 

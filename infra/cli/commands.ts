@@ -323,7 +323,7 @@ const operations: readonly Command[] = [
   {
     name: 'prunes',
     usage:
-      'prunes list [--json] | release | discard | undo --since 2h, all with --provider P [--app A] [--platform ios] [--version 8.1] --why TEXT [--as NAME]',
+      'prunes list [--json] | release | discard | undo --since 2h, all with --provider P [--app A] --why TEXT [--as NAME]',
     summary:
       'Lists endpoints that providers say are dead, and those that the prune guard holds because they are too many at once. release prunes them after all, discard leaves them alive, undo revives what was pruned lately.',
     example: 'prunes discard --provider fcm --why "the key of another project"',

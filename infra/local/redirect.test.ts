@@ -45,10 +45,12 @@ test('the last redirect holds until it is undone', async () => {
     return ports
   }
   const [first, last] = targets.map(redirectGoogleApis)
-  undo = first!
   assert.deepEqual(await reached(), [others.ports.google, others.ports.google])
   last!()
   assert.deepEqual(await reached(), [simulators.ports.google, simulators.ports.google])
+  undo = redirectGoogleApis(targets[1]!)
+  first!()
+  assert.deepEqual(await reached(), [others.ports.google, others.ports.google], 'whatever order they end in')
 })
 
 test('a certificate that another authority signed is refused', async () => {

@@ -133,7 +133,7 @@ export const variables = {
     name: 'CARILLON_PUBLIC_URL',
     parse: url('https', 'http'),
     meaning:
-      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks, and mails are unsubscribed from there, at /u/…; Twilio is asked to report to /webhooks/twilio there, and its signatures are checked for that address. Unset: links stay as they are, Twilio is not asked. With `SENDGRID_API_KEY` it must be set.',
+      'How the world reaches the API: links of mails lead there first, to /c/…, so that we hear of clicks, mails are unsubscribed from there, at /u/…, and lead to a person’s page there, at /preferences/…; Twilio is asked to report to /webhooks/twilio there, and its signatures are checked for that address and for /webhooks/twilio/inbound. Unset: links stay as they are, Twilio is not asked. With `SENDGRID_API_KEY` it must be set.',
   },
   proxies: {
     name: 'CARILLON_PROXIES',

@@ -28,6 +28,10 @@ test('a client has its burst and then its rate, and is told when to come again; 
   now = 3_600_000
   for (let n = 0; n < 3; n++) assert.equal(asks('198.51.100.7'), 'taken')
   assert.equal(asks('198.51.100.7'), `${refusal} 1`, 'nothing is saved up beyond the burst')
+  now = 0
+  assert.equal(asks('198.51.100.7'), `${refusal} 1`, 'a clock that is put back gives nothing')
+  now = 500
+  assert.equal(asks('198.51.100.7'), 'taken', 'and takes no longer than it says')
 })
 
 test('of IPv6 a network is a client', () => {

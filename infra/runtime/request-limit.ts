@@ -20,7 +20,9 @@ export function createRequestLimit({ perSecond, burst }: RequestRate, clock: Clo
   /** What is left, at least one. */
   const tokensOf = (who: string, now: number): number => {
     const bucket = known.get(who)
-    const tokens = bucket ? Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.atMs) * perSecond) / 1000) : burst
+    // A clock that was put back is gone by from now on.
+    if (bucket) bucket.atMs = Math.min(bucket.atMs, now)
+    const tokens = bucket ? Math.min(burst, bucket.tokens + ((now - bucket.atMs) * perSecond) / 1000) : burst
     if (tokens >= 1) return tokens
     const seconds = Math.max(1, Math.ceil((1 - tokens) / perSecond))
     const headers = { 'retry-after': String(seconds) }
