@@ -29,7 +29,7 @@ const candidatesMax = 500
 
 /**
  * Some notifications that a bar of a chart stands for, at most 20: counted as the funnel counts them. Of what is rare among much
- * that looked alike at first there may be fewer than there are. Rejects after 20 s.
+ * that looked alike at first there may be fewer than there are. Each query is given 20 s.
  */
 export async function examplesOf(db: Database, question: Question, shown: Shown): Promise<Example[]> {
   return asking(db, async tx => {

@@ -11,7 +11,7 @@ export type Counts = { counted: Counted[]; took: Took[]; from: 'raw' | 'rollup' 
 
 /**
  * How far notifications (or people) came, by a dimension if one is asked for. Read from rollups where they know the answer,
- * else from all events of that time. Rejects after 20 s.
+ * else from all events of that time. Each query is given 20 s.
  */
 export async function funnel(db: Database, question: Question = {}): Promise<FunnelRow[]> {
   const { counted, took } = await countsOf(db, question)

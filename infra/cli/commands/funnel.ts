@@ -13,7 +13,7 @@ const flag = { type: 'boolean', default: false } as const
 const options = {
   ...{ type: text, category: text, channel: text, provider: text, lane: text, producer: text, tenant: text, arm: text },
   ...{ platform: text, 'app-version': text, country: text, locale: text, zone: text },
-  ...{ since: text, until: text, by: text, unit: text, window: text },
+  ...{ since: text, until: text, by: text, unit: text, window: text, source: text },
   ...{ times: flag, compare: flag, 'with-simulated': flag, json: flag },
 } as const
 
@@ -54,7 +54,7 @@ function spanOf({ since, until }: { since: string; until: string }, zone: string
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
 function questionFrom(values: Values, now: number): Question & { since: number; until: number } {
-  const { since, times, until, by, unit, window, zone } = values
+  const { since, times, until, by, unit, window, zone, source } = values
   const ago = since !== undefined && /^\d+[mhd]$/.test(since) ? sinceOf(since, now) : undefined
   const given = Object.fromEntries(
     filters.map(filter => [filter, values[optionOf(filter)]]).filter(([, value]) => value !== undefined),
@@ -63,7 +63,11 @@ function questionFrom(values: Values, now: number): Question & { since: number; 
     {
       ...(given as Record<string, string>),
       ...{ ...(until && { until }), ...(by && { by }), ...(unit && { unit }), ...(window && { window }) },
-      ...{ ...(zone && { zone }), ...(since !== undefined && ago === undefined && { since }) },
+      ...{
+        ...(zone && { zone }),
+        ...(source && { source }),
+        ...(since !== undefined && ago === undefined && { since }),
+      },
       ...{ times: String(times), with_simulated: String(values['with-simulated']) },
     },
     field => `--${field.replace('_', '-')}`,

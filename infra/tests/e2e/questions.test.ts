@@ -67,6 +67,32 @@ test('a database that cannot be opened is told in a line, and the server stops',
   assert.deepEqual(workingIn(folder), [])
 })
 
+test('a funnel takes the options of the API, and says of all that are wrong what they may be', limits, async () => {
+  await using folder = await temporaryFolder()
+  await withData(folder)
+  const funnel = (...args: string[]) => startProgram(['funnel', ...args], { CARILLON_DATA_DIR: folder.path })
+  const named = [
+    '--by',
+    'channel',
+    '--provider',
+    'fcm',
+    '--zone',
+    'Europe/Berlin',
+    '--unit',
+    'recipient',
+    '--window',
+    '1h',
+  ]
+  await using told = funnel(...named, '--since', '24h', '--compare', '--times', '--source', 'rollup', '--json')
+  assert.equal(await told.ended, 0, told.said())
+  const answer = JSON.parse(told.out) as Record<string, unknown>
+  assert.deepEqual(Object.keys(answer).toSorted(), ['behind', 'funnels', 'hidden', 'previous', 'since', 'until'])
+  assert.deepEqual(answer.funnels, [])
+  await using wrong = funnel('--by', 'weather', '--source', 'memory', '--zone', 'Mars/One')
+  assert.equal(await wrong.ended, 2, wrong.said())
+  assert.match(wrong.err, /^carillon funnel: .*--zone .*; .*--by .*; .*--source must be one of raw, rollup/)
+})
+
 const ask = (folder: TemporaryFolder) => startProgram(['funnel'], { CARILLON_DATA_DIR: folder.path })
 
 /** As a start leaves it: the schema, and nothing in it. */
