@@ -21,20 +21,23 @@ export type AnalyticsApiOptions = {
   groupMin: number
 }
 
-/** What every question may say; a field that is not here is refused. */
+/** What every question may say; a field that is not here is refused, and so is one that an answer would leave aside. */
 const fieldsOfAll = [
   ...filters,
-  ...(['since', 'until', 'by', 'unit', 'window', 'with_simulated', 'source', 'bucket', 'zone'] as const),
+  ...(['since', 'until', 'unit', 'window', 'with_simulated', 'source', 'zone'] as const),
 ] as const
-const exportFields = [...fieldsOfAll, 'times']
+const outcomesFields = [...fieldsOfAll, 'bucket']
+const seriesFields = [...fieldsOfAll, 'by', 'bucket']
 /** What an event knows by itself. */
 const tailFields = ['type', 'category', 'channel', 'lane', 'producer', 'tenant', 'with_simulated']
-const funnelFields = [...fieldsOfAll, 'times', 'compare']
+const funnelFields = [...fieldsOfAll, 'by', 'times', 'compare']
 const paths = {
   funnel: { answer: answerFunnel, fields: funnelFields },
-  series: { answer: answerSeries, fields: fieldsOfAll },
-  outcomes: { answer: answerOutcomes, fields: fieldsOfAll },
+  series: { answer: answerSeries, fields: seriesFields },
+  outcomes: { answer: answerOutcomes, fields: outcomesFields },
 } as const
+/** A file has one time. */
+const exportFields = (of: keyof typeof paths) => paths[of].fields.filter(field => field !== 'compare')
 /** What can be taken away as a file. */
 const tables = {
   funnel: async (told: Told, asked: Asked) => funnelTable(await answerFunnel(told, asked)),
@@ -67,10 +70,10 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
     })
   const fieldsBy = {
     funnel: funnelFields,
-    series: fieldsOfAll,
-    outcomes: fieldsOfAll,
+    series: seriesFields,
+    outcomes: outcomesFields,
     lift: liftFields,
-    export: exportFields,
+    export: [...new Set([...exportFields('funnel'), ...exportFields('series')])],
     tail: tailFields,
   }
   const openapi = analyticsOpenapi(fieldsBy)
@@ -82,7 +85,8 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
       ...(Object.hasOwn(formats, String(format)) ? [] : ['querystring format must be csv or parquet']),
     ]
     const now = clock.now()
-    const asked = askedOf(rest, { now, fields: exportFields, problems })
+    const fields = exportFields(Object.hasOwn(paths, String(of)) ? (of as keyof typeof paths) : 'funnel')
+    const asked = askedOf(rest, { now, fields, problems })
     if (of !== 'funnel') refuseTooMany(asked)
     const table = await tables[of as keyof typeof tables]({ db, now, groupMin }, asked).catch(tooLong)
     const { type, of: made } = formats[format as keyof typeof formats]
@@ -156,7 +160,7 @@ function liftOf(query: Record<string, string | string[]>, now: EpochMs): LiftQue
   if (!liftComparisons.includes(compare as LiftComparison))
     problems.push(`${name('compare')} must be one of ${liftComparisons.join(', ')}`)
   if (by !== undefined && by !== 'channel') problems.push(`${name('by')} must be channel`)
-  const { until = now, since = until - 4 * sincePresetMs } = Array.isArray(question) ? {} : question
+  const { since } = timeOf(Array.isArray(question) ? {} : question, now)
   // Of whom we have forgotten what they did, nobody would have converted.
   if (since < now - productEventDays * 24 * hourMs)
     problems.push(

@@ -168,7 +168,7 @@ function openTable(most: number): Table {
     ...{ summaries: newSummaries(most), heads: new Int32Array(most), next: new Int32Array(most), used: 0 },
     clear() {
       slots.fill(0)
-      table.heads.fill(0)
+      table.heads.fill(0, 0, table.used)
       table.used = 0
     },
     placeOf({ high, low, group }: Entries, n: number) {

@@ -6,7 +6,7 @@ import { type FunnelRow, printFunnel, shapeFunnel as shape } from './funnel.ts'
 import type { Dimension } from './question.ts'
 
 /** Pushes: nobody tells that they were delivered. A stage that is not told of is passed with the one before. */
-const push = { told: 2, reason: null, machine: false }
+const push = { told: 6, reason: null, machine: false }
 const ofA: Counted[] = [
   { ...push, groups: ['a'], reached: 7, fate: 'sent', n: 1 },
   { ...push, groups: ['a'], reached: 4, fate: 'sent', n: 1200 },

@@ -42,18 +42,14 @@ export type HourPart = { cohort: EpochMs; types: readonly string[] }
  */
 export async function recomputeHour(
   db: Database,
-  {
-    since,
-    resting = [],
-    onPart,
-  }: { since?: EpochMs; resting?: readonly HourPart[]; onPart?: (part: HourPart) => void } = {},
+  { onPart, ...which }: Which & { onPart?: (part: HourPart) => void } = {},
 ): Promise<HourPart | undefined> {
   return db.transaction(async (tx, connection) => {
     const [lock] = await tx.query<{ mine: boolean }>(
       `select pg_try_advisory_xact_lock(${rollupLock}) as mine, set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`,
     )
     if (!lock!.mine) return undefined
-    const part = await nextPart(tx, { since, resting })
+    const part = await nextPart(tx, which)
     if (!part) return undefined
     onPart?.(part)
     await replacePart({ tx, connection }, part)
@@ -61,10 +57,10 @@ export async function recomputeHour(
   })
 }
 
-async function nextPart(
-  tx: Queryable,
-  { since, resting }: { since?: EpochMs | undefined; resting: readonly HourPart[] },
-): Promise<HourPart | undefined> {
+/** From when on, but for these; the types of some hours one by one. */
+type Which = { since?: EpochMs; resting?: readonly HourPart[]; apart?: ReadonlySet<EpochMs> }
+
+async function nextPart(tx: Queryable, { since, resting = [], apart }: Which): Promise<HourPart | undefined> {
   const rests = resting.flatMap(({ cohort, types }) => types.map(type => ({ cohort: new Date(cohort), type })))
   const awake = `not exists (select from unnest($1::timestamptz[], $2::text[]) as r(cohort, type) where (r.cohort, r.type) = (m.cohort, m.type))`
   const marked = await tx.query<{ cohort: Date; type: string }>(
@@ -76,6 +72,7 @@ async function nextPart(
   if (marked.length === 0) return undefined
   const cohort = marked[0]!.cohort.getTime()
   const types = marked.map(mark => mark.type)
+  if (apart?.has(cohort)) return { cohort, types: types.slice(0, 1) }
   return { cohort, types: fewEnough(types, await eventsOfHour(tx, { cohort, types })) }
 }
 

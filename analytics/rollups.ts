@@ -35,16 +35,20 @@ export function startRollups(options: RollupOptions): AsyncDisposable {
     return { newest_event_age: age, rollups_dirty: dirty }
   })
   const restsUntil = new Map<HourPart, number>()
+  // Of hours that failed the types are counted one by one, so that one of them holds up no other.
+  const apart = new Set<EpochMs>()
   return every(
     pauseMs,
     async signal => {
       const begun = performance.now()
       for (const [part, until] of restsUntil) if (until <= begun) restsUntil.delete(part)
-      const taken = await countNext(options, [...restsUntil.keys()])
+      const taken = await countNext(options, { resting: [...restsUntil.keys()], apart })
       if (!taken) return false
       const tookMs = performance.now() - begun
       const restMs = tookMs / busyShares.each
-      restsUntil.set(taken.part, begun + (taken.failed ? Math.max(failedRestMs, restMs) : restMs))
+      const { cohort, types } = taken.part
+      if (taken.failed && types.length > 1 && !apart.has(cohort)) apart.add(cohort)
+      else restsUntil.set(taken.part, begun + (taken.failed ? Math.max(failedRestMs, restMs) : restMs))
       await sleep(tookMs * (1 / busyShares.all - 1), undefined, { signal }).catch(() => {})
       return true
     },
@@ -54,7 +58,7 @@ export function startRollups(options: RollupOptions): AsyncDisposable {
 
 async function countNext(
   { db, clock, log, metrics, eventsSince }: RollupOptions,
-  resting: readonly HourPart[],
+  which: { resting: readonly HourPart[]; apart: ReadonlySet<EpochMs> },
 ): Promise<{ part: HourPart; failed: boolean } | undefined> {
   const since = eventsSince(clock.now())
   const late = await forgetMarks(db, { before: since })
@@ -67,7 +71,7 @@ async function countNext(
   }
   const taken: HourPart[] = []
   try {
-    const part = await recomputeHour(db, { since, resting, onPart: part => taken.push(part) })
+    const part = await recomputeHour(db, { since, ...which, onPart: part => taken.push(part) })
     return part && { part, failed: false }
   } catch (error) {
     const [part] = taken

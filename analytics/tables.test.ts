@@ -21,12 +21,14 @@ test('no cell of a CSV is a formula, and none breaks its row', () => {
     '\r=1',
     ' =1',
     '＝1',
+    ' ＝1',
     `=HYPERLINK("http://evil","x")`,
     '|cmd',
   ]) {
     const cell = cellOf(formula)
     assert.ok(cell.startsWith(`"'`), cell)
   }
+  assert.equal(cellOf('a;=1+1;b'), '"a;=1+1;b"', 'where fields end at semicolons')
   assert.equal(cellOf('a "b", c\nd'), '"a ""b"", c\nd"')
   assert.deepEqual([cellOf('plain'), cellOf(-3), cellOf(null)], ['plain', '-3', ''])
   assert.equal(csvOf({ columns: [], rows: [] }), '\r\n')

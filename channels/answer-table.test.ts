@@ -29,9 +29,14 @@ for (const [name, table] of Object.entries(tables)) {
 }
 
 test('a provider may ask for more patience than we have, and says itself how long a pause is', () => {
-  const table: AnswerTable = { busy: { kind: 'retry', afterMs: 10_000 }, full: { kind: 'pause', afterMs: 60_000 } }
+  const table: AnswerTable = {
+    busy: { kind: 'retry', afterMs: 10_000 },
+    broken: { kind: 'retry', afterMs: 10_000, atLeast: true },
+    full: { kind: 'pause', afterMs: 60_000 },
+  }
   const afterMs = (code: string, said: number) =>
     (answerTo({ code }, table, { afterMs: said }) as { afterMs: number }).afterMs
-  assert.deepEqual([afterMs('busy', 1_000), afterMs('busy', 20_000)], [10_000, 20_000])
+  assert.deepEqual([afterMs('busy', 0), afterMs('busy', 1_000), afterMs('busy', 20_000)], [10_000, 1_000, 20_000])
+  assert.deepEqual([afterMs('broken', 1_000), afterMs('broken', 20_000)], [10_000, 20_000], 'never sooner than we say')
   assert.deepEqual([afterMs('full', 0), afterMs('full', 1_000)], [60_000, 1_000])
 })

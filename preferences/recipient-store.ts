@@ -58,9 +58,11 @@ async function upsertGiven(
   given: ReadonlyMap<string, Givens | undefined>,
 ): Promise<void> {
   const known = await untilSettled(() => db.transaction(tx => upsertOnce(tx, { profiles, given, now })))
-  // Who suppressed an address before this was visible did not see it; but then it is visible here.
+  // Who suppressed or freed an address before this was visible did not see it; but then it is visible here.
   const all = [...given.values()].flatMap(one => one?.list ?? [])
-  const late = [...(await suppressedOf(db, hashesOf(all))).keys()].filter(hash => !known.has(hash))
+  const hashes = hashesOf(all)
+  const standing = await suppressedOf(db, hashes)
+  const late = hashes.filter(hash => standing.has(hash) !== known.has(hash))
   await tellOwners(db, late, { now, source: 'provider' })
 }
 

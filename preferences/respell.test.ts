@@ -6,6 +6,7 @@ import { upsertRecipients } from './recipient-store.ts'
 import { respellSubscriptions } from './respell.ts'
 import { createStores } from './store.fixture.ts'
 
+const never = new AbortController().signal
 const keys = { p256dh: Buffer.alloc(65, 1).toString('base64url'), auth: Buffer.alloc(16, 1).toString('base64url') }
 /** As a browser says it, and as it is kept. */
 const raw = (name: string) => JSON.stringify({ endpoint: `https://push.example/${name}`, expirationTime: null, keys })
@@ -28,7 +29,7 @@ test('a browser that was registered as it came is the same one from an upgrade o
     { id: 'cem', endpoints: [browser(raw('c'), 'old'), browser(kept('c'), 'new')] },
     { id: 'dee', endpoints: [browser('no subscription', 'web')] },
   )
-  await respellSubscriptions({ ...stores, now: 7 })
+  await respellSubscriptions({ ...stores, now: 7 }, never)
   const { endpoints } = await stores.person('ann')
   assert.deepEqual(endpoints.slice(0, 2), [
     { ...browser(kept('a'), 'web'), state: 'active', since: 5 },
@@ -45,6 +46,6 @@ test('a browser that was registered as it came is the same one from an upgrade o
   assert.deepEqual((await stores.consent('ben')).at(-1), 'endpoint push web no')
 
   await upsertRecipients({ ...stores, now: 9 }, [{ id: 'late', endpoints: [browser(raw('d'), 'web')] }])
-  await respellSubscriptions({ ...stores, now: 10 })
+  await respellSubscriptions({ ...stores, now: 10 }, never)
   assert.equal((await stores.person('late')).endpoints[0]!.address, raw('d'), 'they are looked at once')
 })

@@ -11,6 +11,7 @@ export const csvText = (rows: readonly (readonly CsvCell[])[]): string =>
 function fieldOf(cell: CsvCell): string {
   if (cell === null) return ''
   if (typeof cell === 'number') return String(cell)
-  const safe = /^\s*[=+\-@\t\r\n|%]/.test(cell) || /^[\uFF1D\uFF0B\uFF0D\uFF20]/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  const safe = /^\s*[=+\-@\t\r\n|%\uFF1D\uFF0B\uFF0D\uFF20]/.test(cell) ? `'${cell}` : cell
+  // Where a spreadsheet takes semicolons or tabs for the ends of fields, too.
+  return /[",;\t\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

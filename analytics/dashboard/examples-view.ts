@@ -40,8 +40,8 @@ export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject
 
 function barName(asked: URLSearchParams): string {
   const [stage, what, reason] = ['stage', 'what', 'reason'].map(name => asked.get(name))
-  if (stage) return Object.hasOwn(stageNames, stage) ? stageNames[stage as Stage].toLowerCase() : stage
-  return fateOf({ what: what ?? '', ...(reason && { reason }) })
+  const passed = stage && (Object.hasOwn(stageNames, stage) ? stageNames[stage as Stage].toLowerCase() : stage)
+  return [passed, what && fateOf({ what, ...(reason && { reason }) })].filter(Boolean).join(', ')
 }
 
 /** What else was asked, for people. */

@@ -29,7 +29,7 @@ export const fcmAnswers = {
   'HTTP 429': { kind: 'pause', afterMs: 60_000 },
   'app/invalid-credential': { kind: 'config' },
   // Google's token service is away: no push was sent, and none of them can be.
-  OAUTH_UNAVAILABLE: { kind: 'pause', afterMs: 1_000 },
+  OAUTH_UNAVAILABLE: { kind: 'pause', afterMs: 10_000 },
   'messaging/invalid-argument': { kind: 'messageDead' },
   'messaging/invalid-payload': { kind: 'messageDead' },
   'messaging/invalid-data-payload-key': { kind: 'messageDead' },

@@ -37,7 +37,7 @@ async function answerBeside(transport: 'official' | 'direct', said: { status: nu
   }
 }
 
-const noToken: Answer = { kind: 'pause', reason: 'OAUTH_UNAVAILABLE', afterMs: 1_000 }
+const noToken: Answer = { kind: 'pause', reason: 'OAUTH_UNAVAILABLE', afterMs: 10_000 }
 
 for (const transport of ['official', 'direct'] as const)
   test(`without a token nothing is sent: what may pass costs no try, a refused key waits for us (${transport})`, async () => {

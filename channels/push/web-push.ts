@@ -73,13 +73,16 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
   }
 }
 
+const waitStepMs = 5_000
+
 /** A service that asks for a pause is left alone, and no other: what is for it meanwhile hears it from us. */
 function servicePauses() {
   const pauses = new Map<string, { answer: Extract<Answer, { kind: 'pause' }>; untilMs: number }>()
   return {
     of: (service: string): Answer | undefined => {
       const pause = pauses.get(service)
-      const afterMs = Math.ceil((pause?.untilMs ?? 0) - performance.now())
+      // To a whole 5 s: what waits equally long stays together.
+      const afterMs = Math.ceil(((pause?.untilMs ?? 0) - performance.now()) / waitStepMs) * waitStepMs
       return pause && afterMs > 0 ? { ...pause.answer, afterMs } : undefined
     },
     heard: (service: string, answer: Answer): Answer => {

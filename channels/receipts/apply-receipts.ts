@@ -95,11 +95,11 @@ async function engage(tx: Queryable, { attempt, deed, at }: Known, { catalogue }
   }
 }
 
-/** Of types that name a success. */
+/** Of types that name a success; items of the inbox keep it themselves. */
 const looksOf = (known: readonly Known[], { types }: Catalogue): Look[] =>
   known.flatMap(({ attempt, slot, deed, at }) => {
     const event = types.get(attempt.intent.type)?.acted
-    const isLook = deed !== 'dismissed' && deed !== 'machine_opened'
+    const isLook = attempt.channel !== 'in_app' && deed !== 'dismissed' && deed !== 'machine_opened'
     return event !== undefined && isLook ? [{ of: attempt, slot, event, at }] : []
   })
 

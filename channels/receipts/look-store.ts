@@ -23,6 +23,10 @@ export type Look = { of: KnownAttempt; slot: number; event: string; at: EpochMs 
 export async function noteLooks(tx: Queryable, looks: readonly Look[]): Promise<{ of: KnownAttempt; at: EpochMs }[]> {
   const said = eachOnce(looks)
   if (said.length === 0) return []
+  await tx.query(
+    `select ${lockOf('recipient')} from (select distinct recipient from unnest($1::text[]) as u(recipient) order by recipient) as people`,
+    [textArray(said.map(one => one.of.recipient))],
+  )
   const rows = await tx.query<{ delivery: DeliveryId; at: Date | null }>(
     `insert into looks as l (recipient, delivery, intent_id, type, batch, slot, at, acted_at)
      select u.recipient, u.delivery, u.intent, u.type, u.batch, u.slot, to_timestamp(u.at / 1000.0),
@@ -54,6 +58,12 @@ export async function noteLooks(tx: Queryable, looks: readonly Look[]): Promise<
   })
 }
 
+/**
+ * Before a look and a success of one person are written: the second sees what the first has. A statement of its own, since one that
+ * waits goes on with what it saw before. After the person's inbox, by whoever takes both.
+ */
+const lockOf = (recipient: string) => `pg_advisory_xact_lock(hashtextextended(${recipient}, 34))`
+
 /** The intent of what products say of no certain one, in `engagements`. */
 const anyIntent = '00000000-0000-0000-0000-000000000000'
 
@@ -77,7 +87,7 @@ export type Acted = { intent: IntentId } & (Attempt | { batch: null; slot: null 
 
 /**
  * What of some types a person looked at, or all that is known of one intent: each is given once for ever. In the transaction
- * that tells of it; it takes the person's lock, as whoever marks does.
+ * that tells of it; whoever marks or looks at that moment is waited for.
  */
 export async function takeActed(tx: Queryable, success: Success): Promise<Acted[]> {
   const { recipient, types, at } = success
@@ -86,13 +96,16 @@ export async function takeActed(tx: Queryable, success: Success): Promise<Acted[
       ? ['delivery = $4', 'intent_id = $5::uuid', success.intent]
       : ['seen_at >= to_timestamp($4 / 1000.0)', 'at >= to_timestamp($5 / 1000.0)', success.lookedSince]
   const inInbox = deliveryId({ intent: asked as IntentId, recipient, endpoint: 'inbox' })
+  await tx.query(
+    `with person as materialized (select from inbox_people where recipient = $1 for update)
+     select ${lockOf('$1')} from (select count(*) from person) as held`,
+    [recipient],
+  )
   return tx.query<Acted>(
-    `with person as materialized (select from inbox_people where recipient = $1 for update),
-     erased as materialized (select from recipients where id = $1 and erased_at is not null),
+    `with erased as materialized (select from recipients where id = $1 and erased_at is not null),
      open as materialized (
        select delivery from inbox_items
-       where (select count(*) from person) >= 0 and not exists (select from erased)
-         and recipient = $1 and type = any($2::text[]) and acted_at is null and ${item}
+       where not exists (select from erased) and recipient = $1 and type = any($2::text[]) and acted_at is null and ${item}
        order by seen_at desc limit ${actedMax}),
      items as (
        update inbox_items i set acted_at = to_timestamp($3 / 1000.0) from open

@@ -34,6 +34,7 @@ import type { PublisherLogLine } from '#producers/sdk/publisher-log.ts'
 import { serveBrowserCode } from '#runtime/browser-code.ts'
 import { createHttp, type FastifyInstance, listen, serveOperations } from '#runtime/http.ts'
 import type { Metrics } from '#runtime/metrics.ts'
+import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { serveUsers, type Users } from '#runtime/user-requests.ts'
 import type { UserKey } from '#runtime/user-tokens.ts'
 import { simulate } from '#router/simulate.ts'
@@ -77,7 +78,6 @@ export async function serveApi(
 ): Promise<AsyncDisposable & { url: string }> {
   const { db, clock, log, catalogue, addresses, prefix } = installation
   const { metrics, host, port, publisherLog, proxies, approvalAbove = 10_000, groupMin = 5 } = options
-  await respellSubscriptions({ db, addressKey: installation.addressKey, now: clock.now() })
   const app = createHttp({ log, metrics, bodyLimitBytes: bodyBytesMax, proxies })
   const publisher = openPublisher({ ...addresses.pubsub, prefix })
   intentsApi(app, {
@@ -86,17 +86,7 @@ export async function serveApi(
   })
   simulateApi(app, { catalogue, db, clock, simulate: supposed => simulate(installation, supposed) })
   const authorize = (scope: Scope) => async (request: Asked) => void (await producerOf(db, request.headers, scope))
-  analyticsApi(app, { db, clock, authorize: authorize('analytics'), groupMin })
-  traceApi(app, {
-    db,
-    readerOf: async request => (await producerOf(db, request.headers, 'trace')).producer,
-    logLook: ({ who, about }) => logAct(db, { who, what: 'trace', about }),
-    addressesOf: async recipient => {
-      const person = (await readPeople(db, [recipient])).get(recipient)!
-      return person.endpoints.map(endpoint => shownEndpoint(endpoint, clock.now()))
-    },
-  })
-  analyticsPages(app)
+  const questions = await serveQuestions(app, installation, groupMin)
   const offers = offersOf(catalogue)
   const categories = offers.map(({ category }) => category)
   preferencesApi(app, {
@@ -129,16 +119,46 @@ export async function serveApi(
   options.also?.(app)
   serveOperations(app, { metrics, readiness: () => unreadiness(installation) })
   url = await listen(app, { host, port })
+  const closing = new AbortController()
+  const spelling = { db, addressKey: installation.addressKey, now: clock.now() }
+  const respelling = respellSubscriptions(spelling, closing.signal).catch((error: unknown) =>
+    log.error({ error }, 'subscriptions of browsers keep an old spelling: the next start tries again'),
+  )
   return {
     url,
     async [Symbol.asyncDispose]() {
+      closing.abort()
+      await respelling
       // Before the server, which waits for what is open.
       await streams[Symbol.asyncDispose]()
       await app.close()
       await reports[Symbol.asyncDispose]()
       await publisher[Symbol.asyncDispose]()
+      await questions[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Questions that are asked at once of one process; more wait for them. */
+const questionsMax = 4
+
+/** What analysts and support ask: by connections of their own, so that intents and receipts never wait for an answer. */
+async function serveQuestions(app: FastifyInstance, installation: Installation, groupMin: number): Promise<Database> {
+  const { db, clock, addresses } = installation
+  const asked = await openPostgres({ url: addresses.databaseUrl, connectionsMax: questionsMax, name: 'questions' })
+  const authorize = async ({ headers }: Asked) => void (await producerOf(db, headers, 'analytics'))
+  analyticsApi(app, { db: asked, clock, authorize, groupMin })
+  traceApi(app, {
+    db: asked,
+    readerOf: async ({ headers }) => (await producerOf(db, headers, 'trace')).producer,
+    logLook: ({ who, about }) => logAct(db, { who, what: 'trace', about }),
+    addressesOf: async recipient => {
+      const person = (await readPeople(db, [recipient])).get(recipient)!
+      return person.endpoints.map(endpoint => shownEndpoint(endpoint, clock.now()))
+    },
+  })
+  analyticsPages(app)
+  return asked
 }
 
 /** What is said to us without a token of a producer or a person: by devices, links of mails, providers, and texts. */

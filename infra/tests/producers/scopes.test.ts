@@ -14,6 +14,7 @@ import { catalogue } from '#producers/catalogue/catalogue.ts'
 import { createProducerToken, type Scope } from '#producers/http/producer-tokens.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
+import { until } from '../program.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -117,9 +118,31 @@ const routes: Record<Scope, Record<string, number>> = {
     [`POST /v1/operators/quarantine/${intent}/approve`]: 400,
     'POST /v1/operators/quarantine/approve': 400,
   },
-  analytics: { 'GET /v1/analytics/funnel': 200 },
-  trace: { [`GET /v1/trace/${intent}`]: 404, 'GET /v1/trace?recipient=u1': 404 },
+  analytics: {
+    ...{ 'GET /v1/analytics/funnel': 200, 'GET /v1/analytics/series': 200, 'GET /v1/analytics/outcomes': 200 },
+    ...{ 'GET /v1/analytics/tail': 200, 'GET /v1/analytics/export': 200, 'GET /v1/analytics/lift': 400 },
+  },
+  trace: {
+    ...{ [`GET /v1/trace/${intent}`]: 404, 'GET /v1/trace?recipient=u1': 404 },
+    'GET /v1/trace/examples?stage=intended': 200,
+  },
 }
+
+test('questions that wait hold up no intent', async () => {
+  await using world = await setup()
+  const token = await world.tokenOf('analytics', 'intents')
+  const going: Promise<{ status: number }>[] = []
+  await world.db.transaction(async tx => {
+    await tx.query('lock table folded_hours in access exclusive mode')
+    for (let n = 0; n < 20; n++) going.push(world.ask(token, 'GET /v1/analytics/funnel?source=raw'))
+    const waiting = `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    await until(async () => (await world.db.query<{ n: number }>(waiting))[0]!.n === 4)
+    const told = { type: 'comment.created', to: ['u1'], key: 'k', data: {} }
+    assert.notEqual((await world.ask(token, 'POST /v1/intents', told)).status, 500)
+    assert.equal((await world.ask(token, 'GET /v1/intents/k/status')).status, 200)
+  })
+  for (const { status } of await Promise.all(going)) assert.equal(status, 200)
+})
 
 test('an operator stops and resumes over HTTP, under the name of the token, and what is wrong is told at once', async () => {
   await using world = await setup()
