@@ -1,79 +1,10 @@
 import assert from 'node:assert/strict'
-import path from 'node:path'
 import { test } from 'node:test'
-import { serveApi } from '#cli/api.ts'
-import type { IntentId } from '#contracts/ids.ts'
-import { openInstallation } from '#cli/installation.ts'
 import { pacedProviders } from '#cli/pacings.ts'
 import { writePacings } from '#channels/pace/pacing-store.ts'
-import { refuseMessages } from '#ledger/admit.ts'
-import { type NewQuarantine, openQuarantines } from '#ledger/quarantine.ts'
-import { startPubSubServer } from '#local/pubsub/server.ts'
 import { heldPrunes, markEndpoint } from '#preferences/preferences.ts'
-import { catalogue } from '#producers/catalogue/catalogue.ts'
-import { createProducerToken, type Scope } from '#producers/http/producer-tokens.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
-import { until } from '../program.ts'
-import { testDatabase } from '../servers.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
-
-const addressKey = 'of a test'
-
-/** Every API of an installation, as it is served. */
-async function setup() {
-  await using opened = new AsyncDisposableStack()
-  const folder = opened.use(await temporaryFolder())
-  const { url: databaseUrl } = opened.use(await testDatabase())
-  const { address } = opened.use(await startPubSubServer({ dataDir: path.join(folder.path, 'pubsub') }))
-  const installation = opened.use(
-    await openInstallation({
-      addresses: {
-        ...{ databaseUrl, databaseDirectUrl: databaseUrl, prefix: 'scopes' },
-        pubsub: { projectId: 'carillon-test', emulator: address },
-      },
-      ...{ addressKey, catalogue, log: createLog({ role: 'test', write: () => {} }) },
-    }),
-  )
-  const metrics = createMetrics()
-  const { url } = opened.use(await serveApi(installation, { host: '127.0.0.1', port: 0, metrics }))
-  const running = opened.move()
-  return {
-    db: installation.db,
-    async tokenOf(...scopes: Scope[]) {
-      const types = scopes.includes('intents') ? ['comment.created'] : []
-      return createProducerToken(installation.db, { producer: 'docs', types, scopes })
-    },
-    tokenAs: (producer: string, ...scopes: Scope[]) =>
-      createProducerToken(installation.db, { producer, types: [], scopes }),
-    quarantine: (id: string, more: Partial<NewQuarantine> = {}) =>
-      openQuarantines(installation.db, [
-        {
-          ...{ intent: id as IntentId, type: 'comment.created', producer: 'docs', recipients: 10_000, more: true },
-          ...{ guard: 'recipients', volume: 0, most: 1_000 },
-          ...more,
-        },
-      ]),
-    refuse: (messageId: string, message?: Buffer) =>
-      refuseMessages(
-        installation.db,
-        [{ messageId, lane: 'default', reason: 'unknown', problems: ['it is new'], ...(message && { message }) }],
-        Date.now(),
-      ),
-    async ask(token: string, route: string, body?: object) {
-      const [method, path] = route.split(' ') as [string, string]
-      const response = await fetch(url + path, {
-        ...{
-          method,
-          headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
-        },
-        ...(body && { body: JSON.stringify(body) }),
-      })
-      return { status: response.status, headers: response.headers, text: await response.text() }
-    },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
-}
+import type { Scope } from '#producers/http/producer-tokens.ts'
+import { addressKey, setup } from './served.fixture.ts'
 
 const intent = '00000000-0000-8000-8000-000000000000'
 /** What each scope opens, and what a request without a body gets that is let through. */
@@ -127,22 +58,6 @@ const routes: Record<Scope, Record<string, number>> = {
     'GET /v1/trace/examples?stage=intended': 200,
   },
 }
-
-test('questions that wait hold up no intent', async () => {
-  await using world = await setup()
-  const token = await world.tokenOf('analytics', 'intents')
-  const going: Promise<{ status: number }>[] = []
-  await world.db.transaction(async tx => {
-    await tx.query('lock table folded_hours in access exclusive mode')
-    for (let n = 0; n < 20; n++) going.push(world.ask(token, 'GET /v1/analytics/funnel?source=raw'))
-    const waiting = `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    await until(async () => (await world.db.query<{ n: number }>(waiting))[0]!.n === 4)
-    const told = { type: 'comment.created', to: ['u1'], key: 'k', data: {} }
-    assert.notEqual((await world.ask(token, 'POST /v1/intents', told)).status, 500)
-    assert.equal((await world.ask(token, 'GET /v1/intents/k/status')).status, 200)
-  })
-  for (const { status } of await Promise.all(going)) assert.equal(status, 200)
-})
 
 test('an operator stops and resumes over HTTP, under the name of the token, and what is wrong is told at once', async () => {
   await using world = await setup()
