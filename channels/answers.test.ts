@@ -135,8 +135,8 @@ const twilio: Row[] = [
   ...coded(403, 'config', { codes: '20005 20006' }),
   ...coded(404, 'config', { codes: '20404' }),
   ...coded(429, 'pause', { codes: '20429', afterMs: 2_000 }),
-  // The library does not hand on the header.
-  ...coded(429, 'pause', { codes: '20429', headers: { 'retry-after': '45' }, afterMs: 2_000 }),
+  ...coded(429, 'pause', { codes: '20429', headers: { 'retry-after': '45' }, afterMs: 45_000 }),
+  ...coded(429, 'pause', { codes: '20429', headers: { 'retry-after': 'soon' }, afterMs: 2_000 }),
   ...coded(400, 'messageDead', { codes: '29999' }),
   ...coded(500, 'doubt', { codes: '20500' }),
   ...[500, 502, 503, 504].map((status): Row => [status, html, 'doubt']),

@@ -44,8 +44,8 @@ export const twilioAnswers = {
 /** The parts of the library's errors that may be looked at: its messages may quote the number. */
 export type TwilioFailure = { code?: number | string; status?: number }
 
-export function twilioAnswer(failure: TwilioFailure): Answer {
+export function twilioAnswer(failure: TwilioFailure, afterMs?: number): Answer {
   const { code, status } = failure
   if (typeof status !== 'number') return connectionAnswer(failure)
-  return answerTo({ status, code: typeof code === 'number' ? String(code) : undefined }, twilioAnswers)
+  return answerTo({ status, code: typeof code === 'number' ? String(code) : undefined }, twilioAnswers, { afterMs })
 }

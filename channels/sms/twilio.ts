@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import twilio, { type RequestClient } from 'twilio'
 import type { Transport } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
@@ -8,6 +9,7 @@ import { callLeftMs, callWithin, graceMs } from '../call-deadline.ts'
 import type { ClickLinks } from '../click-links.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
 import type { OutMessage, Provider } from '../provider.ts'
+import { retryAfterMs } from '../retry-after.ts'
 import { bodyOf, linkOf, segmentsSent } from './body.ts'
 import { twilioAnswer, type TwilioFailure } from './twilio-answers.ts'
 
@@ -58,18 +60,28 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
     }),
     mixes: () => true,
     async send([message], { now, deadlineMs }) {
-      return [await answered(() => client.messages.create(requestOf(message!, options, now)), deadlineMs)]
+      const call = { now, ms: deadlineMs }
+      return [await answered(() => client.messages.create(requestOf(message!, options, now)), call)]
     },
     [Symbol.asyncDispose]: async () => httpClient.close(),
   }
 }
 
-async function answered(create: () => Promise<{ sid?: string }>, ms: number): Promise<Answer> {
+/** What the carrier of a request heard that the library does not hand on. */
+type Heard = { retryAfter?: unknown }
+const hearing = new AsyncLocalStorage<Heard>()
+
+async function answered(
+  create: () => Promise<{ sid?: string }>,
+  { now, ms }: { now: EpochMs; ms: number },
+): Promise<Answer> {
+  const heard: Heard = {}
   try {
-    const { sid } = await callWithin({ ms, what: 'Twilio' }, create)
+    const { sid } = await callWithin({ ms, what: 'Twilio' }, () => hearing.run(heard, create))
     return sid ? { kind: 'accepted', providerId: sid } : { kind: 'doubt', reason: 'no message id' }
   } catch (error) {
-    return error instanceof DeadlineError ? { kind: 'doubt', reason: 'deadline' } : twilioAnswer(error as TwilioFailure)
+    if (error instanceof DeadlineError) return { kind: 'doubt', reason: 'deadline' }
+    return twilioAnswer(error as TwilioFailure, retryAfterMs(heard.retryAfter, now))
   }
 }
 
@@ -99,12 +111,19 @@ function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & {
   class Carrier extends twilio.RequestClient {
     override async request<Data>(request: Request) {
       const uri = baseUrl === undefined ? request.uri : request.uri.replace('https://api.twilio.com', baseUrl)
-      if (!direct) return super.request<Data>({ ...request, uri, timeout: callLeftMs() + graceMs } as never)
+      const { statusCode, headers, body } = await (direct
+        ? this.#directly(request, uri)
+        : super.request<Data>({ ...request, uri, timeout: callLeftMs() + graceMs } as never))
+      const heard = hearing.getStore()
+      if (heard) heard.retryAfter = (headers as Record<string, unknown>)['retry-after']
+      return { statusCode, headers, body: body as Data }
+    }
+    async #directly(request: Request, uri: string) {
       const { username, password, headers, data } = request
       const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
       const body = new URLSearchParams(data as Record<string, string>).toString()
-      const found = await direct.post(new URL(uri), { headers: { ...headers, authorization }, body })
-      return { statusCode: found.status, headers: found.headers, body: (jsonOf(found.body) ?? found.body) as Data }
+      const found = await direct!.post(new URL(uri), { headers: { ...headers, authorization }, body })
+      return { statusCode: found.status, headers: found.headers, body: jsonOf(found.body) ?? found.body }
     }
     close() {
       direct?.close()
