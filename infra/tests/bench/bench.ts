@@ -60,7 +60,9 @@ async function run(what: string | undefined): Promise<number> {
     return 2
   }
   if (ofAnalytics) {
-    console.log(JSON.stringify(await benchAnalytics(size, progress)))
+    const result = await benchAnalytics(size, progress)
+    console.log(JSON.stringify(result))
+    if (values.write) await writeFigures({ analytics: result })
     return 0
   }
   if (what === 'audience') {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { AnalyticsFigures } from './analytics.ts'
 import { type AudienceResult, heapFlags } from './audience.ts'
 import type { ClientsResult } from './clients.ts'
 import type { InboxResult } from './inbox.ts'
@@ -18,6 +19,7 @@ export type Figures = {
   latency?: LatencyResult
   clients?: ClientsResult
   inbox?: InboxResult
+  analytics?: AnalyticsFigures
 }
 
 const root = path.join(import.meta.dirname, '..', '..', '..')
@@ -42,7 +44,7 @@ export async function writeFigures(measured: Figures): Promise<void> {
 export const benchSection = (readme: string): string | undefined =>
   section.exec(readme)?.[0].slice('<!-- bench -->\n'.length, -'<!-- /bench -->'.length)
 
-export function readmeText({ compare, audience, scale, rules, latency, clients, inbox }: Figures): string {
+export function readmeText({ compare, audience, scale, rules, latency, clients, inbox, analytics }: Figures): string {
   const lines: string[] = []
   if (compare) lines.push(...comparison(compare), '')
   else
@@ -93,7 +95,17 @@ export function readmeText({ compare, audience, scale, rules, latency, clients, 
         `item is with its reader ${inbox.p50_ms} ms (p99 ${inbox.p99_ms} ms) after the worker sent it.`,
       '',
     )
+  if (analytics) lines.push(...ofAnalytics(analytics), '')
   return lines.join('\n')
+}
+
+function ofAnalytics({ events, sink, rollup_s, funnel, duckdb }: AnalyticsFigures): string[] {
+  return [
+    `Of a day of ${number(events)} events the sink stores ${number(sink.events_per_s)}/s (${sink.cpu_us} CPU-µs each), and counting them by the hour takes ${rollup_s} s. A funnel of ` +
+      `that day, in ms: from rollups ${funnel.rollup} (by type ${funnel.rollup_by_type}, as a series ${funnel.rollup_series}, cold ${funnel.rollup_cold}); raw ${funnel.raw} (by ` +
+      `provider ${funnel.raw_by_provider}, with times and another window ${funnel.raw_times}, of people ${funnel.raw_people}, cold ${funnel.raw_cold}); by DuckDB, of the same rows as Parquet, ` +
+      `${duckdb.funnel} (cold ${duckdb.funnel_cold}).`,
+  ]
 }
 
 function timesPlain({ single, fanout }: RulesResult[string], { plain }: RulesResult): string {
