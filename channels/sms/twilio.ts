@@ -71,6 +71,11 @@ export function twilioProvider(options: TwilioOptions): Provider<'sms'> {
 type Heard = { retryAfter?: unknown }
 const hearing = new AsyncLocalStorage<Heard>()
 
+function hear(headers: unknown): void {
+  const heard = hearing.getStore()
+  if (heard) heard.retryAfter = (headers as Record<string, unknown>)['retry-after']
+}
+
 async function answered(
   create: () => Promise<{ sid?: string }>,
   { now, ms }: { now: EpochMs; ms: number },
@@ -111,19 +116,17 @@ function requestClient({ baseUrl, transport }: TwilioOptions): RequestClient & {
   class Carrier extends twilio.RequestClient {
     override async request<Data>(request: Request) {
       const uri = baseUrl === undefined ? request.uri : request.uri.replace('https://api.twilio.com', baseUrl)
-      const { statusCode, headers, body } = await (direct
-        ? this.#directly(request, uri)
-        : super.request<Data>({ ...request, uri, timeout: callLeftMs() + graceMs } as never))
-      const heard = hearing.getStore()
-      if (heard) heard.retryAfter = (headers as Record<string, unknown>)['retry-after']
-      return { statusCode, headers, body: body as Data }
-    }
-    async #directly(request: Request, uri: string) {
+      if (!direct) {
+        const response = await super.request<Data>({ ...request, uri, timeout: callLeftMs() + graceMs } as never)
+        hear(response.headers)
+        return response
+      }
       const { username, password, headers, data } = request
       const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
       const body = new URLSearchParams(data as Record<string, string>).toString()
-      const found = await direct!.post(new URL(uri), { headers: { ...headers, authorization }, body })
-      return { statusCode: found.status, headers: found.headers, body: jsonOf(found.body) ?? found.body }
+      const found = await direct.post(new URL(uri), { headers: { ...headers, authorization }, body })
+      hear(found.headers)
+      return { statusCode: found.status, headers: found.headers, body: (jsonOf(found.body) ?? found.body) as Data }
     }
     close() {
       direct?.close()
