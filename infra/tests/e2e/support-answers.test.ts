@@ -198,7 +198,7 @@ async function pageText(browser: TestBrowser): Promise<string> {
   const tab = await context.newPage()
   await tab.goto(`${api.url}/trace?recipient=of-masked#token=${token}`)
   await tab.getByRole('region', { name: 'Addresses now' }).waitFor()
-  return tab.content()
+  return await tab.content()
 }
 
 type Entry = { sentence: string; rule?: string; what?: string; state?: string }
