@@ -157,7 +157,8 @@ async function setup(dataDir: string, redisUrl: string | undefined) {
       return fetch(new URL(path, apiUrl), { method: 'POST', ...posted })
     },
     ask: async (method: string, at: string, body?: unknown) => {
-      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      // What is refused half read closes its connection: no other request must be on it.
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', connection: 'close' }
       const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
       const response = await fetch(new URL(at, apiUrl), { method, headers, ...sent })
       return { status: response.status, text: `${JSON.stringify([...response.headers])} ${await response.text()}` }
