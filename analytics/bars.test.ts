@@ -1,26 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { outcomes } from '#contracts/outcome.ts'
 import { at, decidedPack, people } from '#tests/analytics/packs.fixture.ts'
-import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
-import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
+import { inBrowser } from '#tests/browser.ts'
+import { createDashboard, type Dashboard } from './dashboard.fixture.ts'
 import type { ExamplesAnswer } from './examples-api.ts'
-import { openPage } from './open-page.fixture.ts'
+import { pagesInBrowser, span, type Tab } from './open-page.fixture.ts'
 
-let browser: TestBrowser
-let world: Dashboard
-const opened = new AsyncDisposableStack()
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = opened.use(await openBrowser())
-  world = opened.use(await createDashboard())
-  await world.store(aDay())
-})
-after(() => opened.disposeAsync())
+const here = pagesInBrowser()
 
-const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
-const openCharts = (query: string, of = world) => openPage(browser, { at: `/dashboard?${span}${query}`, of })
-type Tab = Awaited<ReturnType<typeof openCharts>>['tab']
+const openCharts = (query: string, of?: Dashboard) => here.open(`/dashboard?${span}${query}`, of && { of })
 
 /** Where the texts of an axis are, in pixels of the window, and what they say. */
 const textsOf = (tab: Tab, chart: string) =>
@@ -67,7 +56,7 @@ test('each time stands under the bar that it names', inBrowser, async () => {
   }
 })
 
-async function examplesBehind(href: string, of = world): Promise<ExamplesAnswer> {
+async function examplesBehind(href: string, of = here.world): Promise<ExamplesAnswer> {
   const headers = { authorization: `Bearer ${of.token}` }
   const { search } = new URL(href, of.url)
   const response = await fetch(`${of.url}/v1/trace/examples${search}`, { headers })

@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
-import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
-import { openPage } from './open-page.fixture.ts'
+import { test } from 'node:test'
+import { inBrowser } from '#tests/browser.ts'
+import { pagesInBrowser, span } from './open-page.fixture.ts'
 
-let browser: TestBrowser
-let world: Dashboard
-const opened = new AsyncDisposableStack()
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = opened.use(await openBrowser())
-  world = opened.use(await createDashboard())
-  await world.store(aDay())
-})
-after(() => opened.disposeAsync())
-
-const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
+const here = pagesInBrowser()
 
 test('the query of a chart is a command that gives its answer, and opens it', inBrowser, async () => {
-  await using shown = await openPage(browser, { at: `/dashboard?${span}&channel=push`, of: world })
+  await using shown = await here.open(`/dashboard?${span}&channel=push`)
   const { tab, context } = shown
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   const card = tab.getByRole('region', { name: 'Funnel', exact: true })
@@ -35,14 +23,14 @@ test('the query of a chart is a command that gives its answer, and opens it', in
   assert.equal(command, await card.locator('code').innerText())
   const [, header, url] = /^curl -H "([^"]+)" '([^']+)'$/.exec(command)!
   assert.equal(header, 'Authorization: Bearer $CARILLON_TOKEN')
-  const response = await fetch(url!, { headers: { authorization: `Bearer ${world.token}` } })
+  const response = await fetch(url!, { headers: { authorization: `Bearer ${here.world.token}` } })
   const { since, funnels } = (await response.json()) as Told
   assert.ok(funnels[0]!.stages.intended > 0)
   assert.deepEqual([opened.since, opened.funnels], [since, funnels])
 })
 
 test('after Back a select shows what is charted', inBrowser, async () => {
-  await using shown = await openPage(browser, { at: `/dashboard?${span}`, of: world })
+  await using shown = await here.open(`/dashboard?${span}`)
   const { tab } = shown
   const by = tab.getByLabel('Broken down by')
   for (const [group, heading] of [

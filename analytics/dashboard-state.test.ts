@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { at } from '#tests/analytics/packs.fixture.ts'
-import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
-import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
-import { openPage } from './open-page.fixture.ts'
+import { inBrowser } from '#tests/browser.ts'
+import { pagesInBrowser, span } from './open-page.fixture.ts'
 
-let browser: TestBrowser
-let world: Dashboard
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = await openBrowser()
-  world = await createDashboard()
-  await world.store(aDay())
-})
-after(async () => {
-  await browser?.[Symbol.asyncDispose]()
-  await world?.[Symbol.asyncDispose]()
-})
+const here = pagesInBrowser()
 
-const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
 const now = at + 3_600_000
 
 /** The dashboard, with what it asks the API for: paths and fields, and a way to keep answers back until they are let through. */
 async function open(query: string) {
   const asked: URL[] = []
   let gate = Promise.resolve()
-  const opened = await openPage(browser, {
-    ...{ at: `/dashboard?${query}`, of: world },
+  const opened = await here.open(`/dashboard?${query}`, {
     async before(tab) {
       // The time of the page stands still, but where a test lets it pass.
       await tab.clock.install({ time: now - 1_000 })
@@ -150,7 +136,7 @@ test(
     release()
     await shown.asks()
     assert.equal(await funnel.getAttribute('aria-busy'), 'false')
-    assert.equal(new URL((await leads())!, world.url).searchParams.get('type'), 'invoice.due')
+    assert.equal(new URL((await leads())!, here.world.url).searchParams.get('type'), 'invoice.due')
   },
 )
 
@@ -219,17 +205,17 @@ test('Back leaves nothing of what is no longer in the address, and opens what is
 
 for (const page of ['/dashboard', '/trace'])
   test(`a link with a token is taken in a tab that shows ${page} already`, inBrowser, async () => {
-    await using opened = await openPage(browser, { at: page, of: world })
+    await using opened = await here.open(page)
     const { tab } = opened
     await tab.getByRole('button', { name: 'Sign out' }).click()
     await tab.getByLabel('Token').waitFor()
-    await tab.goto(`${world.url}${page}#token=${world.token}`)
+    await tab.goto(`${here.world.url}${page}#token=${here.world.token}`)
     await tab.getByRole('button', { name: 'Sign out' }).waitFor()
-    assert.equal(tab.url(), `${world.url}${page}`)
+    assert.equal(tab.url(), `${here.world.url}${page}`)
     // One that cannot be a token leaves nobody signed in, and does not stay in the address either.
-    await tab.goto(`${world.url}${page}#token=a%20b`)
+    await tab.goto(`${here.world.url}${page}#token=a%20b`)
     await tab.getByLabel('Token').waitFor()
-    assert.equal(tab.url(), `${world.url}${page}`)
+    assert.equal(tab.url(), `${here.world.url}${page}`)
   })
 
 test('who signs in sees nothing of what was answered, or asked, before', inBrowser, async () => {
@@ -245,11 +231,11 @@ test('who signs in sees nothing of what was answered, or asked, before', inBrows
   await tab.getByLabel('Broken down by').selectOption('type')
   await tab.getByText('This token is not good here.').waitFor()
   const release = shown.hold()
-  await signIn(world.token)
+  await signIn(here.world.token)
   await tab.getByText('Counting …').waitFor()
   assert.equal(await tab.locator('.charts > :not([aria-labelledby=lift])').count(), 0)
   await tab.getByRole('button', { name: 'Sign out' }).click()
-  await signIn(world.token)
+  await signIn(here.world.token)
   await tab.getByText('Counting …').waitFor()
   release()
   await shown.card('Funnel').getByRole('heading', { name: 'build.failed' }).waitFor()
@@ -271,7 +257,7 @@ test('the focus stays where one is: in the fold of the filters, and at the token
   assert.ok(await lane.isVisible())
   assert.equal(await focused(), 'lane')
   for (const page of ['/dashboard', '/trace?recipient=user-1']) {
-    await tab.goto(`${world.url}${page}`)
+    await tab.goto(`${here.world.url}${page}`)
     await tab.getByRole('button', { name: 'Sign out' }).press('Enter')
     await tab.getByLabel('Token').waitFor()
     assert.equal(await focused(), 'token')
@@ -279,7 +265,7 @@ test('the focus stays where one is: in the fold of the filters, and at the token
     await tab.keyboard.press('Enter')
     await tab.getByText('This token is not good here.').waitFor()
     assert.equal(await focused(), 'token')
-    await tab.keyboard.type(world.token)
+    await tab.keyboard.type(here.world.token)
     await tab.keyboard.press('Enter')
     await tab.getByRole('button', { name: 'Sign out' }).waitFor()
     assert.equal(await focused(), 'h1')

@@ -1,32 +1,25 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { at, decidedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
-import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
-import { createDashboard, type Dashboard } from './dashboard.fixture.ts'
-import { openPage } from './open-page.fixture.ts'
+import { inBrowser } from '#tests/browser.ts'
+import { pagesInBrowser, span } from './open-page.fixture.ts'
 
 const dayMs = 86_400_000
-let browser: TestBrowser
-let world: Dashboard
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = await openBrowser()
-  world = await createDashboard({ groupMin: 5 })
-  await world.store([
-    ...sizesOf('steady.thing', { now: 20, before: 30 }),
-    ...sizesOf('shrunk.thing', { now: 4, before: 40 }),
-    ...sizesOf('grown.thing', { now: 20, before: 3 }),
-    ...sizesOf('rare.thing', { now: 2, before: 0 }),
-    ...heldOut(),
-  ])
-  await world.db.query(
-    `insert into product_events (recipient, event, at) select 'user-' || n, 'thread.joined', $1 from generate_series(0, 9) n`,
-    [new Date(at + 60_000)],
-  )
-})
-after(async () => {
-  await browser?.[Symbol.asyncDispose]()
-  await world?.[Symbol.asyncDispose]()
+const here = pagesInBrowser({
+  groupMin: 5,
+  async fill(world) {
+    await world.store([
+      ...sizesOf('steady.thing', { now: 20, before: 30 }),
+      ...sizesOf('shrunk.thing', { now: 4, before: 40 }),
+      ...sizesOf('grown.thing', { now: 20, before: 3 }),
+      ...sizesOf('rare.thing', { now: 2, before: 0 }),
+      ...heldOut(),
+    ])
+    await world.db.query(
+      `insert into product_events (recipient, event, at) select 'user-' || n, 'thread.joined', $1 from generate_series(0, 9) n`,
+      [new Date(at + 60_000)],
+    )
+  },
 })
 
 function sizesOf(type: string, { now, before }: { now: number; before: number }) {
@@ -54,11 +47,10 @@ function heldOut() {
 }
 
 async function open(query: string) {
-  const opened = await openPage(browser, { at: `/dashboard?${query}`, of: world })
+  const opened = await here.open(`/dashboard?${query}`)
   await opened.tab.locator('.page[aria-busy=false] .card').first().waitFor()
   return { ...opened, card: (title: string) => opened.tab.getByRole('region', { name: title, exact: true }) }
 }
-const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
 
 test('what is too small to be told is not told as nothing', inBrowser, async () => {
   await using rare = await open(`${span}&type=rare.thing&live=1`)

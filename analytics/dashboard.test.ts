@@ -1,42 +1,27 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { isName } from '#contracts/ids.ts'
 import { at, decidedPack, engagedPack, intentFacts, people } from '#tests/analytics/packs.fixture.ts'
-import { accessibilityFaults, inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
+import { accessibilityFaults, inBrowser } from '#tests/browser.ts'
 import { tracesFolder } from '#tests/servers.ts'
 import { storeCommunity } from './community.fixture.ts'
-import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
-import { openPage } from './open-page.fixture.ts'
+import { createDashboard } from './dashboard.fixture.ts'
+import { pagesInBrowser, span } from './open-page.fixture.ts'
 
-let browser: TestBrowser
-let world: Dashboard
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = await openBrowser()
-  world = await createDashboard()
-  await world.store(aDay())
-})
-after(async () => {
-  await browser?.[Symbol.asyncDispose]()
-  await world?.[Symbol.asyncDispose]()
-})
+const here = pagesInBrowser()
 
 const phone = { width: 390, height: 844 }
-const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
-
-const open = (at: string, { of = world, ...options }: Parameters<TestBrowser['open']>[0] & { of?: Dashboard } = {}) =>
-  openPage(browser, { at, of, ...options })
 
 test(
   'the funnel, its branches and the charts tell what the API tells, as bars, as a table and as a file',
   inBrowser,
   async () => {
-    await using shown = await open(`/dashboard?${span}`)
+    await using shown = await here.open(`/dashboard?${span}`)
     const { tab } = shown
-    const asked = await fetch(`${world.url}/v1/analytics/funnel?${span}`, {
-      headers: { authorization: `Bearer ${world.token}` },
+    const asked = await fetch(`${here.world.url}/v1/analytics/funnel?${span}`, {
+      headers: { authorization: `Bearer ${here.world.token}` },
     })
     const { funnels } = (await asked.json()) as { funnels: { stages: Record<string, number>; rest: { n: number }[] }[] }
     const { stages, rest } = funnels[0]!
@@ -75,7 +60,7 @@ test('latency, volume against the day before and lift tell what the API tells', 
   await using community = await createDashboard()
   await storeCommunity(community)
   const asked = `${span}&type=comment.created&event=thread.joined&against=arm`
-  await using shown = await open(`/dashboard?${asked}`, { of: community })
+  await using shown = await here.open(`/dashboard?${asked}`, { of: community })
   const { tab } = shown
   const ask = async (query: string) => {
     const headers = { authorization: `Bearer ${community.token}` }
@@ -129,13 +114,13 @@ test(
   'a bar leads to examples by a click and by keys, and an example to its trace; the looks are kept',
   inBrowser,
   async () => {
-    await using shown = await open(`/dashboard?${span}`)
+    await using shown = await here.open(`/dashboard?${span}`)
     const { tab } = shown
     await tab.getByRole('link', { name: /^held: quiet hours: [\d,]+\. Examples$/ }).click()
     await tab.getByRole('heading', { name: 'Examples: held: quiet hours' }).waitFor()
     const rows = tab.getByRole('region', { name: 'Examples', exact: true }).getByRole('row')
     assert.equal(await rows.count(), 1 + 20)
-    assert.deepEqual(world.looks.at(-1)!.about, {
+    assert.deepEqual(here.world.looks.at(-1)!.about, {
       ...{ since: '2026-11-20T00:00:00.000Z', until: '2026-11-21T00:00:00.000Z', what: 'held', reason: 'quiet_hours' },
     })
     await rows.nth(1).getByRole('link').first().click()
@@ -159,7 +144,7 @@ test(
 )
 
 test('all that is chosen is in the address, open numbers too; live shows what came last', inBrowser, async () => {
-  await using shown = await open(`/dashboard?${span}`)
+  await using shown = await here.open(`/dashboard?${span}`)
   const { tab } = shown
   await tab.getByText('More filters and lift').click()
   await tab.locator('select[name=lane]').selectOption('default')
@@ -168,7 +153,7 @@ test('all that is chosen is in the address, open numbers too; live shows what ca
   await tab.getByLabel('Live', { exact: true }).check()
   const latest = tab.getByRole('region', { name: 'Latest events' })
   await latest.getByText('Opened.').first().waitFor()
-  await world.store([engagedPack([{ recipient: 'user-1', what: 'dismissed' }], { at: at + 120_000 })])
+  await here.world.store([engagedPack([{ recipient: 'user-1', what: 'dismissed' }], { at: at + 120_000 })])
   await latest.getByRole('row').nth(1).getByText('Dismissed without being opened.').waitFor()
   const outcomes = tab.getByRole('region', { name: 'Outcomes', exact: true })
   await outcomes.getByText('Numbers', { exact: true }).click()
@@ -189,7 +174,7 @@ test('all that is chosen is in the address, open numbers too; live shows what ca
 })
 
 test('the address holds all that is shown: what is chosen is in it, and back goes back', inBrowser, async () => {
-  await using shown = await open(`/dashboard?${span}`)
+  await using shown = await here.open(`/dashboard?${span}`)
   const { tab } = shown
   assert.equal(new URL(tab.url()).hash, '')
   await tab.getByLabel('Broken down by').selectOption('type')
@@ -199,7 +184,7 @@ test('the address holds all that is shown: what is chosen is in it, and back goe
   await tab.getByRole('heading', { name: 'build.failed' }).waitFor({ state: 'detached' })
   assert.equal(new URL(tab.url()).searchParams.get('type'), 'invoice.due')
   const again = await shown.context.newPage()
-  await again.goto(`${tab.url()}#token=${world.token}`)
+  await again.goto(`${tab.url()}#token=${here.world.token}`)
   await again.getByRole('heading', { name: 'invoice.due' }).waitFor()
   assert.equal(await again.getByLabel('Type', { exact: true }).inputValue(), 'invoice.due')
   await tab.goBack()
@@ -211,7 +196,7 @@ test(
   'a trace tells each step with sentence, code, time in a zone, and what the code means; the look is kept',
   inBrowser,
   async () => {
-    await using shown = await open('/trace?intent=docs/comment.created-0')
+    await using shown = await here.open('/trace?intent=docs/comment.created-0')
     const { tab } = shown
     await tab.getByRole('heading', { name: 'comment.created' }).waitFor()
     const muted = tab.getByRole('listitem').filter({ hasText: 'muted' }).first()
@@ -220,12 +205,12 @@ test(
       text,
       /20 Nov 2026, 13:00:00[^]*Not sent: the person muted Lunch on Friday\.[^]*suppressed_mute[^]*muted_thread/,
     )
-    assert.deepEqual(world.looks.at(-1), { who: 'eve', about: { intent: 'docs/comment.created-0' } })
-    const before = world.looks.length
+    assert.deepEqual(here.world.looks.at(-1), { who: 'eve', about: { intent: 'docs/comment.created-0' } })
+    const before = here.world.looks.length
     await tab.getByLabel('Times in').selectOption('UTC')
     await tab.getByRole('button', { name: 'Look' }).click()
     await muted.getByText('20 Nov 2026, 12:00:00').waitFor()
-    assert.equal(world.looks.length, before)
+    assert.equal(here.world.looks.length, before)
     await tab.getByRole('link', { name: 'What muted_thread means' }).first().click()
     await tab.locator('#muted_thread').waitFor()
     await tab.goBack()
@@ -234,7 +219,7 @@ test(
     await tab.getByLabel('The id of the person').fill('user-1')
     await tab.getByLabel('The id of the person').press('Enter')
     await tab.getByRole('heading', { name: 'invoice.due' }).first().waitFor()
-    assert.deepEqual(world.looks.at(-1), { who: 'eve', about: { recipient: 'user-1' } })
+    assert.deepEqual(here.world.looks.at(-1), { who: 'eve', about: { recipient: 'user-1' } })
     await tab.getByRole('region', { name: 'Addresses of the person' }).getByText('…f00d').waitFor()
     await tab.getByLabel('Since (UTC)').fill('2026-11-20T12:00')
     await tab.getByRole('button', { name: 'Look' }).click()
@@ -245,7 +230,7 @@ test(
     await tab.getByRole('link', { name: 'device-1' }).first().click()
     await tab.getByText('Only what went to this endpoint of the person.').waitFor()
     assert.equal(await tab.locator('.part').count(), 1)
-    assert.deepEqual(Object.keys(world.looks.at(-1)!.about), ['intent', 'recipient', 'endpoint'])
+    assert.deepEqual(Object.keys(here.world.looks.at(-1)!.about), ['intent', 'recipient', 'endpoint'])
     await tab.getByRole('link', { name: 'All of the intent' }).click()
     await tab.locator('.part').nth(1).waitFor()
     await tab.getByRole('link', { name: 'What default means' }).first().click()
@@ -255,14 +240,14 @@ test(
 )
 
 test('nobody sees anything without a token, and the pages say which one they want', inBrowser, async () => {
-  await using context = await browser.open()
+  await using context = await here.browser.open()
   const tab = await context.newPage()
   for (const at of ['/dashboard', '/trace?recipient=user-1']) {
-    await tab.goto(`${world.url}${at}`)
+    await tab.goto(`${here.world.url}${at}`)
     await tab.getByLabel('Token').fill('wrong')
     await tab.getByRole('button', { name: 'Look' }).click()
     await tab.getByText('This token is not good here.').waitFor()
-    await tab.getByLabel('Token').fill(world.token)
+    await tab.getByLabel('Token').fill(here.world.token)
     await tab.getByRole('button', { name: 'Look' }).click()
     await tab
       .getByRole('heading', { name: at === '/dashboard' ? 'Outcomes' : 'comment.created' })
@@ -272,7 +257,7 @@ test('nobody sees anything without a token, and the pages say which one they wan
     await tab.getByLabel('Token').waitFor()
   }
   for (const at of ['/dashboard', '/trace', '/rules']) {
-    const { headers } = await fetch(`${world.url}${at}`)
+    const { headers } = await fetch(`${here.world.url}${at}`)
     for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"])
       assert.ok(headers.get('content-security-policy')!.includes(part))
   }
@@ -290,7 +275,7 @@ for (const at of [
       ['light', { width: 1280, height: 900 }],
       ['dark', phone],
     ] as const) {
-      await using shown = await open(at, { colorScheme, viewport })
+      await using shown = await here.open(at, { colorScheme, viewport })
       const { tab } = shown
       await tab.locator('.tail, .part, dt, #examples').first().waitFor()
       for (const one of await tab.getByText('Numbers', { exact: true }).all()) await one.click()
@@ -313,7 +298,7 @@ test(
     await hostile.store(
       strings.map((type, n) => decidedPack(people(1), { intents: [intentFacts(`h-${n}`, { type })] })),
     )
-    await using shown = await open(`/dashboard?${span}&by=type`, { of: hostile })
+    await using shown = await here.open(`/dashboard?${span}&by=type`, { of: hostile })
     const { tab } = shown
     await tab.locator('h3').first().waitFor({ state: 'attached', timeout: 60_000 })
     const found = await tab.evaluate(() => ({

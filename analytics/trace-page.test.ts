@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { inBrowser, openBrowser, type TestBrowser } from '#tests/browser.ts'
-import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
-import { openPage } from './open-page.fixture.ts'
+import { test } from 'node:test'
+import { inBrowser } from '#tests/browser.ts'
+import { pagesInBrowser } from './open-page.fixture.ts'
 
-let browser: TestBrowser
-let world: Dashboard
-const opened = new AsyncDisposableStack()
-before(async () => {
-  if (inBrowser.skip !== false) return
-  browser = opened.use(await openBrowser())
-  world = opened.use(await createDashboard())
-  await world.store(aDay())
-})
-after(() => opened.disposeAsync())
+const here = pagesInBrowser()
 
 async function openTrace(query: string) {
-  const shown = await openPage(browser, { at: `/trace?${query}`, of: world })
+  const shown = await here.open(`/trace?${query}`)
   const { tab } = shown
   const of = tab.locator('input[name=of]')
   const look = () => tab.getByRole('button', { name: 'Look' }).click()
@@ -35,15 +25,15 @@ test('who looks again is told anew, without another step to go back; another zon
   await using shown = await openTrace('intent=docs/comment.created-0&recipient=user-3')
   const { tab, look, status } = shown
   await status.getByText(/^Found: \d+ lines\.$/).waitFor()
-  const [looks, steps] = [world.looks.length, await shown.steps()]
+  const [looks, steps] = [here.world.looks.length, await shown.steps()]
   await Promise.all([tab.waitForResponse(/\/v1\/trace\?/), look()])
   await status.getByText(/^Found: \d+ lines\.$/).waitFor()
-  assert.deepEqual([world.looks.length, await shown.steps()], [looks + 1, steps])
-  assert.equal(world.looks.at(-1)!.about['recipient'], 'user-3')
+  assert.deepEqual([here.world.looks.length, await shown.steps()], [looks + 1, steps])
+  assert.equal(here.world.looks.at(-1)!.about['recipient'], 'user-3')
   await shown.zone.selectOption('UTC')
   await look()
   await tab.getByText('20 Nov 2026, 12:00:00').first().waitFor()
-  assert.deepEqual([world.looks.length, await shown.steps()], [looks + 1, steps + 1])
+  assert.deepEqual([here.world.looks.length, await shown.steps()], [looks + 1, steps + 1])
 })
 
 test('what is read out is how much was found, not all of it', inBrowser, async () => {
@@ -92,8 +82,8 @@ test('a time from the address stands there in UTC, and stays what it is', inBrow
   await shown.look()
   await shown.status.getByText(/^Found/).waitFor()
   assert.equal(new URL(shown.tab.url()).searchParams.get('since'), '2026-11-20T12:00:30+02:00')
-  assert.equal(world.looks.at(-1)!.about['since'], '2026-11-20T10:00:30.000Z')
-  await shown.tab.goto(`${world.url}/trace?recipient=user-3&since=2026-11-20`)
+  assert.equal(here.world.looks.at(-1)!.about['since'], '2026-11-20T10:00:30.000Z')
+  await shown.tab.goto(`${here.world.url}/trace?recipient=user-3&since=2026-11-20`)
   await shown.tab.locator('.lines').first().waitFor()
   assert.equal(await shown.since.inputValue(), '2026-11-20T00:00')
 })
