@@ -1,4 +1,5 @@
 import type { Answer } from '#contracts/outcome.ts'
+import type { SendOptions } from './provider.ts'
 
 /** What one code of a provider means. The code itself becomes the answer's reason. */
 export type Row =
@@ -47,7 +48,7 @@ function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer
 /** Of what was not begun in time (law 4), and was not sent before. */
 export const tooLate: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left to begin' }
 /** Whether nothing is to be begun any more. */
-export const isTooLate = ({ startUntilMs = Infinity }: { startUntilMs?: number }): boolean =>
+export const isTooLate = ({ startUntilMs = Infinity }: Pick<SendOptions, 'startUntilMs'>): boolean =>
   performance.now() > startUntilMs
 
 /** The same answer for each of many messages. */

@@ -45,7 +45,7 @@ export type Removal = {
  * begins at once, and whatever else it takes, another request or a turn on a connection, by then, or is `tooLate`. Absent: by the
  * deadline.
  */
-export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number; startUntilMs?: number }
+export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number; startUntilMs?: number | undefined }
 
 /**
  * One vendor's client. `send` makes one call: at most `callSizeMax` messages, all of one content unless `mixes` allows

@@ -4,7 +4,7 @@ import { http2Client, type NoResponse, type Response } from '../http2-client.ts'
 import { withDeadline } from '#runtime/deadline.ts'
 import type { FcmFailure } from './fcm-answers.ts'
 
-export type SendEachOptions = { ms: number; startUntilMs?: number; dryRun?: boolean }
+export type SendEachOptions = { ms: number; startUntilMs?: number | undefined; dryRun?: boolean }
 /** As the library says it of each message. */
 export type FcmReply = { success: boolean; messageId?: string; error?: FcmFailure }
 

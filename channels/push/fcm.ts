@@ -82,7 +82,7 @@ type Call = {
 /** Sends, once more under a new OAuth token what was refused for the old one, and looks into what may be our fault. */
 async function sendAll({ clients, messages, contents, options }: Call): Promise<Answer[]> {
   const { now, deadlineMs, startUntilMs } = options
-  const until = { now, untilMs: performance.now() + deadlineMs, ...(startUntilMs !== undefined && { startUntilMs }) }
+  const until = { now, untilMs: performance.now() + deadlineMs, startUntilMs }
   const client = clients.current()
   const answers = await sendEach(client, messages, until)
   const stale = messages.filter((_, at) => isStaleToken(answers[at]!))
@@ -101,7 +101,7 @@ async function sendAll({ clients, messages, contents, options }: Call): Promise<
   return guardTokens(proved, fcmDoubtful.suspects)
 }
 
-type Until = { now: EpochMs; untilMs: number; startUntilMs?: number }
+type Until = { now: EpochMs; untilMs: number; startUntilMs: number | undefined }
 /** `sendEach` rejects only when nothing was sent, or with a `DeadlineError`. */
 type Client = {
   sendEach(messages: readonly Message[], options: SendEachOptions): Promise<FcmReply[]>
@@ -109,8 +109,7 @@ type Client = {
 }
 
 async function sendEach(client: Client, messages: readonly TokenMessage[], until: Until): Promise<Answer[]> {
-  const { startUntilMs } = until
-  const options = { ms: until.untilMs - performance.now(), ...(startUntilMs !== undefined && { startUntilMs }) }
+  const options = { ms: until.untilMs - performance.now(), startUntilMs: until.startUntilMs }
   try {
     return (await client.sendEach(messages, options)).map(reply => answerOf(reply, until.now))
   } catch (error) {
