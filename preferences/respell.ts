@@ -69,8 +69,8 @@ async function respell(tx: Queryable, { addressKey, now, id, endpoint, before, a
     await removeEndpoints({ db: tx, now, source: 'moved' }, id, one => one.id === endpoint)
     return
   }
-  const change = (_: string, before: readonly Endpoint[]) => ({
-    endpoints: before.map(one => (one.id === endpoint ? { ...one, address } : one)),
+  const change = (_: string, endpoints: readonly Endpoint[]) => ({
+    endpoints: endpoints.map(one => (one.id === endpoint ? { ...one, address } : one)),
   })
   await rewriteEndpoints(tx, { ids: [id], now, change })
 }
