@@ -45,7 +45,9 @@ function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer
   }
 }
 
-/** Of what was not begun in time (law 4), and was not sent before. */
+/** Of what no request was made for: no try is spent, and nobody was called. */
+export const notBegun: Answer = { kind: 'notBegun' }
+/** Of what was refused for something that another request would mend, and there is no time to begin one (law 4). */
 export const tooLate: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left to begin' }
 /** Whether nothing is to be begun any more. */
 export const isTooLate = ({ startUntilMs = Infinity }: Pick<SendOptions, 'startUntilMs'>): boolean =>

@@ -263,7 +263,7 @@ test('a token that one environment of Apple does not know is tried in the other,
 test('what is to be sent once more, and may not begin any more, is tried again later', async () => {
   const rules = {
     fcm: { answer: 'unauthenticated', sent: 1 },
-    // It waits for its token first.
+    // It waits for its token first, and no request is made.
     'fcm directly': { answer: 'unauthenticated', sent: 0 },
     'apns, signed anew': { answer: 'ExpiredProviderToken', sent: 1 },
     'apns, its other environment': { answer: 'BadDeviceToken', sent: 1 },
@@ -274,9 +274,23 @@ test('what is to be sent once more, and may not begin any more, is tried again l
     world.simulators.script.set(parseRule({ provider: subject.name, answer, times: 1 }))
     const late = { lane: 'default', now: Date.now(), deadlineMs: 10_000, startUntilMs: 0 } as const
     const [said] = await world.provider.send([messageTo(subject, 1)], late)
-    assert.ok(said!.kind === 'retry' && !said!.maybeSent, what)
+    assert.ok(sent === 0 ? said!.kind === 'notBegun' : said!.kind === 'retry' && !said.maybeSent, what)
     assert.equal(world.simulators.lines(subject.name).length, sent, what)
   }
+})
+
+test('what was refused, and has no turn for its second request, was called', async t => {
+  const subject = subjects.find(({ title }) => title === 'fcm directly')!
+  await using world = await startSubject(subject)
+  world.simulators.script.set(parseRule({ provider: 'fcm', answer: 'unauthenticated', times: 1 }))
+  const now = performance.now.bind(performance)
+  // Its new token takes too long.
+  const isRenewed = () => world.simulators.lines('oauth').length > 1
+  t.mock.method(performance, 'now', () => now() + (isRenewed() ? 9_000 : 0))
+  const inTime = { lane: 'default', now: Date.now(), deadlineMs: 10_000, startUntilMs: now() + 9_000 } as const
+  const [said] = await world.provider.send([messageTo(subject, 1)], inTime)
+  assert.equal(said!.kind, 'retry')
+  assert.equal(world.simulators.lines('fcm').length, 1)
 })
 
 test('since when a device is gone is told as Apple told it', async () => {

@@ -1,11 +1,11 @@
 import type { Answer } from '#contracts/outcome.ts'
+import { notBegun } from './answer-table.ts'
 
-/** Nothing was written (no connection, no turn before the deadline), or the server says that it has not looked at it. */
+/** Nothing was written, for want of a connection, or the server says that it has not looked at it. */
 const unreached = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'NOT_SENT',
   'REFUSED_STREAM',
   'ERR_HTTP2_INVALID_SESSION',
   'ERR_HTTP2_GOAWAY_SESSION',
@@ -13,11 +13,12 @@ const unreached = new Set([
 const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/
 
 /**
- * What a failed call without a response means. Where no connection was made nothing was sent; in every other case
- * (reset, timeout, a response that cannot be read) nobody knows.
+ * What a failed call without a response means. What had no turn on a connection was not begun, and where none was made nothing was
+ * sent; in every other case (reset, timeout, a response that cannot be read) nobody knows.
  */
 export function connectionAnswer(error: unknown): Answer {
   const codes = codesOf(error)
+  if (codes[0] === 'NOT_SENT') return notBegun
   if (codes.includes('deadline')) return { kind: 'doubt', reason: 'deadline' }
   const code = codes.find(code => unreached.has(code) || untrusted.test(code))
   if (code === undefined) return { kind: 'doubt', reason: 'no answer' }

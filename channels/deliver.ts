@@ -225,7 +225,7 @@ async function giveBackStopped(claimed: Claimed, { db, clock }: DeliverDeps): Pr
   return waits
 }
 
-async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer | undefined)[]> {
+async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<Answer[]> {
   const { batch, limits, begunMs, messages } = sending
   const { provider, entry } = sending.served
   const { clock, log, metrics } = deps
@@ -256,15 +256,15 @@ async function sendInTime(sending: Sending, deps: DeliverDeps): Promise<(Answer 
       onFault: error => log.error({ batch: batch.id, provider: provider.name, error }, 'a provider client has a fault'),
     },
   )
-  return without.map(answer => answer ?? answers.shift())
+  return without.map(answer => answer ?? answers.shift()!)
 }
 
 /** A provider reports within seconds, and a call is waited for longer: what it has reported meanwhile is no doubt. */
 async function heardMeanwhile(
   sending: Sending,
-  answers: readonly (Answer | undefined)[],
+  answers: readonly Answer[],
   { db }: DeliverDeps,
-): Promise<readonly (Answer | undefined)[]> {
+): Promise<readonly Answer[]> {
   if (!answers.some(mayBeSent)) return answers
   const received = await patiently(() => readReceived(db, { ...sending.batch, maybeSent: true }), sending)
   return answers.map((answer, at) => {
@@ -272,8 +272,8 @@ async function heardMeanwhile(
     return mayBeSent(answer) && providerId !== undefined ? { kind: 'accepted', providerId } : answer
   })
 }
-const mayBeSent = (answer: Answer | undefined): boolean =>
-  answer?.kind === 'doubt' || (answer?.kind === 'retry' && answer.maybeSent === true)
+const mayBeSent = (answer: Answer): boolean =>
+  answer.kind === 'doubt' || (answer.kind === 'retry' && answer.maybeSent === true)
 
 /** What is known without a call: a provider has told us that it has it, or a worker was lost that may have sent it. */
 function answerWithout(message: OutMessage, { batch, received }: Sending, deps: DeliverDeps): Answer | undefined {
@@ -310,7 +310,7 @@ function mayRepeat({ channel, tries }: ClaimedBatch, type: string, { catalogue }
 
 function settled(
   { batch, limits, begunMs, messages, served }: Sending,
-  answers: readonly (Answer | undefined)[],
+  answers: readonly Answer[],
   deps: DeliverDeps,
 ): { place: number; result: SlotResult }[] {
   const { catalogue, clock, random } = deps
@@ -330,7 +330,7 @@ function settled(
   }
   return messages.flatMap(({ place, intent, others = [] }, at) => {
     const doubt = doubtPolicyOf(catalogue.types.get(intent.type)!, batch.channel)
-    const answer = answers[at]
+    const answer = answers[at]!
     const settledFor = ({ expiresAt }: { expiresAt?: EpochMs }) =>
       settle(answer, { doubt, ...(expiresAt !== undefined && { expiresAt }) }, terms)
     const own = { place, result: settledFor(intent) }
@@ -340,7 +340,7 @@ function settled(
 }
 
 /** Before the record: true whoever wins, and after it nobody would come back to do it. */
-async function mark(sending: Sending, answers: readonly (Answer | undefined)[], deps: DeliverDeps) {
+async function mark(sending: Sending, answers: readonly Answer[], deps: DeliverDeps) {
   const { batch, messages } = sending
   const { log } = deps
   const marks = marksOf(messages, answers, batch.claimedAt)

@@ -8,17 +8,13 @@ import type { OutMessage } from './provider.ts'
  * What answers taught about endpoints, and since when it is so: as the provider says, else as of `claimedAt`, when the
  * addresses were read.
  */
-export function marksOf(
-  messages: readonly OutMessage[],
-  answers: readonly (Answer | undefined)[],
-  claimedAt: EpochMs,
-): Mark[] {
+export function marksOf(messages: readonly OutMessage[], answers: readonly Answer[], claimedAt: EpochMs): Mark[] {
   return messages.flatMap(({ recipient, endpoint }, place): Mark[] => {
-    const answer = answers[place]
+    const answer = answers[place]!
     const { id, channel, address } = endpoint
     const whose = { recipient, endpoint: id, channel, address }
-    if (answer?.kind === 'suppress') return [{ ...whose, state: 'suppressed', reason: answer.reason, at: claimedAt }]
-    return answer?.kind === 'addressDead' ? deadMark({ recipient, endpoint }, answer, claimedAt) : []
+    if (answer.kind === 'suppress') return [{ ...whose, state: 'suppressed', reason: answer.reason, at: claimedAt }]
+    return answer.kind === 'addressDead' ? deadMark({ recipient, endpoint }, answer, claimedAt) : []
   })
 }
 

@@ -42,8 +42,8 @@ export type Removal = {
 
 /**
  * `deadlineMs`: how long the caller waits; what has no answer by then is in doubt. `startUntilMs` (of `performance.now()`): a call
- * begins at once, and whatever else it takes, another request or a turn on a connection, by then, or is `tooLate`. Absent: by the
- * deadline.
+ * begins at once, and whatever else it takes, another request or a turn on a connection, by then. What had no request by then is
+ * `notBegun`, what would need another one is tried again. Absent: by the deadline.
  */
 export type SendOptions = { lane: Lane; now: EpochMs; deadlineMs: number; startUntilMs?: number | undefined }
 

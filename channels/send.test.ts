@@ -76,14 +76,14 @@ test('each retry makes smaller calls', async () => {
   assert.equal(calls.length, messages.length)
 })
 
-test('no call begins once it must not; what was not sent has no answer', async () => {
+test('no call begins once it must not; what was not sent is told as not begun', async () => {
   const { provider, calls } = recording()
   const begin: SendTerms['begin'] = async ({ length }) =>
     calls.length < 2 ? { count: length, end: () => {} } : undefined
   const answers = await send(messages, provider, { ...terms, begin })
   assert.deepEqual(
     answers.map(answer => answer?.kind),
-    [...Array.from({ length: 6 }, () => 'accepted'), undefined],
+    [...Array.from({ length: 6 }, () => 'accepted'), 'notBegun'],
   )
 })
 
@@ -113,6 +113,13 @@ test('a client that throws leaves a doubt, an outage of our database is thrown o
     ['accepted', 'accepted', 'accepted', 'doubt', 'doubt', 'doubt', 'accepted'],
   )
   assert.equal(faults.length, 1)
+  const short = recording({ send: async call => call.slice(1).map(() => accepted) })
+  const left = await send(messages, short.provider, { ...terms, onFault: error => void faults.push(error) })
+  assert.ok(
+    left.every(({ kind }) => kind === 'doubt'),
+    'what has no answer is never told as not begun',
+  )
+  assert.equal(faults.length, 4)
   const outage = Object.assign(new Error('gone'), { code: 'ECONNRESET' })
   const out = recording({ send: async () => Promise.reject(outage) })
   await assert.rejects(send(messages, out.provider, terms), outage)

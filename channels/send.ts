@@ -1,6 +1,6 @@
 import type { Answer } from '#contracts/outcome.ts'
 import { isOutage } from '#runtime/postgres.ts'
-import { forAll } from './answer-table.ts'
+import { forAll, notBegun } from './answer-table.ts'
 import type { OutMessage, Provider, SendOptions } from './provider.ts'
 
 export type SendTerms = SendOptions & {
@@ -18,15 +18,11 @@ export type SendTerms = SendOptions & {
 export type Begun = { count: number; end: (answers: readonly Answer[], seconds: number) => void }
 
 /**
- * Sends messages in calls of the provider's size or less, some at once. Gives the answer of each, undefined for those whose
+ * Sends messages in calls of the provider's size or less, some at once. Gives the answer of each, `notBegun` for those whose
  * call was not begun.
  */
-export async function send(
-  messages: readonly OutMessage[],
-  provider: Provider,
-  terms: SendTerms,
-): Promise<(Answer | undefined)[]> {
-  const answers: (Answer | undefined)[] = Array.from({ length: messages.length })
+export async function send(messages: readonly OutMessage[], provider: Provider, terms: SendTerms): Promise<Answer[]> {
+  const answers = forAll(messages, notBegun)
   const calls = callsOf(messages, provider, terms.tries)
   const run = async () => {
     for (let call = calls.shift(); call; call = calls.shift()) {
@@ -55,7 +51,9 @@ export async function send(
  */
 async function called(provider: Provider, messages: readonly OutMessage[], terms: SendTerms): Promise<Answer[]> {
   try {
-    return await provider.send(messages, terms)
+    const answers = await provider.send(messages, terms)
+    if (answers.length === messages.length) return answers
+    throw new Error(`${answers.length} answers for ${messages.length} messages`)
   } catch (error) {
     if (isOutage(error)) throw error
     terms.onFault(error)

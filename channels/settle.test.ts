@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Answer } from '#contracts/outcome.ts'
 import type { Wait } from '#contracts/wait.ts'
 import type { SlotResult } from '#ledger/batch.ts'
+import { notBegun } from './answer-table.ts'
 import { type BatchTerms, notCalled, settle, type SlotTerms } from './settle.ts'
 
 const now = 1_000_000_000_000
@@ -44,7 +45,7 @@ const moved = (value: string, more: object) => ({
   ...{ why: { rule: 'rerouted', value }, ...(!value.endsWith('unfit') && { called: true }), ...more },
 })
 
-type Line = [what: string, answer: Answer | undefined, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
+type Line = [what: string, answer: Answer, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
 const table: Line[] = [
   ['accepted', { kind: 'accepted', providerId: 'p' }, {}, {}, { kind: 'closed', outcome: 'sent', providerId: 'p' }],
   [
@@ -58,7 +59,7 @@ const table: Line[] = [
   ['paused, and another may be called', { kind: 'pause', afterMs: 1, reason: 'r' }, {}, other, moved('b called', {})],
   ['refused, the same', { kind: 'config', reason: 'r' }, {}, other, moved('c refused', { route: 'c' })],
   ['tried again, the same', r, {}, other, moved('b called', { spent: true })],
-  ['not called, the same', undefined, {}, other, moved('b unfit', {})],
+  ['not begun, the same', notBegun, {}, other, moved('b unfit', {})],
   ['may have been sent, the same', maybe, {}, { ...other, leaseLeftMs: 0, jitter: 0 }, again(0)],
   ['in doubt, the same', doubt, waits, { ...sms, ...other }, { kind: 'doubt', dueInMs: 60_000, spent: true }],
   ['dead address', { kind: 'addressDead', reason: 'r' }, {}, {}, closed('address_dead')],
@@ -88,8 +89,8 @@ const table: Line[] = [
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
   ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, 'circuit')],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
-  ['not begun', undefined, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],
-  ['not begun, for a wait', undefined, {}, { unsent: wait }, { ...uncalledRetry(9_000, 'rate'), why: notCalled }],
+  ['not begun', notBegun, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],
+  ['not begun, for a wait', notBegun, {}, { unsent: wait }, { ...uncalledRetry(9_000, 'rate'), why: notCalled }],
   ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
   ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueInMs: 60_000, spent: true }],

@@ -1,7 +1,7 @@
 import type { Channel, Lane } from '#contracts/channel.ts'
 import type { Why } from '#contracts/decision.ts'
 import type { EpochMs } from '#contracts/ids.ts'
-import type { Answer, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
+import type { Answer, AnswerKind, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
 import type { Wait, WaitReason } from '#contracts/wait.ts'
 import type { SlotResult } from '#ledger/batch.ts'
 import { backoff, receiptWaitMs, triesMax } from './limits.ts'
@@ -20,7 +20,7 @@ export type BatchTerms = {
   jitter: number
   /** How long what meets a fault of configuration is held. */
   holdMs: number
-  /** How long slots that no call was begun for wait, and why. */
+  /** How long what was not begun waits, and why. */
   unsent: Wait | undefined
   /** The routes by which goes what surely was not sent by this one, by why it leaves. */
   elsewhere?: { readonly [L in Leaving]?: string | undefined }
@@ -28,20 +28,17 @@ export type BatchTerms = {
 export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
 
 /**
- * What an answer means for its delivery. Undefined: no call was begun in time. A delivery that could not be tried again
- * before it expires is closed now.
+ * What an answer means for its delivery. One that could not be tried again before it expires is closed now.
  */
-export function settle(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
+export function settle(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResult {
   const result = resultOf(answer, slot, batch)
-  const silent = answer === undefined || answer.kind === 'accepted' || answer.kind === 'takenBack'
-  return silent || result.kind === 'doubt' ? result : { ...result, called: true }
+  return silent.includes(answer.kind) || result.kind === 'doubt' ? result : { ...result, called: true }
 }
 
-function resultOf(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms): SlotResult {
-  if (answer === undefined)
-    return (
-      leaves('unfit', slot, batch) ?? later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
-    )
+/** What was accepted says that it was called; what was not begun, or was taken back, was not. */
+const silent: readonly AnswerKind[] = ['accepted', 'takenBack', 'notBegun']
+
+function resultOf(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResult {
   switch (answer.kind) {
     case 'accepted':
       return batch.channel === 'in_app'
@@ -68,6 +65,10 @@ function resultOf(answer: Answer | undefined, slot: SlotTerms, batch: BatchTerms
       return doubtful(slot, batch, answer !== lostWorker)
     case 'takenBack':
       return { kind: 'closed', ...answer.end }
+    case 'notBegun':
+      return (
+        leaves('unfit', slot, batch) ?? later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
+      )
     default:
       return answer satisfies never
   }

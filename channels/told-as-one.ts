@@ -46,9 +46,9 @@ export const placesOf = ({ place, others = [] }: Target): number[] => [place, ..
  * What becomes of one that was told by another, whose answer came to `result`, settled for this one. Where the message is
  * not told, it ends as that does; but for what was taken back since the claim, which takes only itself along.
  */
-export function toldBy(speaker: IntentId, answer: Answer | undefined, result: SlotResult): SlotResult {
+export function toldBy(speaker: IntentId, answer: Answer, result: SlotResult): SlotResult {
   const why = { rule: 'digested', value: speaker } as const
-  if (answer?.kind === 'takenBack') return { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }
+  if (answer.kind === 'takenBack') return { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }
   switch (result.kind) {
     case 'doubt':
       return result

@@ -5,7 +5,7 @@ import type { Transport } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError } from '#runtime/deadline.ts'
-import { forAll, isTooLate, tooLate } from '../answer-table.ts'
+import { forAll, isTooLate, notBegun, tooLate } from '../answer-table.ts'
 import { type ClickLinks, clickTargets, clickUrl, clickUrlChars, withLinks } from '../click-links.ts'
 import { callLeftMs, callWithin, graceMs } from '../call-deadline.ts'
 import { http1Client, jsonOf } from '../http1-client.ts'
@@ -136,7 +136,7 @@ async function inRounds(messages: Messages, sending: Sending): Promise<Answer[]>
     places.forEach((at, position) => (answers[at] = found[position]!))
     // What stops one round is not about its mails.
     all ??= found.find(({ kind }) => kind === 'pause' || kind === 'config')
-    if (isTooLate(sending) || isHalfOver(sending)) all ??= tooLate
+    if (isTooLate(sending) || isHalfOver(sending)) all ??= notBegun
   }
   return answers
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Answer } from '#contracts/outcome.ts'
+import { notBegun } from '../answer-table.ts'
 import {
   admits,
   afterCall,
@@ -35,6 +36,15 @@ test('what failed long ago does not count, and dead addresses and pauses are no 
   const old = after(closedBreaker, times(19, [doubt]))
   assert.equal(admits(after(old, [[doubt]], failing.withinMs), failing.withinMs), 'all')
   assert.equal(admits(after(closedBreaker, [...times(30, [dead]), ...times(30, [pause])]), 0), 'all')
+})
+
+test('what was not begun says nothing of its provider: it opens nothing, and mends nothing', () => {
+  assert.equal(admits(after(closedBreaker, times(30, times(20, notBegun))), 0), 'all')
+  const half = [...times(10, [accepted]), ...times(9, [doubt])]
+  assert.equal(admits(after(closedBreaker, [...half, ...times(20, [notBegun])]), 0), 'all')
+  assert.equal(after(closedBreaker, [...half, [doubt, ...times(20, notBegun)]]).kind, 'open', 'what was begun counts')
+  const open = after(closedBreaker, times(20, [doubt]))
+  assert.deepEqual(afterCall(open, { answers: [notBegun], probe: true }, 1_000), open)
 })
 
 test('one bad token opens nothing; many faults of configuration in a row do', () => {

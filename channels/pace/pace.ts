@@ -290,8 +290,7 @@ function learn(state: State, heard: Heard, { nowMs, log }: { nowMs: () => number
   state.breaker = afterCall(before, heard, now)
   const { breaker } = state
   if (before.kind === 'closed' && breaker.kind === 'open') {
-    const answer = heard.answers.find(({ kind }) => kind !== 'accepted' && kind !== 'pause')
-    state.reason = answer && 'reason' in answer ? answer.reason : undefined
+    state.reason = heard.answers.find(answer => 'reason' in answer && answer.kind !== 'pause')?.reason
     const fields = { provider, reason: state.reason }
     if (breaker.cause === 'config')
       log.error(fields, 'the provider refuses our settings: what is for it waits until somebody mends them')

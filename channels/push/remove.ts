@@ -5,7 +5,7 @@ import { type Push, pushesTo } from '#ledger/pushes.ts'
 import { markEndpoint, readPeople } from '#preferences/preferences.ts'
 import { every } from '#runtime/every.ts'
 import { isOutage } from '#runtime/postgres.ts'
-import { forAll } from '../answer-table.ts'
+import { forAll, notBegun } from '../answer-table.ts'
 import { countUnread } from '../badge.ts'
 import type { DeliverDeps } from '../deliver.ts'
 import { notOursMs, stoppedMs } from '../limits.ts'
@@ -133,8 +133,7 @@ async function called(
       begun.ms + startWithinMs,
     )
     if (!turn) {
-      const left = removals.slice(from)
-      return [...said, ...left.map(removal => ({ removal, done: false, againInMs: againMinMs, unsent: true }))]
+      return [...said, ...removals.slice(from).map(removal => saidOf(removal, notBegun))]
     }
     const call = fitting.slice(0, turn.count)
     from += call.length
@@ -177,6 +176,8 @@ function saidOf(removal: PlannedRemoval, answer: Answer): Said {
       }
     case 'pause':
       return { removal, done: false, againInMs: Math.max(againMinMs, answer.afterMs), unsent: true }
+    case 'notBegun':
+      return { removal, done: false, againInMs: againMinMs, unsent: true }
     case 'config':
       return { removal, done: false, againInMs: 2 * againMinMs, unsent: true }
     case 'doubt':

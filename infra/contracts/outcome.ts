@@ -62,6 +62,8 @@ export type Answer =
   | { kind: 'doubt'; reason: string }
   /** Our own inbox only: it was retracted or superseded after its claim, or its person erased, and is not there. */
   | { kind: 'takenBack'; end: TakenBack }
+  /** Nobody's word: no request that holds it has left this machine, so it surely was not sent. */
+  | { kind: 'notBegun' }
 export type AnswerKind = Answer['kind']
 
 /** What doubt (sent or not, nobody knows) means for a type: see law 5. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { storePacks } from '#analytics/event-store.ts'
 import { funnel } from '#analytics/funnel-store.ts'
+import { notBegun } from '#channels/answer-table.ts'
 import { type BatchTerms, maybeSent, reroutedTo, settle, type SlotTerms } from '#channels/settle.ts'
 import { toldBy } from '#channels/told-as-one.ts'
 import { type IntentId, newBatchId, newSetId, type RecipientId } from '#contracts/ids.ts'
@@ -17,7 +18,7 @@ const terms: BatchTerms = {
   ...{ lane: 'default', channel: 'push', now: at, leaseLeftMs: 90_000, tries: 0, jitter: 0.5 },
   ...{ holdMs: 60_000, unsent: undefined },
 }
-const settled = (answer: Answer | undefined, slot: Partial<SlotTerms> = {}, batch: Partial<BatchTerms> = {}) =>
+const settled = (answer: Answer, slot: Partial<SlotTerms> = {}, batch: Partial<BatchTerms> = {}) =>
   settle(answer, { doubt: 'resend', ...slot }, { ...terms, ...batch })
 
 const reason = 'r'
@@ -30,7 +31,7 @@ const soon = { expiresAt: at + 1 }
 const last = { tries: 5 }
 const elsewhere = { elsewhere: { unfit: 'b', refused: 'c' } }
 const speaker = 'e0000000-0000-4000-8000-000000000001' as IntentId
-const byAnother = (answer: Answer | undefined) => toldBy(speaker, answer, settled(answer))
+const byAnother = (answer: Answer) => toldBy(speaker, answer, settled(answer))
 
 const called: Record<string, SlotResult> = {
   accepted: settled({ kind: 'accepted', providerId: 'p' }),
@@ -56,11 +57,11 @@ const called: Record<string, SlotResult> = {
   'told by another, refused': byAnother(dead),
 }
 const uncalled: Record<string, SlotResult> = {
-  'not begun': settled(undefined),
-  'not begun in time': settled(undefined, soon, { unsent: { waitMs: 9_000, reason: 'rate' } }),
-  'not begun, and goes by another account': settled(undefined, {}, elsewhere),
+  'not begun': settled(notBegun),
+  'not begun in time': settled(notBegun, soon, { unsent: { waitMs: 9_000, reason: 'rate' } }),
+  'not begun, and goes by another account': settled(notBegun, {}, elsewhere),
   'its account is not to be called': reroutedTo('b', 'unfit'),
-  'told by another, not begun': byAnother(undefined),
+  'told by another, not begun': byAnother(notBegun),
   'taken back': settled({ kind: 'takenBack', end: { outcome: 'retracted', why: { rule: 'retracted' } } }),
   'ended before': { kind: 'closed', outcome: 'suppressed_preference', why: { rule: 'opted_out', value: 'social' } },
 }
@@ -111,7 +112,7 @@ test('what was accepted says nothing more of itself', () => {
   const { slots } = packOf({
     accepted: called.accepted!,
     dead: called['a dead address']!,
-    'not begun': settled(undefined),
+    'not begun': settled(notBegun),
   })
   assert.deepEqual(
     slots.map(slot => slot.called),

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Answer } from '#contracts/outcome.ts'
+import { setup as startSimulators } from '#local/simulators/test-setup.ts'
+import { parseRule } from '#local/simulators/control.ts'
+import { audit } from '#ledger/audit.ts'
+import { notBegun } from './answer-table.ts'
+import { sendgridProvider } from './email/sendgrid.ts'
+import { triesMax } from './limits.ts'
+import type { OutMessage } from './provider.ts'
+import { createWorld, device, greeting, mailbox, phones } from './world.fixture.ts'
+
+type World = Awaited<ReturnType<typeof createWorld>>
+
+/** Claims what is open, again and again. Gives how often. */
+async function deliverAll(world: World, { most, everyMs }: { most: number; everyMs: number }): Promise<number> {
+  for (let claims = 0; claims < most; claims++) {
+    const open = await world.open()
+    if (open.length === 0) return claims
+    await world.deliver(open)
+    world.clock.set(world.clock.now() + everyMs)
+    await world.makeDue()
+  }
+  return most
+}
+
+/** How many calls the events tell of, by person. */
+async function calledBy({ db }: World): Promise<Map<string, number>> {
+  const packs = await db.query<{ slots: { recipient: string; what: string; called?: true }[] }>(
+    `select payload::json->'slots' as slots from outbox where payload::json->>'kind' = 'settled'`,
+  )
+  const found = new Map<string, number>()
+  for (const { recipient, what, called } of packs.flatMap(({ slots }) => slots))
+    if (called || what === 'sent') found.set(recipient, (found.get(recipient) ?? 0) + 1)
+  return found
+}
+
+test('mails that there was no time for go by later claims, however many it takes, and cost no try', async () => {
+  await using simulators = await startSimulators()
+  await using world = await createWorld()
+  const baseUrl = `http://127.0.0.1:${simulators.ports.sendgrid}/`
+  world.use(sendgridProvider({ ...simulators.credentials.sendgrid, from: 'notify@carillon.test', baseUrl }))
+  await world.addPerson('ops', { endpoints: [mailbox('ops@carillon.test')] })
+  simulators.script.set(parseRule({ provider: 'sendgrid', answer: 'slow', ms: 150 }))
+  // Time for two of them.
+  world.deps.limits = { leaseMs: 60_000, startWithinMs: 300, callMs: 30_000 }
+  const to = Array.from({ length: 2 * triesMax + 4 }, (_, n) => ({
+    ...{ recipient: 'ops', endpoint: 'mail', key: `mail ${n}` },
+  }))
+  await world.write({ channel: 'email', provider: 'sendgrid', to })
+  const claims = await deliverAll(world, { most: 100, everyMs: 60_000 })
+  assert.ok(claims > triesMax, `${claims} claims`)
+  const lines = simulators.lines('sendgrid')
+  assert.equal(lines.length, to.length)
+  assert.equal(new Set(lines.map(({ attemptId }) => attemptId)).size, to.length)
+  assert.deepEqual(await calledBy(world), new Map([['ops', to.length]]))
+  const { problems, outcomes } = await audit(world.db)
+  assert.deepEqual([problems, outcomes], [[], { sent: to.length }])
+})
+
+test('what no request was made for is due at once, as it was, and is told as not called', async () => {
+  await using world = await createWorld()
+  await world.addPerson('anna', { endpoints: [device('token')] })
+  useFcm(world, () => notBegun)
+  await world.deliver(await world.write(phones('anna')))
+  const left = await world.db.query(
+    `select tries, maybe_sent, lapsed_n, due_at <= now() as due, waits_for from
+       (select *, (lease_until is not null)::int as lapsed_n from batches) b where closed_at is null`,
+  )
+  assert.deepEqual(left, [{ tries: 0, maybe_sent: false, lapsed_n: 0, due: true, waits_for: null }])
+  const [told] = await world.db.query<{ whys: unknown[]; slots: { what: string; w: number; called?: true }[] }>(
+    `select payload::json->'whys' as whys, payload::json->'slots' as slots from outbox
+     where payload::json->>'kind' = 'settled'`,
+  )
+  const [slot] = told!.slots
+  assert.deepEqual([slot!.what, slot!.called, told!.whys[slot!.w]], ['moved', undefined, { rule: 'not_called' }])
+})
+
+test('whatever is begun and answered: one outcome each, a call told for each request, and no more of them than tries', async () => {
+  const kinds = { accepted: 1, notBegun: 4, retry: 3, doubt: 2 } as const
+  const kind = fc.oneof(
+    ...Object.entries(kinds).map(([one, weight]) => ({ weight, arbitrary: fc.constant(one as keyof typeof kinds) })),
+  )
+  const plans = fc.sample(fc.array(kind, { minLength: 40, maxLength: 40 }), { numRuns: 40, seed: 7 })
+  plans.push(plans[0]!.map(() => 'notBegun'))
+  const people = plans.map((_, n) => `p${n}`)
+  const never = people.at(-1)!
+
+  await using world = await createWorld({ types: [{ ...greeting, doubt: 'resend' }] })
+  for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  const asked = new Map<string, number>()
+  const requests = new Map<string, (keyof typeof kinds)[]>(people.map(who => [who, []]))
+  const answers = {
+    ...{ accepted: { kind: 'accepted', providerId: 'p' }, notBegun },
+    ...{ retry: { kind: 'retry', afterMs: 0, reason: 'r' }, doubt: { kind: 'doubt', reason: 'd' } },
+  } satisfies Record<keyof typeof kinds, Answer>
+  useFcm(world, ({ recipient }) => {
+    const at = asked.get(recipient) ?? 0
+    asked.set(recipient, at + 1)
+    const said = plans[people.indexOf(recipient)]![at]!
+    if (said !== 'notBegun') requests.get(recipient)!.push(said)
+    return answers[said]
+  })
+  const expiresAt = world.clock.now() + 40 * 60_000
+  await world.write({ ...phones(...people), intent: { expiresAt } })
+  const claims = await deliverAll(world, { most: 60, everyMs: 60_000 })
+  assert.ok(claims <= 45, `${claims} claims`)
+
+  const ends = await world.ends()
+  const called = await calledBy(world)
+  for (const who of people) {
+    const said = requests.get(who)!
+    assert.ok(said.length <= triesMax, `${who}: ${said.join()}`)
+    assert.equal(called.get(who) ?? 0, said.length, `${who}: ${said.join()} ${ends[who]}`)
+    const known = said.includes('accepted') ? 'sent' : said.includes('doubt') ? 'in_doubt' : undefined
+    const unsent = said.length === triesMax ? 'provider_exhausted' : 'expired'
+    assert.equal(ends[who], known ?? unsent, `${who}: ${said.join()}`)
+  }
+  assert.equal(ends[never], 'expired')
+  assert.deepEqual((await audit(world.db)).problems, [])
+})
+
+/** A client of FCM that says this of each message. */
+const useFcm = (world: World, answer: (message: OutMessage) => Answer) =>
+  world.use({
+    ...{ name: 'fcm', channel: 'push', callSizeMax: 5, callsAtOnce: 4, pauses: 'lane', mixes: () => true },
+    send: async messages => messages.map(answer),
+    async [Symbol.asyncDispose]() {},
+  })
