@@ -11,11 +11,13 @@ import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
 import { productEventDays } from './lift-store.ts'
+import type { ReaderOf } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
 import { traceApi } from './trace-api.ts'
 
-const authorize = async ({ headers }: { headers: { authorization?: string | undefined } }) => {
+const readerOf: ReaderOf = async ({ headers }) => {
   if (headers.authorization !== 'Bearer good') throw problem(401, {})
+  return { name: 'eve' }
 }
 
 async function setup() {
@@ -30,8 +32,7 @@ async function setup() {
     bodyLimitBytes: 1024,
   })
   started.defer(() => app.close())
-  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, authorize, groupMin: 2 })
-  const readerOf = (request: Parameters<typeof authorize>[0]) => authorize(request).then(() => 'eve')
+  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, readerOf, groupMin: 2 })
   traceApi(app, { db, readerOf, logLook: async () => {}, addressesOf: async () => [] })
   const running = started.move()
   return {

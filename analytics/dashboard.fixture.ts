@@ -10,11 +10,12 @@ import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
 import { analyticsPages, dashboardFolder } from './pages.ts'
+import type { ReaderOf } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
 import { type Look, traceApi } from './trace-api.ts'
 
 /** The pages and what they ask, on a port of their own and a real database. The clock stands an hour after `at`. */
-export async function createDashboard({ groupMin = 1 }: { groupMin?: number } = {}) {
+export async function createDashboard({ groupMin = 1, tenant }: { groupMin?: number; tenant?: string } = {}) {
   await using opened = new AsyncDisposableStack()
   const { url: databaseUrl } = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax: 4, name: 'test' }))
@@ -26,14 +27,11 @@ export async function createDashboard({ groupMin = 1 }: { groupMin?: number } = 
   })
   const token = randomBytes(16).toString('base64url')
   const looks: Look[] = []
-  const authorize = async ({ headers }: { headers: { authorization?: string | undefined } }) => {
+  const readerOf: ReaderOf = async ({ headers }) => {
     if (headers.authorization !== `Bearer ${token}`) throw problem(401, {})
+    return { name: 'eve', tenant }
   }
-  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, authorize, groupMin })
-  const readerOf = async (request: Parameters<typeof authorize>[0]) => {
-    await authorize(request)
-    return 'eve'
-  }
+  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, readerOf, groupMin })
   const phone = { id: 'phone', channel: 'push', provider: 'fcm', state: 'active', address: '…f00d' }
   traceApi(app, { db, readerOf, logLook: async look => void looks.push(look), addressesOf: async () => [phone] })
   analyticsPages(app)

@@ -89,7 +89,8 @@ const statement = ({ compare, by }: LiftQuestion): string => {
       count(*) filter (where exists (select from product_events p
         where p.recipient = d.recipient and p.event = $2 and p.at >= d.first and p.at <= d.last))::int as converted,
       count(*) filter (where exists (select from consent_log c
-        where c.recipient = d.recipient and c.wish = false and c.at >= d.first and c.at <= d.last))::int as unsubscribed,
+        where c.recipient = d.recipient and c.wish = false and c.at >= d.first and c.at <= d.last
+          and ($7::text is null or c.tenant is null or c.tenant = $7)))::int as unsubscribed,
       coalesce(max("addressDead"), 0) as "addressDead", coalesce(max(complained), 0) as complained, coalesce(max("smsSent"), 0) as "smsSent"
     from drawn as d left join costs as k on (k.of, k.grp) = (d.of, d.grp) group by d.of, d.grp`
 }

@@ -130,7 +130,10 @@ const refused = (description: string) => ({
 })
 const refusals = {
   ...{ '400': refused('With every problem.'), '401': refused('No token, or one that is not known.') },
-  ...{ '403': refused('The token lacks the scope analytics.'), '503': refused('It took too long.') },
+  ...{
+    '403': refused('The token lacks the scope analytics, or is told of another tenant alone.'),
+    '503': refused('It took too long.'),
+  },
 }
 
 /** The OpenAPI 3.1 description of the analytics API. `fieldsBy`: the fields that each path takes. */

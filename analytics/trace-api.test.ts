@@ -77,7 +77,7 @@ test('a trace that takes too long is refused as that', async () => {
   const log = createLog({ role: 'test', write() {} })
   const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1_024 })
   opened.defer(() => app.close())
-  traceApi(app, { db, readerOf: async () => 'eve', logLook: async () => {}, addressesOf: async () => [] })
+  traceApi(app, { db, readerOf: async () => ({ name: 'eve' }), logLook: async () => {}, addressesOf: async () => [] })
   await world.db.transaction(async tx => {
     await tx.query('lock table delivery_events in access exclusive mode')
     const answer = await app.inject({ url: '/v1/trace?recipient=user-1' })

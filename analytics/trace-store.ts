@@ -24,8 +24,10 @@ import {
   withUnreported,
 } from './trace.ts'
 
+/** With a tenant only what is known to be of it: what no stored event of it tells of, like what was refused, is not. */
+type Within = { tenant?: string | undefined }
 /** What of an intent is asked: what went to a person, on a channel, to one of their endpoints. */
-export type Part = { recipient?: string; channel?: Channel; endpoint?: string }
+export type Part = { recipient?: string; channel?: Channel; endpoint?: string } & Within
 
 /**
  * Everything that happened to an intent, for all its recipients or to a part of them, in order, what the ledger still holds
@@ -37,12 +39,12 @@ export async function traceIntent(
   intent: IntentId | { producer: string; key: string },
   part: Part = {},
 ): Promise<Trace> {
-  const { recipient, channel, endpoint } = part
+  const { recipient, channel, endpoint, tenant } = part
   const id = typeof intent === 'string' ? intent : intentId(intent)
   const sets = await setsOf(db, id)
   // Nothing of an intent is older than its first set; one that the ledger has forgotten is looked for everywhere.
   const since = sets.length > 0 ? sets.map(dayOf).sort()[0] : undefined
-  const events = await eventsOf(db, since, query =>
+  const events = await eventsOf(db, { day: since, tenant }, query =>
     query
       .where('intent_id', '=', id)
       .$if(recipient !== undefined, of => of.where('recipient', '=', recipient!))
@@ -55,7 +57,8 @@ export async function traceIntent(
       .orderBy(kindOrder)
       .orderBy('recipient'),
   )
-  const refused = await refusedOf(db, id)
+  if (tenant !== undefined && events.lines.length === 0) return unknown
+  const refused = tenant === undefined ? await refusedOf(db, id) : listed([])
   const retraction = await retractionOf(db, id)
   const quarantine = await quarantineOf(db, id)
   const removals = await removalsOf(db, [id], recipient)
@@ -79,13 +82,14 @@ export async function traceIntent(
   const open = await openLines(db, {
     deliveries: sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id} and ${to}`,
     holds: sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id} and ${to}`,
+    tenant,
   })
   const more = hasMore([events, refused, removals, open])
   return { ...known, open: open.lines.filter(ofPart), more, ...(expansion && { expanding: expansion.members }) }
 }
 
 /** The delivery that a provider's call was for, by the name that the provider was given: what went to that endpoint. */
-export async function traceDelivery(db: Database, { batch, slot }: Attempt): Promise<Trace> {
+export async function traceDelivery(db: Database, { batch, slot }: Attempt, within: Within = {}): Promise<Trace> {
   const found = await db.kysely
     .selectFrom('deliveries')
     .select(['intent_id', 'recipient', 'channel', 'endpoint'])
@@ -93,10 +97,12 @@ export async function traceDelivery(db: Database, { batch, slot }: Attempt): Pro
     .where('batch_id', '=', batch)
     .where('slot', '=', slot)
     .executeTakeFirst()
-  if (found === undefined) return { refused: [], lines: [], open: [], removals: [], more: false }
+  if (found === undefined) return unknown
   const { intent_id, recipient, channel, endpoint } = found
-  return traceIntent(db, intent_id as IntentId, { recipient, channel: channels[channel]!, endpoint })
+  return traceIntent(db, intent_id as IntentId, { recipient, channel: channels[channel]!, endpoint, ...within })
 }
+
+const unknown: Trace = { refused: [], lines: [], open: [], removals: [], more: false }
 
 /**
  * Everything that happened to a person since an instant (default: ever), in order, and what is open for them. Where
@@ -105,10 +111,10 @@ export async function traceDelivery(db: Database, { batch, slot }: Attempt): Pro
 export async function traceRecipient(
   db: Database,
   recipient: string,
-  { since }: { since?: EpochMs } = {},
+  { since, tenant }: { since?: EpochMs | undefined } & Within = {},
 ): Promise<Trace> {
   const day = since === undefined ? undefined : new Date(since).toISOString().slice(0, 10)
-  const events = await eventsOf(db, day, query =>
+  const events = await eventsOf(db, { day, tenant }, query =>
     query
       .where('recipient', '=', recipient)
       .where('at', '>=', new Date(since ?? 0))
@@ -119,6 +125,7 @@ export async function traceRecipient(
     // The array is asked first: taking all open batches apart would take long.
     deliveries: sql<boolean>`${recipient} = any(b.recipients) and d.recipient = ${recipient}`,
     holds: sql<boolean>`held.recipient = ${recipient}`,
+    tenant,
   })
   // What was refused is of no recipient: nobody has looked for one in it.
   const intents = [...events.lines, ...open.lines].map(line => line.intent)
@@ -220,13 +227,14 @@ const selectEvents = (db: Database['kysely'], day: string | undefined) =>
 
 async function eventsOf(
   db: Database,
-  day: string | undefined,
+  { day, tenant }: { day: string | undefined } & Within,
   narrow: (query: ReturnType<typeof selectEvents>) => ReturnType<typeof selectEvents>,
 ): Promise<Listed<TraceLine>> {
   const rows = await db.kysely.transaction().execute(async tx => {
     // The planner takes the summarising index for worse than reading everything.
     await sql`set local enable_seqscan = off`.execute(tx)
     return narrow(selectEvents(tx, day))
+      .$if(tenant !== undefined, query => query.where('tenant', '=', tenant!))
       .limit(linesMax + 1)
       .execute()
   })
@@ -240,7 +248,7 @@ async function eventsOf(
   })
   // The report may be among what is not listed.
   const told = more ? lines : withUnreported(lines, line => old.has(line))
-  return { lines: withOriginals(told, await originalsOf(db, told)), more }
+  return { lines: withOriginals(told, await originalsOf(db, told, { tenant })), more }
 }
 
 /** Instants that originals are looked for at; of more duplicates only the time of the original is told. */
@@ -250,6 +258,7 @@ const originalsMax = 100
 async function originalsOf(
   db: Database,
   lines: readonly TraceLine[],
+  { tenant }: Within,
 ): Promise<(line: TraceLine) => IntentId | undefined> {
   const duplicates = lines.flatMap(line => {
     const repeats = repeatedAt(line)
@@ -265,6 +274,7 @@ async function originalsOf(
       .select(['recipient', 'type', 'occurred_at', 'intent_id'])
       .where('kind', '=', 'decided')
       .where('what', 'in', ['deliver', 'held'])
+      .$if(tenant !== undefined, query => query.where('tenant', '=', tenant!))
       .where(
         'occurred_at',
         'in',

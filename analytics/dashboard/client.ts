@@ -31,7 +31,9 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<Answer
     const { detail = '', errors = [] } = (await response.json().catch(() => ({}))) as Problem
     const why = errors.length > 0 ? errors.map(error => error.detail).join('; ') : detail
     if (status === 401) return { ok: false, signedOut: true, why: 'This token is not good here.' }
-    if (status === 403) return { ok: false, signedOut: true, why: why || 'This token may not look here.' }
+    // Without a challenge the token is good, and was asked for too much.
+    if (status === 403 && response.headers.has('www-authenticate'))
+      return { ok: false, signedOut: true, why: why || 'This token may not look here.' }
     return { ok: false, signedOut: false, why: why || `The server answered ${status}.` }
   } catch {
     return { ok: false, signedOut: false, why: 'No answer from the server.' }

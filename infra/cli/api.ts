@@ -146,14 +146,19 @@ const questionsMax = 4
 async function serveQuestions(app: FastifyInstance, installation: Installation, groupMin: number): Promise<Database> {
   const { db, clock, addresses } = installation
   const asked = await openPostgres({ url: addresses.databaseUrl, connectionsMax: questionsMax, name: 'questions' })
-  const authorize = async ({ headers }: Asked) => void (await producerOf(db, headers, 'analytics'))
-  analyticsApi(app, { db: asked, clock, authorize, groupMin })
+  const readerOf = (scope: Scope) => async (request: Asked) => {
+    const { producer: name, tenant } = await producerOf(db, request.headers, scope)
+    return { name, tenant }
+  }
+  analyticsApi(app, { db: asked, clock, readerOf: readerOf('analytics'), groupMin })
   traceApi(app, {
     db: asked,
-    readerOf: async ({ headers }) => (await producerOf(db, headers, 'trace')).producer,
+    readerOf: readerOf('trace'),
     logLook: ({ who, about }) => logAct(db, { who, what: 'trace', about }),
-    addressesOf: async recipient => {
+    addressesOf: async (recipient, tenant) => {
       const person = (await readPeople(db, [recipient])).get(recipient)!
+      // Addresses are a person's, of whatever tenant they are told in.
+      if (tenant !== undefined && tenant !== person.tenant) return []
       return person.endpoints.map(endpoint => shownEndpoint(endpoint, clock.now()))
     },
   })

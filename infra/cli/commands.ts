@@ -229,9 +229,9 @@ const questions: readonly Command[] = [
   },
   {
     name: 'token',
-    usage: `token PRODUCER [--scopes ${scopes.join(',')}] [--types comment.created,…] | token user ID [--tenant T] [--scopes …]`,
+    usage: `token PRODUCER [--scopes ${scopes.join(',')}] [--types comment.created,…] [--tenant T] | token user ID [--tenant T] [--scopes …]`,
     summary:
-      'Makes a token for a producer of the HTTP API and prints it once. Without --scopes it may state intents only, without --types of every type. token user: a token of a person for 15 minutes, on one machine, where no back end makes them.',
+      'Makes a token for a producer of the HTTP API and prints it once. Without --scopes it may state intents only, without --types of every type. With --tenant it opens analytics and trace, and is told of that tenant alone. token user: a token of a person for 15 minutes, on one machine, where no back end makes them.',
     example: 'token docs --scopes intents,people',
     run: async args => (await import('./commands/token.ts')).runToken(args),
   },

@@ -365,7 +365,9 @@ create table producer_tokens (
   types text[] not null,
   scopes text[] not null,
   created_at timestamp with time zone not null default now(),
-  constraint producer_tokens_pkey PRIMARY KEY (token_hash)
+  tenant text,
+  constraint producer_tokens_pkey PRIMARY KEY (token_hash),
+  constraint producer_tokens_of_tenant CHECK (((tenant IS NULL) OR (scopes <@ ARRAY['analytics'::text, 'trace'::text])))
 );
 
 create table product_events (

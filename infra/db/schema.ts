@@ -343,6 +343,8 @@ export type Schema = AddressTables &
       producer: string
       types: string[]
       scopes: string[]
+      /** Of which alone it is told. */
+      tenant: string | null
       created_at: Generated<Date>
     }
     /** What workers share of a provider's limit; unlogged. Milliseconds by the server's clock. */

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { isName } from '#contracts/ids.ts'
 import { problem } from '#runtime/http-problem.ts'
 import type { Database } from '#runtime/postgres.ts'
 
@@ -11,8 +12,11 @@ import type { Database } from '#runtime/postgres.ts'
 export const scopes = ['intents', 'people', 'analytics', 'trace', 'observe', 'operate', 'approve'] as const
 export type Scope = (typeof scopes)[number]
 
-/** Who a token stands for, and which types it may say. */
-export type Producer = { producer: string; types: readonly string[] }
+/** What a token of a tenant may open: there its answers are of that tenant alone. Everything else is of all. */
+export const tenantScopes: readonly Scope[] = ['analytics', 'trace']
+
+/** Who a token stands for, which types it may say, and of which tenant alone it is told. */
+export type Producer = { producer: string; types: readonly string[]; tenant?: string | undefined }
 
 /** Narrower than a name on the wire: it is written in paths (`trace PRODUCER/KEY`) and on command lines. */
 export const isProducer = (text: string): boolean => /^[A-Za-z0-9][\w.-]{0,199}$/.test(text)
@@ -20,20 +24,24 @@ export const producerRule = 'a producer is named with 1 to 200 letters, digits a
 
 /**
  * Makes a token for a producer, with the scope `intents` unless told otherwise; only its hash is kept, so this is the one
- * time that it can be read. Throws when the producer is not a name, or the token opens nothing or may say no type.
+ * time that it can be read. Throws when the producer or the tenant is not a name, or the token opens nothing, may say no type, or is
+ * of a tenant and opens what is of all.
  */
 export async function createProducerToken(
   db: Database,
-  { producer, types, scopes = ['intents'] }: Producer & { scopes?: readonly Scope[] },
+  { producer, types, scopes = ['intents'], tenant }: Producer & { scopes?: readonly Scope[] },
 ): Promise<string> {
   if (!isProducer(producer)) throw new Error(producerRule)
   if (scopes.length === 0) throw new Error('a token needs at least one scope')
   if (scopes.includes('intents') && types.length === 0)
     throw new Error('a token needs at least one type that it may say')
+  if (tenant !== undefined && !isName(tenant)) throw new Error('a tenant is a name of 1 to 200 characters')
+  if (tenant !== undefined && !scopes.every(scope => tenantScopes.includes(scope)))
+    throw new Error(`a token of a tenant opens ${tenantScopes.join(' and ')} alone`)
   const token = `carillon_${randomBytes(32).toString('base64url')}`
   await db.kysely
     .insertInto('producer_tokens')
-    .values({ token_hash: hashOf(token), producer, types: [...types], scopes: [...scopes] })
+    .values({ token_hash: hashOf(token), producer, types: [...types], scopes: [...scopes], tenant: tenant ?? null })
     .execute()
   return token
 }
@@ -57,7 +65,7 @@ export async function producerOf(
     token &&
     (await db.kysely
       .selectFrom('producer_tokens')
-      .select(['producer', 'types', 'scopes'])
+      .select(['producer', 'types', 'scopes', 'tenant'])
       .where('token_hash', '=', hashOf(token))
       .executeTakeFirst())
   if (!found)
@@ -65,13 +73,13 @@ export async function producerOf(
       detail: 'send the producer’s token: Authorization: Bearer …',
       headers: { 'www-authenticate': 'Bearer realm="carillon"' },
     })
-  const { producer, types, scopes } = found
+  const { producer, types, scopes, tenant } = found
   if (!scopes.includes(scope))
     throw problem(403, {
       detail: `the token of ${producer} lacks the scope ${scope}; it has ${scopes.join(', ')}`,
       headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },
     })
-  return { producer, types }
+  return { producer, types, ...(tenant !== null && { tenant }) }
 }
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { isName } from '#contracts/ids.ts'
-import { createProducerToken, isProducer, producerRule, scopes } from '#producers/http/producer-tokens.ts'
+import { createProducerToken, isProducer, producerRule, scopes, tenantScopes } from '#producers/http/producer-tokens.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { mintUserToken, userScopes } from '#runtime/user-tokens.ts'
@@ -35,7 +35,7 @@ async function runProducerToken(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { scopes: { type: 'string' }, types: { type: 'string' } },
+    options: { scopes: { type: 'string' }, types: { type: 'string' }, tenant: { type: 'string' } },
   })
   const [producer, ...rest] = positionals
   if (producer === undefined || rest.length > 0) throw new CommandError('name one producer')
@@ -44,9 +44,13 @@ async function runProducerToken(args: string[]): Promise<number> {
   const types = values.types?.split(',') ?? [...catalogue.types.keys()]
   const unknown = types.filter(type => !catalogue.types.has(type))
   if (unknown.length > 0) throw new CommandError(`the catalogue has no type ${unknown.join(', ')}`)
-  const opened = scopesOf(values.scopes ?? 'intents', scopes)
+  const { tenant } = values
+  const opened = scopesOf(values.scopes ?? (tenant === undefined ? 'intents' : tenantScopes.join(',')), scopes)
+  if (tenant !== undefined && !isName(tenant)) throw new CommandError('--tenant must be a name')
+  if (tenant !== undefined && !opened.every(scope => tenantScopes.includes(scope)))
+    throw new CommandError(`a token of a tenant opens ${tenantScopes.join(' and ')} alone`)
   await using db = await visitDatabase()
-  console.log(await createProducerToken(db, { producer, types, scopes: opened }))
+  console.log(await createProducerToken(db, { producer, types, scopes: opened, tenant }))
   return 0
 }
 

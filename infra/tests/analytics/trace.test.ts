@@ -6,7 +6,15 @@ import { isUnknown, printTrace } from '#analytics/trace.ts'
 import { traceDelivery, traceIntent, traceRecipient } from '#analytics/trace-store.ts'
 import type { Verdict } from '#contracts/decision.ts'
 import type { EventPack } from '#contracts/event.ts'
-import { dayOf, type EpochMs, type IntentId, intentId, newSetId, type RecipientId } from '#contracts/ids.ts'
+import {
+  type BatchId,
+  dayOf,
+  type EpochMs,
+  type IntentId,
+  intentId,
+  newSetId,
+  type RecipientId,
+} from '#contracts/ids.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { admitIntents, refuseMessages } from '#ledger/admit.ts'
 import { claimBatch, recordBatch } from '#ledger/claim.ts'
@@ -29,12 +37,14 @@ async function setup() {
   return {
     db,
     /** The router's transaction: admits the intent and writes its decisions. */
-    route: (verdicts: Record<string, Verdict>, of: { intent?: IntentId; now: EpochMs }) =>
+    route: (verdicts: Record<string, Verdict>, of: { intent?: IntentId; tenant?: string; now: EpochMs }) =>
       db.transaction(async tx => {
         const set = newSetId()
         const id = of.intent ?? intent
         await admitIntents(tx, set, [{ id, bodyHash: 1n }])
-        const decided = Object.entries(verdicts).map(([recipient, verdict]) => decisionOf(id, recipient, verdict))
+        const decided = Object.entries(verdicts).map(([recipient, verdict]) =>
+          decisionOf(recipient, verdict, { id, tenant: of.tenant }),
+        )
         return writeSet(tx, {
           id: set,
           lane: 'default',
@@ -57,7 +67,11 @@ async function setup() {
   }
 }
 
-const decisionOf = (id: IntentId, recipient: string, verdict: Verdict): Decided => ({
+const decisionOf = (
+  recipient: string,
+  verdict: Verdict,
+  { id, tenant }: { id: IntentId; tenant: string | undefined },
+): Decided => ({
   intent: {
     id,
     producer: 'docs',
@@ -66,6 +80,7 @@ const decisionOf = (id: IntentId, recipient: string, verdict: Verdict): Decided 
     catalogue: '1',
     occurredAt: Date.now(),
     data: { secret: 'never shown' },
+    ...(tenant !== undefined && { tenant }),
   },
   sensitive: false,
   recipient: recipient as RecipientId,
@@ -191,12 +206,46 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
   })
   assert.match(open[2]!.sentence, /^Held: quiet hours until 20/)
 
-  const { intent: carried } = decisionOf(intent, 'ada', deliver)
+  const { intent: carried } = decisionOf('ada', deliver, { id: intent, tenant: undefined })
   const audiences = [{ audience: 'everybody' }]
   await world.db.transaction(tx =>
     openExpansion(tx, { set: newSetId(), lane: 'default', intent: carried, audiences, except: [], now }),
   )
   assert.equal((await traceIntent(world.db, intent)).expanding, 0)
+})
+
+test('of a tenant what is open is told of its intents alone, when their events are stored', async () => {
+  await using world = await setup()
+  const [now, until] = [Date.now(), Date.now() + 3_600_000]
+  const held: Verdict = { kind: 'held', reason: 'quiet_hours', until, why: { rule: 'quiet_hours', value: 'x' } }
+  const ids = ['acme', 'alien', undefined].map(tenant => ({
+    tenant,
+    id: intentId({ producer: 'docs', key: `of ${tenant}` }),
+  }))
+  const batches: { id: string }[] = []
+  for (const { tenant, id } of ids)
+    batches.push(...(await world.route({ ada: deliver, bob: held }, { intent: id, now, ...(tenant && { tenant }) })))
+  const lone = { lane: 'default' as const, messageId: '1', reason: 'conflict' as const, problems: ['another body'] }
+  await refuseMessages(world.db, [{ ...lone, intentId: ids[0]!.id }], now)
+  const openOf = async (recipient: string, tenant?: string) =>
+    (await traceRecipient(world.db, recipient, { tenant })).open.map(({ intent, ahead }) => [intent, ahead])
+  const [acme, alien] = [ids[0]!.id, ids[1]!.id]
+  assert.deepEqual(await openOf('ada', 'acme'), [], 'no event says whose they are')
+  assert.equal(isUnknown(await traceIntent(world.db, acme, { tenant: 'acme' })), true)
+  await world.collect()
+  assert.equal((await openOf('ada')).length, 3)
+  assert.deepEqual(await openOf('ada', 'acme'), [[acme, undefined]])
+  assert.deepEqual(await openOf('bob', 'acme'), [[acme, undefined]])
+  const own = await traceIntent(world.db, acme, { tenant: 'acme' })
+  assert.deepEqual([own.lines.length, own.open.length, own.refused], [2, 2, []], 'of what was refused no event tells')
+  const delivery = (at: number) =>
+    traceDelivery(world.db, { batch: batches[at]!.id as BatchId, slot: 0 }, { tenant: 'acme' })
+  assert.equal((await delivery(0)).open.length, 1)
+  for (const trace of [
+    ...[await delivery(1), await delivery(2), await traceIntent(world.db, alien, { tenant: 'acme' })],
+    await traceIntent(world.db, ids[2]!.id, { tenant: 'acme' }),
+  ])
+    assert.deepEqual(trace, { refused: [], lines: [], open: [], removals: [], more: false })
 })
 
 test('an intent that was refused says why, beside what became of the one that has its key', async () => {

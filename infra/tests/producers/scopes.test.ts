@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { storePacks } from '#analytics/event-store.ts'
 import { pacedProviders } from '#cli/pacings.ts'
 import { writePacings } from '#channels/pace/pacing-store.ts'
+import { ensurePartitions } from '#db/partitions.ts'
 import { heldPrunes, markEndpoint } from '#preferences/preferences.ts'
-import type { Scope } from '#producers/http/producer-tokens.ts'
+import { type Scope, tenantScopes } from '#producers/http/producer-tokens.ts'
+import { decidedPack, intentFacts } from '../analytics/packs.fixture.ts'
 import { addressKey, setup } from './served.fixture.ts'
 
 const intent = '00000000-0000-8000-8000-000000000000'
@@ -323,4 +326,58 @@ test('a token opens what its scopes name and nothing else; the refusal names the
       assert.equal(answer.status, status, `${route}: ${answer.text}`)
     }
   }
+})
+
+test('a token of a tenant opens what is told of tenants, and is refused where another is asked for', async () => {
+  await using world = await setup()
+  const tenant = `acme' or '1'='1'; --%`
+  const scopes = Object.keys(routes) as Scope[]
+  for (const scope of scopes) {
+    if (!tenantScopes.includes(scope)) {
+      await assert.rejects(world.tenantToken(tenant, 'analytics', scope), /opens analytics and trace alone/)
+      continue
+    }
+    const token = await world.tenantToken(tenant, scope)
+    for (const [route, status] of Object.entries(routes[scope])) {
+      const within = (name: string) => `${route}${route.includes('?') ? '&' : '?'}tenant=${encodeURIComponent(name)}`
+      for (const asked of [route, within(tenant)]) assert.equal((await world.ask(token, asked)).status, status, asked)
+      const refused = await world.ask(token, within('alien'))
+      assert.equal(refused.status, 403, route)
+      assert.equal(JSON.parse(refused.text).detail, `this token is told of the tenant ${tenant} alone`)
+    }
+  }
+  for (const wrong of ['', 'a\nb']) await assert.rejects(world.tenantToken(wrong, 'trace'), /a tenant is a name/)
+  await assert.rejects(
+    world.db.query(`update producer_tokens set scopes = '{analytics,operate}' where tenant is not null`),
+    /producer_tokens_of_tenant/,
+  )
+})
+
+test('a person’s addresses are told to those of the tenant that the person is of', async () => {
+  await using world = await setup()
+  const intents = (tenant: string) => [intentFacts(tenant, { tenant, occurredAt: Date.now() })]
+  const of = (tenant: string) => ({
+    intents: intents(tenant),
+    at: Date.now(),
+    day: new Date().toISOString().slice(0, 10),
+  })
+  await ensurePartitions(world.db, { from: of('acme').day, days: 1 })
+  await storePacks(world.db, [decidedPack(['u1'], of('acme')), decidedPack(['u1'], of('alien'))])
+  const people = await world.tokenOf('people')
+  await world.ask(people, 'PUT /v1/recipients/u1', { tenant: 'acme' })
+  const phone = { id: 'phone', channel: 'sms', address: '+4366012345678' }
+  const put = await world.ask(people, 'PUT /v1/recipients/u1/endpoints', { endpoints: [phone] })
+  assert.ok(put.status < 300, put.text)
+  const trace = async (tenant: string) => {
+    const token = await world.tenantToken(tenant, 'trace')
+    const { lines, addresses } = JSON.parse((await world.ask(token, 'GET /v1/trace?recipient=u1')).text)
+    return [lines.length, addresses.some((one: { id: string }) => one.id === 'phone')]
+  }
+  assert.deepEqual(
+    [await trace('acme'), await trace('alien')],
+    [
+      [1, true],
+      [1, false],
+    ],
+  )
 })

@@ -40,6 +40,8 @@ export async function setup() {
     },
     tokenAs: (producer: string, ...scopes: Scope[]) =>
       createProducerToken(installation.db, { producer, types: [], scopes }),
+    tenantToken: (tenant: string, ...scopes: Scope[]) =>
+      createProducerToken(installation.db, { producer: 'eve', types: ['comment.created'], scopes, tenant }),
     quarantine: (id: string, more: Partial<NewQuarantine> = {}) =>
       openQuarantines(installation.db, [
         {

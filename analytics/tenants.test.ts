@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { EventPack } from '#contracts/event.ts'
+import { ensurePartitions } from '#db/partitions.ts'
+import { createHttp } from '#runtime/http.ts'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { openPostgres } from '#runtime/postgres.ts'
+import { at, day, decidedPack, engagedPack, intentFacts, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { inBrowser, openBrowser } from '#tests/browser.ts'
+import { testDatabase } from '#tests/servers.ts'
+import { analyticsApi } from './api.ts'
+import { createDashboard } from './dashboard.fixture.ts'
+import { storePacks } from './event-store.ts'
+import { openPage } from './open-page.fixture.ts'
+import type { Reader } from './questions-api.ts'
+import { recomputeHour } from './rollup-store.ts'
+import { traceApi } from './trace-api.ts'
+
+/** Whose name is anything but a name, and whose people are told by another tenant and by none, too. */
+const mine = `acme' or '1'='1'; drop table delivery_events; -- %_ \u202e${'ß'.repeat(9)} {"tenant":null}`.replaceAll(
+  '"',
+  '',
+)
+const theirs = 'alien'
+const both = ['ada', 'bob', 'cem']
+
+/** What a tenant told, all of it under its own names, for people who are told by all of them. */
+function packsOf(name: string, tenant: string | undefined): EventPack[] {
+  const intents = [
+    intentFacts(`${name}-1`, {
+      ...{ type: `${name}.type`, category: `${name}-category`, producer: `${name}-producer` },
+      ...(tenant !== undefined && { tenant }),
+    }),
+  ]
+  const decided = decidedPack([...both, `${name}-person`], { intents })
+  for (const slot of decided.slots.slice(2)) slot.what = 'holdout'
+  for (const slot of decided.slots) {
+    slot.arm = `${name}/arm`
+    slot.locale = name === 'own' ? 'de-AT' : 'fr-CH'
+  }
+  const settled = settledPack(['ada', 'bob'], { intents, provider: `${name}-provider` })
+  for (const slot of settled.slots) Object.assign(slot, { platform: `${name}-platform`, version: `${name}-9` })
+  return [decided, settled, engagedPack([{ recipient: 'ada', what: 'opened' }], { intents })]
+}
+/** A word of what others told. */
+const foreign = /alien|none[-./]|fr-CH|"CH"/
+
+const opened = new AsyncDisposableStack()
+const looks: unknown[] = []
+let reader: Reader = { name: 'eve' }
+let paths: string[]
+let ask: (url: string) => Promise<{ status: number; type: string; text: string }>
+
+before(async () => {
+  const { url } = opened.use(await testDatabase())
+  const db = opened.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
+  await ensurePartitions(db, { from: day, days: 2 })
+  await storePacks(db, [...packsOf('own', mine), ...packsOf('alien', theirs), ...packsOf('none', undefined)])
+  while (await recomputeHour(db));
+  await db.query(
+    `insert into consent_log (at, recipient, kind, wish, source, tenant) select to_timestamp($1 / 1000.0), 'ada', 'level', false, 'api', $2`,
+    [at + 1, theirs],
+  )
+  const app = createHttp({
+    log: createLog({ role: 'api', write() {} }),
+    metrics: createMetrics(),
+    bodyLimitBytes: 1024,
+  })
+  opened.defer(() => app.close())
+  const served: string[] = []
+  app.addHook('onRoute', ({ method, url }) => void (method === 'GET' && served.push(url)))
+  const readerOf = async () => reader
+  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, readerOf, groupMin: 1 })
+  traceApi(app, { db, readerOf, logLook: async look => void looks.push(look), addressesOf: async () => [] })
+  paths = served.filter(path => path !== '/v1/analytics/openapi.json')
+  ask = async url => {
+    const answer = await app.inject({ url })
+    return { status: answer.statusCode, type: String(answer.headers['content-type']), text: answer.payload }
+  }
+})
+after(() => opened.disposeAsync())
+
+const ofDay = 'since=2026-11-20&until=2026-11-21'
+const intentOf = (name: string) => intentFacts(`${name}-1`).id
+/** What each path is asked, in so many ways as it answers in. */
+const questions: Record<string, readonly string[]> = {
+  '/v1/analytics/funnel': [
+    ...[ofDay, `${ofDay}&source=raw&unit=recipient&by=producer`, `${ofDay}&by=type`, `${ofDay}&by=tenant`],
+    ...[`${ofDay}&by=platform&times=true`, `${ofDay}&by=country&with_simulated=true`, `${ofDay}&by=outcome`],
+    'since=2026-11-21&until=2026-11-22&by=type&compare=previous',
+  ],
+  '/v1/analytics/series': [`${ofDay}&by=type`, `${ofDay}&by=provider&bucket=day&zone=Europe/Berlin`],
+  '/v1/analytics/outcomes': [ofDay, `${ofDay}&unit=recipient`],
+  '/v1/analytics/export': ['funnel', 'series', 'outcomes'].map(
+    of => `${ofDay}&of=${of}${of === 'outcomes' ? '' : '&by=type'}`,
+  ),
+  '/v1/analytics/tail': ['', 'channel=push'],
+  '/v1/analytics/lift': [
+    `${ofDay}&type=own.type&event=joined`,
+    `${ofDay}&type=own.type&event=joined&compare=arm&by=channel`,
+  ],
+  '/v1/trace/examples': [`${ofDay}&stage=accepted`, `${ofDay}&what=holdout`],
+  '/v1/trace': ['recipient=ada', `intent=${intentOf('own')}`, `intent=docs/own-1&recipient=bob`],
+  '/v1/trace/:intent': ['', 'recipient=bob'],
+}
+const urlOf = (path: string, question: string, more = '') =>
+  `${path.replace(':intent', intentOf('own'))}?${[question, more].filter(Boolean).join('&')}`
+const tenantIs = (tenant: string) => `tenant=${encodeURIComponent(tenant)}`
+
+test('who is of a tenant is told of it alone, on every path there is, and the same as who may ask for it', async () => {
+  assert.deepEqual(paths.toSorted(), Object.keys(questions).toSorted(), 'a path without a question here')
+  for (const [path, asked] of Object.entries(questions))
+    for (const question of asked) {
+      reader = { name: 'eve' }
+      const wanted = await ask(urlOf(path, question, tenantIs(mine)))
+      assert.equal(wanted.status, 200, `${path} ${question} ${wanted.text}`)
+      reader = { name: 'eve', tenant: mine }
+      for (const more of ['', tenantIs(mine)]) {
+        const told = await ask(urlOf(path, question, more))
+        assert.deepEqual(told, wanted, `${path} ${question}`)
+        assert.doesNotMatch(told.text, foreign, `${path} ${question}`)
+      }
+    }
+})
+
+test('without the limit the same questions tell of others: the test before could fail', async () => {
+  reader = { name: 'eve' }
+  const names = Object.entries(questions).filter(([path]) => path !== '/v1/analytics/lift' && !path.includes(':intent'))
+  for (const [path, asked] of names) {
+    const told = await Promise.all(asked.map(question => ask(urlOf(path, question))))
+    assert.ok(told.some(({ text }) => foreign.test(text)) || path.endsWith('outcomes'), path)
+  }
+  const size = async (tenant: string) => {
+    const { outcomes } = JSON.parse((await ask(urlOf('/v1/analytics/outcomes', ofDay, tenant))).text)
+    return outcomes.reduce((sum: number, { n }: { n: number[] }) => sum + n.reduce((a, b) => a + b), 0)
+  }
+  assert.deepEqual([await size(''), await size(tenantIs(mine))], [12, 4])
+  const withdrawn = async (tenant: string) =>
+    JSON.parse((await ask(urlOf('/v1/analytics/lift', questions['/v1/analytics/lift']![0]!, tenant))).text).groups.map(
+      (group: { costs: { unsubscribed: number } }) => group.costs.unsubscribed,
+    )
+  assert.deepEqual(
+    [await withdrawn(''), await withdrawn(tenantIs(mine))],
+    [
+      [0, 1],
+      [0, 0],
+    ],
+  )
+})
+
+test('another tenant is refused in one sentence, on every path, however it is spelled', async () => {
+  reader = { name: 'eve', tenant: mine }
+  looks.length = 0
+  for (const [path, [question]] of Object.entries(questions))
+    for (const other of [theirs, '', mine.toUpperCase(), `${mine} `, '*', '%', 'null', 'undefined', '__proto__']) {
+      const { status, type, text } = await ask(urlOf(path, question!, tenantIs(other)))
+      assert.deepEqual([status, type], [403, 'application/problem+json; charset=utf-8'], `${path} ${other}`)
+      assert.deepEqual(JSON.parse(text).detail, `this token is told of the tenant ${mine} alone`)
+    }
+  for (const [path, [question]] of Object.entries(questions))
+    assert.equal((await ask(urlOf(path, question!, `${tenantIs(mine)}&${tenantIs(theirs)}`))).status, 400, path)
+  assert.deepEqual(looks, [], 'nothing was looked at')
+})
+
+test('what is of another tenant or of none is unknown, and the look is kept', async () => {
+  reader = { name: 'eve', tenant: mine }
+  for (const name of ['alien', 'none'])
+    for (const url of [
+      `/v1/trace/${intentOf(name)}`,
+      `/v1/trace?intent=docs/${name}-1`,
+      `/v1/trace?intent=docs/${name}-1&recipient=ada`,
+      `/v1/trace?recipient=${name}-person`,
+    ]) {
+      looks.length = 0
+      const { status, text } = await ask(url)
+      const unknown = await ask(
+        url.includes('intent') || url.includes('v1/trace/') ? '/v1/trace?intent=docs/x' : '/v1/trace?recipient=x',
+      )
+      assert.deepEqual([status, text], [404, unknown.text], url)
+      assert.equal((looks[0] as { about: { tenant: string } }).about.tenant, mine)
+    }
+})
+
+test('the pages work with such a token, and say so where it is asked for another tenant', inBrowser, async () => {
+  await using browser = await openBrowser()
+  await using world = await createDashboard({ tenant: mine })
+  await world.store([...packsOf('own', mine), ...packsOf('alien', theirs)])
+  const open = (path: string) => openPage(browser, { at: path, of: world })
+  await using dashboard = await open(`/dashboard?${ofDay}&by=type&live=1`)
+  const region = (name: string) => dashboard.tab.getByRole('region', { name, exact: true })
+  await region('Live').getByText('own.type').first().waitFor()
+  await region('Funnel').getByText('own.type').first().waitFor()
+  assert.doesNotMatch(await dashboard.tab.locator('main').innerText(), foreign)
+  await using other = await open(`/dashboard?${ofDay}&tenant=${theirs}`)
+  await other.tab.getByText('this token is told of the tenant').first().waitFor()
+  assert.equal(await other.tab.getByRole('button', { name: 'Sign out' }).count(), 1)
+  assert.ok(other.wrong.splice(0).every(text => text.includes('403')))
+  await using person = await open('/trace?recipient=ada')
+  await person.tab.getByText('own.type').first().waitFor()
+  assert.doesNotMatch(await person.tab.locator('main').innerText(), foreign)
+  await using unknown = await open(`/trace?intent=${intentOf('alien')}`)
+  await unknown.tab.getByText('nothing is known of this intent').waitFor()
+  assert.ok(unknown.wrong.splice(0).every(text => text.includes('404')))
+})
