@@ -5,8 +5,10 @@ import { periodOf } from './count-periods.ts'
 import { isByPerson, type Prepared } from './count-prepared.ts'
 import {
   type Briefs,
-  briefsOf,
-  clear,
+  brief,
+  copy,
+  isOfSame,
+  newBriefs,
   newSummaries,
   type Place,
   type Summaries,
@@ -36,40 +38,62 @@ export function openPeople(
   { summarize, groups }: { summarize: Summarizing; groups: Groups },
 ): People {
   const folds: Told[] = []
+  let stories = openStories(1 << 12)
   return {
     add(of) {
-      const stories = of.fold.fact.length
-      const summaries = newSummaries(stories)
-      for (let story = 0; story < stories; story++) summarize.story({ of: summaries, at: story }, of, story)
-      folds.push({ of, summaries, briefs: briefsOf(summaries) })
+      const base = folds.length === 0 ? 0 : endOf(folds.at(-1)!)
+      folds.push({ of, base })
+      stories = grown(stories, endOf(folds.at(-1)!))
+      const to = { of: stories.summaries, at: 0 }
+      for (let story = 0; story < of.fold.fact.length; story++) {
+        to.at = base + story
+        summarize.story(to, of, story)
+        brief(stories.briefs, to)
+      }
     },
     async each(hear) {
-      if (folds.length === 0) return
-      const entries = inParts(folds, counting, groups)
-      const asWhole = isByPerson(counting)
-      const { begins, ends } = entries
-      const people = openTable(begins.reduce((most, begin, part) => Math.max(most, ends[part]! - begin), 0))
-      for (let part = 0; part < begins.length; part++) {
-        await setImmediate()
-        eachOfPart(part, { folds, entries, people, summarize, asWhole }, hear)
+      // Whom types are counted apart for, their notifications are put together apart: fewer stories are in the cache at a time.
+      const apart = Map.groupBy(folds, ({ of }) => (counting.by?.includes('type') ? of.fold.type : ''))
+      for (const some of apart.values()) {
+        const entries = inParts(some, counting, groups)
+        const { begins, ends } = entries
+        const people = openTable(begins.reduce((most, begin, part) => Math.max(most, ends[part]! - begin), 0))
+        for (let part = 0; part < begins.length; part++) {
+          await setImmediate()
+          eachOfPart(part, { folds, stories, entries, people, summarize, asWhole: isByPerson(counting) }, hear)
+        }
       }
     },
   }
 }
 
-/** A fold, and what each of its stories tells. */
-type Told = { of: Prepared; summaries: Summaries; briefs: Briefs }
+/** A fold, and where its stories begin among those of all. */
+type Told = { of: Prepared; base: number }
+const endOf = ({ of, base }: Told): number => base + of.fold.fact.length
 
-/** Notifications by part, in columns: who (two words of a hash), in which group, whose story. */
-type Entries = {
-  begins: Uint32Array
-  ends: Uint32Array
-  high: Uint32Array
-  low: Uint32Array
-  group: Uint32Array
-  fold: Uint32Array
-  story: Uint32Array
+/** What each story tells, of all folds. */
+type Stories = { summaries: Summaries; briefs: Briefs }
+const openStories = (n: number): Stories => ({ summaries: newSummaries(n), briefs: newBriefs(n) })
+
+/** Makes place for so many: twice as many as there was, so that few are moved. */
+function grown(stories: Stories, n: number): Stories {
+  const { length } = stories.briefs.seen
+  if (n <= length) return stories
+  const { summaries, briefs } = openStories(Math.max(n, length * 2))
+  summaries.times.set(stories.summaries.times)
+  summaries.marks.set(stories.summaries.marks)
+  briefs.seen.set(stories.briefs.seen)
+  briefs.first.set(stories.briefs.first)
+  return { summaries, briefs }
 }
+
+/**
+ * Notifications by part, four numbers each, side by side, so that one is in one line of the cache: who (two words of a hash), in which
+ * group, whose story.
+ */
+type Entries = { begins: Uint32Array; ends: Uint32Array; rows: Uint32Array }
+const entry = { high: 0, low: 1, group: 2, story: 3 } as const
+const entryEach = 4
 
 function inParts(folds: readonly Told[], counting: Counting, groups: Groups): Entries {
   const all = folds.reduce((sum, { of }) => sum + of.fold.story.length, 0)
@@ -82,20 +106,18 @@ function inParts(folds: readonly Told[], counting: Counting, groups: Groups): En
   }
   for (let part = 0, sum = 0; part < begins.length; part++) [begins[part], sum] = [sum, sum + begins[part]!]
   const ends = begins.slice()
-  const column = () => new Uint32Array(all)
-  const [high, low, group, fold, story] = [column(), column(), column(), column(), column()]
-  folds.forEach(({ of }, place) =>
+  const rows = new Uint32Array(all * entryEach)
+  for (const { of, base } of folds) {
+    const { person, story } = of.fold
     eachAsked(of, { counting, groups }, (n, own) => {
-      const { person, story: stories } = of.fold
-      const at = ends[partOf(person[2 * n]!)]!++
-      high[at] = person[2 * n]!
-      low[at] = person[2 * n + 1]!
-      group[at] = own
-      fold[at] = place
-      story[at] = stories[n]!
-    }),
-  )
-  return { begins, ends, high, low, group, fold, story }
+      const row = ends[partOf(person[2 * n]!)]!++ * entryEach
+      rows[row] = person[2 * n]!
+      rows[row + entry.low] = person[2 * n + 1]!
+      rows[row + entry.group] = own
+      rows[row + entry.story] = base + story[n]!
+    })
+  }
+  return { begins, ends, rows }
 }
 
 type In = { counting: Counting; groups: Groups }
@@ -119,31 +141,52 @@ function eachAsked(of: Prepared, { counting, groups }: In, hear: (n: number, gro
   }
 }
 
-type Parts = { folds: readonly Told[]; entries: Entries; people: Table; summarize: Summarizing; asWhole: boolean }
+type Parts = {
+  folds: readonly Told[]
+  stories: Stories
+  entries: Entries
+  people: Table
+  summarize: Summarizing
+  asWhole: boolean
+}
 
-function eachOfPart(part: number, { folds, entries, people, summarize, asWhole }: Parts, hear: Hear): void {
-  const { fold, story, group } = entries
-  const [begin, end] = [entries.begins[part]!, entries.ends[part]!]
-  const { summaries, heads, next } = people
-  const to: Place = { of: summaries, at: 0 }
+function eachOfPart(part: number, { folds, stories, entries, people, summarize, asWhole }: Parts, hear: Hear): void {
+  const { begins, ends, rows } = entries
+  const [begin, end] = [begins[part]!, ends[part]!]
+  const { heads, next } = people
+  const [to, from]: [Place, Place] = [
+    { of: people.summaries, at: 0 },
+    { of: stories.summaries, at: 0 },
+  ]
   people.clear()
   for (let n = begin; n < end; n++) {
-    const at = (to.at = people.placeOf(entries, n))
-    if (heads[at] === 0) clear(to)
+    const at = (to.at = people.placeOf(rows, n * entryEach))
+    from.at = rows[n * entryEach + entry.story]!
+    if (heads[at] === 0) copy(to, from)
+    else if (!tellsNothing(to, stories.briefs, from.at) || (asWhole && !isOfSame(to, from))) summarize.merge(to, from)
     next[n - begin] = heads[at]!
     heads[at] = n - begin + 1
-    const told = folds[fold[n]!]!
-    if (asWhole || !tellsNothing(to, told.briefs, story[n]!)) summarize.merge(to, { of: told.summaries, at: story[n]! })
   }
-  for (let at = 0; at < people.used; at++) {
-    const spans = () => {
-      const own: Span[] = []
-      for (let n = heads[at]!; n !== 0; n = next[n - 1]!)
-        own.push({ of: folds[fold[begin + n - 1]!]!.of, story: story[begin + n - 1]! })
-      return own
-    }
-    hear({ of: summaries, at }, { group: group[begin + heads[at]! - 1]!, spans })
+  const spans = () => {
+    const own: Span[] = []
+    for (let n = heads[to.at]!; n !== 0; n = next[n - 1]!)
+      own.push(spanOf(folds, rows[(begin + n - 1) * entryEach + entry.story]!))
+    return own
   }
+  for (to.at = 0; to.at < people.used; to.at++)
+    hear(to, { group: rows[(begin + heads[to.at]! - 1) * entryEach + entry.group]!, spans })
+}
+
+/** A story by its place among those of all folds. */
+function spanOf(folds: readonly Told[], place: number): Span {
+  let [low, high] = [0, folds.length - 1]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (endOf(folds[middle]!) > place) high = middle
+    else low = middle + 1
+  }
+  const { of, base } = folds[low]!
+  return { of, story: place - base }
 }
 
 /**
@@ -156,13 +199,13 @@ type Table = {
   next: Int32Array
   readonly used: number
   clear: () => void
-  placeOf: (entries: Entries, n: number) => number
+  placeOf: (rows: Uint32Array, row: number) => number
 }
 
 function openTable(most: number): Table {
   const mask = 2 ** Math.ceil(Math.log2(Math.max(2, most * 2))) - 1
   const slots = new Int32Array(mask + 1)
-  // Of each person the place of their first notification.
+  // Of each person the row of their first notification.
   const firsts = new Uint32Array(most)
   const table = {
     ...{ summaries: newSummaries(most), heads: new Int32Array(most), next: new Int32Array(most), used: 0 },
@@ -171,17 +214,19 @@ function openTable(most: number): Table {
       table.heads.fill(0, 0, table.used)
       table.used = 0
     },
-    placeOf({ high, low, group }: Entries, n: number) {
+    placeOf(rows: Uint32Array, row: number) {
+      const [high, low, group] = [rows[row]!, rows[row + entry.low]!, rows[row + entry.group]!]
       // What is known of a person is random already.
-      let slot = (low[n]! ^ Math.imul(group[n]!, 0x9e3779b1)) & mask
+      let slot = (low ^ Math.imul(group, 0x9e3779b1)) & mask
       for (;;) {
         const known = slots[slot]!
         if (known === 0) break
         const first = firsts[known - 1]!
-        if (low[first] === low[n] && high[first] === high[n] && group[first] === group[n]) return known - 1
+        if (rows[first + entry.low] === low && rows[first] === high && rows[first + entry.group] === group)
+          return known - 1
         slot = (slot + 1) & mask
       }
-      firsts[table.used] = n
+      firsts[table.used] = row
       slots[slot] = ++table.used
       return table.used - 1
     },

@@ -36,26 +36,30 @@ export const newSummaries = (n: number): Summaries => ({
 export type Place = { of: Summaries; at: number }
 
 /** Makes one that knows nothing yet. */
-export function clear({ of: { marks }, at }: Place): void {
+function clear({ of: { marks }, at }: Place): void {
   const row = at * marksEach
   marks[row + mark.seen] = 0
   marks[row + mark.delivery] = marks[row + mark.arm] = marks[row + mark.locale] = -1
 }
 
+/** Makes one that knows what another does. */
+export function copy(to: Place, from: Place): void {
+  for (let n = 0; n < timesEach; n++) to.of.times[to.at * timesEach + n] = from.of.times[from.at * timesEach + n]!
+  for (let n = 0; n < marksEach; n++) to.of.marks[to.at * marksEach + n] = from.of.marks[from.at * marksEach + n]!
+}
+
 /** What decides, of most stories, that they tell nothing new of somebody: in columns of their own, for all are looked at. */
 export type Briefs = { seen: Int32Array; first: Float64Array }
 
-export function briefsOf({ times, marks }: Summaries): Briefs {
-  const n = marks.length / marksEach
-  const [seen, first] = [new Int32Array(n), new Float64Array(n)]
-  for (let at = 0; at < n; at++) {
-    seen[at] = marks[at * marksEach]!
-    let least = Infinity
-    for (let steps = seen[at]! & stepMask; steps !== 0; steps &= steps - 1)
-      least = Math.min(least, times[at * timesEach + 31 - Math.clz32(steps & -steps)]!)
-    first[at] = least
-  }
-  return { seen, first }
+export const newBriefs = (n: number): Briefs => ({ seen: new Int32Array(n), first: new Float64Array(n) })
+
+/** Notes it of one, at its place. */
+export function brief({ seen, first }: Briefs, { of: { times, marks }, at }: Place): void {
+  seen[at] = marks[at * marksEach]!
+  let least = Infinity
+  for (let steps = seen[at] & stepMask; steps !== 0; steps &= steps - 1)
+    least = Math.min(least, times[at * timesEach + 31 - Math.clz32(steps & -steps)]!)
+  first[at] = least
 }
 
 const attempted = 1 << stages.indexOf('attempted')
@@ -70,6 +74,11 @@ export function tellsNothing({ of, at }: Place, { seen, first }: Briefs, story: 
   if ((known & sentFlags) !== sentFlags || (seen[story]! & ~known) !== 0) return false
   return first[story]! > of.times[at * timesEach + settledAt]!
 }
+
+/** Whether two are of the same arm and locale. */
+export const isOfSame = ({ of: { marks }, at }: Place, other: Place): boolean =>
+  marks[at * marksEach + mark.arm] === other.of.marks[other.at * marksEach + mark.arm] &&
+  marks[at * marksEach + mark.locale] === other.of.marks[other.at * marksEach + mark.locale]
 
 export type Summarizing = {
   /** What the events of a story tell. */
@@ -112,6 +121,7 @@ export function summarizing({ words, deliveries, names }: Dictionaries): Summari
           setDelivery(to, endOf(time, of.delivery[code]! * 2 + Number((means & flag.accepted) !== 0)))
         marks[row] |= means
       }
+      to.of.times[to.at * timesEach + settledAt] = lastOf(to)
     },
     merge(to, { of: { times, marks }, at: from }) {
       const [row, timesRow] = [from * marksEach, from * timesEach]

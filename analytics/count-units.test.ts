@@ -15,9 +15,9 @@ const common = ['social', 'default', 'team', '', 'push'].join(fieldsApart)
 const inApp = ['social', 'default', 'team', '', 'in_app'].join(fieldsApart)
 type Story = { said: string; after: number }[]
 const anyOrdering = { windowMs: 1, graceMs: 0 }
-/** kind, what, rule, provider, platform. */
-const said = (...[kind, what, rule = '', provider = '', platform = '']: string[]) =>
-  [kind, what, rule, provider, platform, '', '0', '', ''].join(fieldsApart)
+/** kind, what, rule, provider, platform, arm, locale. */
+const said = (...[kind, what, rule = '', provider = '', platform = '', arm = '', locale = '']: string[]) =>
+  [kind, what, rule, provider, platform, '', '0', arm, locale].join(fieldsApart)
 const deliver = said('decided', 'deliver')
 const sent = said('settled', 'sent')
 const opened = said('engaged', 'opened')
@@ -26,13 +26,14 @@ const saids = [
   ...[deliver, sent, opened, said('decided', 'throttled', 'throttled'), said('decided', 'held', 'quiet_hours')],
   ...[said('settled', 'delivered'), said('settled', 'moved'), said('settled', 'rejected'), said('settled', 'expired')],
   ...[said('engaged', 'seen'), said('engaged', 'machine_opened'), said('settled', 'sent', '', 'apns', 'ios')],
+  ...[said('decided', 'deliver', '', '', '', 'b', 'de-AT'), said('decided', 'deliver', '', '', '', 'a', 'fr-CA')],
 ]
 
 test('a person is counted as one notification that all events of theirs belong to', async () => {
   const event = fc.record({ said: fc.constantFrom(...saids), after: fc.integer({ min: 0, max: 12 }) })
   const history = fc.array(fc.array(event, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 })
   const ordering = fc.constantFrom({ windowMs: 6, graceMs: 0 }, { windowMs: 100, graceMs: 2 })
-  const by = fc.constantFrom([], ['provider'] as const, ['outcome'] as const, ['locale'] as const)
+  const by = fc.constantFrom([], ['provider'] as const, ['outcome'] as const, ['locale', 'arm'] as const)
   const countedOf = (unit: 'recipient' | 'notification', { told, counting }: { told: Story[]; counting: object }) => {
     const folding = startFolding({ cohort: zero, type: 'social.like' })
     for (const events of told)
@@ -78,11 +79,11 @@ test('of several devices the last that was told counts; a provider is one that w
 const told = (person: number, hour: number) => (person * 31 + hour * 17) % 3 !== 0
 const looked = (person: number, hour: number) => told(person, hour) && (person + hour) % 5 === 0
 
-test('many people over many hours are each one, in all of the time and in each period', async () => {
+test('many people over many hours are each one: in all of the time, in each period, of each type', async () => {
   const [people, hours, span] = [20_000, 4, 2]
   const folds = Array.from({ length: hours }, (_, hour) => {
     const cohort = zero + hour * hourMs
-    const folding = startFolding({ cohort, type: 'social.like' })
+    const folding = startFolding({ cohort, type: `social.${hour < span ? 'like' : 'follow'}` })
     for (let person = 0; person < people; person++) {
       if (!told(person, hour)) continue
       const occurredAt = cohort + (person % 3600) * 1000
@@ -98,17 +99,18 @@ test('many people over many hours are each one, in all of the time and in each p
       Array.from({ length: to - from }, (_, n) => from + n).some(hour => of(person, hour)),
     ).length
   const ordering = { windowMs: 30 * 24 * hourMs, graceMs: 60_000 }
-  for (const edges of [undefined, [zero, zero + span * hourMs]]) {
-    const counter = startCounting({ ...ordering, unit: 'recipient', ...(edges && { edges }) })
+  const halves = (first: string, second: string) => [[0, span, first] as const, [span, hours, second] as const]
+  const questions = [
+    { asked: {}, groups: [[0, hours, undefined] as const] },
+    { asked: { edges: [zero, zero + span * hourMs] }, groups: halves('0', '1') },
+    { asked: { by: ['type'] as const }, groups: halves('social.like', 'social.follow') },
+  ]
+  for (const { asked, groups } of questions) {
+    const counter = startCounting({ ...ordering, unit: 'recipient', ...asked })
     folds.forEach(counter.add)
     const { counted } = await counter.done()
-    for (const [from, to, group] of edges
-      ? ([
-          [0, span, '0'],
-          [span, hours, '1'],
-        ] as const)
-      : ([[0, hours, undefined]] as const)) {
-      const own = counted.filter(({ groups }) => groups[0] === group)
+    for (const [from, to, group] of groups) {
+      const own = counted.filter(unit => unit.groups[0] === group)
       const sum = (rows: typeof own) => rows.reduce((total, { n }) => total + n, 0)
       assert.equal(sum(own), among(told, from, to))
       assert.equal(sum(own.filter(({ reached }) => reached === 6)), among(looked, from, to))
