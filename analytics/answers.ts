@@ -1,6 +1,6 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { countsOf } from './funnel-store.ts'
+import { type Counts, countsOf } from './funnel-store.ts'
 import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { type Bucket, edgesOf } from './periods.ts'
 import type { Question } from './question.ts'
@@ -12,7 +12,7 @@ export type Asked = Question & { since: EpochMs; until: EpochMs; bucket: Bucket;
 export type Told = { db: Database; now: EpochMs; groupMin: number }
 
 /** How far behind an answer may be: the age of the newest event that is stored, and hours that are to be counted anew. */
-export type Behind = { source: 'raw' | 'rollup'; newestEvent: string | null; ageMs: number | null; dirty: number }
+export type Behind = { source: Counts['from']; newestEvent: string | null; ageMs: number | null; dirty: number }
 type Answer = { since: string; until: string; behind: Behind; hidden: number }
 export type FunnelAnswer = Answer & {
   funnels: FunnelRow[]

@@ -113,7 +113,7 @@ const packOf = ({ person, intent, channel, what: said, after, ruled }: Happened,
 const count = (db: Database, counting: Counting) =>
   asking(db, async (tx, connection) => {
     const counter = startCounting(counting)
-    await eachFold({ tx, connection }, { each: 'people' }, counter.add)
+    await eachFold({ tx, connection }, { each: 'people', fresh: true }, counter.add)
     return counter.done()
   })
 

@@ -116,15 +116,14 @@ export type Asked = {
   until?: number | undefined
   type?: string | undefined
   each: 'stories' | 'notifications' | 'people'
+  /** Hours that are to be counted anew are read from the events, so that what has just come is told: seconds for a large hour. */
+  fresh: boolean
 }
 
-/**
- * Every event of the hours that are asked for, folded: as it is stored, but for hours that are to be counted anew, which are read from the
- * events. So what has come late is told at once. Needs one snapshot: a transaction that is `repeatable read`.
- */
+/** Every event of the hours that are asked for, folded, as it is stored. Needs one snapshot: a transaction that is `repeatable read`. */
 export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => void): Promise<void> {
   const { tx, connection } = at
-  const { since, until, type, each } = asked
+  const { since, until, type, each, fresh } = asked
   const times = [since === undefined ? null : Math.floor(since / hourMs) * hourMs, until ?? null]
   const [from, to] = [
     `coalesce(to_timestamp($1::float8 / 1000.0), '-infinity')`,
@@ -132,8 +131,8 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
   ]
   const dirty = await tx.query<{ cohort: Date; types: string[] }>(
     `select cohort, array_agg(distinct type) as types from rollup_marks
-     where cohort >= ${from} and cohort < ${to} and ($3::text is null or type = $3) group by cohort`,
-    [...times, type ?? null],
+     where $4 and cohort >= ${from} and cohort < ${to} and ($3::text is null or type = $3) group by cohort`,
+    [...times, type ?? null, fresh],
   )
   await tx.query(
     `select set_config('carillon.from', ${from}::text, true), set_config('carillon.to', ${to}::text, true), set_config('carillon.type', $3, true)`,
@@ -144,7 +143,7 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
       ${columnIf('people', each === 'people')} from folded_hours as f
     where cohort >= (select current_setting('carillon.from')::timestamptz) and cohort < (select current_setting('carillon.to')::timestamptz)
       and (select current_setting('carillon.type')) in ('', type)
-      and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))
+      ${fresh ? 'and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))' : ''}
     order by cohort) to stdout (format binary)`
   await eachCopiedRow(copying(connection, copyTo(statement)), 6, (bytes, starts, lengths) => {
     const field = (at: number) => bytes.subarray(starts[at], starts[at]! + lengths[at]!)

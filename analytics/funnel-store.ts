@@ -7,11 +7,13 @@ import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { filters, orderingPreset, type Question } from './question.ts'
 import { countRolledUp } from './rollup-store.ts'
 
-export type Counts = { counted: Counted[]; took: Took[]; from: 'raw' | 'rollup' }
+/** Rollups, folds as they are stored (both as of when their hours were counted last), or all events. */
+export type Counts = { counted: Counted[]; took: Took[]; from: 'rollup' | 'fold' | 'raw' }
 
 /**
- * How far notifications (or people) came, by a dimension if one is asked for. Read from rollups where they know the answer,
- * else from all events of that time. Each query is given 20 s.
+ * How far notifications (or people) came, by a dimension if one is asked for. Read from rollups where they know the answer, else
+ * from the folds of that time, of which hours that are to be counted anew are told as they were, if not `raw` is asked. Each query
+ * is given 20 s.
  */
 export async function funnel(db: Database, question: Question = {}): Promise<FunnelRow[]> {
   const { counted, took } = await countsOf(db, question)
@@ -23,7 +25,8 @@ export async function countsOf(db: Database, question: Question, edges: readonly
   return asking(db, async (tx, connection) => {
     const rolledUp = await countRolledUp(tx, question, edges)
     if (rolledUp) return { counted: rolledUp, took: [], from: 'rollup' }
-    return { ...(await countRaw({ tx, connection }, question, edges)), from: 'raw' }
+    const from = question.source === 'rollup' ? 'fold' : 'raw'
+    return { ...(await countFolds({ tx, connection }, question, edges)), from }
   })
 }
 
@@ -37,14 +40,14 @@ export const countingOf = ({ by, unit = 'notification', windowMs, ...asked }: Qu
 /** What is held in memory until all are there, to tell people apart: for each story a summary, for each notification its places. */
 const [storyBytes, notificationBytes, peopleBytesMax] = [200, 60, 1.5e9]
 
-/** The same from the events themselves, whatever rollups there are. */
-async function countRaw(at: Tx, question: Question, edges: readonly number[]): Promise<Omit<Counts, 'from'>> {
+async function countFolds(at: Tx, question: Question, edges: readonly number[]): Promise<Omit<Counts, 'from'>> {
   const { since = edges[0], until = edges.at(-1) } = question
   const counting = { ...countingOf(question), since, until, edges }
   const counter = startCounting(counting)
   const each = counting.unit === 'recipient' ? 'people' : byStories(counting) ? 'stories' : 'notifications'
   let held = 0
-  await eachFold(at, { since, until, type: question.type, each }, fold => {
+  const fresh = question.source !== 'rollup'
+  await eachFold(at, { since, until, type: question.type, each, fresh }, fold => {
     if (each === 'people') held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
     if (held > peopleBytesMax)
       throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })

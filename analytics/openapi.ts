@@ -36,7 +36,10 @@ const fields = {
   unit: [{ enum: units }, 'What is counted; of people each once.'],
   window: [{ type: 'string', pattern: '^\\d{1,6}[smhd]$' }, 'From the first step to the last: 7d.'],
   with_simulated: [flag, 'Counts what was made up at a stated rate, too.'],
-  source: [{ enum: sources }, 'Rollups are seconds behind; what they do not know is read from the raw events.'],
+  source: [
+    { enum: sources },
+    'rollup: as it was counted by the hour, seconds behind. raw: hours that have changed since are counted anew for the answer.',
+  ],
   bucket: [{ enum: buckets }, 'The length of a period.'],
   zone: [{ type: 'string' }, 'The time zone of days.'],
   times: [flag, 'Tells how long each step took.'],
@@ -62,7 +65,7 @@ const funnel = object(
   ['group', 'times'],
 )
 const behind = object({
-  ...{ source: { enum: sources }, newestEvent: { type: ['string', 'null'], format: 'date-time' } },
+  ...{ source: { enum: ['rollup', 'fold', 'raw'] }, newestEvent: { type: ['string', 'null'], format: 'date-time' } },
   ...{ ageMs: { type: ['integer', 'null'] }, dirty: integer },
 })
 const answer = { since: instant, until: instant, behind, hidden: integer }

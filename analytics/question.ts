@@ -38,7 +38,7 @@ export type Question = Partial<Record<Exclude<Filter, 'channel' | 'lane'>, strin
   includeSimulated?: boolean | undefined
   /** Tells how long each step took. Read from raw events. */
   times?: boolean | undefined
-  /** `rollup`: what is counted by the hour already, where that can answer; some seconds behind. Default: the raw events. */
+  /** `rollup`: as it was counted by the hour, some seconds behind. Default: all events that are stored. */
   source?: (typeof sources)[number] | undefined
 }
 export const sources = ['raw', 'rollup'] as const

@@ -9,6 +9,7 @@ import { until } from '#tests/program.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
 import { countsOf, funnel } from './funnel-store.ts'
+import { shapeFunnel } from './funnel.ts'
 import { dimensions, type Question, rawFilters } from './question.ts'
 import { eventsAtOnce, fewEnough, forgetMarks, lagOf, purgeRollups, recomputeHour } from './rollup-store.ts'
 
@@ -187,11 +188,16 @@ test('stored folds say what the events say, whatever is asked', async () => {
   assert.equal(await marks(), 0)
   const fromFolds = await ask()
   fromFolds.forEach((found, n) => assert.deepEqual(found, fromEvents[n], JSON.stringify(questions[n] ?? 'by periods')))
-  // An hour that is marked is read from the events: what is not there any more is in no answer.
+  // Raw, an hour that is marked is read from the events: what is not there any more is in no answer.
+  const people = { unit: 'recipient', source: 'rollup' } as const
+  const before = await funnel(db, people)
+  assert.ok(before[0]!.stages.opened > 0)
   await db.query(`delete from delivery_events where kind = 'engaged'`)
   assert.deepEqual(await ask(), fromFolds)
   await db.query(`insert into rollup_marks (cohort, type, newest) select cohort, type, now() from folded_hours`)
   assert.equal((await funnel(db))[0]!.stages.opened, 0)
+  const { from, ...counts } = await countsOf(db, people)
+  assert.deepEqual([from, shapeFunnel(counts, {})], ['fold', before])
 })
 
 test('folds are forgotten with the events, rollups later', async () => {
