@@ -7,12 +7,12 @@ import { aDay, createDashboard, type Dashboard } from './dashboard.fixture.ts'
 export const span = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
 
 /** A browser, and pages with what they ask, for the tests of a file: filled with `aDay` unless `fill` says otherwise. */
-export function pagesInBrowser({ groupMin = 1, fill = fillDay }: Options = {}): Pages {
+export function pagesInBrowser({ fill = fillDay, ...reader }: Options = {}): Pages {
   const here = {} as Pages
   before(async () => {
     if (inBrowser.skip !== false) return
     here.browser = await openBrowser()
-    here.world = await createDashboard({ groupMin })
+    here.world = await createDashboard(reader)
     await fill(here.world)
   })
   after(async () => {
@@ -23,7 +23,7 @@ export function pagesInBrowser({ groupMin = 1, fill = fillDay }: Options = {}): 
   return here
 }
 
-type Options = { groupMin?: number; fill?: (world: Dashboard) => Promise<unknown> }
+type Options = Parameters<typeof createDashboard>[0] & { fill?: (world: Dashboard) => Promise<unknown> }
 type Pages = {
   browser: TestBrowser
   world: Dashboard

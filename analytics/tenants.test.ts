@@ -7,12 +7,11 @@ import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { openPostgres } from '#runtime/postgres.ts'
 import { at, day, decidedPack, engagedPack, intentFacts, settledPack } from '#tests/analytics/packs.fixture.ts'
-import { inBrowser, openBrowser } from '#tests/browser.ts'
+import { inBrowser } from '#tests/browser.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
-import { createDashboard } from './dashboard.fixture.ts'
 import { storePacks } from './event-store.ts'
-import { openPage } from './open-page.fixture.ts'
+import { pagesInBrowser } from './open-page.fixture.ts'
 import type { Reader } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
 import { traceApi } from './trace-api.ts'
@@ -182,11 +181,13 @@ test('what is of another tenant or of none is unknown, and the look is kept', as
     }
 })
 
+const here = pagesInBrowser({
+  tenant: mine,
+  fill: world => world.store([...packsOf('own', mine), ...packsOf('alien', theirs)]),
+})
+
 test('the pages work with such a token, and say so where it is asked for another tenant', inBrowser, async () => {
-  await using browser = await openBrowser()
-  await using world = await createDashboard({ tenant: mine })
-  await world.store([...packsOf('own', mine), ...packsOf('alien', theirs)])
-  const open = (path: string) => openPage(browser, { at: path, of: world })
+  const { open } = here
   await using dashboard = await open(`/dashboard?${ofDay}&by=type&live=1`)
   const region = (name: string) => dashboard.tab.getByRole('region', { name, exact: true })
   await region('Live').getByText('own.type').first().waitFor()
