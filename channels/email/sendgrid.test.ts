@@ -67,7 +67,17 @@ test('who is asked to wait does not send the second mails of a mailbox', async (
   const answers = await server.send(['ann', 'bob', 'ann', 'ann'].map(name => mail(`${name}@example.com`, 'news')))
   assert.equal(server.requests.length, 1)
   const pause = { kind: 'pause', afterMs: 60_000, reason: 'HTTP 429' }
-  assert.deepEqual(answers, [pause, pause, pause, pause])
+  assert.deepEqual(answers, [pause, pause, { kind: 'notBegun' }, { kind: 'notBegun' }])
+})
+
+test('nor does who is refused for a setting of ours', async () => {
+  await using server = await startRecorder({ status: 401 })
+  const answers = await server.send(['ann', 'ann'].map(name => mail(`${name}@example.com`, 'news')))
+  assert.equal(server.requests.length, 1)
+  assert.deepEqual(
+    answers.map(({ kind }) => kind),
+    ['config', 'notBegun'],
+  )
 })
 
 test('neither halves nor second mails begin when it is too late', async () => {

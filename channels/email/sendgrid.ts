@@ -129,18 +129,18 @@ type Sending = SendOptions & {
  */
 async function inRounds(messages: Messages, sending: Sending): Promise<Answer[]> {
   const answers: Answer[] = []
-  let all: Answer | undefined
+  let over = false
   for (const places of roundsOf(messages)) {
     const round = places.map(at => messages[at]!)
-    const found = all ? forAll(round, all) : await sendParts(round, sending)
+    const found: readonly Answer[] = over ? forAll(round, notBegun) : await sendParts(round, sending)
     places.forEach((at, position) => (answers[at] = found[position]!))
-    // What stops one round is not about its mails.
-    all ??= found.find(({ kind }) => kind === 'pause' || kind === 'config')
-    if (isTooLate(sending) || isHalfOver(sending)) all ??= notBegun
+    over ||= isTooLate(sending) || isHalfOver(sending) || found.some(stopsOthers)
   }
   return answers
 }
 
+/** It is not about the mails of its request. */
+const stopsOthers = ({ kind }: Answer): boolean => kind === 'pause' || kind === 'config'
 const isHalfOver = ({ untilMs, deadlineMs }: Sending): boolean => performance.now() > untilMs - deadlineMs / 2
 
 /** The places of the first mail of each address, those of the second mails, and so on. */
