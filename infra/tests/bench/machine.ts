@@ -28,7 +28,7 @@ export type Machine = AsyncDisposable & {
 
 const projectId = 'carillon-bench'
 const redisMissing =
-  'bench: redis-server is not on this machine, and the baseline needs it (Debian: apt-get install redis-server)'
+  'bench: redis-server is not on this machine, and the queues need it (Debian: apt-get install redis-server)'
 
 export class NoRedis extends Error {
   constructor() {

@@ -206,7 +206,10 @@ async function sendOurs(
 const sentCode = outcomeCode('sent')
 const deliveredCode = outcomeCode('delivered')
 
-async function until({ who, count }: { who: string; count: number }, done: () => Promise<number>): Promise<void> {
+export async function until(
+  { who, count }: { who: string; count: number },
+  done: () => Promise<number>,
+): Promise<void> {
   let best = 0
   let limit = performance.now() + stuckMs
   for (;;) {

@@ -6,6 +6,7 @@ import { type AudienceResult, heapFlags } from './audience.ts'
 import type { ClientsResult } from './clients.ts'
 import type { InboxResult } from './inbox.ts'
 import type { LatencyResult } from './latency.ts'
+import { type Question, type QuestionName, questions } from './questions.ts'
 import type { Result } from './report.ts'
 import type { RulesResult } from './rules.ts'
 import type { ScaleResult } from './scale.ts'
@@ -99,12 +100,19 @@ export function readmeText({ compare, audience, scale, rules, latency, clients, 
   return lines.join('\n')
 }
 
-function ofAnalytics({ events, sink, rollup_s, funnel, duckdb }: AnalyticsFigures): string[] {
+function ofAnalytics({ events, sink, storing, rollup_s, asked, duckdb }: AnalyticsFigures): string[] {
+  const rows = [
+    ...Object.entries<Question>(questions).map(([name, { label }]) => ({ label, ...asked[name as QuestionName] })),
+    { label: 'funnel by DuckDB, of the same rows as Parquet', ...duckdb },
+  ]
   return [
-    `Of a day of ${number(events)} events the sink stores ${number(sink.events_per_s)}/s (${sink.cpu_us} CPU-µs each), and counting them by the hour takes ${rollup_s} s. A funnel of ` +
-      `that day, in ms: from rollups ${funnel.rollup} (by type ${funnel.rollup_by_type}, as a series ${funnel.rollup_series}, cold ${funnel.rollup_cold}); raw ${funnel.raw} (by ` +
-      `provider ${funnel.raw_by_provider}, with times and another window ${funnel.raw_times}, of people ${funnel.raw_people}, cold ${funnel.raw_cold}); by DuckDB, of the same rows as Parquet, ` +
-      `${duckdb.funnel} (cold ${duckdb.funnel_cold}).`,
+    `A sink alone drains ${number(sink.events)} events from Pub/Sub at ${number(sink.events_per_s)}/s, ${sink.times_fanout} times what fan-out makes; CPU-µs of one: its ` +
+      `process ${sink.cpu_us.sink}, PostgreSQL ${sink.cpu_us.postgres}. It peaks at ${sink.peak_mb} MB (half-way ${sink.half_mb}). Storing a day of ${number(events)} events ` +
+      `takes ${storing.cpu_us} CPU-µs of one, and counting them by the hour ${rollup_s} s. What is then asked of that day:`,
+    '',
+    '| | ms | cold |',
+    '| --- | ---: | ---: |',
+    ...rows.map(({ label, ms, cold }) => `| ${label} | ${number(ms)} | ${number(cold)} |`),
   ]
 }
 
