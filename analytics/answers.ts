@@ -5,6 +5,7 @@ import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { type Bucket, edgesOf } from './periods.ts'
 import type { Question } from './question.ts'
 import { lagOf } from './rollup-store.ts'
+import { hiddenCells } from './small-groups.ts'
 import { type OutcomeSeries, type Series, shapeOutcomes, shapeSeries } from './series.ts'
 
 /** A question with its time stated; series and outcomes are cut into periods. */
@@ -22,8 +23,8 @@ export type SeriesAnswer = Answer & { edges: string[]; series: Series[] }
 export type OutcomesAnswer = Answer & { edges: string[]; outcomes: OutcomeSeries[] }
 
 /**
- * Funnels of a time, and if asked of the time of the same length before it. Groups of fewer than `groupMin` units are left out
- * and counted in `hidden`.
+ * Funnels of a time, and if asked of the time of the same length before it. Groups of fewer than `groupMin` units, and those that
+ * would tell them by what is missing, are left out and counted in `hidden`.
  */
 export async function answerFunnel(told: Told, asked: Asked & { compare?: boolean }): Promise<FunnelAnswer> {
   const { since, until, compare = false } = asked
@@ -41,22 +42,16 @@ export async function answerFunnel(told: Told, asked: Asked & { compare?: boolea
 export async function answerSeries(told: Told, asked: Asked): Promise<SeriesAnswer> {
   const edges = edgesOf(asked)
   const { counted, from } = await countsOf(told.db, widened(asked, edges), edges)
-  const total = ({ stages }: Series) => stages.intended.reduce((sum, n) => sum + n, 0)
-  const all = shapeSeries(counted, edges, asked.by !== undefined)
-  const series = all.filter(one => isShown(total(one), told.groupMin))
-  return { ...(await answerOf(told, asked, from)), hidden: all.length - series.length, edges: edges.map(iso), series }
+  const shape = shapeSeries(counted, edges, { grouped: asked.by !== undefined, least: told.groupMin })
+  return { ...(await answerOf(told, asked, from)), edges: edges.map(iso), ...shape }
 }
 
 /** What became of them, by hours or days of a zone. */
 export async function answerOutcomes(told: Told, asked: Asked): Promise<OutcomesAnswer> {
   const edges = edgesOf(asked)
   const { counted, from } = await countsOf(told.db, { ...widened(asked, edges), by: undefined }, edges)
-  const shown = isShown(
-    counted.reduce((sum, { n }) => sum + n, 0),
-    told.groupMin,
-  )
-  const outcomes = shown ? shapeOutcomes(counted, edges) : []
-  return { ...(await answerOf(told, asked, from)), hidden: shown ? 0 : 1, edges: edges.map(iso), outcomes }
+  const shape = shapeOutcomes(counted, edges, told.groupMin)
+  return { ...(await answerOf(told, asked, from)), edges: edges.map(iso), ...shape }
 }
 
 /** A period that is begun is told whole: its bar is compared with the others. */
@@ -66,10 +61,12 @@ const widened = (asked: Asked, edges: readonly EpochMs[]): Asked => ({
   until: edges.at(-1)!,
 })
 
-const isShown = (n: number, groupMin: number): boolean => n === 0 || n >= groupMin
-
 function hideSmall(rows: readonly FunnelRow[], groupMin: number): { kept: FunnelRow[]; hidden: number } {
-  const kept = rows.filter(({ stages }) => isShown(stages.intended, groupMin))
+  const hidden = hiddenCells(
+    rows.map(({ stages }) => [stages.intended]),
+    groupMin,
+  )
+  const kept = rows.filter((_, at) => !hidden[at]![0])
   return { kept, hidden: rows.length - kept.length }
 }
 

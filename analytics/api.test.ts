@@ -111,16 +111,20 @@ test('series and outcomes by hours and by days of a zone; the period before', as
 
 test('groups of fewer than the least are not told, only that there are some', async () => {
   await using world = await setup()
-  await world.store([decidedPack(['rare'], { intents: [intentFacts('r', { type: 'rare.thing' })] })])
+  await world.store([
+    decidedPack(['rare'], { intents: [intentFacts('r', { type: 'rare.thing' })] }),
+    decidedPack(people(2), { intents: [intentFacts('s', { type: 'small.thing' })] }),
+  ])
   const { body } = await world.get(`/v1/analytics/funnel?by=type&since=2026-11-20T00:00:00Z&source=raw`)
   const { funnels, hidden } = body as { funnels: { group: string }[]; hidden: number }
-  assert.deepEqual([funnels.map(row => row.group), hidden], [['comment.created'], 1])
+  // Were the small one told, who has all would have the rare one by taking away.
+  assert.deepEqual([funnels.map(row => row.group), hidden], [['comment.created'], 2])
   const rare = await world.get(`/v1/analytics/funnel?type=rare.thing&since=2026-11-20T00:00:00Z&source=raw`)
   assert.deepEqual(rare.body, { ...(rare.body as object), funnels: [], hidden: 1 })
   const asked = 'since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z&source=raw'
   const told = async (query: string) => (await world.get(`/v1/analytics/${query}`)).body as Record<string, unknown>
   const series = await told(`series?by=type&${asked}`)
-  assert.deepEqual([(series['series'] as Any[]).map(({ group }) => group), series['hidden']], [['comment.created'], 1])
+  assert.deepEqual([(series['series'] as Any[]).map(({ group }) => group), series['hidden']], [['comment.created'], 2])
   for (const [query, list] of [
     [`outcomes?type=rare.thing&${asked}`, 'outcomes'],
     ['lift?type=rare.thing&event=thread.joined', 'groups'],
@@ -136,6 +140,31 @@ test('groups of fewer than the least are not told, only that there are some', as
     const { body: rows } = await world.file(`/v1/analytics/export?of=${kind}&type=rare.thing&${asked}`)
     assert.equal(rows.trim().split('\r\n').length, 1, kind)
   }
+})
+
+test('a period of too few is not told, nor what would tell of it by what is missing', async () => {
+  await using world = await setup()
+  const hourMs = 3_600_000
+  const sizes = [5, 4, 1, 3]
+  await world.store(
+    sizes.flatMap((size, n) => {
+      const of = { intents: [intentFacts(`of-${n}`, { type: 'night.shift', occurredAt: at - n * hourMs })] }
+      return [decidedPack(people(size), of), settledPack(people(size), of)]
+    }),
+  )
+  const asked = `type=night.shift&since=${new Date(at - 3 * hourMs).toISOString()}&until=${new Date(at + hourMs).toISOString()}&source=raw`
+  const { series } = (await world.get(`/v1/analytics/series?${asked}`)).body as { series: { stages: Any }[] }
+  const told = [null, null, 4, 5]
+  assert.deepEqual([series[0]!.stages['intended'], series[0]!.stages['accepted']], [told, told])
+  const { outcomes } = (await world.get(`/v1/analytics/outcomes?${asked}`)).body as { outcomes: unknown }
+  assert.deepEqual(outcomes, [{ what: 'sent', n: told }])
+  const rows = (await world.file(`/v1/analytics/export?of=outcomes&${asked}`)).payload.trim().split('\r\n')
+  assert.deepEqual(
+    rows.slice(1).map(row => row.split(',').at(-1)),
+    ['', '', '4', '5'],
+  )
+  const parquet = await world.file(`/v1/analytics/export?of=series&format=parquet&${asked}`)
+  assert.equal(parquet.statusCode, 200, parquet.payload)
 })
 
 test('a question that cannot be answered is refused with all that is wrong with it', async () => {

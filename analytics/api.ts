@@ -9,6 +9,7 @@ import { analyticsOpenapi } from './openapi.ts'
 import { type Bucket, buckets, edgesOf } from './periods.ts'
 import { filters, orderingPreset, type Question } from './question.ts'
 import { questionIn, type ReaderOf, serveQuestions, type Texts } from './questions-api.ts'
+import { hiddenCells } from './small-groups.ts'
 import { tailOf } from './tail-store.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
 
@@ -91,7 +92,11 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
       const all = await lift(db, asked)
       // One group too small tells of those it is compared with by what is missing.
       const compared = [...Map.groupBy(all, ({ channel }) => channel).values()]
-      const groups = compared.filter(some => some.every(({ people }) => people >= groupMin)).flat()
+      const hidden = hiddenCells(
+        compared.map(some => [Math.min(...some.map(({ people }) => people))]),
+        groupMin,
+      )
+      const groups = compared.filter((_, at) => !hidden[at]![0]).flat()
       return { since: isoOf(asked.since), until: isoOf(asked.until), hidden: all.length - groups.length, groups }
     },
   })

@@ -13,6 +13,8 @@ const here = pagesInBrowser({
       ...sizesOf('shrunk.thing', { now: 4, before: 40 }),
       ...sizesOf('grown.thing', { now: 20, before: 3 }),
       ...sizesOf('rare.thing', { now: 2, before: 0 }),
+      // Not told either: the one of three would be what is missing.
+      ...sizesOf('next.thing', { now: 0, before: 9 }),
       ...heldOut(),
     ])
     await world.db.query(
@@ -33,15 +35,16 @@ function sizesOf(type: string, { now, before }: { now: number; before: number })
   })
 }
 
-/** Ten told and ten held out on push; on email three and ten. */
+/** Ten told and ten held out on push; on email three and ten; on texts, the next smallest beside it, eight and ten. */
 function heldOut() {
   const intents = [intentFacts('held-out', { type: 'comment.created' })]
-  const slot = (n: number, channel: 'push' | 'email', what: 'deliver' | 'holdout') => ({
+  const slot = (n: number, channel: 'push' | 'email' | 'sms', what: 'deliver' | 'holdout') => ({
     ...{ i: 0, recipient: `user-${n}`, channel, what, w: 0 },
   })
   const slots = Array.from({ length: 20 }, (_, n) => [
     slot(n, 'push', n < 10 ? 'deliver' : 'holdout'),
     ...(n < 3 || n >= 10 ? [slot(n, 'email', n < 10 ? 'deliver' : 'holdout')] : []),
+    ...(n < 8 || n >= 10 ? [slot(n, 'sms', n < 10 ? 'deliver' : 'holdout')] : []),
   ]).flat()
   return [decidedPack([], { intents, slots, whys: [{ rule: 'default' }] })]
 }
@@ -80,13 +83,13 @@ test('a type that is too small now, or was before, is compared with nothing', in
         .map(text => text.replaceAll('\n', ' '))
         .join(' · '),
     ),
-    ['33 · before – · –', '20 · before 30 · -33.3 %', '20 · before – · –', '– · before 40 · –'],
+    ['51 · before – · –', '20 · before 30 · -33.3 %', '20 · before – · –', '– · before 40 · –'],
   )
   await volume.getByText('Numbers', { exact: true }).click()
   const last = await volume.getByRole('row').last().locator('th, td').allInnerTexts()
   assert.deepEqual(last, ['shrunk.thing', '–', '40', '–'])
   for (const title of ['Funnel', 'Over time'])
-    await shown.card(title).getByText('2 groups are too small to be told.').waitFor()
+    await shown.card(title).getByText('2 groups are too small to be told, or would give away one that is.').waitFor()
 })
 
 test(
@@ -99,7 +102,7 @@ test(
     await groups.first().waitFor()
     assert.deepEqual(await groups.locator('th').allInnerTexts(), ['holdout · push', 'told · push'])
     assert.match(await groups.nth(1).innerText(), /100 %[^]*\+100\.0 pp/)
-    await lift.getByText('2 groups are too small to be told.').waitFor()
+    await lift.getByText('4 groups are too small to be told, or would give away one that is.').waitFor()
     await lift.getByText('Not narrowed by lane.').waitFor()
     await groups.nth(1).getByRole('link').click()
     await shown.tab.getByRole('heading', { name: 'Examples: decided to send' }).waitFor()

@@ -10,6 +10,8 @@ const text: Schema = { type: 'string', minLength: 1, maxLength: 200 }
 const instant: Schema = { type: 'string', format: 'date-time' }
 const flag: Schema = { enum: ['true', 'false'] }
 const integer: Schema = { type: 'integer', minimum: 0 }
+/** Null in a period of too few to be told. */
+const told: Schema = { type: ['integer', 'null'], minimum: 0 }
 const list = (items: Schema): Schema => ({ type: 'array', items })
 const object = (properties: Record<string, Schema>, optional: readonly string[] = []): Schema => ({
   ...{ type: 'object', properties, required: Object.keys(properties).filter(name => !optional.includes(name)) },
@@ -91,11 +93,11 @@ const answers = {
   ),
   series: object({
     ...{ ...answer, edges: list(instant) },
-    series: list(object({ group, stages: counts(list(integer)) }, ['group'])),
+    series: list(object({ group, stages: counts(list(told)) }, ['group'])),
   }),
   outcomes: object({
     ...{ ...answer, edges: list(instant) },
-    outcomes: list(object({ what: text, reason: text, n: list(integer) }, ['reason'])),
+    outcomes: list(object({ what: text, reason: text, n: list(told) }, ['reason'])),
   }),
   lift: object({ since: instant, until: instant, hidden: integer, groups: list(lifted) }),
   tail: object({

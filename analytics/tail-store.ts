@@ -22,8 +22,8 @@ const linesMax = 40
 const spansMs = [60_000, 3_600_000, 24 * 3_600_000]
 
 /**
- * The latest events of intents of the last day, newest first. What a rule looked at is left out, and types of fewer than `groupMin`
- * events in the time that is looked at: where they leave the list short, `hidden` says how many.
+ * The latest events of intents of the last day, newest first. What a rule looked at is left out, and types with events of fewer than
+ * `groupMin` people in the time that is looked at: where they leave the list short, `hidden` says how many.
  */
 export async function tailOf(
   db: Database,
@@ -36,15 +36,16 @@ export async function tailOf(
       const { where, values, value } = narrowed({ ...question, since, until: undefined })
       const of = `from delivery_events where ${where.join(' and ')}`
       const min = value(groupMin)
+      const peopled = `select type from (select distinct type, recipient ${of}) as people group by type`
       const rows = await tx.query<Row>(
-        `select at, type, channel, kind, what, rule, provider from (select *, count(*) over (partition by type) as alike ${of}) as latest
-         where alike >= ${min} order by at desc limit ${linesMax}`,
+        `select at, type, channel, kind, what, rule, provider ${of} and type in (${peopled} having count(*) >= ${min})
+         order by at desc limit ${linesMax}`,
         values,
       )
       const lines = rows.map(lineOf)
       if (lines.length === linesMax) return { lines, hidden: 0 }
       if (spanMs !== spansMs.at(-1)) continue
-      const small = await tx.query(`select type ${of} group by type having count(*) < ${min}`, values)
+      const small = await tx.query(`${peopled} having count(*) < ${min}`, values)
       return { lines, hidden: small.length }
     }
     return { lines: [], hidden: 0 }

@@ -7,10 +7,10 @@ import { count, type Numbers } from './numbers.ts'
 import { type Bar, layersMax, part, plotOf, type Tick } from './plot.ts'
 import { type BarOf, barLink } from './bar-link.ts'
 import type { Span, State } from './state.ts'
-import { emptyText, fateOf, groupOf, hiddenText, stageNames } from './words.ts'
+import { emptyText, fateOf, gapsText, groupOf, hiddenText, stageNames } from './words.ts'
 
-/** A line or a layer of a chart: a number for each period, and what its bars stand for; several together lead nowhere. */
-type Layer = { name: string; n: readonly number[]; bar?: BarOf }
+/** A line or a layer of a chart: a number for each period (null: of too few to be told), and what its bars stand for; several together lead nowhere. */
+type Layer = { name: string; n: readonly (number | null)[]; bar?: BarOf }
 type Chart = {
   id: string
   layers: readonly Layer[]
@@ -52,7 +52,10 @@ export const outcomesView = ({ outcomes, edges, hidden }: OutcomesAnswer, state:
 function fewest(layers: readonly Layer[]): Layer[] {
   if (layers.length <= layersMax) return [...layers]
   const others = layers.slice(layersMax - 1)
-  const n = others[0]!.n.map((_, at) => sum(others.map(one => one.n[at]!)))
+  const n = others[0]!.n.map((_, at) => {
+    const own = others.map(one => one.n[at]!)
+    return own.every(one => one === null) ? null : sum(own)
+  })
   return [...layers.slice(0, layersMax - 1), { name: `${others.length} others`, n }]
 }
 
@@ -69,6 +72,7 @@ function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
     .ticks(4)
     .map(n => ({ at: n / top, n }))
   const span = { since: edges[0]!, until: edges.at(-1)! }
+  const gaps = edges.filter((_, at) => layers.some(({ n }) => n[at] === null)).length
   return html`<figure class="time">
     ${plotOf({ id, label: `${title}: ${told}`, scale: scale.toReversed(), ticks: ticksOf(chart), ...drawn })}
     <ul class="legend">
@@ -85,6 +89,7 @@ function chartOf(chart: Chart, draw: (chart: Chart) => Drawn): TemplateResult {
       })}
     </ul>
     ${hidden > 0 ? html`<p class="soft">${hiddenText(hidden)}</p>` : nothing}
+    ${gaps > 0 ? html`<p class="soft">${gapsText(gaps)}</p>` : nothing}
   </figure>`
 }
 
@@ -101,18 +106,19 @@ function ticksOf({ edges, state }: Chart): Tick[] {
 /** Lines differ by their dashes, too. A column over each period tells its numbers, and leads to examples. */
 function linesOf({ layers, edges, state }: Chart): Drawn {
   const periods = edges.length - 1
-  const top = topOf(Math.max(...layers.flatMap(({ n }) => n)))
-  const path = line<number>()
+  const top = topOf(Math.max(...layers.flatMap(({ n }) => n.map(one => one ?? 0))))
+  const path = line<number | null>()
+    .defined(n => n !== null)
     .x((_, at) => (1000 * (at + 0.5)) / periods)
-    .y(n => 200 - (200 * n) / top)
+    .y(n => 200 - (200 * n!) / top)
   // One period alone is a level.
-  const points = (n: readonly number[]) => (periods === 1 ? [n[0]!, n[0]!, n[0]!] : [...n])
+  const points = (n: Layer['n']) => (periods === 1 ? [n[0]!, n[0]!, n[0]!] : [...n])
   const x0 = periods === 1 ? 'translate(-500 0)' : ''
   const paths = layers.map(({ n }, at) => svg`<path class="line-${at}" transform=${x0} d=${path(points(n)) ?? ''}/>`)
   const under = svg`<svg viewBox="0 0 1000 200" preserveAspectRatio="none" width="100%" height="100%">${paths}</svg>`
   const asked = layers.length === 1 ? layers[0]!.bar! : { stage: 'intended' }
   const bars = edges.slice(0, -1).map((_, period): Bar => {
-    const told = layers.map(({ name, n }) => `${name} ${count(n[period]!)}`).join(', ')
+    const told = layers.map(({ name, n }) => `${name} ${toldOf(n[period]!)}`).join(', ')
     return {
       ...{ x: period, y: 0, href: barLink(state, spanOf(edges, period), asked) },
       label: `${whenOf(edges[period]!, edges, state.zone)}: ${told}`,
@@ -124,7 +130,7 @@ function linesOf({ layers, edges, state }: Chart): Drawn {
 
 function stacksOf({ layers, edges, state }: Chart): Drawn {
   const periods = edges.length - 1
-  const rows = Array.from({ length: periods }, (_, at) => layers.map(({ n }) => n[at]!))
+  const rows = Array.from({ length: periods }, (_, at) => layers.map(({ n }) => n[at] ?? 0))
   const stacked = stack<number[], number>()
     .keys(layers.map((_, at) => at))
     .value((row, key) => row[key]!)(rows)
@@ -185,4 +191,5 @@ export const outcomesNumbers = ({ outcomes, edges }: OutcomesAnswer): Numbers =>
   rows: edges.slice(0, -1).map((edge, at) => [edge, ...outcomes.map(({ n }) => n[at]!)]),
 })
 
-const sum = (all: readonly number[]): number => all.reduce((total, n) => total + n, 0)
+const toldOf = (n: number | null): string => (n === null ? 'too few' : count(n))
+const sum = (all: readonly (number | null)[]): number => all.reduce<number>((total, n) => total + (n ?? 0), 0)

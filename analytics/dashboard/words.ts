@@ -25,4 +25,12 @@ export const emptyText = (hidden: number, none: string): string =>
 
 /** Beside what is shown: how many groups are not, for there are fewer in them than may be told of. */
 export const hiddenText = (hidden: number): string =>
-  hidden === 1 ? 'One group is too small to be told.' : `${count(hidden)} groups are too small to be told.`
+  hidden === 1
+    ? 'One group is too small to be told.'
+    : `${count(hidden)} groups are too small to be told, or would give away one that is.`
+
+/** The same of periods. */
+export const gapsText = (periods: number): string =>
+  periods === 1
+    ? 'In one period there are too few to be told.'
+    : `In ${count(periods)} periods there are too few to be told.`
