@@ -115,6 +115,7 @@ test('groups of fewer than the least are not told, only that there are some', as
     decidedPack(['rare'], { intents: [intentFacts('r', { type: 'rare.thing' })] }),
     decidedPack(people(2), { intents: [intentFacts('s', { type: 'small.thing' })] }),
   ])
+  await world.rollUp()
   const { body } = await world.get(`/v1/analytics/funnel?by=type&since=2026-11-20T00:00:00Z&source=raw`)
   const { funnels, hidden } = body as { funnels: { group: string }[]; hidden: number }
   // Were the small one told, who has all would have the rare one by taking away.

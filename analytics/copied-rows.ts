@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { EpochMs } from '#contracts/ids.ts'
 
 /**
  * Rows in PostgreSQL's binary COPY format, as they come: `tell` hears of each where its fields begin and how long they are
@@ -26,6 +27,11 @@ export async function eachCopiedRow(
   }
   if (failed.length > 0) throw failed[0]
 }
+
+const epochMs = Date.UTC(2000, 0, 1)
+/** A timestamptz, microseconds since 2000, in ms. */
+export const timestampAt = (bytes: Buffer, at: number): EpochMs =>
+  Math.round((bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)) / 1000) + epochMs
 
 const headBytes = 19
 

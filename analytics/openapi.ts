@@ -1,5 +1,5 @@
 import { channels, lanes } from '#contracts/channel.ts'
-import { liftComparisons } from './lift-store.ts'
+import { liftComparisons } from './lift-people.ts'
 import { buckets } from './periods.ts'
 import { dimensions, sources } from './question.ts'
 import { stages, units } from './stages.ts'

@@ -116,6 +116,7 @@ create table consent_log (
   constraint consent_log_pkey PRIMARY KEY (id)
 );
 CREATE INDEX consent_log_by_recipient ON public.consent_log USING btree (recipient, id);
+CREATE INDEX consent_log_by_time ON public.consent_log USING brin (at);
 
 create table delivery_events (
   day date not null,

@@ -47,7 +47,7 @@ export async function storeDay(
   const cpuUs = (cpuOfTree(pid) - cpu + user + system - makingCpu) / stored
   await db.query(
     `insert into product_events (recipient, event, at)
-     select 'user-' || p, $1, $2::timestamptz + interval '1 day' * (p * 7919 % 200000) / 200000 from generate_series(0, $3::int - 1, 2) p`,
+     select 'user-' || p, $1, $2::timestamptz + interval '1 day' * (p * 7919 % 200000) / 200000 from generate_series(0, $3::int - 1, 5) p`,
     [productEvent, new Date(start), people],
   )
   return { events_per_s: Math.round(stored / seconds), cpu_us: Math.round(cpuUs * 10) / 10, intents }
