@@ -3,6 +3,7 @@ import type { Clock } from '#runtime/clock.ts'
 import type { createHttp } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { answerFunnel, answerOutcomes, answerSeries, type Asked, type Told } from './answers.ts'
+import { eventFilters } from './dashboard/fields.ts'
 import { parquetOf } from './export.ts'
 import { type LiftComparison, liftComparisons } from './lift-people.ts'
 import { lift, type LiftQuestion, productEventDays } from './lift-store.ts'
@@ -27,8 +28,7 @@ const fieldsOfAll = [
   ...filters,
   ...(['since', 'until', 'unit', 'window', 'with_simulated', 'source', 'zone'] as const),
 ] as const
-/** What an event knows by itself. */
-const tailFields = ['type', 'category', 'channel', 'lane', 'producer', 'tenant', 'with_simulated']
+const tailFields = [...eventFilters, 'with_simulated']
 const liftFields = ['type', 'event', 'compare', 'channel', 'tenant', 'since', 'until', 'window', 'by']
 const paths = {
   funnel: { answer: answerFunnel, fields: [...fieldsOfAll, 'by', 'times', 'compare'] },
@@ -81,10 +81,7 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
   get('/v1/analytics/tail', {
     fields: tailFields,
     parse: questionIn,
-    answer: async question => {
-      const now = clock.now()
-      return { now: isoOf(now), ...(await tailOf(db, question, { now, groupMin })) }
-    },
+    answer: question => tailOf(db, question, told()),
   })
   get('/v1/analytics/lift', {
     fields: liftFields,

@@ -1,3 +1,4 @@
+import { eventFilters } from './dashboard/fields.ts'
 import type { Question } from './question.ts'
 
 /**
@@ -12,7 +13,7 @@ export function narrowed(question: Question): {
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
   const where = ['true']
-  for (const column of ['type', 'category', 'channel', 'lane', 'producer', 'tenant'] as const)
+  for (const column of eventFilters)
     if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
   const { since, until } = question
   if (since !== undefined) {

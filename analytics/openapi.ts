@@ -101,7 +101,7 @@ const answers = {
   }),
   lift: object({ since: instant, until: instant, hidden: integer, groups: list(lifted) }),
   tail: object({
-    ...{ now: instant, hidden: integer },
+    hidden: integer,
     lines: list(
       object(
         {

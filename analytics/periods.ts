@@ -27,13 +27,3 @@ type Period = { since: EpochMs; until: EpochMs; bucket: Bucket; zone: string }
 
 const startOf = (at: Temporal.ZonedDateTime, bucket: Bucket): Temporal.ZonedDateTime =>
   bucket === 'day' ? at.startOfDay() : at.round({ smallestUnit: 'hour', roundingMode: 'floor' })
-
-/** Whether the tables of this build know a zone: Europe/Berlin, UTC, +05:30. */
-export function isZone(text: string): boolean {
-  try {
-    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(text)
-    return /^[A-Za-z0-9_+/:-]{1,64}$/.test(text)
-  } catch {
-    return false
-  }
-}

@@ -1,26 +1,13 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
-import { isZone } from './periods.ts'
+import { type Filter, filters, isZone } from './dashboard/fields.ts'
 import { type Ordering, type Unit, units } from './stages.ts'
 
-/** What answers can be broken down by. */
-export const dimensions = [
-  ...(['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm'] as const),
-  ...(['platform', 'app_version', 'country', 'locale', 'outcome'] as const),
-] as const
-export type Dimension = (typeof dimensions)[number]
+export { type Filter, filters } from './dashboard/fields.ts'
 
-/** What answers can be narrowed to. */
-export const filters = dimensions.filter(one => one !== 'outcome')
-export type Filter = (typeof filters)[number]
-/** Kept apart by raw events alone. */
-export const rawFilters = [
-  'tenant',
-  'platform',
-  'app_version',
-  'country',
-  'locale',
-] as const satisfies readonly Filter[]
+/** What answers can be broken down by. */
+export const dimensions = [...filters, 'outcome'] as const
+export type Dimension = (typeof dimensions)[number]
 
 /**
  * Which notifications: those whose intents happened from `since` to before `until`, and what is asked of them. Everything

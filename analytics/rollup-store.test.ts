@@ -10,8 +10,8 @@ import { testDatabase } from '#tests/servers.ts'
 import { storePacks } from './event-store.ts'
 import { countsOf, funnel } from './funnel-store.ts'
 import { shapeFunnel } from './funnel.ts'
-import { dimensions, type Question, rawFilters } from './question.ts'
-import { eventsAtOnce, fewEnough, forgetMarks, lagOf, purgeRollups, recomputeHour } from './rollup-store.ts'
+import { dimensions, type Question } from './question.ts'
+import { eventsAtOnce, fewEnough, forgetMarks, lagOf, purgeRollups, rawFilters, recomputeHour } from './rollup-store.ts'
 
 const hour = 3_600_000
 

@@ -5,7 +5,7 @@ import { purgeStep } from '#runtime/purge-step.ts'
 import { type Counted, type Counter, startCounting } from './count.ts'
 import { hourMs } from './fold.ts'
 import { eventsOfHour, foldHour, purgeFolds, type StoredFold, storedFold, type Tx, writeFold } from './fold-store.ts'
-import { type Dimension, orderingPreset, type Question, rawFilters } from './question.ts'
+import { type Dimension, filters, orderingPreset, type Question } from './question.ts'
 
 /**
  * Says in the sink's own transaction which hours of which types are to be counted anew: by the intent's time, however late the
@@ -30,6 +30,7 @@ export async function markTouched(tx: Queryable, packs: readonly EventPack[]): P
 const rollupLock = 726_026_001
 /** The columns of a rollup. What has very many values is kept apart by folds alone. */
 const columns = ['type', 'category', 'lane', 'producer', 'channel', 'provider', 'arm'] as const satisfies Dimension[]
+export const rawFilters = filters.filter(one => !(columns as readonly Dimension[]).includes(one))
 
 /** Types of an hour, by the time of the intents: what is counted anew at a time. */
 export type HourPart = { cohort: EpochMs; types: readonly string[] }
@@ -144,8 +145,7 @@ export async function countRolledUp(
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
   const where = ['true']
-  for (const column of ['type', 'category', 'channel', 'provider', 'lane', 'producer', 'arm'] as const)
-    if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
+  for (const column of columns) if (question[column] !== undefined) where.push(`${column} = ${value(question[column])}`)
   const { since = edges[0], until = edges.at(-1), by } = question
   if (since !== undefined) where.push(`cohort >= ${value(new Date(since))}`)
   if (until !== undefined) where.push(`cohort < ${value(new Date(until))}`)

@@ -16,6 +16,7 @@ export type TailLine = {
   provider?: string
   sentence: string
 }
+export type TailAnswer = { hidden: number; lines: TailLine[] }
 
 const linesMax = 40
 /** Looked back so far, and further where there is too little: of the intents. */
@@ -29,7 +30,7 @@ export async function tailOf(
   db: Database,
   question: Question,
   { now, groupMin }: { now: EpochMs; groupMin: number },
-): Promise<{ lines: TailLine[]; hidden: number }> {
+): Promise<TailAnswer> {
   return asking(db, async tx => {
     for (const spanMs of spansMs) {
       const since = now - spanMs

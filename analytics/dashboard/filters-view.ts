@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from 'lit-html'
 import { type Choice, controlsOf, wordOf } from './controls.ts'
-import { type Field, narrowing, type State } from './state.ts'
+import { filters } from './fields.ts'
+import type { Field, State } from './state.ts'
 
 const channels: Choice = [
   ['', 'All'],
@@ -15,7 +16,7 @@ const lanes: Choice = [
   ['default', 'Default'],
   ['bulk', 'Bulk'],
 ]
-const groups: Choice = [['', 'Nothing'], ...[...narrowing, 'outcome'].map(name => [name, wordOf(name)] as const)]
+const groups: Choice = [['', 'Nothing'], ...[...filters, 'outcome'].map(name => [name, wordOf(name)] as const)]
 const units: Choice = [
   ['', 'Notifications'],
   ['recipient', 'People, each once'],

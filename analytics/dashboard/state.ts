@@ -1,11 +1,8 @@
-/** What narrows a question, under the names that the API uses. */
-export const narrowing = [
-  ...(['type', 'category', 'channel', 'provider', 'lane', 'producer', 'tenant', 'arm'] as const),
-  ...(['platform', 'app_version', 'country', 'locale'] as const),
-] as const
+import { eventFilters, filters } from './fields.ts'
+
 /** What the dashboard shows: all of it is in its address. Empty is the default. */
 export const fields = [
-  ...[...narrowing, ...(['since', 'until', 'by', 'unit', 'bucket', 'zone', 'with_simulated'] as const)],
+  ...[...filters, ...(['since', 'until', 'by', 'unit', 'bucket', 'zone', 'with_simulated'] as const)],
   // The product event of the lift, and its comparison; what is open.
   ...(['event', 'against', 'live', 'numbers'] as const),
 ] as const
@@ -25,7 +22,7 @@ export const searchOf = (state: State): string => queryText(fields.map(field => 
 /** What the API is asked for a chart. Series are by hours up to three days, else by days, unless it says. */
 export function queryOf(path: Path, state: State): string {
   const { bucket = bucketOf(state), zone, by, event, against, since, until } = state
-  const narrowed = narrowing.map(field => [field, state[field]] as const)
+  const narrowed = filters.map(field => [field, state[field]] as const)
   const asked = [
     ...narrowed,
     ...[['since', since] as const, ['until', until] as const],
@@ -50,7 +47,7 @@ export function queryOf(path: Path, state: State): string {
       ])
     case 'tail':
       return apiPath('tail', [
-        ...narrowed.filter(([field]) => ofEvents.has(field)),
+        ...eventFilters.map(field => [field, state[field]] as const),
         ...[['with_simulated', state.with_simulated] as const],
       ])
     default:
@@ -59,19 +56,16 @@ export function queryOf(path: Path, state: State): string {
 }
 export type Path = 'funnel' | 'latency' | 'volume' | 'series' | 'outcomes' | 'lift' | 'tail'
 
-/** What an event knows by itself. */
-const ofEvents = new Set<Field>(['type', 'category', 'channel', 'lane', 'producer', 'tenant'])
-
 /** What of a state a chart leaves aside, for its query does not say it. */
 export function asideOf(path: Path, state: State): Field[] {
   const asked = new URL(queryOf(path, state), 'http://localhost').searchParams
-  return narrowing.filter(field => state[field] && !asked.has(field))
+  return filters.filter(field => state[field] && !asked.has(field))
 }
 
 /** Where examples of a bar are: of all that is asked, in a time, and what the bar stands for besides. */
 export function examplesOf(state: State, span: Span, bar: Readonly<Record<string, string | undefined>>): string {
   const { since, until } = span
-  const asked = { ...Object.fromEntries(narrowing.map(field => [field, state[field]])), since, until, ...bar }
+  const asked = { ...Object.fromEntries(filters.map(field => [field, state[field]])), since, until, ...bar }
   return `/trace${queryText(Object.entries({ ...asked, with_simulated: state.with_simulated }))}`
 }
 export type Span = { since: string; until: string }

@@ -1,9 +1,7 @@
 import { html, type TemplateResult } from 'lit-html'
-import type { TailLine } from '../tail-store.ts'
+import type { TailAnswer } from '../tail-store.ts'
 import type { Numbers } from './numbers.ts'
 import { scrollTable } from './table.ts'
-
-export type TailAnswer = { now: string; hidden: number; lines: TailLine[] }
 
 /** What happened last, as it comes. */
 export function tailView({ lines, hidden }: TailAnswer): TemplateResult {

@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from 'lit-html'
+import { isZone } from './fields.ts'
 
 /** The zone of the window. */
 export const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone
@@ -25,11 +26,3 @@ export const sentenceIn = (sentence: string, zone: string): (string | TemplateRe
   sentence
     .split(instants)
     .map((part, at) => (at % 2 === 1 && !Number.isNaN(Date.parse(part)) ? timeIn(part, zone) : part))
-
-function isZone(zone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
-}
