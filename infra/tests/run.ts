@@ -52,6 +52,7 @@ async function runTests(files: readonly string[]): Promise<number> {
     const redis = await startRedis({ dir: path.join(folder.path, 'redis') })
     if (redis) process.env[variables.redis] = servers.use(redis).url
   }
+  process.env[variables.credentials] ??= path.join(folder.path, 'credentials')
   const missing = whatIsMissing(Boolean(process.env[variables.redis]))
   for (const line of missing) console.error(line)
   const counts = await runLots(await lotsOf(files, folder.path), interrupted)

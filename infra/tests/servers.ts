@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
+import { type LocalCredentials, localCredentials } from '#local/credentials.ts'
 import { createDatabase, dropDatabase, startPostgres } from '#local/postgres.ts'
 import { startRedis } from '#local/redis.ts'
 import { leaveDatabase, takeDatabase } from './spare-databases.ts'
@@ -12,6 +13,7 @@ export type TestDatabase = AsyncDisposable & { readonly url: string }
 export const variables = {
   postgres: 'CARILLON_TEST_POSTGRES_URL',
   redis: 'CARILLON_TEST_REDIS_URL',
+  credentials: 'CARILLON_TEST_CREDENTIALS',
   traces: 'CARILLON_TEST_TRACES',
   specs: 'CARILLON_TEST_SPECS',
   chromium: 'CARILLON_TEST_CHROMIUM',
@@ -47,6 +49,12 @@ export function testRedisUrl(): Promise<string | undefined> {
   return shared ? Promise.resolve(shared) : (ownRedis ??= startOwnRedis())
 }
 
+/** What simulators and those who call them share. Making keys costs more than most of what is tested with them. */
+export function testCredentials(): Promise<LocalCredentials> {
+  const shared = process.env[variables.credentials]
+  return (credentials ??= shared ? localCredentials(shared) : makeOwnCredentials())
+}
+
 /** The folder with the recorded traces: the one that is configured, else `../shared/data` beside the repository, if it is there. */
 export const tracesFolder = (): string | undefined => sharedFolder(variables.traces, 'data')
 
@@ -60,6 +68,7 @@ function sharedFolder(variable: string, name: string): string | undefined {
 
 let ownPostgres: Promise<string> | undefined
 let ownRedis: Promise<string | undefined> | undefined
+let credentials: Promise<LocalCredentials> | undefined
 
 async function startOwnPostgres(): Promise<string> {
   const folder = await temporaryFolder()
@@ -73,6 +82,12 @@ async function startOwnRedis(): Promise<string | undefined> {
   const server = await startRedis({ dir: path.join(folder.path, 'redis') })
   disposeAtEnd(folder, ...(server ? [server] : []))
   return server?.url
+}
+
+async function makeOwnCredentials(): Promise<LocalCredentials> {
+  const folder = await temporaryFolder()
+  disposeAtEnd(folder)
+  return localCredentials(path.join(folder.path, 'credentials'))
 }
 
 /** The servers keep no process alive, so its end comes by itself; a killed one's servers end with the next test run. */

@@ -1,60 +1,74 @@
-// A database with its schema costs most tests more than all they do with it. One that a test has left is emptied and given
-// to the next; spare ones are known by their names on the server, so that all test files share them.
+// A database with its schema costs most tests more than all they do with it. It is made once for each server, and copied;
+// one that a test has left is emptied and given to the next. They are known by their names on the server, so that all test
+// files share them.
 import { createHash, randomBytes } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { Client, escapeIdentifier } from 'pg'
+import { Client, escapeIdentifier, Pool } from 'pg'
 import { createDatabase, dropDatabase } from '#local/postgres.ts'
 
-/** `shape` is what its tables were like when it was taken. */
-export type TakenDatabase = { name: string; url: string; shape: string }
+export type TakenDatabase = { name: string; url: string }
 
 const migrations = path.join(import.meta.dirname, '..', 'db', 'migrations')
-/** A server that runs longer than one run has spare ones of other versions of the schema. */
-const sparePrefix = `spare_${globSync('*.ts', { cwd: migrations })
+/** A server that runs longer than one run has those of other versions of the schema. */
+const version = globSync('*.ts', { cwd: migrations })
   .sort()
   .reduce((hash, file) => hash.update(readFileSync(path.join(migrations, file))), createHash('sha256'))
   .digest('hex')
-  .slice(0, 8)}_`
+  .slice(0, 8)
+const sparePrefix = `spare_${version}_`
+const original = `original_${version}`
+/** What the tables of those of a server are like that nobody has changed. */
+const shapes = new Map<string, string>()
+const pools = new Map<string, Pool>()
 
 /** Takes a database with the whole schema and nothing in it, one of the server's spare ones or a new one. */
 export async function takeDatabase(server: string): Promise<TakenDatabase> {
-  const name = `test_${randomBytes(6).toString('hex')}`
-  const url = (await takeSpare(server, name)) ?? (await makeDatabase(server, name))
-  return { name, url, shape: await on(url, shapeOf) }
+  const name = newName()
+  if (!(await takeSpare(server, name))) await copyOriginal(server, name)
+  const url = urlOf(server, name)
+  // Copies have the very same numbers for their tables as the original has: what is true of one is true of all.
+  shapes.set(server, await (shapes.get(server) ?? on(url, shapeOf)))
+  return { name, url }
 }
 
 /**
  * Ends the connections to a database, empties it, and leaves it for the next under another name, so that who still works
  * with it fails. One whose tables are not as they were is dropped.
  */
-export async function leaveDatabase(server: string, { name, url, shape }: TakenDatabase): Promise<void> {
+export async function leaveDatabase(server: string, { name, url }: TakenDatabase): Promise<void> {
   const emptied = await on(url, async client => {
     await client.query(endOthers)
-    if ((await shapeOf(client)) !== shape) return false
+    if ((await shapeOf(client)) !== shapes.get(server)) return false
     await client.query(empty)
     return true
   }).catch(notThere)
-  const left = emptied && (await on(server, client => client.query(rename(name, `${sparePrefix}${name}`))).catch(inUse))
+  const left = emptied && (await rename(server, { from: name, to: `${sparePrefix}${name}` }).catch(inUse))
   if (!left) await dropDatabase(server, name)
 }
 
-async function takeSpare(server: string, name: string): Promise<string | undefined> {
-  return on(server, async client => {
-    const { rows } = await client.query<{ datname: string }>(
-      `select datname from pg_database where starts_with(datname, $1) order by random()`,
-      [sparePrefix],
-    )
-    for (const { datname } of rows) {
-      // Somebody else may have taken it just now.
-      const taken = await client.query(rename(datname, name)).catch(notThere)
-      if (taken) return urlOf(server, name)
-    }
-    return undefined
-  })
+async function takeSpare(server: string, name: string): Promise<boolean> {
+  const { rows } = await poolOf(server).query<{ datname: string }>(
+    `select datname from pg_database where starts_with(datname, $1) order by random()`,
+    [sparePrefix],
+  )
+  for (const { datname } of rows) {
+    // Somebody else may have taken it just now.
+    if (await rename(server, { from: datname, to: name }).catch(notThere)) return true
+  }
+  return false
 }
 
-async function makeDatabase(server: string, name: string): Promise<string> {
+async function copyOriginal(server: string, name: string): Promise<void> {
+  const copy = () =>
+    poolOf(server).query(`create database ${escapeIdentifier(name)} template ${escapeIdentifier(original)}`)
+  if (await copy().catch(notThere)) return
+  await makeOriginal(server)
+  await copy()
+}
+
+async function makeOriginal(server: string): Promise<void> {
+  const name = newName()
   const url = await createDatabase(server, name)
   // Only here, where it is rare: most test files have no use for these.
   const [{ migrate, openPostgres }, { openQueues }, { preparePartitions }] = await Promise.all([
@@ -62,31 +76,43 @@ async function makeDatabase(server: string, name: string): Promise<string> {
     import('#runtime/queues.ts'),
     import('#cli/installation.ts'),
   ])
-  await using db = await openPostgres({ url, connectionsMax: 1, name: 'test' })
-  await migrate(db)
-  await preparePartitions(db, Date.now())
-  await using _queues = await openQueues({ postgresUrl: url, prefix: 'test', onError: () => {} })
-  return url
+  {
+    await using db = await openPostgres({ url, connectionsMax: 1, name: 'test' })
+    await migrate(db)
+    await preparePartitions(db, Date.now())
+    await using _queues = await openQueues({ postgresUrl: url, prefix: 'test', onError: () => {} })
+  }
+  await on(url, client => client.query(endOthers))
+  // Who is connected to it, a vacuum too, would keep it from being copied.
+  await poolOf(server).query(`alter database ${escapeIdentifier(name)} allow_connections false`)
+  // Another process may have been first; its original is as good as ours.
+  if (!(await rename(server, { from: name, to: original }).catch(nameTaken))) await dropDatabase(server, name)
 }
 
-const endOthers = `select pg_terminate_backend(pid, 5000) from pg_stat_activity
-  where datname = current_database() and pid <> pg_backend_pid()`
+/** Does not return before the last of them is gone; a server that takes longer than the limit is given up on. */
+const endOthers = `do $$
+  declare
+    until timestamptz := clock_timestamp() + interval '10 s';
+  begin
+    loop
+      perform pg_stat_clear_snapshot();
+      perform pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid();
+      exit when not found or clock_timestamp() > until;
+      perform pg_sleep(0.005);
+    end loop;
+  end $$`
 
 /** All but what the migrations themselves wrote down, also what no trigger would let go of; numbers begin anew. */
 const empty = `set session_replication_role = replica;
   do $$
   declare
-    one record;
-    filled boolean;
-    names text[] := '{}';
+    filled text;
   begin
-    for one in select c.oid::regclass::text as name from pg_class c
+    select string_agg(c.oid::regclass::text, ', ') into filled from pg_class c
       where relkind = 'r' and relnamespace::regnamespace::text in ('public', 'bullmq') and relname !~ 'migration'
-    loop
-      execute format('select exists (select from %s)', one.name) into filled;
-      if filled then names := names || one.name; end if;
-    end loop;
-    if names <> '{}' then execute 'truncate ' || array_to_string(names, ', ') || ' cascade'; end if;
+        and pg_relation_size(c.oid) > 0;
+    if filled is not null then execute 'truncate ' || filled || ' cascade'; end if;
     perform setval(format('%I.%I', schemaname, sequencename), start_value, false) from pg_sequences where last_value is not null;
   end $$`
 
@@ -103,7 +129,8 @@ async function shapeOf(client: Client): Promise<string> {
        (select string_agg(concat_ws(' ', p.oid, p.xmin), ',' order by p.oid) from pg_proc p where pronamespace::regnamespace::text !~ '^(pg_|information_schema)'),
        (select string_agg(concat_ws(' ', indexrelid, indisvalid), ',' order by indexrelid) from pg_index where indrelid in (select oid from ours)),
        (select string_agg(concat_ws(' ', inhrelid, inhdetachpending), ',' order by inhrelid) from pg_inherits),
-       (select string_agg(s::text, ',') from pg_db_role_setting s)
+       (select string_agg(concat_ws(' ', setrole, setconfig), ',' order by setrole) from pg_db_role_setting
+         where setdatabase = (select oid from pg_database where datname = current_database()))
      )) as shape`,
   )
   return rows[0]!.shape
@@ -117,9 +144,24 @@ const unless = (code: string) => (error: { code?: string }) => {
 const notThere = unless('3D000')
 /** object_in_use */
 const inUse = unless('55006')
+/** duplicate_database */
+const nameTaken = unless('42P04')
 
-const rename = (from: string, to: string): string =>
-  `alter database ${escapeIdentifier(from)} rename to ${escapeIdentifier(to)}`
+const rename = (server: string, { from, to }: { from: string; to: string }) =>
+  poolOf(server).query(`alter database ${escapeIdentifier(from)} rename to ${escapeIdentifier(to)}`)
+
+const newName = () => `test_${randomBytes(6).toString('hex')}`
+
+/** For what is asked of the server itself; it keeps no process alive. */
+function poolOf(server: string): Pool {
+  const pool = pools.get(server) ?? new Pool({ connectionString: server, max: 1, allowExitOnIdle: true })
+  if (!pools.has(server))
+    pools.set(
+      server,
+      pool.on('error', () => {}),
+    )
+  return pool
+}
 
 function urlOf(server: string, name: string): string {
   const url = new URL(server)

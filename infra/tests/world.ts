@@ -15,7 +15,7 @@ import type { Routes } from '#contracts/routes.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
 import { isSettled, ledgerState } from '#ledger/ready.ts'
-import { type LocalCredentials, localCredentials } from '#local/credentials.ts'
+import type { LocalCredentials } from '#local/credentials.ts'
 import { startPubSubServer } from '#local/pubsub/server.ts'
 import { redirectGoogleApis } from '#local/redirect.ts'
 import { startSimulators, type Simulators } from '#local/simulators/server.ts'
@@ -28,7 +28,7 @@ import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { openPubSub, type PubSubPort, type PulledMessage } from '#runtime/pubsub.ts'
 import { openQueues, type Queues } from '#runtime/queues.ts'
-import { testDatabase } from './servers.ts'
+import { testCredentials, testDatabase } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const settleLimitMs = 60_000
@@ -78,7 +78,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const folder = opened.use(await temporaryFolder())
   const database = opened.use(await testDatabase())
   const pubsub = opened.use(await startPubSubServer({ dataDir: path.join(folder.path, 'pubsub') }))
-  const credentials = await localCredentials(path.join(folder.path, 'credentials'))
+  const credentials = await testCredentials()
   const simulators = opened.use(await startSimulators({ credentials }))
   opened.defer(redirectGoogleApis({ port: simulators.ports.google, caFile: credentials.caFile }))
   const addresses: Addresses = {

@@ -1,30 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { localCredentials } from '#local/credentials.ts'
-import type { LocalCredentials } from '#local/credentials.ts'
+import { testCredentials } from '#tests/servers.ts'
 import type { LoggedRequest } from './request-log.ts'
 import { startSimulators } from './server.ts'
 import type { Simulators } from './server.ts'
 
 const waitMs = 5000
 
-/** Simulators of their own for one test, with credentials that all tests of the process share. */
+/** Simulators of their own for one test, with credentials that all tests share. */
 export async function setup(options: { logFile?: string; keepRequests?: number } = {}) {
-  const credentials = await sharedCredentials()
+  const credentials = await testCredentials()
   const simulators = await startSimulators({ credentials, ...options })
   return { ...simulators, credentials, lines: linesOf(simulators), logged: loggedBy(simulators) }
-}
-
-let shared: Promise<LocalCredentials> | undefined
-function sharedCredentials(): Promise<LocalCredentials> {
-  shared ??= (async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'carillon-credentials-'))
-    process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
-    return localCredentials(dir)
-  })()
-  return shared
 }
 
 /** A folder that goes with the test. */
