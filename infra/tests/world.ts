@@ -10,7 +10,7 @@ import { startWorker } from '#channels/worker.ts'
 import { type Addresses, openInstallation, type Installation } from '#cli/installation.ts'
 import { startFollowUps } from '#cli/retract.ts'
 import type { Catalogue } from '#contracts/catalogue.ts'
-import { channels, type Lane, lanes } from '#contracts/channel.ts'
+import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import type { Routes } from '#contracts/routes.ts'
 import { routerSubscriptionOf, topicOf } from '#contracts/messages.ts'
 import { audit, type Audit, type Published } from '#ledger/audit.ts'
@@ -64,7 +64,7 @@ export type WorldOptions = {
   /** Accounts beside those of the simulators, and how the channels' messages are shared between all. */
   accounts?: readonly Provider[]
   routes?: Routes
-  /** Lanes that have workers; what goes by another stays queued. Default: all. */
+  /** Lanes that have workers; what goes by another stays queued. Default: all that the catalogue uses. */
   served?: readonly Lane[]
   /** Every intent message comes again this often after it was routed, as if the ack were lost. */
   redeliveries?: number
@@ -73,7 +73,7 @@ export type WorldOptions = {
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { catalogue, sources = [], redisUrl, routers = 1, workers = 1, redeliveries = 0, served = lanes } = options
+  const { catalogue, sources = [], redisUrl, routers = 1, workers = 1, redeliveries = 0 } = options
   await using opened = new AsyncDisposableStack()
   const folder = opened.use(await temporaryFolder())
   const database = opened.use(await testDatabase())
@@ -110,7 +110,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ...(options.accounts ?? []),
   ]
   opened.use(await startSink({ ...installation, metrics }))
-  const work = { metrics, lanes: served, channels, concurrency: 4 }
+  const work = { metrics, ...usedBy(catalogue), ...(options.served && { lanes: options.served }), concurrency: 4 }
   for (let n = 0; n < workers; n++) {
     const queues = n === 0 ? installation.queues : opened.use(await queuesOf(addresses))
     opened.use(await startWorker({ ...installation, ...work, queues, providers }))
@@ -138,6 +138,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     },
     audit: () => audit(installation.db, asyncOf(published)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** Every lane and channel that is worked on takes connections, and to open them costs most of what a small test does. */
+function usedBy({ types }: Catalogue): { lanes: Lane[]; channels: Channel[] } {
+  const used = [...types.values()]
+  return {
+    lanes: lanes.filter(lane => used.some(type => type.lane === lane)),
+    channels: channels.filter(channel => used.some(type => type.deliver.some(step => step.channel === channel))),
   }
 }
 
