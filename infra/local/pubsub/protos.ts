@@ -11,14 +11,20 @@ export type ServiceName = (typeof serviceNames)[number]
  * The gRPC services as the client library's own protos define them, with one difference that the wire does not show:
  * where the protos have a `PubsubMessage`, requests and responses have its encoded bytes, so messages pass undecoded.
  */
-export function loadServices(): Record<ServiceName, ServiceDefinition> {
+export const loadServices = (): Services => (services ??= readServices())
+
+type Services = Record<ServiceName, ServiceDefinition>
+/** To read them takes longer than all else of a server's start. */
+let services: Services | undefined
+
+function readServices(): Services {
   const protos = structuredClone(createRequire(import.meta.url)(protosPath) as ProtoJson)
   const types = protos.nested.google.nested.pubsub.nested.v1.nested
   types.PublishRequest.fields.messages.type = 'bytes'
   types.ReceivedMessage.fields.message.type = 'bytes'
   const definitions = fromJSON(protos, { longs: Number, defaults: true })
   const named = serviceNames.map(name => [name, definitions[`google.pubsub.v1.${name}`]])
-  return Object.fromEntries(named) as Record<ServiceName, ServiceDefinition>
+  return Object.fromEntries(named) as Services
 }
 
 const protosPath = '@google-cloud/pubsub/build/protos/protos.json'
