@@ -28,8 +28,8 @@ const cases: { count: string; given: Given; stopped?: string[] }[] = [
   { count: 'quiet(22-08 UTC)', given: { quiet: '22:00-08:00' } },
 ]
 
-/** Of the large trace, the counts that every `npm test` proves. */
-export const sampled: readonly string[] = ['collapse_leading(60s) then throttle_sliding(10,3600s)', 'quiet(22-08 UTC)']
+/** Of the large trace, the count that every `npm test` proves. */
+export const sampled = 'collapse_leading(60s) then throttle_sliding(10,3600s)'
 
 /** Registers a test for each policy: what the whole pipeline does with a trace equals what was counted apart from it. */
 export function replayTests(trace: Trace, wanted: readonly string[] = cases.map(one => one.count)): void {

@@ -1,4 +1,3 @@
 import { replayTests } from './replay-cases.ts'
 
-replayTests('github-2h')
 replayTests('college-dm')

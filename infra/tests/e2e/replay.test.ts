@@ -1,4 +1,4 @@
 import { replayTests, sampled } from './replay-cases.ts'
 
 replayTests('github-2h')
-replayTests('college-dm', sampled)
+replayTests('college-dm', [sampled])
