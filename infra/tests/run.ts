@@ -9,6 +9,7 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { Client } from 'pg'
 import { startPostgres } from '#local/postgres.ts'
 import { startRedis } from '#local/redis.ts'
 import { chromiumPath } from './chromium.ts'
@@ -20,8 +21,8 @@ type Counts = { passed: number; failed: number; skipped: number }
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = ['analytics', 'channels', 'infra', 'preferences', 'producers', 'router']
 /** More than the cores of a small machine: a test waits for servers most of its time. */
-const lotsAtOnce = 3
-/** Files of one folder share most of what they load: a process for each costs more than many of them do. */
+const lotsAtOnce = 4
+/** Neighbours share most of what they load: a process for each costs more than many of them do. */
 const lotFilesMax = 8
 /** They begin, so that none of them is left to run alone at the end. */
 const longest = [
@@ -44,10 +45,11 @@ async function runTests(files: readonly string[]): Promise<number> {
   const interrupted = untilInterrupted()
   await using folder = await temporaryFolder()
   await using servers = new AsyncDisposableStack()
-  if (!process.env[variables.postgres])
-    process.env[variables.postgres] = servers.use(
-      await startPostgres({ dataDir: path.join(folder.path, 'postgres') }),
-    ).url
+  if (!process.env[variables.postgres]) {
+    const { url } = servers.use(await startPostgres({ dataDir: path.join(folder.path, 'postgres') }))
+    await forgetful(url)
+    process.env[variables.postgres] = url
+  }
   if (!process.env[variables.redis]) {
     const redis = await startRedis({ dir: path.join(folder.path, 'redis') })
     if (redis) process.env[variables.redis] = servers.use(redis).url
@@ -61,6 +63,16 @@ async function runTests(files: readonly string[]): Promise<number> {
   if (interrupted.aborted) return interruptedCode
   const incomplete = missing.length > 0 && process.env.CI === 'true'
   return counts.failed > 0 || counts.passed === 0 || incomplete ? 1 : 0
+}
+
+/** No commit waits for the disk: the server's data goes with the run. Tests of crashes start servers of their own. */
+async function forgetful(url: string): Promise<void> {
+  const client = new Client(url)
+  await client.connect()
+  await client.query('alter system set synchronous_commit = off')
+  await client.query('alter system set full_page_writes = off')
+  await client.query('select pg_reload_conf()')
+  await client.end()
 }
 
 function testFiles(long: boolean, parts: readonly string[]): string[] {
@@ -81,7 +93,7 @@ type Lot = { file: string; of: readonly string[] }
 
 /** What one process runs, in the order of `files`: each is a suite of its own, so that its hooks are for it alone. */
 async function lotsOf(files: readonly string[], folder: string): Promise<Lot[]> {
-  const apart = (file: string) => (longest.some(name => file.endsWith(name)) ? file : path.dirname(file))
+  const apart = (file: string) => (longest.some(name => file.endsWith(name)) ? file : 'together')
   const groups = [...Map.groupBy(files, apart).values()]
   const lots = groups.flatMap(group =>
     Array.from({ length: Math.ceil(group.length / lotFilesMax) }, (_, at) =>
