@@ -5,9 +5,10 @@ import type { SendOptions } from './provider.ts'
 export type Row =
   /** `atLeast`: also where the provider names a shorter time. */
   | { kind: 'retry'; afterMs: number; atLeast?: true; maybeSent?: true; ofSome?: true }
-  | { kind: 'pause'; afterMs: number; ofSome?: true }
+  | { kind: 'pause'; afterMs: number; ofSome?: true; uncalled?: true }
   | { kind: 'config'; ofSome?: true }
-  | { kind: 'addressDead' | 'messageDead' | 'suppress' | 'doubt' }
+  | { kind: 'messageDead'; uncalled?: true }
+  | { kind: 'addressDead' | 'suppress' | 'doubt' }
 /** Every code that a provider may answer a send with. Each provider's file of answers holds one. */
 export type AnswerTable = Readonly<Record<string, Row>>
 
@@ -49,6 +50,13 @@ function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer
 export const notBegun: Answer = { kind: 'notBegun' }
 /** Of what was refused for something that another request would mend, and there is no time to begin one (law 4). */
 export const tooLate: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left to begin' }
+/** What an answer is for what had a request before this one: it was called, and has cost a try. */
+export function calledBefore(answer: Answer): Answer {
+  if (answer.kind === 'notBegun') return tooLate
+  if (!('uncalled' in answer)) return answer
+  const { uncalled: _, ...said } = answer
+  return said
+}
 /** Whether nothing is to be begun any more. */
 export const isTooLate = ({ startUntilMs = Infinity }: Pick<SendOptions, 'startUntilMs'>): boolean =>
   performance.now() > startUntilMs

@@ -293,6 +293,15 @@ test('what was refused, and has no turn for its second request, was called', asy
   assert.equal(world.simulators.lines('fcm').length, 1)
 })
 
+test('what is no token of a device is dead without a call', async () => {
+  const subject = subjects.find(({ name }) => name === 'apns')!
+  await using world = await startSubject(subject)
+  const message = messageTo(subject, 1)
+  const answer = await world.send({ ...message, endpoint: { ...message.endpoint, address: '../3/device/aa' } })
+  assert.deepEqual(answer, { kind: 'addressDead', reason: 'not a device token', uncalled: true })
+  assert.equal(world.simulators.lines('apns').length, 0)
+})
+
 test('since when a device is gone is told as Apple told it', async () => {
   const subject = subjects.find(({ name }) => name === 'apns')!
   await using world = await startSubject(subject)

@@ -78,7 +78,7 @@ test('what no request was made for is due at once, as it was, and is told as not
 })
 
 test('whatever is begun and answered: one outcome each, a call told for each request, and no more of them than tries', async () => {
-  const kinds = { accepted: 1, notBegun: 4, retry: 3, doubt: 2 } as const
+  const kinds = { accepted: 1, notBegun: 4, paused: 2, retry: 3, doubt: 2 } as const
   const kind = fc.oneof(
     ...Object.entries(kinds).map(([one, weight]) => ({ weight, arbitrary: fc.constant(one as keyof typeof kinds) })),
   )
@@ -86,23 +86,26 @@ test('whatever is begun and answered: one outcome each, a call told for each req
   // Asked once a minute, at most: also when it begins, and in the very moment that it is worth something until.
   const asks = { minLength: minutes + 1, maxLength: minutes + 1 }
   const plans = fc.sample(fc.array(kind, asks), { numRuns: 40, seed: 7 })
-  plans.push(plans[0]!.map(() => 'notBegun'))
+  plans.push(
+    plans[0]!.map(() => 'paused'),
+    plans[0]!.map(() => 'notBegun'),
+  )
   const people = plans.map((_, n) => `p${n}`)
-  const never = people.at(-1)!
+  const never = people.slice(-2)
 
   await using world = await createWorld({ types: [{ ...greeting, doubt: 'resend' }] })
   for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
   const asked = new Map<string, number>()
   const requests = new Map<string, (keyof typeof kinds)[]>(people.map(who => [who, []]))
   const answers = {
-    ...{ accepted: { kind: 'accepted', providerId: 'p' }, notBegun },
+    ...{ accepted: { kind: 'accepted', providerId: 'p' }, notBegun, paused },
     ...{ retry: { kind: 'retry', afterMs: 0, reason: 'r' }, doubt: { kind: 'doubt', reason: 'd' } },
   } satisfies Record<keyof typeof kinds, Answer>
   useFcm(world, ({ recipient }) => {
     const at = asked.get(recipient) ?? 0
     asked.set(recipient, at + 1)
     const said = plans[people.indexOf(recipient)]![at]!
-    if (said !== 'notBegun') requests.get(recipient)!.push(said)
+    if (said !== 'notBegun' && said !== 'paused') requests.get(recipient)!.push(said)
     return answers[said]
   })
   const expiresAt = world.clock.now() + minutes * 60_000
@@ -120,9 +123,42 @@ test('whatever is begun and answered: one outcome each, a call told for each req
     const unsent = said.length === triesMax ? 'provider_exhausted' : 'expired'
     assert.equal(ends[who], known ?? unsent, `${who}: ${said.join()}`)
   }
-  assert.equal(ends[never], 'expired')
+  for (const who of never) assert.equal(ends[who], 'expired')
   assert.deepEqual((await audit(world.db)).problems, [])
 })
+
+test('what we know by ourselves ends or waits as it would by its answer, and is told as not called', async () => {
+  await using world = await createWorld()
+  const answers: Record<string, Answer> = {
+    dead: { kind: 'addressDead', reason: 'not a device token', uncalled: true },
+    long: { kind: 'messageDead', reason: 'no room for its texts', uncalled: true },
+    paused,
+    refused: { kind: 'messageDead', reason: 'r' },
+  }
+  const people = Object.keys(answers)
+  for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  useFcm(world, ({ recipient }) => answers[recipient]!)
+  await world.deliver(await world.write(phones(...people)))
+  assert.deepEqual(await world.ends(), { dead: 'address_dead', long: 'rejected', paused: 'open', refused: 'rejected' })
+  const states = await world.db.query(
+    `select id, endpoints::json->0->>'state' as state from recipients where id = 'dead'`,
+  )
+  assert.deepEqual(states, [{ id: 'dead', state: 'dead' }])
+  const left = await world.db.query(`select tries, waits_for from batches where closed_at is null`)
+  assert.deepEqual(left, [{ tries: 0, waits_for: 'pause' }])
+  const told = await world.db.query<{ recipient: string; rule: string; called: string | null }>(
+    `select slot->>'recipient' as recipient, payload::json->'whys'->(slot->>'w')::int->>'rule' as rule, slot->>'called' as called
+       from outbox, json_array_elements(payload::json->'slots') as slot where payload::json->>'kind' = 'settled' order by 1`,
+  )
+  assert.deepEqual(told, [
+    { recipient: 'dead', rule: 'unsendable', called: null },
+    { recipient: 'long', rule: 'unsendable', called: null },
+    { recipient: 'paused', rule: 'not_called', called: null },
+    { recipient: 'refused', rule: 'rejected', called: 'true' },
+  ])
+})
+
+const paused: Answer = { kind: 'pause', afterMs: 1_000, reason: 'asked before', ofSome: true, uncalled: true }
 
 /** A client of FCM that says this of each message. */
 const useFcm = (world: World, answer: (message: OutMessage) => Answer) =>

@@ -36,6 +36,7 @@ const doubt: Answer = { kind: 'doubt', reason: 'd' }
 const sms: Partial<BatchTerms> = { channel: 'sms', leaseLeftMs: 30_000 }
 const email: Partial<BatchTerms> = { ...sms, channel: 'email' }
 const never: Partial<SlotTerms> = { doubt: 'never' }
+const put: Answer = { kind: 'pause', afterMs: 7_000, reason: 'r', uncalled: true }
 const wait: Wait = { waitMs: 9_000, reason: 'rate' }
 const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
 
@@ -71,6 +72,20 @@ const table: Line[] = [
     {},
     { ...closed('rejected'), why: { rule: 'rejected', value: 'r' } },
   ],
+  [
+    'dead address, by what it is',
+    { kind: 'addressDead', reason: 'r', uncalled: true },
+    {},
+    {},
+    { kind: 'closed', outcome: 'address_dead', why: { rule: 'unsendable', value: 'r' } },
+  ],
+  [
+    'bad message, by what it is',
+    { kind: 'messageDead', reason: 'r', uncalled: true },
+    {},
+    {},
+    { kind: 'closed', outcome: 'rejected', why: { rule: 'unsendable', value: 'r' } },
+  ],
   ['retry, full jitter', r, {}, {}, retry(15_000)],
   ['retry, no luck', r, {}, { jitter: 0 }, retry(0)],
   ['retry, doubled', r, {}, { tries: 2 }, retry(60_000)],
@@ -87,6 +102,8 @@ const table: Line[] = [
   ['retry, perhaps sent, no receipts', maybe, waits, {}, again(15_000)],
   ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, 'pause')],
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
+  ['pause that nobody was asked in', put, {}, {}, { ...uncalledRetry(7_000, 'pause'), why: notCalled }],
+  ['pause that nobody was asked in, and another may be called', put, {}, other, moved('b unfit', {})],
   ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, 'circuit')],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
   ['not begun', notBegun, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],

@@ -32,7 +32,8 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  */
 export function settle(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResult {
   const result = resultOf(answer, slot, batch)
-  return silent.includes(answer.kind) || result.kind === 'doubt' ? result : { ...result, called: true }
+  const isSilent = silent.includes(answer.kind) || 'uncalled' in answer
+  return isSilent || result.kind === 'doubt' ? result : { ...result, called: true }
 }
 
 /** What was accepted says that it was called; what was not begun, or was taken back, was not. */
@@ -45,15 +46,14 @@ function resultOf(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResul
         ? closed('delivered')
         : { kind: 'closed', outcome: 'sent', providerId: answer.providerId }
     case 'addressDead':
-      return closed('address_dead')
+      return answer.uncalled ? unsendable('address_dead', answer) : closed('address_dead')
     case 'suppress':
       return closed('suppressed_address')
     case 'messageDead':
+      if (answer.uncalled) return unsendable('rejected', answer)
       return { kind: 'closed', outcome: 'rejected', why: { rule: 'rejected', value: answer.reason } }
     case 'pause':
-      return (
-        leaves('called', slot, batch) ?? later({ dueInMs: answer.afterMs, reason: 'pause', spent: false }, slot, batch)
-      )
+      return putOff(answer, slot, batch)
     case 'config':
       return (
         leaves('refused', slot, batch) ?? later({ dueInMs: batch.holdMs, reason: 'circuit', spent: false }, slot, batch)
@@ -95,6 +95,11 @@ export const waiting = (wait: Wait | undefined): { dueInMs: number; reason?: Wai
   wait ? { dueInMs: wait.waitMs, reason: wait.reason } : { dueInMs: 0 }
 
 const closed = (outcome: Outcome): SlotResult => ({ kind: 'closed', outcome })
+/** With a rule: in events of before `called`, what ended without one was called. */
+const unsendable = (outcome: Outcome, { reason: value }: { reason: string }): SlotResult => ({
+  ...{ kind: 'closed', outcome },
+  why: { rule: 'unsendable', value },
+})
 
 /** Where nothing can give a receipt, waiting for one is waiting for nothing. */
 export const doubtOf = ({ doubt }: Pick<SlotTerms, 'doubt'>, { channel }: { channel: Channel }): DoubtPolicy =>
@@ -115,6 +120,15 @@ function leaves(leaving: Leaving | 'called', slot: SlotTerms, batch: BatchTerms)
 function spent(result: SlotResult | undefined, { tries }: BatchTerms): SlotResult | undefined {
   if (result?.kind !== 'retry' || tries + 1 >= triesMax) return undefined
   return { ...result, spent: true }
+}
+
+function putOff(
+  { afterMs, uncalled }: Extract<Answer, { kind: 'pause' }>,
+  slot: SlotTerms,
+  batch: BatchTerms,
+): SlotResult {
+  const waits: Later = { dueInMs: afterMs, reason: 'pause', spent: false, ...(uncalled && { why: notCalled }) }
+  return leaves(uncalled ? 'unfit' : 'called', slot, batch) ?? later(waits, slot, batch)
 }
 
 type Later = Omit<Extract<SlotResult, { kind: 'retry' }>, 'kind'>

@@ -17,7 +17,7 @@ import {
 const accepted: Answer = { kind: 'accepted', providerId: 'p' }
 const doubt: Answer = { kind: 'doubt', reason: 'no answer' }
 const config: Answer = { kind: 'config', reason: 'InvalidProviderToken' }
-const dead: Answer = { kind: 'addressDead', reason: 'Unregistered' }
+const dead = { kind: 'addressDead', reason: 'Unregistered' } as const
 const pause: Answer = { kind: 'pause', afterMs: 1_000, reason: 'HTTP 429' }
 
 const after = (breaker: Breaker, calls: readonly (readonly Answer[])[], now = 0) =>
@@ -44,7 +44,9 @@ test('what was not begun says nothing of its provider: it opens nothing, and men
   assert.equal(admits(after(closedBreaker, [...half, ...times(20, [notBegun])]), 0), 'all')
   assert.equal(after(closedBreaker, [...half, [doubt, ...times(20, notBegun)]]).kind, 'open', 'what was begun counts')
   const open = after(closedBreaker, times(20, [doubt]))
-  assert.deepEqual(afterCall(open, { answers: [notBegun], probe: true }, 1_000), open)
+  const known: Answer = { ...dead, uncalled: true }
+  for (const answer of [notBegun, known])
+    assert.deepEqual(afterCall(open, { answers: [answer], probe: true }, 1_000), open, answer.kind)
 })
 
 test('one bad token opens nothing; many faults of configuration in a row do', () => {

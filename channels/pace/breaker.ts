@@ -88,7 +88,7 @@ function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | '
   let config = 0
   let good = 0
   for (const answer of answers)
-    if (answer.kind === 'pause' || answer.kind === 'notBegun') continue
+    if (answer.kind === 'pause' || answer.kind === 'notBegun' || 'uncalled' in answer) continue
     else if (isOfSome(answer)) good++
     else if (answer.kind === 'retry' || answer.kind === 'doubt') bad++
     else if (answer.kind === 'config') config++

@@ -83,6 +83,8 @@ export function apnsProvider(options: ApnsOptions): Provider<'push'> {
 type Addressed = { token: string; note: apn.Notification }
 type Until = Pick<SendOptions, 'startUntilMs'>
 
+const notToken: Answer = { kind: 'addressDead', reason: 'not a device token', uncalled: true }
+
 /** Production and sandbox; the one that is not configured is opened when it is needed. */
 function environmentsOf(options: ApnsOptions) {
   const usual = clientOf(options, false)
@@ -92,7 +94,7 @@ function environmentsOf(options: ApnsOptions) {
     send: async (addressed: Addressed, until: Until): Promise<Answer> => {
       const { token } = addressed
       // The token is a part of the request's path.
-      if (!/^[0-9a-f]{64,200}$/i.test(token)) return { kind: 'addressDead', reason: 'not a device token' }
+      if (!/^[0-9a-f]{64,200}$/i.test(token)) return notToken
       const first = elsewhere.has(token) ? undefined : await signed(usual, addressed, until)
       if (first && !isMisplaced(first)) return first
       if (first && isTooLate(until)) return tooLate

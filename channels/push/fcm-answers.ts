@@ -29,12 +29,12 @@ export const fcmAnswers = {
   'HTTP 429': { kind: 'pause', afterMs: 60_000 },
   'app/invalid-credential': { kind: 'config' },
   // Google's token service is away: no push was sent, and none of them can be.
-  OAUTH_UNAVAILABLE: { kind: 'pause', afterMs: 10_000 },
-  'messaging/invalid-argument': { kind: 'messageDead' },
-  'messaging/invalid-payload': { kind: 'messageDead' },
-  'messaging/invalid-data-payload-key': { kind: 'messageDead' },
-  'messaging/invalid-options': { kind: 'messageDead' },
-  'messaging/payload-size-limit-exceeded': { kind: 'messageDead' },
+  OAUTH_UNAVAILABLE: { kind: 'pause', afterMs: 10_000, uncalled: true },
+  'messaging/invalid-argument': { kind: 'messageDead', uncalled: true },
+  'messaging/invalid-payload': { kind: 'messageDead', uncalled: true },
+  'messaging/invalid-data-payload-key': { kind: 'messageDead', uncalled: true },
+  'messaging/invalid-options': { kind: 'messageDead', uncalled: true },
+  'messaging/payload-size-limit-exceeded': { kind: 'messageDead', uncalled: true },
 } as const satisfies AnswerTable
 
 /** Reasons that a wrong project gives as well, and one that may mean the message. */

@@ -5,7 +5,7 @@ import type { Transport } from '#contracts/channel.ts'
 import { type EpochMs, newBatchId } from '#contracts/ids.ts'
 import type { Answer } from '#contracts/outcome.ts'
 import { DeadlineError, withDeadline } from '#runtime/deadline.ts'
-import { forAll, isTooLate, notBegun, tooLate } from '../answer-table.ts'
+import { calledBefore, forAll, isTooLate, notBegun } from '../answer-table.ts'
 import type { Provider, SendOptions } from '../provider.ts'
 import { fcmAnswer, fcmDoubtful, isStaleToken } from './fcm-answers.ts'
 import { fcmDirect, type FcmReply, type SendEachOptions } from './fcm-direct.ts'
@@ -89,8 +89,7 @@ async function sendAll({ clients, messages, contents, options }: Call): Promise<
   const renewed = stale.length > 0 ? clients.renew(client) : undefined
   if (renewed) {
     const again = isTooLate(until) ? forAll(stale, notBegun) : await sendEach(renewed, stale, until)
-    // Their first request was made, and has cost a try.
-    const said = again.map(answer => (answer.kind === 'notBegun' ? tooLate : answer))
+    const said = again.map(calledBefore)
     answers.forEach((answer, at) => isStaleToken(answer) && (answers[at] = said.shift()!))
   }
   const validate = (places: readonly number[]) =>

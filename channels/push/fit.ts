@@ -38,7 +38,7 @@ export function textFitter(
 }
 
 /** What nobody could send: another push of the same content would be no shorter. */
-const tooLarge: Answer = { kind: 'messageDead', reason: 'no room for its texts' }
+const tooLarge: Answer = { kind: 'messageDead', reason: 'no room for its texts', uncalled: true }
 
 /** Sends the payloads that there are; a message that has none is dead. Gives an answer for each, in their order. */
 export async function sendFitting<Payload>(

@@ -134,6 +134,6 @@ for (const subject of [fcm, apns])
     }
     const url = `https://carillon.test/${'x'.repeat(4_096)}`
     const answer = await running.send(messageTo(subject, 9, { ...rich, url }))
-    assert.deepEqual(answer, { kind: 'messageDead', reason: 'no room for its texts' })
+    assert.deepEqual(answer, { kind: 'messageDead', reason: 'no room for its texts', uncalled: true })
     assert.equal(running.simulators.lines(subject.name).length, contents.length)
   })

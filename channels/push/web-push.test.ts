@@ -5,6 +5,7 @@ import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
+import type { Answer } from '#contracts/outcome.ts'
 import { pushServiceHost } from '#local/credentials.ts'
 import { decrypted, subscriptionOf } from '#local/simulators/browser.ts'
 import { setup } from '#local/simulators/test-setup.ts'
@@ -93,7 +94,9 @@ test('its service keeps it until it expires, replaces it by delivery, and wakes 
 test('what a browser could only show as nothing is not sent', async () => {
   await using service = await startService()
   const content = { title: 'Title', body: 'Body', silent: true as const }
-  assert.equal((await service.send(messageTo(subject, 1, content))).kind, 'messageDead')
+  const reason = 'a browser shows every push'
+  const answer = await service.send(messageTo(subject, 1, content))
+  assert.deepEqual(answer, { kind: 'messageDead', reason, uncalled: true })
   assert.equal(service.got.length, 0)
 })
 
@@ -107,7 +110,7 @@ test('a service that is asked too much is left alone for its time, and no other 
   assert.deepEqual(await at(pushServiceHost), pause)
   service.says.status = 201
   const second = await at(pushServiceHost)
-  assert.ok(second.kind === 'pause' && second.ofSome && second.afterMs <= 60_000)
+  assert.ok(second.kind === 'pause' && second.ofSome && second.afterMs <= 60_000 && second.uncalled)
   assert.equal(service.got.length, 1, 'it hears of nothing more')
   assert.equal((await at('fcm.googleapis.com')).kind, 'accepted')
   const passed = performance.now() + 60_000
@@ -137,10 +140,12 @@ test('what a browser registered leads to a known push service or nowhere', async
     'https://push.example/push/1',
     'https://evilpush.example/push/1',
   ]
-  for (const endpoint of strange) assert.equal((await at(endpoint)).kind, 'messageDead', endpoint)
+  const strangeness: Answer = { kind: 'messageDead', reason: 'not a known push service', uncalled: true }
+  for (const endpoint of strange) assert.deepEqual(await at(endpoint), strangeness, endpoint)
+  const none: Answer = { kind: 'addressDead', reason: 'not a subscription', uncalled: true }
   for (const address of ['', '{}', 'null', '{"endpoint":"http://push.example/1"}', subscriptionOf('x').slice(0, -3)])
-    assert.equal((await service.send(to(messageTo(subject, 1), address))).kind, 'addressDead', address)
+    assert.deepEqual(await service.send(to(messageTo(subject, 1), address)), none, address)
   const keyless = JSON.stringify({ ...subscription, keys: { p256dh: 'BA', auth: 'x' } })
-  assert.equal((await service.send(to(messageTo(subject, 1), keyless))).kind, 'addressDead')
+  assert.deepEqual(await service.send(to(messageTo(subject, 1), keyless)), none)
   assert.equal(service.got.length, 0)
 })

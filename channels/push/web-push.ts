@@ -54,16 +54,16 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
     mixes: () => true,
     async send([message], sending) {
       const subscription = subscriptionIn(message!.endpoint.address)
-      if (!subscription) return [{ kind: 'addressDead', reason: 'not a subscription' }]
+      if (!subscription) return [notSubscription]
       const service = serviceOf(hosts, subscription.endpoint)
-      if (service === undefined) return [{ kind: 'messageDead', reason: 'not a known push service' }]
-      if (message!.content.silent) return [{ kind: 'messageDead', reason: 'a browser shows every push' }]
+      if (service === undefined) return [strange]
+      if (message!.content.silent) return [silent]
       const paused = pauses.of(service)
       if (paused) return [paused]
       return sendFitting([textsOf(message!)], async ([texts]) => {
         const payload = JSON.stringify(payloadOf(message!, texts!))
         const request = requestOf(message!, { subscription, payload, options, sending })
-        if (!request) return [{ kind: 'addressDead', reason: 'not a subscription' }]
+        if (!request) return [notSubscription]
         return [pauses.heard(service, guarded(service, await answered(request, { agent, sending })))]
       })
     },
@@ -72,6 +72,10 @@ export function webPushProvider(options: WebPushOptions): Provider<'push'> {
     },
   }
 }
+
+const notSubscription: Answer = { kind: 'addressDead', reason: 'not a subscription', uncalled: true }
+const strange: Answer = { kind: 'messageDead', reason: 'not a known push service', uncalled: true }
+const silent: Answer = { kind: 'messageDead', reason: 'a browser shows every push', uncalled: true }
 
 const waitStepMs = 5_000
 
@@ -83,7 +87,7 @@ function servicePauses() {
       const pause = pauses.get(service)
       // To a whole 5 s: what waits equally long stays together.
       const afterMs = Math.ceil(((pause?.untilMs ?? 0) - performance.now()) / waitStepMs) * waitStepMs
-      return pause && afterMs > 0 ? { ...pause.answer, afterMs } : undefined
+      return pause && afterMs > 0 ? { ...pause.answer, afterMs, uncalled: true } : undefined
     },
     heard: (service: string, answer: Answer): Answer => {
       if (answer.kind === 'pause') pauses.set(service, { answer, untilMs: performance.now() + answer.afterMs })

@@ -66,6 +66,7 @@ export const rules = [
   'template_failed',
   'rejected',
   'rerouted',
+  'unsendable',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -143,6 +144,7 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
     const [route, why] = value.split(' ')
     return `Not sent yet: it goes by ${route}, since the account before ${why === 'refused' ? 'refuses our settings' : 'is not to be called now'}.`
   },
+  unsendable: value => `Not sent: no provider could take it, and none was asked (${value}).`,
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }
 

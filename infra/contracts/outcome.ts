@@ -50,12 +50,13 @@ export type Answer =
   | { kind: 'accepted'; providerId: string }
   /**
    * `maybeSent`: the provider asks to try again, but has been seen to have sent; the type's doubt policy decides. `ofSome`, here
-   * and below: said of this address or of some of them, and the others are served.
+   * and below: said of this address or of some of them, and the others are served. `uncalled`, below: known without
+   * a request that held it.
    */
   | { kind: 'retry'; afterMs: number; reason: string; maybeSent?: true; ofSome?: true }
-  | { kind: 'pause'; afterMs: number; reason: string; ofSome?: true }
-  | { kind: 'addressDead'; reason: string; asOf?: number }
-  | { kind: 'messageDead'; reason: string }
+  | { kind: 'pause'; afterMs: number; reason: string; ofSome?: true; uncalled?: true }
+  | { kind: 'addressDead'; reason: string; asOf?: number; uncalled?: true }
+  | { kind: 'messageDead'; reason: string; uncalled?: true }
   | { kind: 'suppress'; reason: string }
   /** `ofSome`: a fault of what some endpoints need, a platform's key; the account itself is served. */
   | { kind: 'config'; reason: string; ofSome?: true }

@@ -23,7 +23,7 @@ const settled = (answer: Answer, slot: Partial<SlotTerms> = {}, batch: Partial<B
 
 const reason = 'r'
 const retry: Answer = { kind: 'retry', afterMs: 0, reason }
-const pause: Answer = { kind: 'pause', afterMs: 7_000, reason }
+const pause = { kind: 'pause', afterMs: 7_000, reason } as const
 const config: Answer = { kind: 'config', reason }
 const dead: Answer = { kind: 'messageDead', reason }
 const doubt: Answer = { kind: 'doubt', reason }
@@ -61,6 +61,13 @@ const uncalled: Record<string, SlotResult> = {
   'not begun in time': settled(notBegun, soon, { unsent: { waitMs: 9_000, reason: 'rate' } }),
   'not begun, and goes by another account': settled(notBegun, {}, elsewhere),
   'its account is not to be called': reroutedTo('b', 'unfit'),
+  'no address by what it is': settled({ kind: 'addressDead', reason, uncalled: true }),
+  'has no room': settled({ kind: 'messageDead', reason, uncalled: true }),
+  'put off unasked': settled({ ...pause, uncalled: true }),
+  'put off unasked for too long': settled({ ...pause, uncalled: true }, soon),
+  'put off unasked, and goes by another account': settled({ ...pause, uncalled: true }, {}, elsewhere),
+  'told by another, to no address': byAnother({ kind: 'addressDead', reason, uncalled: true }),
+  'told by another, put off unasked': byAnother({ ...pause, uncalled: true }),
   'told by another, not begun': byAnother(notBegun),
   'taken back': settled({ kind: 'takenBack', end: { outcome: 'retracted', why: { rule: 'retracted' } } }),
   'ended before': { kind: 'closed', outcome: 'suppressed_preference', why: { rule: 'opted_out', value: 'social' } },
