@@ -74,7 +74,9 @@ function tokenFailure(failure: FcmFailure): FcmFailure | undefined {
 function mayPass(cause: unknown): boolean {
   const { status } = (cause ?? {}) as { status?: unknown }
   if (typeof status === 'number') return status >= 500 || status === 429 || status === 408
-  return codesOf(cause).some(code => networkFault.test(code)) && connectionAnswer(cause).kind !== 'config'
+  const codes = codesOf(cause)
+  if (codes.includes('deadline')) return true
+  return codes.some(code => networkFault.test(code)) && connectionAnswer(cause).kind !== 'config'
 }
 
 /** As Node names them: ECONNRESET, EAI_AGAIN, ERR_STREAM_PREMATURE_CLOSE. */

@@ -1,24 +1,25 @@
 import type { Message } from 'firebase-admin/messaging'
 import { jsonOf } from '../http1-client.ts'
 import { http2Client, type NoResponse, type Response } from '../http2-client.ts'
-import { withDeadline } from '#runtime/deadline.ts'
 import type { FcmFailure } from './fcm-answers.ts'
 
 export type SendEachOptions = { ms: number; startUntilMs?: number | undefined; dryRun?: boolean }
 /** As the library says it of each message. */
 export type FcmReply = { success: boolean; messageId?: string; error?: FcmFailure }
 
+type Direct = { projectId: string; accessToken: (ms: number) => Promise<string> }
+
 /**
  * FCM's HTTP v1 without the official library: one request for each message, on a few kept connections, stopped at the deadline.
- * What it sends is what the library sends. `accessToken` is the library's: it renews itself.
+ * What it sends is what the library sends. `accessToken` is the library's, which renews it by itself, and rejects after so many ms.
  */
-export function fcmDirect({ projectId, accessToken }: { projectId: string; accessToken: () => Promise<string> }) {
+export function fcmDirect({ projectId, accessToken }: Direct) {
   const client = http2Client('https://fcm.googleapis.com')
   const path = `/v1/projects/${projectId}/messages:send`
   return {
     async sendEach(messages: readonly Message[], { ms, startUntilMs, dryRun }: SendEachOptions) {
       const begunMs = performance.now()
-      const token = await withDeadline(accessToken(), { ms, what: 'FCM' })
+      const token = await accessToken(ms)
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       const requests = messages.map(message => ({
         ...{ path, headers },

@@ -131,8 +131,9 @@ async function valid(client: Client, messages: readonly TokenMessage[], until: U
 function openClient(transport: Transport, account: Account, name: string): Client {
   const credential = credentialOf(account, name)
   if (transport === 'direct') {
-    const accessToken = async () => {
-      const { access_token } = await credential.getAccessToken().catch(cause => {
+    const accessToken = async (ms: number) => {
+      const asked = withDeadline(credential.getAccessToken(), { ms, what: 'an OAuth token' })
+      const { access_token } = await asked.catch(cause => {
         // As the library tells it, which is not asked here.
         throw Object.assign(new Error('no OAuth token', { cause }), { code: 'app/invalid-credential' })
       })
