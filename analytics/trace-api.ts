@@ -1,8 +1,9 @@
-import { type Attempt, attemptOf, type EpochMs, type IntentId, isAttempt, isName, isUuid } from '#contracts/ids.ts'
+import { type Attempt, type EpochMs, isName } from '#contracts/ids.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { examplesPath } from './examples-api.ts'
 import { questionIn, type QuestionPath, type ReaderOf, serveQuestions, type Texts } from './questions-api.ts'
+import { askedDelivery, type AskedIntent, askedIntent } from './trace-asked.ts'
 import { type Part, traceDelivery, traceIntent, traceRecipient } from './trace-store.ts'
 import { isUnknown, type Trace } from './trace.ts'
 
@@ -26,7 +27,7 @@ export type TraceApiOptions = {
 }
 
 type Asked = { tenant: string | undefined } & (
-  | { intent: IntentId | { producer: string; key: string }; part: Omit<Part, 'tenant'> }
+  | { intent: AskedIntent; part: Omit<Part, 'tenant'> }
   | { recipient: string; since?: EpochMs }
   | { delivery: Attempt }
 )
@@ -96,18 +97,16 @@ function subjectOf(texts: Texts, problems: string[]): Asked | undefined {
     if (value !== undefined && !isName(value))
       problems.push(`querystring ${field} must be a name of 1 to 200 characters`)
   const question = questionIn({ since: texts.since, tenant: texts.tenant }, problems)
-  const [producer, ...key] = intent?.split('/') ?? []
-  const isId = intent !== undefined && isUuid(intent.toLowerCase())
-  if (intent !== undefined && !isId && !(isName(producer) && isName(key.join('/'))))
-    problems.push('querystring intent must be a UUID or PRODUCER/KEY')
-  if (delivery !== undefined && !isAttempt(delivery))
+  const [named, attempt] = [intent && askedIntent(intent), delivery && askedDelivery(delivery)]
+  if (intent !== undefined && !named) problems.push('querystring intent must be a UUID or PRODUCER/KEY')
+  if (delivery !== undefined && !attempt)
     problems.push('querystring delivery must be BATCH.SLOT, as its provider was told')
   if (question === undefined || problems.length > 0) return undefined
   const { since, tenant } = question
-  if (delivery !== undefined) return { delivery: attemptOf(delivery), tenant }
-  if (intent === undefined) return { recipient: recipient!, ...(since !== undefined && { since }), tenant }
+  if (attempt) return { delivery: attempt, tenant }
+  if (!named) return { recipient: recipient!, ...(since !== undefined && { since }), tenant }
   return {
-    intent: isId ? (intent.toLowerCase() as IntentId) : { producer: producer!, key: key.join('/') },
+    intent: named,
     part: { ...(recipient !== undefined && { recipient }), ...(endpoint !== undefined && { endpoint }) },
     tenant,
   }

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
+import { askedDelivery, type AskedIntent, askedIntent } from '#analytics/trace-asked.ts'
 import { traceDelivery, traceIntent, traceRecipient } from '#analytics/trace-store.ts'
 import { isUnknown, printTrace, type Trace } from '#analytics/trace.ts'
-import { attemptOf, type EpochMs, type IntentId, isAttempt, isUuid } from '#contracts/ids.ts'
+import { type Attempt, type EpochMs, isName } from '#contracts/ids.ts'
 import { logAct } from '#ledger/operator-log.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { Database } from '#runtime/postgres.ts'
@@ -16,10 +17,10 @@ export async function runTrace(args: string[]): Promise<number> {
     options: { since: { type: 'string' }, recipient: { type: 'string' }, as: { type: 'string' } },
   })
   const [subject, ...rest] = positionals
-  if (subject === undefined || rest.length > 0)
-    throw new CommandError('name one intent (its id, or producer/key), one person or one delivery (batch.slot)')
-  const since = sinceOf(values.since, systemClock.now())
+  if (subject === undefined || rest.length > 0) throw new CommandError(wrongUse)
   const { recipient } = values
+  const since = sinceOf(values.since, systemClock.now())
+  const asked = subjectOf(subject, { since, recipient })
   const who = actorOf(values)
   await using db = await visitDatabase()
   const about = {
@@ -27,20 +28,32 @@ export async function runTrace(args: string[]): Promise<number> {
     ...(since !== undefined && { since: new Date(since).toISOString() }),
   }
   await logAct(db, { who, what: 'trace', about })
-  const trace = await traceOf(db, subject, { since, recipient })
+  const trace = await traceOf(db, asked)
   if (isUnknown(trace)) throw new CommandError(`nothing is known of ${subject}`, 1)
   console.log(printTrace(trace, terminal()))
   return 0
 }
 
-type Narrowed = { since: EpochMs | undefined; recipient: string | undefined }
+const wrongUse = 'name one intent (its id, or producer/key), one person or one delivery (batch.slot)'
 
-function traceOf(db: Database, subject: string, { since, recipient }: Narrowed): Promise<Trace> {
-  if (isAttempt(subject)) return traceDelivery(db, attemptOf(subject))
-  const part = recipient === undefined ? {} : { recipient }
-  const [producer, ...key] = subject.split('/')
-  if (isUuid(producer)) return traceIntent(db, producer as IntentId, part)
-  if (key.length > 0) return traceIntent(db, { producer: producer!, key: key.join('/') }, part)
-  if (recipient !== undefined) throw new CommandError('--recipient goes with an intent')
-  return traceRecipient(db, subject, since === undefined ? {} : { since })
+type Narrowed = { since: EpochMs | undefined; recipient: string | undefined }
+type Asked =
+  | { delivery: Attempt }
+  | { intent: AskedIntent; part: { recipient?: string } }
+  | { recipient: string; from: { since?: EpochMs } }
+
+function subjectOf(subject: string, { since, recipient }: Narrowed): Asked {
+  const [delivery, intent] = [askedDelivery(subject), askedIntent(subject)]
+  if (since !== undefined && (delivery || intent)) throw new CommandError('--since goes with a person')
+  if (recipient !== undefined && (delivery || !intent)) throw new CommandError('--recipient goes with an intent')
+  if (delivery) return { delivery }
+  if (intent) return { intent, part: recipient === undefined ? {} : { recipient } }
+  if (!isName(subject)) throw new CommandError(wrongUse)
+  return { recipient: subject, from: since === undefined ? {} : { since } }
+}
+
+function traceOf(db: Database, asked: Asked): Promise<Trace> {
+  if ('delivery' in asked) return traceDelivery(db, asked.delivery)
+  if ('intent' in asked) return traceIntent(db, asked.intent, asked.part)
+  return traceRecipient(db, asked.recipient, asked.from)
 }

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type IntentId, intentId } from '#contracts/ids.ts'
+import { storePacks } from '#analytics/event-store.ts'
+import { dayOf, type IntentId, intentId, madeAt, newBatchId } from '#contracts/ids.ts'
+import { ensurePartitions } from '#db/partitions.ts'
 import { refuseMessages } from '#ledger/admit.ts'
 import { readActs } from '#ledger/operator-log.ts'
 import { openQuarantines } from '#ledger/quarantine.ts'
 import { readPresence, readWatermarks } from '#preferences/preferences.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
+import { decidedPack, intentFacts } from '../analytics/packs.fixture.ts'
 import { startProgram } from '../program.ts'
 import { testDatabase } from '../servers.ts'
 
@@ -171,4 +174,32 @@ test('a catalogue is checked against what was stored of the one before', limits,
     'what is stored anew is what counts',
   )
   assert.equal((await run('catalogue', 'burn'))[0], 2)
+})
+
+test('a trace takes ids in whatever case, and says in a line what does not go together', limits, async () => {
+  await using world = await setup()
+  const { db, run } = world
+  const made = newBatchId()
+  const of = { day: dayOf(made), at: madeAt(made), intents: [intentFacts('comment-1', { occurredAt: madeAt(made) })] }
+  await ensurePartitions(db, { from: of.day, days: 1 })
+  await storePacks(db, [decidedPack(['ann', 'bob'], of)])
+  const { id } = of.intents[0]!
+  const attempt = `${made}.0`
+  const asked = await Promise.all([id, id.toUpperCase(), 'docs/comment-1'].map(subject => run('trace', subject)))
+  for (const [code, out] of asked) assert.deepEqual([code, out], asked[0])
+  assert.match(asked[0]![1], /ann · push[^]+bob · push/)
+  assert.match((await run('trace', id.toUpperCase(), '--recipient', 'bob'))[1], /^(?![^]*ann)[^]*bob · push/)
+  const unknown = `carillon trace: nothing is known of ${attempt.toUpperCase()}\n`
+  assert.deepEqual(await run('trace', attempt.toUpperCase()), [1, unknown])
+
+  for (const [args, said] of [
+    [[id, '--since', '2h'], '--since goes with a person'],
+    [['docs/comment-1', '--since', '2h'], '--since goes with a person'],
+    [[attempt, '--since', '2h'], '--since goes with a person'],
+    [[attempt, '--recipient', 'ann'], '--recipient goes with an intent'],
+    [['ann', '--recipient', 'ann'], '--recipient goes with an intent'],
+    [['a"b'], 'name one intent (its id, or producer/key), one person or one delivery (batch.slot)'],
+  ] as const)
+    assert.deepEqual(await run('trace', ...args), [2, `carillon trace: ${said}\n`])
+  assert.equal((await readActs(db, { limit: 20 })).length, 5, 'what is not asked is no look')
 })
