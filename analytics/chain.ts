@@ -61,8 +61,10 @@ const bits = new Map([
   [stages.indexOf('acted'), 4],
 ])
 const bitOf = Int32Array.from(stages, (_, step) => bits.get(step) ?? 0)
+/** What must be told for somebody to tell of a step. */
+export const tellingBits = (step: number): number => bitOf[step]!
 /** Whether somebody tells of a step. */
-export const tells = (told: number, step: number): boolean => (told & bitOf[step]!) === bitOf[step]!
+export const tells = (told: number, step: number): boolean => (told & tellingBits(step)) === tellingBits(step)
 
 /** The last step on the way that somebody tells of. */
 export const lastTold = (told: number, reached: number): number =>

@@ -1,5 +1,6 @@
 import { isName } from '#contracts/ids.ts'
-import { type Example, examplesOf, type Shown } from './examples-store.ts'
+import type { Shown } from './count-stories.ts'
+import { type Example, examplesOf } from './examples-store.ts'
 import { filters } from './question.ts'
 import { type QuestionPath, questionIn, type Texts } from './questions-api.ts'
 import { type Stage, stages } from './stages.ts'
@@ -16,7 +17,10 @@ export const examplesPath = ({
   db,
   logLook,
 }: Pick<TraceApiOptions, 'db' | 'logLook'>): QuestionPath<ReturnType<typeof askedOf>> => ({
-  fields: [...filters, 'since', 'until', 'zone', 'window', 'with_simulated', 'stage', 'what', 'reason'],
+  fields: [
+    ...filters,
+    ...(['since', 'until', 'zone', 'unit', 'window', 'with_simulated', 'source', 'stage', 'what', 'reason'] as const),
+  ],
   parse: askedOf,
   async answer({ question, shown, about }, { reader }): Promise<ExamplesAnswer> {
     await logLook({ who: reader.name, about })
@@ -34,5 +38,5 @@ function askedOf(about: Texts, problems: string[]) {
     if (value !== undefined && !isName(value)) problems.push(`querystring ${field} must be a word`)
   const question = questionIn(asked, problems)
   const shown: Shown = { stage: stage as Stage | undefined, what, reason }
-  return question && { question, shown, about }
+  return question && { question: { ...question, source: question.source ?? 'rollup' }, shown, about }
 }

@@ -1,17 +1,22 @@
+import { problem } from '#runtime/http-problem.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
-import { lastTold, tells } from './chain.ts'
-import { type Counted, type Counting, startCounting } from './count.ts'
-import { startFolding } from './fold.ts'
-import { foldedColumns } from './fold-store.ts'
+import { lastTold } from './chain.ts'
+import type { Counting } from './count.ts'
+import { type Judged, openStories, type Shown } from './count-stories.ts'
+import { type Folded, hourMs, startFolding } from './fold.ts'
+import { eachFold, foldedColumns, type Tx } from './fold-store.ts'
 import { countingOf } from './funnel-store.ts'
-import { narrowed } from './narrowed.ts'
 import type { Question } from './question.ts'
+import { placesOf } from './rollup-store.ts'
+import { findPeople, type Found, keepNewest } from './shown-people.ts'
 import { type Stage, stages } from './stages.ts'
+import { tookTooLong } from './too-long.ts'
 
-/** What is to be shown of: notifications that passed a stage, that ended so (`what` as in `Rest`, or an outcome), or both. */
-export type Shown = { stage?: Stage | undefined; what?: string | undefined; reason?: string | undefined }
-/** One notification, and how far it came. `at`: when its intent happened. */
+/**
+ * One notification, and how far it came; by `unit` recipient one of a person's, and how far the person came. `at`: when its intent
+ * happened.
+ */
 export type Example = {
   intent: string
   recipient: string
@@ -24,114 +29,151 @@ export type Example = {
 }
 
 const examplesMax = 20
-/** Looked through for examples: what once waited may have ended since. */
-const candidatesMax = 500
+/** Looking takes no longer than a question may. */
+const limitMs = 20_000
+/** Of more, to tell people apart takes too much memory. */
+const notificationsMax = 25_000_000
 
 /**
- * Some notifications that a bar of a chart stands for, at most 20: counted as the funnel counts them. Of what is rare among much
- * that looked alike at first there may be fewer than there are. Each query is given 20 s.
+ * Some notifications (or people) that a bar of a chart stands for, at most 20, newest first: found and counted as the funnel counts them,
+ * so that there is one wherever the funnel, asked the same now, counts one. Throws 503 where that takes more than 20 s.
  */
 export async function examplesOf(db: Database, question: Question, shown: Shown): Promise<Example[]> {
-  return asking(db, async tx => {
-    const { where, values, value } = narrowed(question)
-    const condition = conditionOf(shown, value)
-    const candidates = await tx.query<Candidate>(
-      `select distinct intent_id, channel, recipient, type, occurred_at from (
-         select * from delivery_events where ${[...where, `(${condition})`].join(' and ')} limit ${candidatesMax}) as found`,
-      values,
-    )
-    if (candidates.length === 0) return []
-    const events = Map.groupBy(await eventsOf(tx, candidates), event => event.place)
-    const counting = countingOf(question)
-    const counted = await Promise.all(
-      candidates.map((candidate, place) => countedAlone(candidate, events.get(place) ?? [], counting)),
-    )
-    return candidates
-      .flatMap((candidate, place) => {
-        const unit = counted[place]
-        return unit && isShown(unit, shown) ? [exampleOf(unit, candidate)] : []
-      })
-      .slice(0, examplesMax)
-      .sort((a, b) => (a.at > b.at ? -1 : 1))
+  return asking(db, async (tx, connection) => {
+    const counting = { ...countingOf(question), since: question.since, until: question.until }
+    const find = question.unit === 'recipient' ? foundPeople : foundNotifications
+    const found = await find({ tx, connection }, { question, counting, shown })
+    return examplesFrom(tx, found, { question, counting, shown })
   })
 }
 
-type Candidate = { intent_id: string; channel: string; recipient: string; type: string; occurred_at: Date }
-type Event = { place: number; common: string; said: string; at: Date }
+const isFresh = ({ source }: Question): boolean => source !== 'rollup'
 
-/** All events of some notifications, by their places, and of each in the order of time. */
-async function eventsOf(tx: Queryable, candidates: readonly Candidate[]): Promise<Event[]> {
-  const times = candidates.map(one => one.occurred_at.getTime())
-  const { where, values, value } = narrowed({
-    ...{ since: Math.min(...times), until: Math.max(...times) + 1, includeSimulated: true },
-  })
-  const keys = value(
-    JSON.stringify(candidates.map(({ intent_id: i, channel: c, recipient: r }, place) => ({ place, i, c, r }))),
-  )
-  return tx.query<Event>(
-    `select place, ${foldedColumns.common} as common, ${foldedColumns.said} as said, at
-     from jsonb_to_recordset(${keys}::jsonb) as u(place int, i uuid, c text, r text)
-     join delivery_events on (intent_id, channel, recipient) = (i, c, r)
-     where ${where.join(' and ')} order by place, at`,
-    values,
-  )
-}
+type Asked = { question: Question; counting: Counting; shown: Shown }
 
-/** How one notification is counted; undefined where it is not one that was asked for. */
-async function countedAlone(
-  { type, occurred_at }: Candidate,
-  events: readonly Event[],
-  counting: Counting,
-): Promise<Counted | undefined> {
-  const occurredAt = occurred_at.getTime()
-  const folding = startFolding({ cohort: occurredAt, type })
-  for (const [n, { common, said, at }] of events.entries())
-    folding.add({ first: n === 0, occurredAt, person: [0, 0], common, said, at: at.getTime() })
-  const counter = startCounting(counting)
-  counter.add(folding.done())
-  return (await counter.done()).counted[0]
-}
-
-/** Events that something which passed a stage must have: whether it did is counted from all of them. */
-const eventOf: Record<Stage, string> = {
-  intended: `kind = 'decided'`,
-  decided: `kind = 'decided' and what = 'deliver'`,
-  attempted: `kind = 'settled'`,
-  accepted: `kind = 'settled' and what in ('sent', 'delivered')`,
-  delivered: `what = 'delivered' or kind = 'engaged'`,
-  seen: `kind = 'engaged' and what in ('seen', 'opened', 'read')`,
-  opened: `kind = 'engaged' and what in ('opened', 'read')`,
-  acted: `kind = 'engaged' and what = 'acted'`,
-}
-
-/** The same of what is shown: few ended so, or few that were accepted came to a later stage. */
-function conditionOf({ stage = 'intended', what, reason }: Shown, value: (given: unknown) => string): string {
-  if (what === undefined || stages.indexOf(stage) > stages.indexOf('accepted')) return eventOf[stage]
-  switch (what) {
-    case 'held':
-      return `kind = 'decided' and what = 'held'${reason === undefined ? '' : ` and rule = ${value(reason)}`}`
-    case 'queued':
-    case 'too_late':
-      return eventOf.decided
-    case 'retrying':
-      return `kind = 'settled' and what = 'moved'`
-    default:
-      return `kind in ('decided', 'settled') and what = ${value(what)}`
+/** Hour by hour from the newest on, until there are enough. */
+async function foundNotifications(at: Tx, { question, counting, shown }: Asked): Promise<Found[]> {
+  const judge = openStories(counting, shown)
+  const endMs = performance.now() + limitMs
+  const found: Found[] = []
+  for (const { cohort, types } of await placesOf(at.tx, question, shown)) {
+    if (found.length >= examplesMax) break
+    if (performance.now() > endMs) {
+      if (found.length > 0) break
+      throw tookTooLong()
+    }
+    const [type, ...others] = types
+    const asked = { since: cohort, until: cohort + hourMs, type: others.length === 0 ? type : undefined }
+    await eachFold(at, { ...asked, each: 'people', fresh: isFresh(question) }, fold => {
+      if (types.includes(fold.type)) keepShown(found, { fold, judged: judge(fold) }, counting)
+    })
   }
+  return found
 }
 
-function isShown({ reached, told, ...ended }: Counted, { stage = 'intended', what, reason }: Shown): boolean {
-  const at = stages.indexOf(stage)
-  if (reached < at || !tells(told, at)) return false
-  return (what === undefined || ended.fate === what) && (reason === undefined || ended.reason === reason)
+function keepShown(
+  found: Found[],
+  { fold, judged: stories }: { fold: Folded; judged: readonly (Judged | undefined)[] },
+  { since = -Infinity, until = Infinity }: Counting,
+): void {
+  fold.story.forEach((story, n) => {
+    const judged = stories[story]
+    const at = fold.cohort + fold.occurred[n]!
+    if (judged && at >= since && at < until) keepNewest(found, { fold, n, judged, at }, examplesMax)
+  })
 }
 
-function exampleOf(
-  { told, reached, fate, reason }: Counted,
-  { intent_id, type, occurred_at, ...to }: Candidate,
-): Example {
+async function foundPeople(at: Tx, { question, counting, shown }: Asked): Promise<Found[]> {
+  const people = findPeople(counting, shown)
+  const { since, until, type } = question
+  let held = 0
+  await eachFold(at, { since, until, type, each: 'people', fresh: isFresh(question) }, fold => {
+    held += fold.story.length
+    if (held > notificationsMax)
+      throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
+    people.add(fold)
+  })
+  return people.found(examplesMax)
+}
+
+/** Names what was found in folds, of which people and intents are not told. */
+async function examplesFrom(tx: Queryable, found: readonly Found[], asked: Asked): Promise<Example[]> {
+  const apart = [...new Map(found.map(one => [JSON.stringify(keyOf(one)), one])).values()]
+  const named = Map.groupBy(await namesOf(tx, apart), ({ place }) => place)
+  const examples: Example[] = []
+  for (const [place, one] of apart.entries()) {
+    const names = named.get(place) ?? []
+    // Notifications of one person and type may bear the same instants: then each is counted by itself.
+    const isOne = names.length === 1 || asked.question.unit === 'recipient'
+    const shown = isOne
+      ? names.slice(0, 1).map(name => ({ ...name, judged: one.judged }))
+      : await alone(tx, one, { asked, names })
+    examples.push(...shown.map(name => exampleOf(one, name)))
+  }
+  return examples.toSorted((a, b) => (a.at > b.at ? -1 : 1)).slice(0, examplesMax)
+}
+
+/** By what it is found among the events. `first`: when the first of them happened. */
+function keyOf({ fold, n }: Found) {
+  const { type, cohort, person, facts, fact, story, events, at, occurred } = fold
+  const own = story[n]!
+  const first = at[events.subarray(0, own).reduce((sum, many) => sum + many, 0)]!
+  const who = BigInt.asIntN(64, (BigInt(person[2 * n]!) << 32n) | BigInt(person[2 * n + 1]!)).toString()
+  return { ofType: type, by: facts[fact[own]!]!.channel, who, ms: cohort + occurred[n]!, first }
+}
+
+/** A notification that has the key of the one at a place. */
+type Name = { place: number; intent: string; recipient: string }
+
+async function namesOf(tx: Queryable, found: readonly Found[]): Promise<Name[]> {
+  const keys = found.map((one, place) => ({ place, ...keyOf(one) }))
+  if (keys.length === 0) return []
+  const times = [...new Set(keys.map(({ first }) => first))]
+  // The planner takes the summarising indexes for worse than reading everything.
+  await tx.query(`select set_config('enable_seqscan', 'off', true)`)
+  return tx.query<Name>(
+    `select distinct place, intent_id as intent, recipient
+     from jsonb_to_recordset($1::jsonb) as u(place int, "ofType" text, by text, who bigint, ms float8, first float8)
+     join delivery_events on at = to_timestamp(first / 1000.0) and occurred_at = to_timestamp(ms / 1000.0)
+       and type = "ofType" and channel = by and hashtextextended(recipient, 0) = who
+     where at = any($2::timestamptz[]) and day >= $3::date - 1`,
+    [JSON.stringify(keys), times.map(at => new Date(at)), new Date(Math.min(...times)).toISOString().slice(0, 10)],
+  )
+}
+
+type Event = Name & { common: string; said: string; at: Date }
+
+/** Those that a bar stands for, each counted by all its events; where they have gone on since it was drawn, the first. */
+async function alone(
+  tx: Queryable,
+  { fold: { cohort, type, occurred }, n, judged: one }: Found,
+  { asked: { counting, shown }, names }: { asked: Asked; names: readonly Name[] },
+): Promise<(Name & { judged: Judged })[]> {
+  const occurredAt = cohort + occurred[n]!
+  const judge = openStories(counting, shown)
+  const events = await tx.query<Event>(
+    `select place, intent, u.recipient, ${foldedColumns.common} as common, ${foldedColumns.said} as said, at
+     from jsonb_to_recordset($1::jsonb) as u(place int, intent uuid, recipient text)
+     join delivery_events e on intent_id = intent and e.recipient = u.recipient
+     where occurred_at = $2 and day >= ($2::timestamptz at time zone 'utc')::date - 1 and intent_id = any($3::uuid[])
+     order by intent, at`,
+    [JSON.stringify(names), new Date(occurredAt), names.map(({ intent }) => intent)],
+  )
+  const shownNow = [...Map.groupBy(events, ({ intent }) => intent).values()].flatMap(own => {
+    const folding = startFolding({ cohort, type })
+    for (const [place, { common, said, at }] of own.entries())
+      folding.add({ first: place === 0, occurredAt, person: [0, 0], common, said, at: at.getTime() })
+    const judged = judge(folding.done())[0]
+    return judged ? [{ ...own[0]!, judged }] : []
+  })
+  return shownNow.length > 0 ? shownNow : names.slice(0, 1).map(name => ({ ...name, judged: one }))
+}
+
+function exampleOf(one: Found, { intent, recipient, judged }: Name & { judged: Judged }): Example {
+  const { ofType: type, by: channel, ms } = keyOf(one)
+  const { told, reached, fate, reason } = judged
   return {
-    ...{ intent: intent_id, recipient: to.recipient, channel: to.channel, type, at: occurred_at.toISOString() },
+    ...{ intent, recipient, channel, type, at: new Date(ms).toISOString() },
     ...{ reached: stages[lastTold(told, reached)]!, what: fate },
     ...(reason !== null && { reason }),
   }

@@ -2,10 +2,13 @@ import type { EventPack } from '#contracts/event.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
+import { tellingBits } from './chain.ts'
 import { type Counted, type Counter, startCounting } from './count.ts'
+import type { Shown } from './count-stories.ts'
 import { hourMs } from './fold.ts'
 import { eventsOfHour, foldHour, purgeFolds, type StoredFold, storedFold, type Tx, writeFold } from './fold-store.ts'
 import { type Dimension, filters, orderingPreset, type Question } from './question.ts'
+import { stages } from './stages.ts'
 
 /**
  * Says in the sink's own transaction which hours of which types are to be counted anew: by the intent's time, however late the
@@ -125,12 +128,17 @@ async function writeHour(tx: Queryable, cohort: Date, counted: readonly Counted[
   )
 }
 
-/** What the rollups know: notifications within the usual window, whole hours, without what was made up. */
-const answers = ({ unit, windowMs, includeSimulated, times, source, since, until, ...asked }: Question): boolean =>
-  source === 'rollup' &&
+/** What is counted by the hour: notifications within the usual window, without what was made up. */
+const isCounted = ({ unit, windowMs, includeSimulated }: Question): boolean =>
   (unit ?? 'notification') === 'notification' &&
   (windowMs ?? orderingPreset.windowMs) === orderingPreset.windowMs &&
-  !(includeSimulated || times || rawFilters.some(field => asked[field] !== undefined || asked.by === field)) &&
+  !includeSimulated
+
+/** What the rollups know: of what is counted whole hours, without what has very many values. */
+const answers = ({ times, source, since, until, ...asked }: Question): boolean =>
+  source === 'rollup' &&
+  isCounted(asked) &&
+  !(times || rawFilters.some(field => asked[field] !== undefined || asked.by === field)) &&
   wholeHours([since ?? 0, until ?? 0])
 
 const wholeHours = (times: readonly number[]): boolean => times.every(time => time % hourMs === 0)
@@ -157,6 +165,39 @@ export async function countRolledUp(
     values,
   )
 }
+
+/**
+ * Where to look for notifications that a bar stands for, the newest hours first: where the rollups have some, or else everywhere, and
+ * where something is to be counted anew, if that is not asked as it was.
+ */
+export async function placesOf(tx: Queryable, question: Question, { stage, what, reason }: Shown): Promise<HourPart[]> {
+  const values: unknown[] = []
+  const value = (given: unknown) => `$${values.push(given)}`
+  const { since = -Infinity, until = Infinity, type, source } = question
+  const asked = `cohort >= ${value(timeOf(Math.floor(since / hourMs) * hourMs))} and cohort < ${value(timeOf(until))}
+    and (${value(type ?? null)}::text is null or type = $3)`
+  const counted: string[] = []
+  // What is asked besides only narrows it.
+  const known = isCounted(question)
+  if (known) {
+    const step = stages.indexOf(stage ?? 'intended')
+    counted.push(`reached >= ${step}`, `(told # ${silentBit}) & ${tellingBits(step)} = ${tellingBits(step)}`)
+    if (what !== undefined) counted.push(`fate = ${value(what)}`)
+    if (reason !== undefined) counted.push(`reason = ${value(reason)}`)
+    for (const column of ['category', 'channel', 'provider', 'lane', 'producer', 'arm'] as const)
+      if (question[column] !== undefined) counted.push(`${column} = ${value(question[column])}`)
+  }
+  const rows = await tx.query<{ cohort: Date; types: string[] }>(
+    `select cohort, array_agg(distinct type) as types from (
+       select cohort, type from ${known ? 'funnel_hours' : 'folded_hours'} where ${[asked, ...counted].join(' and ')}
+       union all select cohort, type from rollup_marks where ${value(source !== 'rollup')} and ${asked}) as places
+     group by cohort order by cohort desc`,
+    values,
+  )
+  return rows.map(({ cohort, types }) => ({ cohort: cohort.getTime(), types }))
+}
+
+const timeOf = (ms: number): Date | string => (Number.isFinite(ms) ? new Date(ms) : ms < 0 ? '-infinity' : 'infinity')
 
 const columnOf = (by: Dimension): string => (by === 'outcome' ? 'fate' : by)
 

@@ -3,13 +3,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { EventPack, EventSlot } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { asking } from './asking.ts'
 import { startCounting } from './count.ts'
+import { happened, packOf } from './happened.fixture.ts'
 import { storePacks } from './event-store.ts'
 import { eachFold } from './fold-store.ts'
 import type { Dimension } from './question.ts'
@@ -106,29 +106,6 @@ test('BigQuery’s view has the columns of ours, each read from a field of the c
       assert.equal(text.split(open).length, text.split(close).length)
 })
 
-const whys = [{ rule: 'default' }, { rule: 'rejected' }, { rule: 'rerouted', value: 'b called' }] as EventPack['whys']
-type Told = Partial<EventSlot> & { kind: EventPack['kind']; what: EventSlot['what'] }
-const told: Told[] = [
-  ...[{ kind: 'decided', what: 'deliver', w: 0 } as const, { kind: 'decided', what: 'throttled', w: 0 } as const],
-  { kind: 'decided', what: 'deliver', w: 0, locale: 'de-AT', arm: 'wording/long' },
-  { kind: 'decided', what: 'held', w: 0, locale: 'zh-Hant-TW', arm: 'Wording/b' },
-  ...[{ kind: 'settled', what: 'sent' } as const, { kind: 'settled', what: 'delivered' } as const],
-  ...[{ kind: 'settled', what: 'rejected', w: 1, called: true } as const, { kind: 'settled', what: 'moved' } as const],
-  ...[{ kind: 'settled', what: 'moved', w: 2 } as const, { kind: 'settled', what: 'in_doubt', w: 0 } as const],
-  ...[{ kind: 'standing', what: 'delivered' } as const, { kind: 'standing', what: 'bounced' } as const],
-  ...(['seen', 'opened', 'read', 'acted', 'machine_opened'] as const).map(what => ({ kind: 'engaged' as const, what })),
-]
-const happened = fc.record({
-  recipient: fc.constantFrom('ada', 'bob'),
-  channel: fc.constantFrom('push' as const, 'email' as const, 'in_app' as const),
-  told: fc.constantFrom(...told),
-  after: fc.integer({ min: 0, max: 5 }),
-  provider: fc.constantFrom('fcm', 'apns', 'Web'),
-  platform: fc.option(fc.constantFrom('ios' as const, 'android' as const), { nil: undefined }),
-  version: fc.option(fc.constantFrom('7.9', '8.0'), { nil: undefined }),
-  // Only what people do is ever made up.
-  simulated: fc.nat(9).map(n => n === 0),
-})
 const shared = ['provider', 'platform', 'app_version', 'arm', 'locale', 'country'] as const satisfies Dimension[]
 
 /** How far notifications came and whose they are, as a text for each, by the view: a step counts whenever it was taken. */
@@ -160,27 +137,10 @@ test('the view of notifications tells of each what funnels count: its steps, wha
   await using world = await setup()
   const { db } = world
   const occurredAt = Date.now() - 1000
-  const of = {
-    v: 1,
-    day: new Date(occurredAt).toISOString().slice(0, 10),
-    intents: [intentFacts('k', { occurredAt })],
-    whys,
-  } as const
   await fc.assert(
     fc.asyncProperty(fc.array(happened, { maxLength: 30 }), async events => {
       await db.query('truncate event_packs, delivery_events, rollup_marks, folded_hours, funnel_hours')
-      const packs = events.map(({ told: { kind, ...slot }, after, provider, simulated, ...who }, n): EventPack => {
-        const { platform, version, ...to } = who
-        const device = { ...(platform && { platform }), ...(version && { version }) }
-        return {
-          ...{ ...of, intents: [...of.intents], whys: [...of.whys], pack: `p${n}`, at: occurredAt + after, kind },
-          ...{
-            provider,
-            simulated: simulated && kind === 'engaged',
-            slots: [{ i: 0, ...to, ...slot, ...(kind === 'settled' && device) }],
-          },
-        }
-      })
+      const packs = events.map((event, n) => packOf(event, { n, intent: intentFacts('k', { occurredAt }) }))
       await storePacks(db, packs)
       assert.deepEqual((await toldByView(db)).toSorted(), (await toldByFunnel(db)).toSorted())
     }),

@@ -9,14 +9,17 @@ import { fateOf, stageNames } from './words.ts'
 /** Some of what a bar stands for, each with the way to its trace. */
 export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject): TemplateResult {
   const asked = new URLSearchParams(of)
+  const ofPeople = asked.get('unit') === 'recipient'
   return html`<section class="card trace" aria-labelledby="examples">
     <header>
       <h2 id="examples">Examples: ${barName(asked)}</h2>
-      <p class="soft">Some notifications that the bar stands for, of ${narrowedBy(asked)}.</p>
+      <p class="soft">
+        ${ofPeople ? somePeople : 'Some notifications that the bar stands for'}, of ${narrowedBy(asked)}.
+      </p>
     </header>
     ${
       examples.length === 0
-        ? html`<p class="empty">None was found: they may have gone on since, or are too rare to be among the first.</p>`
+        ? html`<p class="empty">There is none: they have gone on since.</p>`
         : scrollTable({
             label: 'Examples',
             head: ['Happened', 'Type', 'Person', 'Channel', 'Came to', 'Ended'],
@@ -38,6 +41,8 @@ export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject
   </section>`
 }
 
+const somePeople = 'Some people that the bar stands for, each by a notification of theirs and by how far they came'
+
 function barName(asked: URLSearchParams): string {
   const [stage, what, reason] = ['stage', 'what', 'reason'].map(name => asked.get(name))
   const passed = stage && (Object.hasOwn(stageNames, stage) ? stageNames[stage as Stage].toLowerCase() : stage)
@@ -46,6 +51,6 @@ function barName(asked: URLSearchParams): string {
 
 /** What else was asked, for people. */
 function narrowedBy(asked: URLSearchParams): string {
-  const said = [...asked].filter(([name]) => !['stage', 'what', 'reason'].includes(name))
+  const said = [...asked].filter(([name]) => !['stage', 'what', 'reason', 'unit'].includes(name))
   return said.length === 0 ? 'everything' : said.map(([name, value]) => `${name} ${value}`).join(', ')
 }

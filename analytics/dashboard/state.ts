@@ -66,7 +66,7 @@ export function asideOf(path: Path, state: State): Field[] {
 export function examplesOf(state: State, span: Span, bar: Readonly<Record<string, string | undefined>>): string {
   const { since, until } = span
   const asked = { ...Object.fromEntries(filters.map(field => [field, state[field]])), since, until, ...bar }
-  return `/trace${queryText(Object.entries({ ...asked, with_simulated: state.with_simulated }))}`
+  return `/trace${queryText(Object.entries({ ...asked, unit: state.unit, with_simulated: state.with_simulated }))}`
 }
 export type Span = { since: string; until: string }
 

@@ -148,6 +148,7 @@ create table delivery_events (
 ) partition by RANGE (day);
 CREATE INDEX delivery_events_by_cohort ON ONLY public.delivery_events USING brin (occurred_at) WITH (pages_per_range='32');
 CREATE INDEX delivery_events_by_name ON ONLY public.delivery_events USING brin (intent_id uuid_bloom_ops (n_distinct_per_range='1500'), recipient text_bloom_ops (n_distinct_per_range='1500')) WITH (pages_per_range='32');
+CREATE INDEX delivery_events_by_time ON ONLY public.delivery_events USING brin (at) WITH (pages_per_range='32');
 
 create table delivery_events_20260101 partition of delivery_events FOR VALUES FROM ('2026-01-01') TO ('2026-01-02') with (autovacuum_vacuum_insert_scale_factor=0.05);
 
