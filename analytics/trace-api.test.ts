@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createHttp } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
-import { openPostgres } from '#runtime/postgres.ts'
 import { decidedPack, people } from '#tests/analytics/packs.fixture.ts'
 import { createDashboard, type Dashboard } from './dashboard.fixture.ts'
-import { traceApi } from './trace-api.ts'
 
 let world: Dashboard
 before(async () => {
@@ -38,12 +33,13 @@ test('a trace of an intent by its id or its key, and of a person since a time; e
   assert.equal((await get('?recipient=user-1&since=2026-11-20T12:00:01Z')).status, 404)
   assert.equal((await get('?recipient=nobody')).status, 404)
   const delivery = '01a20022-13f8-7293-a7d4-7aec01517af2.0'
-  assert.equal((await get(`?delivery=${delivery}`)).status, 404)
+  assert.equal((await get(`?delivery=${delivery.toUpperCase()}`)).status, 404)
+  assert.equal((await get(`?intent=${id.toUpperCase()}`)).status, 200)
   assert.deepEqual(
     world.looks.map(({ who, about }) => [who, ...Object.values(about)]),
     [
       ...[[id], ['docs/comment-1'], ['docs/comment-1', 'user-1'], ['docs/comment-1', 'user-1', 'phone']],
-      ...[['user-1'], [id], ['user-1', '2026-11-20T12:00:01.000Z'], ['nobody'], [delivery]],
+      ...[['user-1'], [id], ['user-1', '2026-11-20T12:00:01.000Z'], ['nobody'], [delivery], [id]],
     ].map(subject => ['eve', ...subject]),
   )
 })
@@ -66,22 +62,4 @@ test('who asks for nothing, for two things, or without a token learns nothing', 
   }
   assert.equal((await get('?recipient=user-1', 'wrong')).status, 401)
   assert.equal(world.looks.length, looks)
-})
-
-test('a trace that takes too long is refused as that', async () => {
-  await using opened = new AsyncDisposableStack()
-  const { databaseUrl } = world
-  const db = opened.use(
-    await openPostgres({ url: databaseUrl, connectionsMax: 2, name: 'test', statementLimitMs: 100 }),
-  )
-  const log = createLog({ role: 'test', write() {} })
-  const app = createHttp({ log, metrics: createMetrics(), bodyLimitBytes: 1_024 })
-  opened.defer(() => app.close())
-  traceApi(app, { db, readerOf: async () => ({ name: 'eve' }), logLook: async () => {}, addressesOf: async () => [] })
-  await world.db.transaction(async tx => {
-    await tx.query('lock table delivery_events in access exclusive mode')
-    const answer = await app.inject({ url: '/v1/trace?recipient=user-1' })
-    assert.equal(answer.statusCode, 503)
-    assert.match(String(answer.headers['content-type']), /application\/problem\+json/)
-  })
 })
