@@ -119,7 +119,8 @@ function keyOf({ fold, n }: Found) {
   const own = story[n]!
   const first = at[events.subarray(0, own).reduce((sum, many) => sum + many, 0)]!
   const who = BigInt.asIntN(64, (BigInt(person[2 * n]!) << 32n) | BigInt(person[2 * n + 1]!)).toString()
-  return { ofType: type, by: facts[fact[own]!]!.channel, who, ms: cohort + occurred[n]!, first }
+  const { channel, tenant } = facts[fact[own]!]!
+  return { ofType: type, by: channel, within: tenant, who, ms: cohort + occurred[n]!, first }
 }
 
 /** A notification that has the key of the one at a place. */
@@ -133,9 +134,9 @@ async function namesOf(tx: Queryable, found: readonly Found[]): Promise<Name[]> 
   await tx.query(`select set_config('enable_seqscan', 'off', true)`)
   return tx.query<Name>(
     `select distinct place, intent_id as intent, recipient
-     from jsonb_to_recordset($1::jsonb) as u(place int, "ofType" text, by text, who bigint, ms float8, first float8)
+     from jsonb_to_recordset($1::jsonb) as u(place int, "ofType" text, by text, within text, who bigint, ms float8, first float8)
      join delivery_events on at = to_timestamp(first / 1000.0) and occurred_at = to_timestamp(ms / 1000.0)
-       and type = "ofType" and channel = by and hashtextextended(recipient, 0) = who
+       and type = "ofType" and channel = by and tenant is not distinct from within and hashtextextended(recipient, 0) = who
      where at = any($2::timestamptz[]) and day >= $3::date - 1`,
     [JSON.stringify(keys), times.map(at => new Date(at)), new Date(Math.min(...times)).toISOString().slice(0, 10)],
   )
@@ -146,18 +147,19 @@ type Event = Name & { common: string; said: string; at: Date }
 /** Those that a bar stands for, each counted by all its events; where they have gone on since it was drawn, the first. */
 async function alone(
   tx: Queryable,
-  { fold: { cohort, type, occurred }, n, judged: one }: Found,
+  found: Found,
   { asked: { counting, shown }, names }: { asked: Asked; names: readonly Name[] },
 ): Promise<(Name & { judged: Judged })[]> {
-  const occurredAt = cohort + occurred[n]!
+  const { cohort, type } = found.fold
+  const { ms: occurredAt, by } = keyOf(found)
   const judge = openStories(counting, shown)
   const events = await tx.query<Event>(
     `select place, intent, u.recipient, ${foldedColumns.common} as common, ${foldedColumns.said} as said, at
      from jsonb_to_recordset($1::jsonb) as u(place int, intent uuid, recipient text)
      join delivery_events e on intent_id = intent and e.recipient = u.recipient
-     where occurred_at = $2 and day >= ($2::timestamptz at time zone 'utc')::date - 1 and intent_id = any($3::uuid[])
+     where occurred_at = $2 and day >= ($2::timestamptz at time zone 'utc')::date - 1 and intent_id = any($3::uuid[]) and channel = $4
      order by intent, at`,
-    [JSON.stringify(names), new Date(occurredAt), names.map(({ intent }) => intent)],
+    [JSON.stringify(names), new Date(occurredAt), names.map(({ intent }) => intent), by],
   )
   const shownNow = [...Map.groupBy(events, ({ intent }) => intent).values()].flatMap(own => {
     const folding = startFolding({ cohort, type })
@@ -166,7 +168,7 @@ async function alone(
     const judged = judge(folding.done())[0]
     return judged ? [{ ...own[0]!, judged }] : []
   })
-  return shownNow.length > 0 ? shownNow : names.slice(0, 1).map(name => ({ ...name, judged: one }))
+  return shownNow.length > 0 ? shownNow : names.slice(0, 1).map(name => ({ ...name, judged: found.judged }))
 }
 
 function exampleOf(one: Found, { intent, recipient, judged }: Name & { judged: Judged }): Example {
