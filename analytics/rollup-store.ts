@@ -184,7 +184,7 @@ export async function placesOf(tx: Queryable, question: Question, { stage, what,
     counted.push(`reached >= ${step}`, `(told # ${silentBit}) & ${tellingBits(step)} = ${tellingBits(step)}`)
     if (what !== undefined) counted.push(`fate = ${value(what)}`)
     if (reason !== undefined) counted.push(`reason = ${value(reason)}`)
-    for (const column of ['category', 'channel', 'provider', 'lane', 'producer', 'arm'] as const)
+    for (const column of columns)
       if (question[column] !== undefined) counted.push(`${column} = ${value(question[column])}`)
   }
   const rows = await tx.query<{ cohort: Date; types: string[] }>(
