@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { at } from '#tests/analytics/packs.fixture.ts'
 import { inBrowser } from '#tests/browser.ts'
+import { until } from '#tests/program.ts'
 import { pagesInBrowser, span } from './open-page.fixture.ts'
 
 const here = pagesInBrowser()
@@ -90,10 +91,10 @@ test('what was chosen and taken back is as if it never was', inBrowser, async ()
     .first()
   const label = await first.getAttribute('aria-label')
   await tab.getByText('More filters and lift').click()
-  await tab.getByLabel('Days of').selectOption('Europe/Berlin')
+  await tab.getByLabel('Times in').selectOption('Europe/Berlin')
   await shown.asks()
   assert.notEqual(await first.getAttribute('aria-label'), label)
-  await tab.getByLabel('Days of').selectOption('UTC')
+  await tab.getByLabel('Times in').selectOption('UTC')
   await tab.getByLabel('Broken down by').selectOption('type')
   await tab.getByRole('heading', { name: 'build.failed' }).waitFor()
   await tab.getByLabel('Broken down by').selectOption('Nothing')
@@ -140,6 +141,33 @@ test(
   },
 )
 
+test(
+  'of questions that follow each other fast the older are given up, and only the last is shown',
+  inBrowser,
+  async () => {
+    await using shown = await open(span)
+    const { tab } = shown
+    await shown.asks()
+    const givenUp: string[] = []
+    tab.on('requestfailed', request => void givenUp.push(new URL(request.url()).searchParams.get('type')!))
+    const release = shown.hold()
+    for (const type of ['build.failed', 'comment.created', 'invoice.due']) {
+      await tab.getByLabel('Type', { exact: true }).fill(type)
+      await tab.getByLabel('Type', { exact: true }).press('Enter')
+    }
+    await until(() => givenUp.length === 10)
+    release()
+    await shown.asks()
+    assert.deepEqual(
+      givenUp.toSorted(),
+      ['build.failed', 'comment.created'].flatMap(type => Array.from({ length: 5 }, () => type)),
+    )
+    assert.deepEqual(await shown.card('Volume by type').getByRole('listitem').locator('.label').allInnerTexts(), [
+      'invoice.due',
+    ])
+  },
+)
+
 test('only charts whose question is another are asked for', inBrowser, async () => {
   await using shown = await open(`${span}&type=comment.created`)
   const { tab } = shown
@@ -149,7 +177,7 @@ test('only charts whose question is another are asked for', inBrowser, async () 
   await tab.getByLabel('Lift: product event').press('Tab')
   await tab.getByRole('region', { name: 'Lift and costs' }).waitFor()
   assert.deepEqual(chartsOf(await shown.asks()), ['lift'])
-  await tab.getByLabel('Days of').selectOption('Europe/Berlin')
+  await tab.getByLabel('Times in').selectOption('Europe/Berlin')
   assert.deepEqual(chartsOf(await shown.asks()), ['outcomes', 'series'])
   await shown.card('Funnel').getByText('Numbers', { exact: true }).click()
   await shown.card('Funnel').getByRole('table').waitFor()
@@ -204,6 +232,31 @@ test('Back leaves nothing of what is no longer in the address, and opens what is
 })
 
 for (const page of ['/dashboard', '/trace'])
+  test(`${page} names every module that it runs, and gets each once and packed`, inBrowser, async () => {
+    const got: string[] = []
+    await using opened = await here.open(page, {
+      async before(tab) {
+        tab.on('response', response => {
+          const { pathname } = new URL(response.url())
+          if (!pathname.startsWith('/ui/')) return
+          got.push(pathname)
+          assert.equal(response.headers()['content-encoding'], 'gzip', pathname)
+        })
+      },
+    })
+    const { tab } = opened
+    await tab.getByRole('button', { name: 'Sign out' }).waitFor()
+    const named = await tab
+      .locator('link[rel=modulepreload]')
+      .evaluateAll(all => all.map(one => one.getAttribute('href')!))
+    assert.deepEqual(got.toSorted(), named.toSorted())
+    const scripts = await tab.evaluate(() =>
+      performance.getEntriesByType('resource').filter(({ name }) => name.includes('/ui/')),
+    )
+    assert.equal(scripts.length, named.length)
+  })
+
+for (const page of ['/dashboard', '/trace'])
   test(`a link with a token is taken in a tab that shows ${page} already`, inBrowser, async () => {
     await using opened = await here.open(page)
     const { tab } = opened
@@ -229,7 +282,7 @@ test('who signs in sees nothing of what was answered, or asked, before', inBrows
   // Signed out by the server, and by oneself while answers are awaited.
   await tab.evaluate(() => sessionStorage.setItem('carillon token', 'revoked'))
   await tab.getByLabel('Broken down by').selectOption('type')
-  await tab.getByText('This token is not good here.').waitFor()
+  await tab.getByText('This token is not good here, or no longer.').waitFor()
   const release = shown.hold()
   await signIn(here.world.token)
   await tab.getByText('Counting …').waitFor()
@@ -239,7 +292,7 @@ test('who signs in sees nothing of what was answered, or asked, before', inBrows
   await tab.getByText('Counting …').waitFor()
   release()
   await shown.card('Funnel').getByRole('heading', { name: 'build.failed' }).waitFor()
-  assert.equal(await tab.locator('.charts [role=alert]').count(), 0)
+  assert.equal(await tab.getByRole('alert').count(), 0)
   // That it was refused is said in the console, too.
   assert.ok(wrong.splice(0).every(text => text.includes('401')))
 })
@@ -263,7 +316,7 @@ test('the focus stays where one is: in the fold of the filters, and at the token
     assert.equal(await focused(), 'token')
     await tab.keyboard.type('wrong')
     await tab.keyboard.press('Enter')
-    await tab.getByText('This token is not good here.').waitFor()
+    await tab.getByText('This token is not good here, or no longer.').waitFor()
     assert.equal(await focused(), 'token')
     await tab.keyboard.type(here.world.token)
     await tab.keyboard.press('Enter')

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { rules, sentence } from '#contracts/decision.ts'
 import { escaped } from '#contracts/escaped.ts'
 import { outcomes } from '#contracts/outcome.ts'
+import { importsOf } from '#runtime/browser-code.ts'
 import { sendPage } from '#runtime/browser-page.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { styles } from './dashboard/styles.ts'
@@ -10,10 +11,12 @@ import { deeds, eventSentence, openStates, refusalSentences, standings } from '.
 /** Modules of the pages, to be served under the name `dashboard`. */
 export const dashboardFolder = path.join(import.meta.dirname, 'dashboard')
 
-const pages = {
-  '/dashboard': { title: 'Where notifications go', body: scriptOf('dashboard') },
-  '/trace': { title: 'What happened, and why', body: scriptOf('trace-page') },
-  '/rules': { title: 'Rules and outcomes', body: rulesText() },
+type Page = { name: string; title: string; main: string; modules?: readonly string[] }
+
+const pages: Record<string, Page> = {
+  '/dashboard': { name: 'Dashboard', title: 'Where notifications go', ...drawnBy('dashboard') },
+  '/trace': { name: 'Trace', title: 'What happened, and why', ...drawnBy('trace-page') },
+  '/rules': { name: 'Rules', title: 'Rules and outcomes', main: rulesText() },
 }
 
 /**
@@ -21,13 +24,18 @@ const pages = {
  * anybody: what they show they ask the API for, with the token that the person in front of them has.
  */
 export function analyticsPages(app: FastifyInstance): void {
-  for (const [at, { title, body }] of Object.entries(pages)) {
-    const page = pageOf(title, body)
+  for (const at of Object.keys(pages)) {
+    const page = pageAt(at)
     app.get(at, async (_request, reply) => sendPage(reply, page))
   }
 }
 
-const pageOf = (title: string, body: string): string => `<!doctype html>
+function pageAt(at: string): string {
+  const { title, main, modules = [] } = pages[at]!
+  const links = Object.entries(pages).map(
+    ([to, { name }]) => `<a href="${to}"${to === at ? ' aria-current="page"' : ''}>${name}</a>`,
+  )
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -35,14 +43,26 @@ const pageOf = (title: string, body: string): string => `<!doctype html>
 <meta name="robots" content="noindex">
 <title>${title} · Carillon</title>
 <style>${styles}</style>
+${modules.map(one => `<link rel="modulepreload" href="${one}">`).join('\n')}
 </head>
-<body>${body}</body>
+<body>
+<a class="skip" href="#answer">Skip to the answer</a>
+<header class="top">
+<h1 tabindex="-1">${title}</h1>
+<nav aria-label="Pages">${links.join(' ')}${modules.length > 0 ? ' <button class="plain" id="sign-out" hidden>Sign out</button>' : ''}</nav>
+</header>
+${main}
+</body>
 </html>
 `
+}
 
-function scriptOf(module: string): string {
-  return `<main><noscript>This page needs JavaScript; the API and the command line tell the same.</noscript></main>
-<script type="module" src="/ui/dashboard/${module}.js"></script>`
+/** A page that is drawn in the browser, of whoever is signed in. */
+function drawnBy(module: string): Pick<Page, 'main' | 'modules'> {
+  const modules = importsOf({ name: 'dashboard', folder: dashboardFolder, module })
+  const main = `<main><noscript>This page needs JavaScript; the API and the command line tell the same.</noscript></main>
+<script type="module" src="${modules[0]}"></script>`
+  return { main, modules }
 }
 
 /** What each code means that a trace can show. A function: what it is asked for stands above it. */
@@ -56,8 +76,7 @@ function rulesText(): string {
     told.set(rule, before === undefined || before === text ? text : `${before} In one case: ${text}`)
   }
   const list = [...told].sort(([a], [b]) => (a < b ? -1 : 1))
-  return `<main><div class="page"><header class="top"><h1>Rules and outcomes</h1><nav><a href="/dashboard">Dashboard</a> <a href="/trace">Trace</a></nav></header>
-<section class="card" aria-label="What each code means"><dl class="rules">${list
+  return `<main id="answer" tabindex="-1"><section class="card" aria-label="What each code means"><dl class="rules">${list
     .map(([code, text]) => `<dt id="${code}"><code>${code}</code></dt><dd>${escaped(text)}</dd>`)
-    .join('\n')}</dl></section></div></main>`
+    .join('\n')}</dl></section></main>`
 }

@@ -9,7 +9,7 @@ type Card = {
   /** One sentence on how to read it. */
   note: string
   chart: TemplateResult
-  numbers: Numbers
+  numbers: () => Numbers
   /** Over both columns. */
   wide: boolean
   /** The path of the API that gave the numbers. */
@@ -25,16 +25,16 @@ type Card = {
 export const chartCard = ({ id, title, note, chart, numbers, wide, query, busy, open, toggle }: Card): TemplateResult =>
   html`<section class="card ${wide ? 'wide' : ''}" aria-labelledby=${id} aria-busy=${busy ? 'true' : 'false'}>
     <header>
-      <h2 id=${id}>${title}</h2>
+      <h2 id=${id} tabindex="-1">${title}</h2>
       <p class="soft">${note}</p>
     </header>
     ${chart}
     <footer>
       <details ?open=${open} @toggle=${(event: Event) => toggle((event.target as HTMLDetailsElement).open)}>
         <summary>Numbers</summary>
-        ${tableOf(numbers, title)}
+        ${open ? tableOf(numbers(), title) : nothing}
       </details>
-      <button class="plain" aria-label="CSV: ${title}" @click=${() => download(`${id}.csv`, csvOf(numbers))}>
+      <button class="plain" aria-label="CSV: ${title}" @click=${() => download(`${id}.csv`, csvOf(numbers()))}>
         CSV
       </button>
       ${queryFold(query, title)}

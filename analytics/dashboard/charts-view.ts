@@ -2,7 +2,6 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer, OutcomesAnswer, SeriesAnswer } from '../answers.ts'
 import type { TailAnswer } from '../tail-store.ts'
 import { chartCard } from './chart-card.ts'
-import type { Answer } from './client.ts'
 import { wordOf } from './controls.ts'
 import { funnelNumbers, funnelView } from './funnel-view.ts'
 import { latencyNumbers, latencyView } from './latency-chart.ts'
@@ -24,7 +23,7 @@ type Answers = {
   tail: TailAnswer
 }
 /** An answer with what it answers: the state and the query. */
-type Told<T> = { of: State; query: string; answer: Answer<T> }
+type Told<T> = { of: State; query: string; value: T }
 /** What has been answered so far. */
 export type Loaded = { [P in Path]?: Told<Answers[P]> }
 
@@ -34,7 +33,7 @@ type Shown<T> = {
   /** The time that it tells of. */
   time: (answer: T) => Span | undefined
   draw: (answer: T, state: State) => TemplateResult
-  numbers: (answer: T) => Numbers
+  numbers: (answer: T, state: State) => Numbers
   wide?: true
 }
 
@@ -58,7 +57,7 @@ const cards: { [P in Path]: Shown<Answers[P]> } = {
   },
   latency: {
     ...{ title: 'Latency', draw: latencyView, numbers: latencyNumbers, time: asked },
-    note: () => 'How long each step took from the one before. The scale grows tenfold from line to line.',
+    note: () => 'How long each step took from the one before. From line to line it is about ten times as long.',
   },
   volume: {
     ...{ title: 'Volume by type', draw: volumeView, numbers: volumeNumbers, time: asked },
@@ -78,15 +77,19 @@ const cards: { [P in Path]: Shown<Answers[P]> } = {
 type Charts = {
   loaded: Loaded
   state: State
-  /** Whether another question is on its way than was answered. */
-  isAsked: (path: Path) => boolean
+  /** Whether somebody waits for another answer. */
+  isAwaited: (path: Path) => boolean
+  /** Whether what is asked got none, not even before. */
+  isMissing: (path: Path) => boolean
   toggle: (id: string, open: boolean) => void
 }
+
+export const titleOf = (path: Path): string => cards[path].title
 
 /** A card for each chart, in the order of the list above; of lift until it is asked for, how to ask. */
 export function chartsView(of: Charts): TemplateResult {
   const { funnel, outcomes, series, latency, volume, lift, tail } = of.loaded
-  return html`<div class="charts">
+  return html`<div class="charts" id="answer" tabindex="-1">
     ${card('funnel', { told: funnel, shown: cards.funnel }, of)}
     ${card('outcomes', { told: outcomes, shown: cards.outcomes }, of)}
     ${card('series', { told: series, shown: cards.series }, of)}
@@ -101,22 +104,23 @@ type Card<T> = { told: Told<T> | undefined; shown: Shown<T> }
 
 /** Drawn of what was answered, with ways on from there; dimmed while it is not what is asked now. */
 function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResult | typeof nothing {
-  if (told === undefined) return nothing
-  const { answer, query } = told
   const { title, note, time, draw, numbers, wide } = shown
-  const busy = of.isAsked(path)
-  if (!answer.ok)
+  const busy = of.isAwaited(path)
+  const isAnswered = told?.query === queryOf(path, of.state)
+  if (of.isMissing(path))
     return html`<section
       class="card ${wide ? 'wide' : ''}"
       aria-labelledby=${path}
       aria-busy=${busy ? 'true' : 'false'}
     >
-      <h2 id=${path}>${title}</h2>
-      <p class="wrong" role="alert">${answer.why}</p>
+      <h2 id=${path} tabindex="-1">${title}</h2>
+      <p class="empty">Not counted.</p>
     </section>`
+  if (told === undefined) return nothing
+  const { value, query } = told
   // What is another state of the page alone, like the zone for a funnel, is no other answer.
-  const state = queryOf(path, of.state) === query ? of.state : told.of
-  const span = time(answer.value)
+  const state = isAnswered ? of.state : told.of
+  const span = time(value)
   const aside = asideOf(path, state).map(field => wordOf(field).toLowerCase())
   const notes = [
     ...[note(state), span && spanIn(span, state.zone)],
@@ -124,7 +128,7 @@ function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResu
   ]
   return chartCard({
     ...{ id: path, title, note: notes.filter(Boolean).join(' '), wide: wide === true, query, busy },
-    ...{ chart: draw(answer.value, state), numbers: numbers(answer.value) },
+    ...{ chart: draw(value, state), numbers: () => numbers(value, state) },
     open: of.state.numbers?.split('.').includes(path) === true,
     toggle: open => of.toggle(path, open),
   })
@@ -133,7 +137,7 @@ function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResu
 const liftHint = (): TemplateResult =>
   html`<section class="card wide" aria-labelledby="lift">
     <header>
-      <h2 id="lift">Lift</h2>
+      <h2 id="lift" tabindex="-1">Lift</h2>
       <p class="soft">Did it change what people do? Name a type and a product event above, like invite.accepted.</p>
     </header>
   </section>`

@@ -1,5 +1,9 @@
-/** An answer of the API, or what went wrong, in words for the person in front of the page. */
-export type Answer<T> = { ok: true; value: T } | { ok: false; signedOut: boolean; why: string }
+/**
+ * An answer of the API, or what went wrong, in words for the person in front of the page. `signedOut`: the token is not good (any more).
+ * `refused`: it makes no sense to ask that again. `later`: it may.
+ */
+export type Answer<T> = { ok: true; value: T } | ({ ok: false } & Wrong)
+export type Wrong = { kind: 'signedOut' | 'refused' | 'later'; why: string }
 
 const kept = 'carillon token'
 const limitMs = 30_000
@@ -27,17 +31,28 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<Answer
       signal: AbortSignal.any([AbortSignal.timeout(limitMs), ...(signal ? [signal] : [])]),
     })
     if (response.ok) return { ok: true, value: (await response.json()) as T }
-    const { status } = response
-    const { detail = '', errors = [] } = (await response.json().catch(() => ({}))) as Problem
-    const why = errors.length > 0 ? errors.map(error => error.detail).join('; ') : detail
-    if (status === 401) return { ok: false, signedOut: true, why: 'This token is not good here.' }
-    // Without a challenge the token is good, and was asked for too much.
-    if (status === 403 && response.headers.has('www-authenticate'))
-      return { ok: false, signedOut: true, why: why || 'This token may not look here.' }
-    return { ok: false, signedOut: false, why: why || `The server answered ${status}.` }
-  } catch {
-    return { ok: false, signedOut: false, why: 'No answer from the server.' }
+    return { ok: false, ...wrongOf(response, (await response.json().catch(() => ({}))) as Problem) }
+  } catch (error) {
+    const late = error instanceof DOMException && error.name === 'TimeoutError'
+    const why = late ? `No answer in ${limitMs / 1_000} s.` : 'The server cannot be reached.'
+    return { ok: false, kind: 'later', why: navigator.onLine ? why : 'This device is offline.' }
   }
 }
 
 type Problem = { detail?: string; errors?: { detail: string }[] }
+
+function wrongOf({ status, headers }: Response, { detail = '', errors = [] }: Problem): Wrong {
+  const why = sentenceOf(errors.length > 0 ? errors.map(error => error.detail).join('; ') : detail)
+  if (status === 401) return { kind: 'signedOut', why: 'This token is not good here, or no longer.' }
+  // Without a challenge the token is good, and was asked for too much.
+  if (status === 403 && headers.has('www-authenticate'))
+    return { kind: 'signedOut', why: why || 'This token may not look here.' }
+  const kind = status === 429 || status >= 500 ? 'later' : 'refused'
+  return { kind, why: why || `The server answered ${status}.` }
+}
+
+/** A field is named as a part of the request; of the page it is one that people see. */
+function sentenceOf(detail: string): string {
+  const text = detail.replaceAll('querystring ', '')
+  return text === '' ? '' : `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+}

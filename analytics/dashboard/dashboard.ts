@@ -1,18 +1,23 @@
-import { html, nothing, render, type TemplateResult } from 'lit-html'
+import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Behind } from '../answers.ts'
-import { ask, forgetToken, hasToken, takeToken } from './client.ts'
-import { chartsView, type Loaded } from './charts-view.ts'
+import { ask, forgetToken, hasToken, takeToken, type Wrong } from './client.ts'
+import { chartsView, type Loaded, titleOf } from './charts-view.ts'
 import { filtersView } from './filters-view.ts'
 import { count } from './numbers.ts'
+import { drawPage, focusTitle } from './page.ts'
 import { patterns } from './plot.ts'
 import { focusToken, signIn } from './sign-in.ts'
 import { type Path, queryOf, searchOf, type State, stateOf } from './state.ts'
+import { wrongView } from './wrong-view.ts'
 
 const liveMs = 5_000
-const main = document.querySelector('main')!
 let state: State = {}
+/** What was answered last, and what went wrong since. */
 let loaded: Loaded = {}
-const asking = new Map<Path, { query: string; stop: AbortController }>()
+let failed: { [P in Path]?: Wrong & { query: string } } = {}
+/** `awaited`: somebody waits for it; what is asked anew by itself nobody does. */
+type Asking = { query: string; awaited: boolean; stop: AbortController }
+const asking = new Map<Path, Asking>()
 let signedOut: string | undefined
 let live: ReturnType<typeof setTimeout> | undefined
 
@@ -21,39 +26,43 @@ function show(next: State): void {
   state = next
   const paths = pathsOf(state)
   for (const path of asking.keys()) if (!paths.includes(path)) stopAsking(path)
-  loaded = Object.fromEntries(Object.entries(loaded).filter(([path]) => paths.includes(path as Path)))
+  loaded = ofPaths(loaded, path => paths.includes(path))
+  failed = ofPaths(failed, path => paths.includes(path) && failed[path]?.query === queryOf(path, state))
   if (signedOut === undefined) for (const path of paths) askFor(path)
   draw()
   waitForLive()
 }
 
 const pathsOf = ({ type, event, live }: State): Path[] => [
-  ...(['funnel', 'outcomes', 'series', 'volume', 'latency'] as const),
+  ...(['funnel', 'outcomes', 'series', 'latency', 'volume'] as const),
   ...(type && event ? (['lift'] as const) : []),
   ...(live ? (['tail'] as const) : []),
 ]
+
+const ofPaths = <T extends object>(all: T, keep: (path: Path) => boolean): T =>
+  Object.fromEntries(Object.entries(all).filter(([path]) => keep(path as Path))) as T
 
 /** Asks, unless that is being asked, or was answered; `again`: what was answered, too. */
 function askFor(path: Path, again = false): void {
   const query = queryOf(path, state)
   if (asking.get(path)?.query === query) return
   stopAsking(path)
-  const told = loaded[path]
-  if (again || told?.query !== query || !told.answer.ok) void get(path, query)
+  const answered = loaded[path]?.query === query && failed[path] === undefined
+  if (again || !answered) void get(path, { query, awaited: !again, stop: new AbortController() })
 }
 
 /** The answer is kept with what it answers: it is drawn, and led on from, as that until the next is there. */
-async function get(path: Path, query: string): Promise<void> {
-  const mine = { query, stop: new AbortController() }
-  const of = state
+async function get(path: Path, mine: Asking): Promise<void> {
+  const [of, { query }] = [state, mine]
   asking.set(path, mine)
   const answer = await ask<never>(query, mine.stop.signal)
   if (asking.get(path) !== mine) return
   asking.delete(path)
-  if (!answer.ok && answer.signedOut) return signOut(answer.why)
-  // Where Live gets no more of a chart, its last numbers stay: the card of the latest events says what is wrong.
-  if (answer.ok || path === 'tail' || loaded[path]?.query !== query)
-    loaded = { ...loaded, [path]: { of, query, answer } }
+  if (!answer.ok && answer.kind === 'signedOut') return signOut(answer.why)
+  // What is asked again and gets no answer leaves the last numbers there.
+  if (answer.ok) loaded = { ...loaded, [path]: { of, query, value: answer.value } }
+  failed = ofPaths(failed, other => other !== path)
+  if (!answer.ok) failed = { ...failed, [path]: { ...answer, query } }
   draw()
   waitForLive()
 }
@@ -88,36 +97,31 @@ function waitForLive(): void {
 
 /** Asks for the latest; of charts only what is cheap to count. */
 function goOn(): void {
-  const cheap = (['funnel', 'series', 'outcomes'] as const).filter(path => behindOf(path)?.source === 'rollup')
+  const cheap = (['funnel', 'series', 'outcomes'] as const).filter(
+    path => loaded[path]?.value.behind.source === 'rollup',
+  )
   for (const path of [...cheap, 'tail'] as const) askFor(path, true)
 }
 
-function behindOf(path: 'funnel' | 'series' | 'outcomes'): Behind | undefined {
-  const answer = loaded[path]?.answer
-  return answer?.ok ? answer.value.behind : undefined
-}
-
 function draw(): void {
-  const body =
-    signedOut === undefined
-      ? html`${filtersView({ state, types: typesOf(loaded), change })} ${statusLine()}
-        ${chartsView({ loaded, state, isAsked, toggle })}`
-      : signIn({ why: signedOut, scope: 'analytics', done: signedIn })
-  const busy = pathsOf(state).some(isAsked)
-  render(html`<div class="page" aria-busy=${busy ? 'true' : 'false'}>${patterns()} ${top()} ${body}</div>`, main)
+  if (signedOut !== undefined) return drawPage(signIn({ why: signedOut, scope: 'analytics', done: signedIn }))
+  const busy = pathsOf(state).some(isAwaited)
+  drawPage(
+    html`<div class="page" aria-busy=${busy ? 'true' : 'false'}>
+      ${patterns()} ${filtersView({ state, types: typesOf(loaded), change })} ${statusLine(busy)} ${wrongLine()}
+      ${pathsOf(state).every(isMissing) ? nothing : chartsView({ loaded, state, isAwaited, isMissing, toggle })}
+    </div>`,
+    leave,
+  )
 }
 
-/** Whether another question is on its way than was answered; the same anew is no reason to wait. */
-const isAsked = (path: Path): boolean => asking.has(path) && asking.get(path)?.query !== loaded[path]?.query
+/** Whether what is asked got no answer, not even before. */
+function isMissing(path: Path): boolean {
+  const wrong = failed[path]
+  return wrong !== undefined && loaded[path]?.query !== wrong.query
+}
 
-const top = (): TemplateResult =>
-  html`<header class="top">
-    <h1 tabindex="-1">Where notifications go</h1>
-    <nav aria-label="Pages">
-      <a href="/dashboard" aria-current="page">Dashboard</a> <a href="/trace">Trace</a> <a href="/rules">Rules</a>
-      ${signedOut === undefined ? html`<button class="plain" @click=${leave}>Sign out</button>` : nothing}
-    </nav>
-  </header>`
+const isAwaited = (path: Path): boolean => asking.get(path)?.awaited === true
 
 function enter(): void {
   forgetAnswers()
@@ -127,7 +131,7 @@ function enter(): void {
 
 function signedIn(): void {
   enter()
-  main.querySelector('h1')?.focus()
+  focusTitle()
 }
 
 function leave(): void {
@@ -147,18 +151,17 @@ function signOut(why: string): void {
 function forgetAnswers(): void {
   for (const path of asking.keys()) stopAsking(path)
   loaded = {}
+  failed = {}
 }
 
 /** To choose from: the types of this time. */
-const typesOf = ({ volume }: Loaded): string[] =>
-  volume?.answer.ok ? volume.answer.value.funnels.flatMap(({ group }) => group ?? []) : []
+const typesOf = ({ volume }: Loaded): string[] => volume?.value.funnels.flatMap(({ group }) => group ?? []) ?? []
 
 /** How old it is changes all the time, which nobody wants read out. */
-function statusLine(): TemplateResult {
-  const behind = behindOf('funnel')
-  const counting = pathsOf(state).some(isAsked)
+function statusLine(busy: boolean): TemplateResult {
+  const behind = isMissing('funnel') ? undefined : loaded.funnel?.value.behind
   return html`<p class="status soft">
-    <span role="status">${counting ? 'Counting …' : behind ? sourceOf(behind) : ''}</span>
+    <span role="status">${busy ? 'Counting …' : behind ? sourceOf(behind) : ''}</span>
     ${behind ? ageOf(behind) : ''}
   </p>`
 }
@@ -178,6 +181,22 @@ function ageOf({ newestEvent, ageMs, dirty }: Behind): string {
   return `The newest stored event is ${age} old.${left}`
 }
 
+/** Once for all charts, which mostly go wrong together; it names them where others did not. */
+function wrongLine(): TemplateResult | typeof nothing {
+  const paths = pathsOf(state)
+  const wrong = paths.flatMap(path => (failed[path] ? [{ path, ...failed[path] }] : []))
+  if (wrong.length === 0) return nothing
+  const lines = [...Map.groupBy(wrong, ({ why }) => why)].map(([why, alike]) =>
+    alike.length === paths.length ? why : `${alike.map(({ path }) => titleOf(path)).join(', ')}: ${why}`,
+  )
+  return wrongView(lines, wrong.some(({ kind }) => kind === 'later') ? retry : undefined)
+}
+
+function retry(): void {
+  for (const path of Object.keys(failed) as Path[]) askFor(path)
+  draw()
+}
+
 /** The address says which state; a link's fragment who asks, in a tab that shows the page already, too. */
 function follow(): void {
   const given = takeToken()
@@ -189,6 +208,7 @@ function follow(): void {
 
 follow()
 addEventListener('popstate', follow)
+addEventListener('online', retry)
 document.addEventListener('visibilitychange', () => {
   if (state.live && signedOut === undefined && !document.hidden) goOn()
   waitForLive()

@@ -3,7 +3,7 @@ import type { ExamplesAnswer } from '../examples-api.ts'
 import type { Stage } from '../stages.ts'
 import { scrollTable } from './table.ts'
 import { searchOf, type Subject } from './trace-subject.ts'
-import { timeIn } from './when.ts'
+import { spanIn, timeIn } from './when.ts'
 import { fateOf, stageNames } from './words.ts'
 
 /** Some of what a bar stands for, each with the way to its trace. */
@@ -15,6 +15,7 @@ export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject
       <h2 id="examples">Examples: ${barName(asked)}</h2>
       <p class="soft">
         ${ofPeople ? somePeople : 'Some notifications that the bar stands for'}, of ${narrowedBy(asked)}.
+        ${timeOf(asked, zone)}
       </p>
     </header>
     ${
@@ -51,6 +52,11 @@ function barName(asked: URLSearchParams): string {
 
 /** What else was asked, for people. */
 function narrowedBy(asked: URLSearchParams): string {
-  const said = [...asked].filter(([name]) => !['stage', 'what', 'reason', 'unit'].includes(name))
+  const said = [...asked].filter(([name]) => !['stage', 'what', 'reason', 'unit', 'since', 'until'].includes(name))
   return said.length === 0 ? 'everything' : said.map(([name, value]) => `${name} ${value}`).join(', ')
+}
+
+function timeOf(asked: URLSearchParams, zone: string): string {
+  const [since, until] = [asked.get('since') ?? '', asked.get('until') ?? '']
+  return Number.isNaN(Date.parse(since) + Date.parse(until)) ? '' : spanIn({ since, until }, zone)
 }

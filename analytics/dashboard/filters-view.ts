@@ -62,7 +62,7 @@ export function filtersView({ state, types, change }: Filters): TemplateResult {
             aria-pressed=${isSpan(state, days) ? 'true' : 'false'}
             @click=${() => change({ since: spanStart(days), until: '' })}
           >
-            Last ${name}
+            <span class="last">Last </span>${name}
           </button>`,
       )}
       ${tick('with_simulated', 'With simulated engagement', 'true')} ${tick('live', 'Live', '1')}
@@ -78,7 +78,7 @@ export function filtersView({ state, types, change }: Filters): TemplateResult {
         ${text('provider')} ${choice('lane', 'Lane', lanes)} ${text('producer')} ${text('tenant')}
         ${text('arm', 'Arm', 'experiment/arm')} ${text('platform')} ${text('app_version')} ${text('country')}
         ${text('locale')} ${choice('unit', 'Count', units)} ${choice('bucket', 'Each bar is a', buckets)}
-        ${choice('zone', 'Days of', zones(state))} ${text('event', 'Lift: product event', 'None')}
+        ${choice('zone', 'Times in', zones(state))} ${text('event', 'Lift: product event', 'None')}
         ${choice('against', 'Lift against', comparisons)}
       </div>
     </details>

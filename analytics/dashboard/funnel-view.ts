@@ -2,6 +2,7 @@ import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer } from '../answers.ts'
 import type { FunnelRow, Rest } from '../funnel.ts'
 import type { Stage } from '../stages.ts'
+import { nameView } from './name-view.ts'
 import { count, type Numbers, percent, shareCell } from './numbers.ts'
 import { barLink, type BarOf } from './bar-link.ts'
 import type { State } from './state.ts'
@@ -16,6 +17,10 @@ export function funnelView(answer: FunnelAnswer, state: State): TemplateResult {
   const shown = funnels.filter(row => row.stages.intended > 0)
   if (shown.length === 0) return html`<p class="empty">${emptyText(hidden, 'No notifications in this time.')}</p>`
   return html`
+    <div class="bar-row head soft" aria-hidden="true">
+      <span class="label"></span> <span class="bar-link"></span> <span class="number">number</span>
+      <span class="share">of first</span> <span class="share">of before</span>
+    </div>
     ${shown.slice(0, groupsMax).map(row => oneFunnel(row, { answer, state }))}
     ${
       shown.length > groupsMax
@@ -33,7 +38,7 @@ function oneFunnel(row: FunnelRow, { answer, state }: Of): TemplateResult {
   const hrefOf: HrefOf = bar => barLink(state, answer, { group: row.group, ...bar })
   // A stage that nobody tells of here is no empty one.
   const told = stages.filter(stage => row.bases[stage].first > 0)
-  return html`${by === undefined ? nothing : html`<h3>${groupOf(row.group)}</h3>`}
+  return html`${by === undefined ? nothing : html`<h3>${nameView(groupOf(row.group))}</h3>`}
     <ol class="funnel" aria-label="Funnel${by === undefined ? '' : ` of ${groupOf(row.group)}`}">
       ${told.map((stage, at) => stageRow(row, { stage, next: told[at + 1], hrefOf }))}
     </ol>`

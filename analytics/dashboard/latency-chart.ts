@@ -9,16 +9,19 @@ import { stageNames } from './words.ts'
 
 const stages = Object.keys(stageNames) as Stage[]
 
-/** How long each step took from the one before: a line from the median to the 99th percentile, on a scale of powers of ten. */
+/** Times that people count in, each about ten times the one before; below every other one stands what it is. */
+const lines = [1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000, 864_000_000]
+
+/** How long each step took from the one before: a line from the median to the 99th percentile. */
 export function latencyView(answer: FunnelAnswer, state: State): TemplateResult {
   const steps = stepsOf(answer)
   if (steps.length === 0) return html`<p class="empty">Nothing took a step in this time.</p>`
   const most = Math.max(...steps.map(({ times }) => times.p99), 10)
+  const drawn = lines.slice(0, lines.findIndex(ms => ms >= most) + 1)
   const scale = scaleLog()
-    .domain([1, 10 ** Math.ceil(Math.log10(most))])
+    .domain([1, drawn.at(-1)!])
     .range([0, 1])
   const at = (ms: number) => part(scale(Math.max(1, ms)))
-  const powers = Array.from({ length: Math.round(Math.log10(scale.domain()[1]!)) + 1 }, (_, n) => 10 ** n)
   return html`<div class="rows latency">
     <ul aria-label="Latency">
       ${steps.map(
@@ -27,7 +30,7 @@ export function latencyView(answer: FunnelAnswer, state: State): TemplateResult 
             <a class="row" href=${examplesOf(state, answer, { stage })} title="Examples">
               <span class="label">${stageNames[stage]}</span>
               <svg class="range" aria-hidden="true">
-                ${powers.map(ms => svg`<line class="grid" x1=${at(ms)} x2=${at(ms)} y1="0" y2="100%"/>`)}
+                ${drawn.map(ms => svg`<line class="grid" x1=${at(ms)} x2=${at(ms)} y1="0" y2="100%"/>`)}
                 ${svg`<line class="reach" x1=${at(p50)} x2=${at(p99)} y1="50%" y2="50%"/>
               <circle class="median" cx=${at(p50)} cy="50%" r="6"/>
               <rect class="most" x=${at(p90)} y="50%" width="3" height="14" transform="translate(-1.5 -7)"/>
@@ -42,7 +45,7 @@ export function latencyView(answer: FunnelAnswer, state: State): TemplateResult 
     </ul>
     <div class="row foot soft" aria-hidden="true">
       <span class="label">From the step before</span>
-      ${axisOf(powers.filter((_, n) => n % 2 === 0).map(ms => ({ at: scale(ms), text: duration(ms) })))}
+      ${axisOf(drawn.filter((_, n) => n % 2 === 0).map(ms => ({ at: scale(ms), text: duration(ms) })))}
       <span class="number">● median</span> <span class="number">▮ 90 %</span> <span class="number">○ 99 %</span>
     </div>
   </div>`

@@ -1,6 +1,7 @@
 import { scaleLinear } from 'd3-scale'
 import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import type { LiftGroup } from '../lift-store.ts'
+import { nameView } from './name-view.ts'
 import { count, type Numbers, percent, points, pointsCell, shareCell } from './numbers.ts'
 import { part } from './plot.ts'
 import { examplesOf, type Span, type State } from './state.ts'
@@ -22,7 +23,7 @@ export function liftView(answer: LiftAnswer, state: State): TemplateResult {
     const { rate, interval, people, costs, base, lift } = group
     return html`<tr>
       <th scope="row">
-        <a href=${hrefOf(group, answer, state)} title="Examples">${nameOf(group)}</a>
+        <a href=${hrefOf(group, answer, state)} title="Examples">${nameView(nameOf(group))}</a>
       </th>
       <td>
         <svg
@@ -53,7 +54,9 @@ export function liftView(answer: LiftAnswer, state: State): TemplateResult {
     <tr>
       <td></td>
       <td>
-        <span class="powers">${[ticks[0]!, ticks.at(-1)!].map(tick => html`<span>${percent(tick, 1)}</span>`)}</span>
+        <span class="powers"
+          >${[ticks[0]!, ticks.at(-1)!].map(tick => html`<span>${Number((100 * tick).toFixed(1))} %</span>`)}</span
+        >
       </td>
       <td colspan="7"></td>
     </tr>

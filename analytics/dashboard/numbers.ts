@@ -1,13 +1,13 @@
-import { csvText } from './csv.ts'
+import { type CsvCell, csvText } from './csv.ts'
 
 /** Numbers as a table: what a chart shows, to read and to take away. */
 export type Numbers = { head: readonly string[]; rows: readonly (readonly Cell[])[] }
-/** A number that people read otherwise is a number in a file; null is not known. */
-export type Cell = string | number | null | { n: number | null; told: string }
+/** Null is not known. What people read otherwise, like a share or a time, is `kept` in files as programs read it. */
+export type Cell = CsvCell | { kept: CsvCell; told: string }
 
-/** A table as CSV: what people read as text is a number there. */
+/** A table as CSV: what people read as text may be a number there. */
 export const csvOf = ({ head, rows }: Numbers): string =>
-  csvText([head, ...rows.map(row => row.map(cell => (cell !== null && typeof cell === 'object' ? cell.n : cell)))])
+  csvText([head, ...rows.map(row => row.map(cell => (cell !== null && typeof cell === 'object' ? cell.kept : cell)))])
 
 /** A cell for people. */
 export function cellText(cell: Cell): string {
@@ -17,14 +17,14 @@ export function cellText(cell: Cell): string {
 
 /** A share as people read it, and in files: `12.3 %` is 0.123. */
 export const shareCell = (part: number, whole: number): Cell =>
-  whole === 0 ? null : { n: part / whole, told: percent(part, whole) }
+  whole === 0 ? null : { kept: part / whole, told: percent(part, whole) }
 /** The same of a change: `+12.3 %` is 0.123; against nothing there is none. */
 export const changeCell = (now: number, before: number): Cell => ({
-  n: before === 0 ? null : (now - before) / before,
+  kept: before === 0 ? null : (now - before) / before,
   told: change(now, before),
 })
 /** The same of a difference of shares: `+1.2 pp` is 0.012. */
-export const pointsCell = (share: number): Cell => ({ n: share, told: points(share) })
+export const pointsCell = (share: number): Cell => ({ kept: share, told: points(share) })
 
 /** `1,234`. */
 export const count = (n: number): string => n.toLocaleString('en-GB')

@@ -8,7 +8,7 @@ type Plot = {
   /** Of the chart in its page. */
   id: string
   label: string
-  /** Of the value axis, from the bottom; a part of the height. */
+  /** Of the value axis: at a part of the height, from the bottom. */
   scale: readonly { at: number; n: number }[]
   ticks: readonly Tick[]
   /** Drawn under the bars. */
@@ -26,7 +26,9 @@ export type Bar = { x: number; y: number; label: string; href?: string | undefin
 export function plotOf({ id, label, scale, ticks, under, bars }: Plot): TemplateResult {
   const reached = bars.find(bar => placeOf(bar) === places.get(id)) ?? bars[0]
   return html`<div class="plot">
-    <div class="scale" aria-hidden="true">${scale.map(({ n }) => html`<span>${short(n)}</span>`)}</div>
+    <svg class="scale" aria-hidden="true">
+      ${scale.map(({ at, n }) => svg`<text x="100%" y=${part(1 - at)} text-anchor="end">${short(n)}</text>`)}
+    </svg>
     <svg role="group" aria-label=${label} @keydown=${(event: KeyboardEvent) => walk(event, id)}>
       ${scale.map(({ at }) => svg`<line class="grid" x1="0" x2="100%" y1=${part(1 - at)} y2=${part(1 - at)}/>`)}
       ${under}${bars.map(bar => barOf(bar, bar === reached))}
@@ -38,16 +40,14 @@ export function plotOf({ id, label, scale, ticks, under, bars }: Plot): Template
 /** A share as svg takes it. */
 export const part = (share: number): string => `${(100 * share).toFixed(3)}%`
 
-/** Texts at their places; at the edges they stand beside them, to be in the picture. */
+/** Texts at their places; at the ends they stand beside them, to be in the picture. */
 export const axisOf = (ticks: readonly Tick[]): TemplateResult =>
   html`<svg class="axis" aria-hidden="true">
     ${ticks.map(
       ({ at, text }) =>
-        svg`<text x=${part(at)} y="50%" text-anchor=${at < edge ? 'start' : at > 1 - edge ? 'end' : 'middle'}>${text}</text>`,
+        svg`<text x=${part(at)} y="50%" text-anchor=${at === 0 ? 'start' : at === 1 ? 'end' : 'middle'}>${text}</text>`,
     )}
   </svg>`
-
-const edge = 0.08
 
 function barOf({ x, y, label, href, mark }: Bar, reached: boolean): TemplateResult {
   // An object is written at every drawing; of a text lit would believe that it is there still, when `walk` has moved it.

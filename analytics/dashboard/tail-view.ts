@@ -1,21 +1,24 @@
 import { html, type TemplateResult } from 'lit-html'
 import type { TailAnswer } from '../tail-store.ts'
 import type { Numbers } from './numbers.ts'
+import type { State } from './state.ts'
 import { scrollTable } from './table.ts'
+import { clockOf, rfc3339Of } from './when.ts'
 
 /** What happened last, as it comes. */
-export function tailView({ lines, hidden }: TailAnswer): TemplateResult {
+export function tailView({ lines, hidden }: TailAnswer, { zone = 'UTC' }: State): TemplateResult {
   if (lines.length === 0)
     return html`<p class="empty">
       ${hidden > 0 ? 'Too little happened in the last day to be told.' : 'Nothing happened in the last day.'}
     </p>`
+  const clock = clockOf(zone)
   return scrollTable({
     ...{ label: 'Latest events', kind: 'tail' },
-    head: ['Time (UTC)', 'Type', 'Channel', 'What', 'Why', 'By'],
+    head: [`Time (${zone})`, 'Type', 'Channel', 'What', 'Why', 'By'],
     rows: lines.map(
       ({ at, type, channel, what, sentence, rule, provider }) =>
         html`<tr>
-          <td><time datetime=${at}>${at.slice(11, 19)}</time></td>
+          <td><time datetime=${at}>${clock(at)}</time></td>
           <td>${type}</td>
           <td>${channel}</td>
           <td>${sentence}</td>
@@ -28,9 +31,12 @@ export function tailView({ lines, hidden }: TailAnswer): TemplateResult {
   })
 }
 
-export const tailNumbers = ({ lines }: TailAnswer): Numbers => ({
-  head: ['Time', 'Type', 'Channel', 'Kind', 'What', 'Rule', 'Provider'],
-  rows: lines.map(({ at, type, channel, kind, what, rule, provider }) => [
-    ...[at, type, channel, kind, what, rule ?? '', provider ?? ''],
-  ]),
-})
+export function tailNumbers({ lines }: TailAnswer, { zone = 'UTC' }: State): Numbers {
+  const [clock, kept] = [clockOf(zone), rfc3339Of(zone)]
+  return {
+    head: [`Time (${zone})`, 'Type', 'Channel', 'Kind', 'What', 'Rule', 'Provider'],
+    rows: lines.map(({ at, type, channel, kind, what, rule, provider }) => [
+      ...[{ kept: kept(at), told: clock(at) }, type, channel, kind, what, rule ?? '', provider ?? ''],
+    ]),
+  }
+}

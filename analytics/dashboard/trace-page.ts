@@ -1,29 +1,32 @@
-import { html, nothing, render, type TemplateResult } from 'lit-html'
+import { html, nothing, type TemplateResult } from 'lit-html'
 import type { ExamplesAnswer } from '../examples-api.ts'
 import type { ToldTrace } from '../trace-api.ts'
 import { isoOf, localOf } from './controls.ts'
 import { type Answer, ask, forgetToken, hasToken, takeToken } from './client.ts'
 import { type Kind, kinds, nameOf, pathOf, searchOf, type Subject, subjectOf } from './trace-subject.ts'
 import { examplesView } from './examples-view.ts'
+import { drawPage, focusTitle } from './page.ts'
 import { focusToken, signIn } from './sign-in.ts'
 import { traceView } from './trace-view.ts'
 import { ownZone } from './when.ts'
+import { wrongView } from './wrong-view.ts'
 
 const main = document.querySelector('main')!
 let subject = subjectOf(location.search)
 let trace: Answer<ToldTrace | ExamplesAnswer> | undefined
 let signedOut: string | undefined = ''
-let latest = 0
+let asking = new AbortController()
 
 async function load(): Promise<void> {
-  const mine = ++latest
+  asking.abort()
+  const mine = (asking = new AbortController())
   trace = undefined
   draw()
   if (signedOut !== undefined || subject.of === '') return
-  const answer = await ask<ToldTrace | ExamplesAnswer>(pathOf(subject))
-  if (mine !== latest) return
+  const answer = await ask<ToldTrace | ExamplesAnswer>(pathOf(subject), mine.signal)
+  if (mine.signal.aborted) return
   trace = answer
-  if (!answer.ok && answer.signedOut) return signOut(answer.why)
+  if (!answer.ok && answer.kind === 'signedOut') return signOut(answer.why)
   draw()
 }
 
@@ -60,26 +63,21 @@ function go(next: Subject): void {
 }
 
 function draw(): void {
-  const body =
-    signedOut === undefined
-      ? html`${asked()}
-          <p class="unseen" role="status">${found()}</p>
-          ${answered()}`
-      : signIn({ why: signedOut, scope: 'trace', done: enter })
-  const head = html`<header class="top">
-    <h1 tabindex="-1">What happened, and why</h1>
-    <nav aria-label="Pages">
-      <a href="/dashboard">Dashboard</a> <a href="/trace" aria-current="page">Trace</a> <a href="/rules">Rules</a>
-      ${signedOut === undefined ? html`<button class="plain" @click=${leave}>Sign out</button>` : nothing}
-    </nav>
-  </header>`
-  render(html`<div class="page">${head} ${body}</div>`, main)
+  if (signedOut !== undefined) return drawPage(signIn({ why: signedOut, scope: 'trace', done: enter }))
+  drawPage(
+    html`<div class="page">
+      ${asked()}
+      <p class="unseen" role="status">${found()}</p>
+      <div class="answer" id="answer" tabindex="-1">${answered()}</div>
+    </div>`,
+    leave,
+  )
 }
 
 function enter(): void {
   signedOut = undefined
   void load()
-  main.querySelector('h1')?.focus()
+  focusTitle()
 }
 
 function leave(): void {
@@ -98,7 +96,7 @@ function asked(): TemplateResult {
   const zones = [...new Set([ownZone, zone, 'UTC'])]
   const choose = (event: Event) => {
     // Nothing is looked at before the button says so; what is on its way is of what was chosen before.
-    latest++
+    asking.abort()
     subject = { kind: (event.target as HTMLSelectElement).value as Kind, of: '', zone }
     trace = undefined
     draw()
@@ -154,7 +152,7 @@ function answered(): TemplateResult | typeof nothing {
           An intent, a person or a delivery: everything that was decided and done, in order.
         </p>`
       : html`<p class="status soft">Looking …</p>`
-  if (!trace.ok) return html`<p class="card wrong" role="alert">${trace.why}</p>`
+  if (!trace.ok) return wrongView([trace.why], trace.kind === 'later' ? () => void load() : undefined)
   return 'examples' in trace.value ? examplesView(trace.value, subject) : traceView(trace.value, subject)
 }
 
@@ -181,3 +179,4 @@ function fill(): void {
 
 follow()
 addEventListener('popstate', follow)
+addEventListener('online', () => trace && !trace.ok && void load())

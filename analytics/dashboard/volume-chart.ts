@@ -1,6 +1,7 @@
 import { scaleLinear } from 'd3-scale'
 import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import type { FunnelAnswer } from '../answers.ts'
+import { nameView } from './name-view.ts'
 import { change, changeCell, count, type Numbers } from './numbers.ts'
 import { part } from './plot.ts'
 import { examplesOf, type State } from './state.ts'
@@ -28,7 +29,7 @@ export function volumeView(answer: FunnelAnswer, state: State): TemplateResult {
                 href=${examplesOf(state, answer, { ...(type && { type }), stage: 'intended' })}
                 title="Examples"
               >
-                <span class="label">${groupOf(type)}</span>
+                <span class="label">${nameView(groupOf(type))}</span>
                 <svg class="pair" aria-hidden="true">${bar(now ?? 0, 'stage')}${bar(before ?? 0, 'before')}</svg>
                 <span class="number">${shown(now)}</span>
                 <span class="number soft"><span class="unseen">before</span> ${shown(before)}</span>

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import path from 'node:path'
+import { gzipSync } from 'node:zlib'
 import type { FastifyInstance } from './http.ts'
 
 const shared = path.resolve(import.meta.dirname, '..', 'browser')
@@ -30,6 +31,22 @@ export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<
       )
 }
 
+/**
+ * Where all is that a module of a folder imports, all the way down: a page that names it to browsers gets it at once, not one file after
+ * another. `name` is what the folder is served by.
+ */
+export function importsOf({ name, folder, module }: { name: string; folder: string; module: string }): string[] {
+  const found = new Set([`/ui/${name}/${module}.js`])
+  for (const at of found) {
+    const [, file] = new RegExp(`^/ui/${name}/(.+)\\.js$`).exec(at) ?? []
+    if (file === undefined) continue
+    const code = browserModule(readFileSync(path.join(folder, `${file}.ts`), 'utf8'))
+    for (const [, to] of code.matchAll(/^import [^']*'(\.[^']+)'/gm))
+      found.add(path.posix.join(path.posix.dirname(at), to!))
+  }
+  return [...found]
+}
+
 /** Each part is a script that adds to one name; together they are one module. */
 function d3Module(): string {
   const parts = d3Parts.map(name => readFileSync(path.join(modules, `d3-${name}`, 'dist', `d3-${name}.min.js`), 'utf8'))
@@ -56,16 +73,21 @@ function withoutTypes(source: string): string {
 }
 
 function serveModule(app: FastifyInstance, at: string, code: string): void {
-  const etag = `"${createHash('sha256').update(code).digest('base64url').slice(0, 22)}"`
+  // Weak: the same code, packed or not.
+  const etag = `W/"${createHash('sha256').update(code).digest('base64url').slice(0, 22)}"`
+  const packed = gzipSync(code)
   const headers = {
     'cache-control': `public, max-age=${keptS}`,
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
+    vary: 'accept-encoding',
     etag,
   }
   app.get(at, async (request, reply) => {
     reply.headers(headers)
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    return reply.type('text/javascript; charset=utf-8').send(code)
+    reply.type('text/javascript; charset=utf-8')
+    const takesPacked = request.headers['accept-encoding']?.includes('gzip')
+    return takesPacked ? reply.header('content-encoding', 'gzip').send(packed) : reply.send(code)
   })
 }
