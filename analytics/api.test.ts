@@ -170,6 +170,11 @@ test('a period of too few is not told, nor what would tell of it by what is miss
 
 test('a question that cannot be answered is refused with all that is wrong with it', async () => {
   await using world = await setup()
+  for (const path of ['funnel?', 'lift?type=comment.created&event=invite.accepted&']) {
+    const late = await world.get(`/v1/analytics/${path}since=2027-01-01`)
+    assert.equal(late.status, 400, path)
+    assert.match(JSON.stringify(late.body), /since must not be after until, which is the end of this hour/)
+  }
   const { status, type, body } = await world.get('/v1/analytics/funnel?by=secret&channel=fax&since=yesterday&order=x')
   assert.equal(status, 400)
   assert.match(String(type), /application\/problem\+json/)

@@ -119,7 +119,7 @@ function askedOf(
   const question = questionIn(texts, problems)
   if (question === undefined || problems.length > 0) return undefined
   const asked: Asked = {
-    ...{ ...question, source: question.source ?? 'rollup', ...timeOf(question, now) },
+    ...{ ...question, source: question.source ?? 'rollup', ...timeOf(question, { now, problems }) },
     ...{ bucket: bucket as Bucket, zone },
   }
   if (path !== 'funnel') addTooMany(asked, problems)
@@ -139,8 +139,10 @@ function exportOf({ of = 'funnel', format = 'csv', ...texts }: Texts, { now, pro
   return path === undefined || asked === undefined ? undefined : { path, format: format as Format, asked }
 }
 
-function timeOf({ since, until: given }: Question, now: EpochMs): { since: EpochMs; until: EpochMs } {
+function timeOf({ since, until: given }: Question, { now, problems }: Reading): { since: EpochMs; until: EpochMs } {
   const until = given ?? now - (now % hourMs) + hourMs
+  if (since !== undefined && since > until)
+    problems.push('querystring since must not be after until, which is the end of this hour where it is not said')
   return { since: since ?? until - sincePresetMs, until }
 }
 
@@ -154,16 +156,16 @@ function liftOf(
   if (!isOneOf(liftComparisons, compare))
     problems.push(`querystring compare must be one of ${liftComparisons.join(', ')}`)
   if (by !== undefined && by !== 'channel') problems.push('querystring by must be channel')
-  const { since } = timeOf(question ?? {}, now)
+  const time = timeOf(question ?? {}, { now, problems })
   // Of whom we have forgotten what they did, nobody would have converted.
-  if (since < now - productEventDays * 24 * hourMs)
+  if (time.since < now - productEventDays * 24 * hourMs)
     problems.push(
       `querystring since must be in the last ${productEventDays} days: for so long it is known what people did`,
     )
   if (question === undefined || problems.length > 0) return undefined
   const { type, windowMs = orderingPreset.windowMs, channel, tenant } = question
   return {
-    ...{ type: type!, event: event!, compare: compare as LiftComparison, ...timeOf(question, now) },
+    ...{ type: type!, event: event!, compare: compare as LiftComparison, ...time },
     ...{ windowMs, channel, tenant },
     ...(by === 'channel' && { by }),
   }

@@ -86,6 +86,12 @@ test('without a breakdown there is one funnel, also of nothing', () => {
   assert.equal(printFunnel(empty, { width: 80, colour: false }), 'no notifications\n')
 })
 
+test('a stage that somebody tells of is shown, though nobody came so far yet', () => {
+  const told = { told: 7, reached: 4, fate: 'sent', reason: null, machine: false }
+  const text = printFunnel(shapeFunnel([{ ...told, groups: [null], n: 3 }], undefined), { width: 80, colour: false })
+  assert.match(text, /\n  delivered +3 .*\n  seen +0 .*\n  opened +0 .*\n  acted +0 /)
+})
+
 test('a terminal of 80 columns', () => {
   const text = printFunnel(shapeFunnel(ofA, undefined), { width: 80, colour: false })
   assert.equal(

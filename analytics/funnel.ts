@@ -110,9 +110,7 @@ const bars = { max: 50, min: 8 }
 const percentWidth = 10
 
 function linesOf({ stages: counts, bases, rest }: FunnelRow): Line[] {
-  // Where nobody reports what people looked at, empty stages would look like a fault.
-  const known = counts.seen + counts.opened > 0 ? stages : stages.slice(0, acceptedAt + 1)
-  return known.flatMap((stage, at) => {
+  return stages.flatMap((stage, at) => {
     const n = counts[stage]
     const { first, previous } = bases[stage]
     // Nobody tells of it here, or hardly anybody could.

@@ -69,7 +69,7 @@ function drawnBy(module: string): Pick<Page, 'main' | 'modules'> {
 function rulesText(): string {
   const told = new Map<string, string>(outcomes.map(what => [what, eventSentence({ what })]))
   for (const [code, meaning] of Object.entries({ ...deeds, ...standings, ...openStates, ...refusalSentences }))
-    told.set(code, told.get(code) ?? meaning)
+    told.set(code, told.has(code) ? `${told.get(code)} Of a report: ${meaning}` : meaning)
   for (const rule of rules) {
     const before = told.get(rule)
     const text = sentence({ rule, value: '…' })

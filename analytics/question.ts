@@ -69,7 +69,9 @@ export function questionOf(texts: Texts, name = (field: string): string => field
     if (texts[field] === undefined) return undefined
     const at = timeOf(texts[field], isZone(zone) ? zone : 'UTC')
     if (at === undefined)
-      problems.push(`${name(field)} must be a time like 2026-11-21T08:00:00Z, without a leap second`)
+      problems.push(
+        `${name(field)} must be a date like 2026-11-21, or a time like 2026-11-21T08:00:00Z without a leap second`,
+      )
     return at
   }
   const windowMs = texts.window === undefined ? undefined : durationOf(texts.window)

@@ -196,11 +196,14 @@ export function openSentence(
       if (open.reason === 'stopped' || open.reason === 'stopped_late')
         return 'Held: an operator stopped it, until the stop is ended.'
       if (open.reason === 'quarantine') return 'Held: it waits for an operator to release or discard it.'
-      return sentence({ rule: ruleOfHold(open.reason!), value: until })
+      return sentence({ rule: ruleOfHold(open.reason!), value: isTogether(open.reason!) ? `at ${until}` : until })
     default:
       return open.state satisfies never
   }
 }
+
+/** What is told with others is told at a time, not until one. */
+const isTogether = (reason: HoldReason): boolean => reason === 'digest' || reason === 'budget'
 
 const aheadWords = (ahead: number | undefined): string => {
   if (ahead === undefined) return 'it waits for a worker'

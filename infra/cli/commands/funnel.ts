@@ -22,7 +22,6 @@ export async function runFunnel(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options })
   const now = systemClock.now()
   const asked = { ...questionFrom(values, now), compare: values.compare, bucket: 'hour', zone: 'UTC' } as const
-  if (values.compare && values.since === undefined) throw new CommandError('--compare needs --since')
   const { catalogue } = await catalogueFrom(readConfig())
   await using db = await visitDatabase()
   // Who may read the database may count everybody in it.
@@ -36,7 +35,7 @@ export async function runFunnel(args: string[]): Promise<number> {
     return 0
   }
   const { zone = 'UTC' } = values
-  if (values.since !== undefined) console.log(`${spanOf(answer, zone)}\n`)
+  if (asked.since > 0) console.log(`${spanOf(answer, zone)}\n`)
   console.log(printFunnel(funnels, terminal()))
   if (previous) console.log(`${spanOf(previous, zone)}\n\n${printFunnel(previous.funnels, terminal())}`)
   return 0
@@ -54,7 +53,8 @@ function spanOf({ since, until }: { since: string; until: string }, zone: string
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
 function questionFrom(values: Values, now: number): Question & { since: number; until: number } {
-  const { since, times, until, by, unit, window, zone, source } = values
+  // The time before all time there is would be none.
+  const { since = values.compare ? '7d' : undefined, times, until, by, unit, window, zone, source } = values
   const ago = since !== undefined && /^\d+[mhd]$/.test(since) ? sinceOf(since, now) : undefined
   const given = Object.fromEntries(
     filters.map(filter => [filter, values[optionOf(filter)]]).filter(([, value]) => value !== undefined),

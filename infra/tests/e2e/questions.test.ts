@@ -83,11 +83,13 @@ test('a funnel takes the options of the API, and says of all that are wrong what
     '--window',
     '1h',
   ]
-  await using told = funnel(...named, '--since', '24h', '--compare', '--times', '--source', 'rollup', '--json')
+  await using told = funnel(...named, '--compare', '--times', '--source', 'rollup', '--json')
   assert.equal(await told.ended, 0, told.said())
   const answer = JSON.parse(told.out) as Record<string, unknown>
   assert.deepEqual(Object.keys(answer).toSorted(), ['behind', 'funnels', 'hidden', 'previous', 'since', 'until'])
   assert.deepEqual(answer.funnels, [])
+  const [since, until] = [answer.since, answer.until].map(time => Date.parse(time as string))
+  assert.equal(Math.floor((until! - since!) / 86_400_000), 7)
   await using wrong = funnel('--by', 'weather', '--source', 'memory', '--zone', 'Mars/One')
   assert.equal(await wrong.ended, 2, wrong.said())
   assert.match(wrong.err, /^carillon funnel: .*--zone .*; .*--by .*; .*--source must be one of raw, rollup/)
