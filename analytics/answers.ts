@@ -5,7 +5,7 @@ import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { type Bucket, edgesOf } from './periods.ts'
 import type { Question } from './question.ts'
 import { lagOf } from './rollup-store.ts'
-import { hiddenCells } from './small-groups.ts'
+import { hiddenCells, sizeOf } from './small-groups.ts'
 import { type OutcomeSeries, type Series, shapeOutcomes, shapeSeries } from './series.ts'
 
 /** A question with its time stated; series and outcomes are cut into periods. */
@@ -28,20 +28,19 @@ export type OutcomesAnswer = Answer & { edges: string[]; outcomes: OutcomeSeries
  */
 export async function answerFunnel(told: Told, asked: Asked & { compare?: boolean }): Promise<FunnelAnswer> {
   const { since, until, compare = false } = asked
-  const { counted, took, from } = await countsOf(told.db, asked)
-  const { kept: funnels, hidden } = hideSmall(shapeFunnel({ counted, took }, asked), told.groupMin)
-  const answer = { ...(await answerOf(told, asked, from)), hidden, funnels }
+  const { from, ...shown } = await shownOf(told, asked)
+  const answer = { ...(await answerOf(told, asked, from)), ...shown }
   if (!compare) return answer
   const earlier = { ...asked, since: since - (until - since), until: since }
-  const before = hideSmall(shapeFunnel(await countsOf(told.db, earlier), earlier), told.groupMin)
-  const previous = { since: iso(earlier.since), until: iso(earlier.until), hidden: before.hidden, funnels: before.kept }
-  return { ...answer, previous }
+  const { hidden, funnels } = await shownOf(told, earlier)
+  return { ...answer, previous: { since: iso(earlier.since), until: iso(earlier.until), hidden, funnels } }
 }
 
 /** How many came how far, by hours or days of a zone. */
 export async function answerSeries(told: Told, asked: Asked): Promise<SeriesAnswer> {
   const edges = edgesOf(asked)
-  const { counted, from } = await countsOf(told.db, widened(asked, edges), edges)
+  const how = { edges, peopleMost: told.groupMin }
+  const { counted, from } = await countsOf(told.db, widened(asked, edges), how)
   const shape = shapeSeries(counted, edges, { grouped: asked.by !== undefined, least: told.groupMin })
   return { ...(await answerOf(told, asked, from)), edges: edges.map(iso), ...shape }
 }
@@ -49,7 +48,8 @@ export async function answerSeries(told: Told, asked: Asked): Promise<SeriesAnsw
 /** What became of them, by hours or days of a zone. */
 export async function answerOutcomes(told: Told, asked: Asked): Promise<OutcomesAnswer> {
   const edges = edgesOf(asked)
-  const { counted, from } = await countsOf(told.db, { ...widened(asked, edges), by: undefined }, edges)
+  const how = { edges, peopleMost: told.groupMin }
+  const { counted, from } = await countsOf(told.db, { ...widened(asked, edges), by: undefined }, how)
   const shape = shapeOutcomes(counted, edges, told.groupMin)
   return { ...(await answerOf(told, asked, from)), edges: edges.map(iso), ...shape }
 }
@@ -61,13 +61,17 @@ const widened = (asked: Asked, edges: readonly EpochMs[]): Asked => ({
   until: edges.at(-1)!,
 })
 
-function hideSmall(rows: readonly FunnelRow[], groupMin: number): { kept: FunnelRow[]; hidden: number } {
+/** Funnels of one time, without those that are not told. */
+async function shownOf({ db, groupMin }: Told, asked: Asked) {
+  const { from, ...counts } = await countsOf(db, asked, { peopleMost: groupMin })
+  const rows = shapeFunnel(counts, asked)
+  const counted = Map.groupBy(counts.counted, ({ groups }) => groups.at(-1) ?? null)
   const hidden = hiddenCells(
-    rows.map(({ stages }) => [stages.intended]),
+    rows.map(({ group = null }) => [sizeOf(counted.get(group) ?? [])]),
     groupMin,
   )
-  const kept = rows.filter((_, at) => !hidden[at]![0])
-  return { kept, hidden: rows.length - kept.length }
+  const funnels = rows.filter((_, at) => !hidden[at]![0])
+  return { from, funnels, hidden: rows.length - funnels.length }
 }
 
 async function answerOf(

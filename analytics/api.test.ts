@@ -143,6 +143,39 @@ test('groups of fewer than the least are not told, only that there are some', as
   }
 })
 
+test('a group of many notifications of few people is small, where folds answer', async () => {
+  await using world = await setup()
+  const localeOf = (recipients: string[], locale: string) =>
+    [1, 2, 3].map(n => {
+      const pack = decidedPack(recipients, { intents: [intentFacts(`${locale}-${n}`, { type: 'many.of.few' })] })
+      for (const slot of pack.slots) slot.locale = locale
+      return pack
+    })
+  await world.store([
+    ...localeOf(['solo'], 'de-AT'),
+    ...localeOf(['ann', 'ben'], 'en-GB'),
+    ...localeOf(people(4), 'fr-FR'),
+  ])
+  await world.rollUp()
+  const asked = 'type=many.of.few&since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z'
+  const told = async (path: string) => {
+    const { funnels, series, hidden } = (await world.get(`/v1/analytics/${path}&${asked}`)).body as {
+      funnels?: { group: string }[]
+      series?: { group: string }[]
+      hidden: number
+    }
+    return [(funnels ?? series)!.map(({ group }) => group), hidden]
+  }
+  for (const path of [
+    ...['funnel?by=locale', 'funnel?by=locale&unit=recipient', 'series?by=locale'],
+    'series?by=locale&bucket=day&zone=Asia/Kolkata',
+  ])
+    assert.deepEqual(await told(path), [['fr-FR'], 2], path)
+  assert.deepEqual(await told('funnel?locale=de-AT'), [[], 1])
+  const outcomes = (await world.get(`/v1/analytics/outcomes?locale=de-AT&${asked}`)).body as Any
+  assert.deepEqual([outcomes['outcomes'], outcomes['hidden']], [[], 1])
+})
+
 test('a period of too few is not told, nor what would tell of it by what is missing', async () => {
   await using world = await setup()
   const hourMs = 3_600_000

@@ -6,13 +6,13 @@ import { type Words, wordsMax } from './count-words.ts'
 import { durationGrowth } from './stages.ts'
 
 export type Tally = {
-  /** Counts so many units like the one that was judged last in a group. */
-  add(group: number, n: number): void
+  /** Counts so many units like the one that was judged last in a group. Gives whose its units are, for those to be added. */
+  add(group: number, n: number): Set<number>
   result(): { counted: Counted[]; took: Took[] }
 }
 
 /** Units by group, and in it by how far they came and how they ended, as one number. */
-type Cell = { alike: Map<number, number>; took: Map<number, number> }
+type Cell = { alike: Map<number, number>; took: Map<number, number>; people: Set<number> }
 
 const bucketsMax = 1 << 12
 /** What is known of units alone makes groups of a group. */
@@ -21,7 +21,7 @@ const growth = Math.log(durationGrowth)
 
 type Of = { unit: UnitJudge; groups: Groups; words: Words }
 
-export function openTally({ edges = [], times = false }: Counting, { unit, groups, words }: Of): Tally {
+export function openTally({ edges = [], times = false, peopleMost = 0 }: Counting, { unit, groups, words }: Of): Tally {
   const cells = new Map<number, Cell>()
   const fixed = edges.length > 0 ? 1 : 0
   const valuesOf = (place: number): (string | null)[] => {
@@ -32,24 +32,28 @@ export function openTally({ edges = [], times = false }: Counting, { unit, group
     add(group, n) {
       const place = group * ownMax + unit.own
       let cell = cells.get(place)
-      if (cell === undefined) cells.set(place, (cell = { alike: new Map(), took: new Map() }))
+      if (cell === undefined) cells.set(place, (cell = { alike: new Map(), took: new Map(), people: new Set() }))
       const { alike, took } = cell
       const { told, reached, moments } = unit.chain
       const shape = (reached * 8 + told) * 2 + Number(unit.machine)
       const key = (shape * wordsMax + unit.fate) * wordsMax + unit.reason + 1
       alike.set(key, (alike.get(key) ?? 0) + n)
-      if (!times) return
+      if (!times) return cell.people
       for (let step = 1; step <= reached; step++) {
         if (!tells(told, step)) continue
         const ms = Math.max(1, moments[step]! - moments[step - 1]!)
         const bucket = step * bucketsMax + Math.ceil(Math.log(ms) / growth)
         took.set(bucket, (took.get(bucket) ?? 0) + n)
       }
+      return cell.people
     },
     result() {
       const all = Array.from(cells, ([place, cell]) => ({ ...cell, groups: valuesOf(place) }))
-      const counted = all.flatMap(({ groups, alike }) =>
-        [...alike].map(([key, n]): Counted => ({ groups, ...shapeOf(key, words), n })),
+      const counted = all.flatMap(({ groups, alike, people: { size: people } }) =>
+        [...alike].map(([key, n]): Counted => ({
+          ...{ groups, ...shapeOf(key, words), n },
+          ...(people < peopleMost && { people }),
+        })),
       )
       const took = all.flatMap(({ groups, took: buckets }) =>
         [...buckets].map(([key, n]): Took => ({

@@ -22,6 +22,8 @@ export type Counting = Ordering & {
   includeSimulated?: boolean | undefined
   /** Counts how long each step took, too. */
   times?: boolean | undefined
+  /** Of notifications: tells of each group whether it is of so many people; needs folds with their people. */
+  peopleMost?: number | undefined
 }
 
 /** Units that came equally far and ended alike. `told`: bit 0 tells of `delivered`, bit 1 of `seen`, bit 2 of `acted`. */
@@ -34,6 +36,8 @@ export type Counted = {
   /** A machine opened it, and no person did. */
   machine: boolean
   n: number
+  /** Of how many people their group is, where there are fewer than were asked for. */
+  people?: number
 }
 /** How many took so long for a step: `bucket` is a power of the growth, 0 is no time. */
 export type Took = { groups: (string | null)[]; step: number; bucket: number; n: number }
@@ -58,14 +62,16 @@ export function startCounting(counting: Counting): Counter {
       const of = prepare(fold, counting, known)
       if (of === undefined) return
       if (counting.unit === 'recipient') return people.add(of)
-      for (const { period, shared } of weigh(of, counting)) {
+      for (const { period, shared, has } of weigh(of, counting)) {
         const group = groups.placesOf(of, period)
+        const people: (Set<number> | undefined)[] = []
         for (let story = 0; story < shared.length; story++) {
           const facts = fold.fact[story]!
           if (shared[story] === 0 || !of.asked[facts]) continue
           summarize.story(summary, of, story)
-          if (unit.judge(summary, () => [{ of, story }])) tally.add(group[facts]!, shared[story]!)
+          if (unit.judge(summary, () => [{ of, story }])) people[story] = tally.add(group[facts]!, shared[story]!)
         }
+        addPeople({ fold, has, people }, counting)
       }
     },
     async done() {
@@ -78,19 +84,40 @@ export function startCounting(counting: Counting): Counter {
 /** How many notifications have each story, of those in the time that is asked for, by period. */
 function weigh({ fold, whole }: Prepared, { since, until, edges = [] }: Counting): Weighed[] {
   const first = periodOf(edges, fold.cohort)
-  if (whole && first === periodOf(edges, fold.cohort + hourMs - 1)) return [{ period: first, shared: fold.shared }]
+  if (whole && first === periodOf(edges, fold.cohort + hourMs - 1))
+    return [{ period: first, shared: fold.shared, has: () => true }]
   const byPeriod = new Map<number, Uint32Array>()
-  for (let n = 0; n < fold.story.length; n++) {
+  const periodAt = (n: number) => {
     const at = fold.cohort + fold.occurred[n]!
-    if ((since !== undefined && at < since) || (until !== undefined && at >= until)) continue
-    const period = periodOf(edges, at)
+    const isOut = (since !== undefined && at < since) || (until !== undefined && at >= until)
+    return isOut ? undefined : periodOf(edges, at)
+  }
+  for (let n = 0; n < fold.story.length; n++) {
+    const period = periodAt(n)
+    if (period === undefined) continue
     let shared = byPeriod.get(period)
     if (shared === undefined) byPeriod.set(period, (shared = new Uint32Array(fold.shared.length)))
     shared[fold.story[n]!]!++
   }
-  return Array.from(byPeriod, ([period, shared]) => ({ period, shared }))
+  return Array.from(byPeriod, ([period, shared]) => ({ period, shared, has: n => periodAt(n) === period }))
 }
-type Weighed = { period: number; shared: Uint32Array }
+/** `has`: whether a notification of the fold is one of them. */
+type Weighed = { period: number; shared: Uint32Array; has: (n: number) => boolean }
+
+/** Adds to the people of the group of each story, until they are so many. */
+function addPeople(
+  { fold, has, people }: { fold: Folded; has: Weighed['has']; people: readonly (Set<number> | undefined)[] },
+  { peopleMost = 0 }: Counting,
+): void {
+  if (!people.some(own => own !== undefined && own.size < peopleMost)) return
+  const { story, person } = fold
+  for (let n = 0; n < story.length; n++) {
+    const own = people[story[n]!]
+    // As many bits of the hash as a number holds.
+    if (own !== undefined && own.size < peopleMost && has(n))
+      own.add((person[2 * n]! & 0x1f_ffff) * 2 ** 32 + person[2 * n + 1]!)
+  }
+}
 
 /** Whether a question can be answered from stories alone: all hours are whole, and within a period each. */
 export const byStories = ({ since = 0, until = 0, edges = [] }: Counting): boolean =>

@@ -20,13 +20,20 @@ export async function funnel(db: Database, question: Question = {}): Promise<Fun
   return shapeFunnel({ counted, took }, question)
 }
 
-/** What the answers are made of. `edges`: ascending instants; the first group is then the place of the period, from 0. */
-export async function countsOf(db: Database, question: Question, edges: readonly number[] = []): Promise<Counts> {
+/**
+ * What the answers are made of. `edges`: ascending instants; the first group is then the place of the period, from 0. `peopleMost`: of
+ * notifications tells of each group whether it is of so many people, where folds answer: rollups know of nobody.
+ */
+export async function countsOf(
+  db: Database,
+  question: Question,
+  { edges = [], peopleMost }: { edges?: readonly number[]; peopleMost?: number } = {},
+): Promise<Counts> {
   return asking(db, async (tx, connection) => {
     const rolledUp = await countRolledUp(tx, question, edges)
     if (rolledUp) return { counted: rolledUp, took: [], from: 'rollup' }
     const from = question.source === 'rollup' ? 'fold' : 'raw'
-    return { ...(await countFolds({ tx, connection }, question, edges)), from }
+    return { ...(await countFolds({ tx, connection }, question, { edges, peopleMost })), from }
   })
 }
 
@@ -40,15 +47,22 @@ export const countingOf = ({ by, unit = 'notification', windowMs, ...asked }: Qu
 /** What is held in memory until all are there, to tell people apart: for each story a summary, for each notification its places. */
 const [storyBytes, notificationBytes, peopleBytesMax] = [200, 60, 1.5e9]
 
-async function countFolds(at: Tx, question: Question, edges: readonly number[]): Promise<Omit<Counts, 'from'>> {
+async function countFolds(
+  at: Tx,
+  question: Question,
+  { edges, peopleMost = 0 }: { edges: readonly number[]; peopleMost: number | undefined },
+): Promise<Omit<Counts, 'from'>> {
   const { since = edges[0], until = edges.at(-1) } = question
   const counting = { ...countingOf(question), since, until, edges }
-  const counter = startCounting(counting)
-  const each = counting.unit === 'recipient' ? 'people' : byStories(counting) ? 'stories' : 'notifications'
+  const ofPeople = counting.unit === 'recipient'
+  // Of one there always is.
+  const telling = !ofPeople && peopleMost > 1
+  const counter = startCounting({ ...counting, ...(telling && { peopleMost }) })
+  const each = ofPeople || telling ? 'people' : byStories(counting) ? 'stories' : 'notifications'
   let held = 0
   const fresh = question.source !== 'rollup'
   await eachFold(at, { since, until, type: question.type, each, fresh }, fold => {
-    if (each === 'people') held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
+    if (ofPeople) held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
     if (held > peopleBytesMax)
       throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
     counter.add(fold)

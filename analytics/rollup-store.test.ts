@@ -178,7 +178,9 @@ test('stored folds say what the events say, whatever is asked', async () => {
     const funnels = []
     for (const question of questions) funnels.push(await funnel(db, question))
     for (const unit of ['notification', 'recipient'] as const)
-      funnels.push((await countsOf(db, { unit, by: 'type' }, edges)).counted.map(row => JSON.stringify(row)).toSorted())
+      funnels.push(
+        (await countsOf(db, { unit, by: 'type' }, { edges })).counted.map(row => JSON.stringify(row)).toSorted(),
+      )
     return funnels
   }
   const marks = async () => (await lagOf(db)).dirty

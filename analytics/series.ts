@@ -1,7 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Counted } from './count.ts'
 import { rowOf } from './funnel.ts'
-import { hiddenCells } from './small-groups.ts'
+import { hiddenCells, sizeOf } from './small-groups.ts'
 import { type Stage, stages } from './stages.ts'
 
 /** One line of a chart for each stage, a number for each period: null where it is not told. */
@@ -23,12 +23,13 @@ export function shapeSeries(
   const all = [...groups]
     .map(([group, ofGroup]) => {
       const byPeriod = Map.groupBy(ofGroup, ({ groups }) => groups[0])
-      const rows = places.map(place => rowOf(byPeriod.get(place) ?? []).stages)
-      return { group, rows, size: sum(rows.map(({ intended }) => intended)) }
+      const cells = places.map(place => byPeriod.get(place) ?? [])
+      const rows = cells.map(cell => rowOf(cell).stages)
+      return { group, rows, sizes: cells.map(sizeOf), size: sum(rows.map(({ intended }) => intended)) }
     })
     .sort((a, b) => b.size - a.size || (String(a.group) < String(b.group) ? -1 : 1))
   const hidden = hiddenCells(
-    all.map(({ rows }) => rows.map(({ intended }) => intended)),
+    all.map(({ sizes }) => sizes),
     least,
   )
   const series = all.flatMap(({ group, rows, size }, at): Series[] => {
@@ -54,7 +55,9 @@ export function shapeOutcomes(
     for (const { groups, n: more } of alike) n[Number(groups[0])]! += more
     return n
   }
-  const [hidden] = hiddenCells([byPeriod(counted)], least)
+  const cells = Map.groupBy(counted, ({ groups }) => groups[0])
+  const sizes = edges.slice(1).map((_, at) => sizeOf(cells.get(String(at)) ?? []))
+  const [hidden] = hiddenCells([sizes], least)
   const outcomes = [...Map.groupBy(counted, ({ fate, reason }) => `${fate} ${reason ?? ''}`).values()]
     .map(alike => {
       const { fate: what, reason } = alike[0]!

@@ -1,3 +1,5 @@
+import type { Counted } from './count.ts'
+
 /**
  * Which numbers of an answer are not told, of a table of groups (rows) in periods (columns), each with how many it is of. Not one of fewer
  * than `least`; and where only that, or too little, would be missing from a row or a column, the next smallest with it: who has the
@@ -26,6 +28,12 @@ export function hiddenCells(sizes: readonly (readonly number[])[], least: number
   // What is hidden for a row may be alone in its column.
   while (lines.map(hideMore).includes(true));
   return hidden
+}
+
+/** How large a group is: of so many units, and of no more people where that is known. Of what there is no group is empty. Pure. */
+export function sizeOf(counted: readonly Pick<Counted, 'n' | 'people'>[]): number {
+  const n = counted.reduce((sum, one) => sum + one.n, 0)
+  return Math.min(n, Math.max(1, counted[0]?.people ?? n))
 }
 
 type Cell = { group: number; period: number }
