@@ -35,6 +35,10 @@ export const questions = {
       answerFunnel({ ...told, db }, { ...rolledUp, since: start + dayMs / 2, by: 'type' as const, compare: true }),
   },
   tail: { label: 'the latest events', limit: 200, ask: db => tailOf(db, {}, told) },
+  tail_none: {
+    ...{ label: 'the latest events of a type that has none', limit: 200 },
+    ask: db => tailOf(db, { type: 'type.none' }, told),
+  },
   lift: {
     ...{ label: 'lift of a type, told against holdout', limit: 200 },
     ask: db => lift(db, { ...ofLift, compare: 'holdout' }),
