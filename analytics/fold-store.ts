@@ -2,7 +2,7 @@ import { to as copyTo } from 'pg-copy-streams'
 import type { EpochMs } from '#contracts/ids.ts'
 import { type Connection, copying, type Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
-import { eachCopiedRow } from './copied-rows.ts'
+import { eachCopiedRow, timestampAt } from './copied-rows.ts'
 import { type Folded, type Folding, hourMs, packFold, type Stored, startFolding, unpackFold } from './fold.ts'
 
 /** A transaction, and its connection for COPY. */
@@ -63,23 +63,18 @@ export async function foldHour(
       bytes.copy(intent, 0, starts[1], starts[1]! + 16)
       before = { high, low, common: own }
     }
-    const occurredAt = timeAt(bytes, starts[4]!)
+    const occurredAt = timestampAt(bytes, starts[4]!)
     open.folding.add({
       first,
       occurredAt,
       person: [high, low],
       common: own,
       said: text(5),
-      at: timeAt(bytes, starts[6]!),
+      at: timestampAt(bytes, starts[6]!),
     })
   })
   if (open) tell((open as { folding: Folding }).folding.done())
 }
-
-const epochMs = Date.UTC(2000, 0, 1)
-/** A timestamptz, microseconds since 2000, in ms. */
-const timeAt = (bytes: Buffer, at: number): EpochMs =>
-  Math.round((bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)) / 1000) + epochMs
 
 /** How many events there are of types in an hour. */
 export async function eventsOfHour(
@@ -149,7 +144,7 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
     const field = (at: number) => bytes.subarray(starts[at], starts[at]! + lengths[at]!)
     tell(
       unpackFold({
-        ...{ cohort: timeAt(bytes, starts[0]!), type: field(1).toString(), words: field(2).toString() },
+        ...{ cohort: timestampAt(bytes, starts[0]!), type: field(1).toString(), words: field(2).toString() },
         ...{ stories: field(3), notifications: field(4), people: field(5) },
       }),
     )

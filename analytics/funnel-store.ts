@@ -44,8 +44,11 @@ export const countingOf = ({ by, unit = 'notification', windowMs, ...asked }: Qu
   ...{ by: by === undefined ? [] : [by], includeSimulated: asked.includeSimulated, times: asked.times },
 })
 
-/** What is held in memory until all are there, to tell people apart: for each story a summary, for each notification its places. */
-const [storyBytes, notificationBytes, peopleBytesMax] = [200, 60, 1.5e9]
+/**
+ * What is held in memory until all are there, to tell people apart: for each story a summary (three times its bytes while their array
+ * grows), for each notification its places.
+ */
+const [storyBytes, notificationBytes, peopleBytesMax] = [520, 60, 1.5e9]
 
 async function countFolds(
   at: Tx,

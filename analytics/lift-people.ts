@@ -40,14 +40,14 @@ const [none, several, firstGroup] = [0, 1, 2]
 export function startComparing(comparing: Comparing): Comparison {
   const { since, until, windowMs } = comparing
   const names: string[] = []
-  const channels = new Map<string, People>()
+  const channels = new Map<string, Drawn>()
   return {
     add(fold) {
       const told = fold.facts.map(facts => {
         const { channel = facts.channel, tenant = facts.tenant } = comparing
         if (channel !== facts.channel || tenant !== facts.tenant) return undefined
         const of = comparing.by === undefined ? '' : facts.channel
-        if (!channels.has(of)) channels.set(of, openPeople())
+        if (!channels.has(of)) channels.set(of, openDrawn())
         return channels.get(of)
       })
       const stories = storiesOf(fold, comparing, names)
@@ -119,10 +119,10 @@ const together = (one: number, other: number): number =>
   one === none || one === other ? other : other === none ? one : several
 
 /**
- * People, numbered from 0 on, each in a row of numbers, which is half a line of the processor's cache: its words from
+ * People of a comparison, numbered from 0 on, each in a row of numbers, which is half a line of the processor's cache: its words from
  * `place * rowWords` on, or the same bytes as times from `place * rowTimes` on.
  */
-type People = {
+type Drawn = {
   readonly size: number
   words: Uint32Array
   times: Float64Array
@@ -138,7 +138,7 @@ const firstTime = 3
 const peopleFirst = 1 << 12
 const slotsEach = 2
 
-function openPeople(): People {
+function openDrawn(): Drawn {
   // One more than the place of a person, from where the hash says on; 0 is empty.
   let slots = new Int32Array(peopleFirst * slotsEach)
   let size = 0
@@ -185,13 +185,13 @@ function openPeople(): People {
   return people
 }
 
-function rowsOf(length: number): Pick<People, 'words' | 'times'> {
+function rowsOf(length: number): Pick<Drawn, 'words' | 'times'> {
   const bytes = new ArrayBuffer(length * Uint32Array.BYTES_PER_ELEMENT)
   return { words: new Uint32Array(bytes), times: new Float64Array(bytes) }
 }
 
 /** The earliest and the latest first decision. */
-function spanOf(all: Iterable<People>): [number, number] {
+function spanOf(all: Iterable<Drawn>): [number, number] {
   let [from, last] = [Infinity, -Infinity]
   for (const { words, times, size } of all)
     for (let place = 0; place < size; place++) {
@@ -202,7 +202,7 @@ function spanOf(all: Iterable<People>): [number, number] {
   return [from, last]
 }
 
-function comparedOf(of: string, { words, size }: People, names: readonly string[]): Compared[] {
+function comparedOf(of: string, { words, size }: Drawn, names: readonly string[]): Compared[] {
   const groups = names.map(() => ({
     people: 0,
     converted: 0,

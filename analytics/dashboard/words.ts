@@ -32,5 +32,5 @@ export const hiddenText = (hidden: number): string =>
 /** The same of periods. */
 export const gapsText = (periods: number): string =>
   periods === 1
-    ? 'In one period there are too few to be told.'
-    : `In ${count(periods)} periods there are too few to be told.`
+    ? 'One period is not told: too few are in it, or it would tell of one that is.'
+    : `${count(periods)} periods are not told: too few are in them, or they would tell of one that is.`

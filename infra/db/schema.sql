@@ -378,6 +378,7 @@ create table product_events (
   at timestamp with time zone not null,
   intent_id uuid
 );
+CREATE INDEX product_events_by_event ON public.product_events USING btree (event, at);
 CREATE INDEX product_events_by_recipient ON public.product_events USING btree (recipient, event, at);
 CREATE INDEX product_events_by_time ON public.product_events USING brin (at);
 
