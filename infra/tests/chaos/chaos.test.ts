@@ -10,7 +10,7 @@ const limits = { leaseMs: 12_000, startWithinMs: 3_000, callMs: 8_000 }
 test(`killed at every point, queues wiped, Postgres restarted: nothing is lost (seed ${seed})`, async () => {
   const report = await runChaos({
     ...{ seed, limits, queues: 'postgres', intents: 2_000, people: 100 },
-    ...{ killsPerPoint: 2, processes: 2, limitMs: 240_000 },
+    ...{ killsPerPoint: 2, processes: 2, limitMs: 240_000, rollups: 'throughout' },
   })
   assert.ok(report)
   assertProved(report)

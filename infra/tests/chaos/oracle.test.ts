@@ -6,6 +6,9 @@ import { type Evidence, judge } from './oracle.ts'
 const intent = '11111111-1111-8111-8111-111111111111'
 const request = { provider: 'sendgrid', address: 'r1@example.com', attemptId: 'b.0', accepted: true, at: '2026-01-01' }
 
+const countsOf = (intended: number, accepted: number): Evidence['counts'] =>
+  new Map([['all', new Map([['email', { intended, accepted }]])]])
+
 /** One mail that was sent, claimed once, and is told as what it is. */
 function mail({
   outcome = 1,
@@ -18,7 +21,7 @@ function mail({
     told: new Map([[intent, { type: 'invoice.sent', about: 'a', recipients: ['r1'], occurredAt: 1 }]]),
     slots: [slot],
     events: [{ ...delivery, what }],
-    funnel: new Map([['email', { intended: 1, accepted: 1 }]]),
+    counts: countsOf(1, 1),
     requests: [request],
     inbox: [],
     interrupted: [],
@@ -47,13 +50,14 @@ test('a delivery arrives twice only if a worker that held it was lost', () => {
   assert.deepEqual(Object.keys(other.broken), ['duplicated'], 'another batch that was lost excuses nothing')
 })
 
-test('the funnel counts what the ledger has, and what arrived', () => {
-  const counted = (intended: number, accepted: number) => new Map([['email', { intended, accepted }]])
+test('analysts are counted what the ledger has, and what arrived, by all who count', () => {
   const miscounted = (changed: Parameters<typeof mail>[0]) => 'miscounted' in judge(mail(changed)).broken
   assert.equal(miscounted({}), false)
-  for (const funnel of [counted(2, 1), counted(1, 0), counted(0, 0), new Map()])
-    assert.equal(miscounted({ funnel }), true, JSON.stringify([...funnel]))
+  for (const [name, wrong] of [...countsOf(2, 1), ...countsOf(1, 0), ...countsOf(0, 0), ['a', new Map()] as const]) {
+    const counts = new Map([...countsOf(1, 1), ['another', wrong] as const])
+    assert.equal(miscounted({ counts }), true, JSON.stringify([name, ...wrong]))
+  }
   assert.equal(miscounted({ requests: [] }), true, 'nobody got it')
   assert.equal(miscounted({ requests: [request, request] }), false, 'what arrives twice is one')
-  assert.equal(miscounted({ outcome: 26, what: 'in_doubt', funnel: counted(1, 0) }), false, 'in doubt, and it arrived')
+  assert.equal(miscounted({ outcome: 26, what: 'in_doubt', counts: countsOf(1, 0) }), false, 'in doubt, and it arrived')
 })

@@ -33,12 +33,14 @@ export type Request = {
 export type Item = { intent: string; recipient: string }
 /** What analysts are told of the end of a place. */
 export type Event = { batch: string; intent: string; recipient: string; endpoint: string; what: string }
+/** By channel: notifications that were intended, and that were accepted. */
+export type ByChannel = ReadonlyMap<string, { intended: number; accepted: number }>
 export type Evidence = {
   told: ReadonlyMap<string, Told>
   slots: readonly Slot[]
   events: readonly Event[]
-  /** What the funnel counts, by channel: notifications that were intended, and that were accepted. */
-  funnel: ReadonlyMap<string, { intended: number; accepted: number }>
+  /** What is counted for analysts, by who counts it. */
+  counts: ReadonlyMap<string, ByChannel>
   requests: readonly Request[]
   inbox: readonly Item[]
   /** Batches whose worker was lost, or that were open when the database restarted; once for each time. */
@@ -286,8 +288,8 @@ const mistold: Check = ({ events, slots }, { deliveries }) => {
   ]
 }
 
-/** The funnel counts what the ledger says was accepted, and that is what the simulators' logs and the inbox say arrived. */
-const miscounted: Check = ({ funnel }, { deliveries, refusals }) => {
+/** All count for analysts what the ledger says was accepted, and that is what the simulators' logs and the inbox say arrived. */
+const miscounted: Check = ({ counts }, { deliveries, refusals }) => {
   const books = { intended: new Set(refusals.keys()), accepted: new Set<string>(), arrived: new Set<string>() }
   for (const { intent, recipient, channel, ends, taken } of deliveries.values()) {
     const key = `${intent} ${recipient} ${channel}`
@@ -299,12 +301,14 @@ const miscounted: Check = ({ funnel }, { deliveries, refusals }) => {
   return channelNames.flatMap(channel => {
     const countOf = (keys: Set<string>) => [...keys].filter(key => key.endsWith(` ${channel}`)).length
     const [intended, accepted, arrived] = [books.intended, books.accepted, books.arrived].map(countOf)
-    const told = funnel.get(channel) ?? { intended: 0, accepted: 0 }
-    return told.intended === intended && told.accepted === accepted && accepted === arrived
-      ? []
-      : [
-          `of ${channel} the funnel has ${told.intended} intended and ${told.accepted} accepted, the ledger ${intended} and ${accepted}, and ${arrived} arrived`,
-        ]
+    return [...counts].flatMap(([who, byChannel]) => {
+      const told = byChannel.get(channel) ?? { intended: 0, accepted: 0 }
+      return told.intended === intended && told.accepted === accepted && accepted === arrived
+        ? []
+        : [
+            `of ${channel} ${who} have ${told.intended} intended and ${told.accepted} accepted, the ledger ${intended} and ${accepted}, and ${arrived} arrived`,
+          ]
+    })
   })
 }
 

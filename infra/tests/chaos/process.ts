@@ -3,6 +3,7 @@
 // the parent armed: there it waits for `go`, or for its end.
 import path from 'node:path'
 import { startSink } from '#analytics/collect.ts'
+import { startRollups } from '#analytics/rollups.ts'
 import type { DeliveryLimits } from '#channels/limits.ts'
 import { startWorker } from '#channels/worker.ts'
 import { type Addresses, openInstallation } from '#cli/installation.ts'
@@ -23,7 +24,7 @@ import type { Mutant } from './mutants.ts'
 
 export type Setup =
   | { role: 'pubsub' | 'simulators'; folder: string }
-  | { role: 'router' | 'sink'; addresses: Addresses }
+  | { role: 'router' | 'sink' | 'rollups'; addresses: Addresses }
   | { role: 'worker'; addresses: Addresses; folder: string; ports: SimulatorPorts; limits?: DeliveryLimits }
 export type Role = Setup['role']
 export type FromChild =
@@ -66,6 +67,7 @@ async function start(setup: Setup): Promise<void> {
     }
     case 'router':
     case 'sink':
+    case 'rollups':
     case 'worker':
       await startPipeline(setup)
       return void say({ kind: 'ready' })
@@ -81,6 +83,7 @@ async function startPipeline(setup: Exclude<Setup, { role: 'pubsub' | 'simulator
   const installation = await openInstallation({ addresses, addressKey: secret, catalogue, log })
   const metrics = createMetrics()
   if (setup.role === 'sink') await startSink({ ...installation, metrics })
+  if (setup.role === 'rollups') startRollups({ ...installation, metrics, eventsSince: () => 0 })
   if (setup.role === 'router') {
     await startScheduler({ ...installation, lanes })
     await startRouter({ ...installation, lanes, failpoint })

@@ -49,6 +49,8 @@ export type Rig = AsyncDisposable & {
   /** Ends a process of the crew hard. */
   dismiss(child: Child): Promise<void>
   restartPostgres(): Promise<void>
+  /** Begins to count hours anew; nothing is rolled up before. */
+  startRollups(): Promise<void>
   /** Batches that a dismissed worker held, and those that anyone held when Postgres restarted. */
   interrupted: readonly string[]
   publisherLog: string
@@ -120,7 +122,7 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
   await watchClaims(query)
   await opened.use(startChild({ role: 'sink', addresses }, { stderr: log.fd })).ready
 
-  const crew: Record<CrewRole, Child[]> = { router: [], worker: [] }
+  const crew: Record<CrewRole | 'rollups', Child[]> = { router: [], worker: [], rollups: [] }
   const limits = options.limits && { limits: options.limits }
   const interrupted: string[] = []
   const setupOf = (role: CrewRole): Setup =>
@@ -157,8 +159,13 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
       await servers.postgres.restart()
       interrupted.push(...new Set([...before, ...(await heldBatches(query))]))
     },
+    startRollups: async () => {
+      crew.rollups.push(
+        await supervised(() => running.use(startChild({ role: 'rollups', addresses }, { stderr: log.fd }))),
+      )
+    },
     fallen: () =>
-      [...crew.router, ...crew.worker].flatMap(child =>
+      [...crew.router, ...crew.worker, ...crew.rollups].flatMap(child =>
         child.ended() === undefined ? [] : [`a ${child.role} ended by itself with ${child.ended()}`],
       ),
     publisherLog: path.join(folder, `${prefix}.ndjson`),

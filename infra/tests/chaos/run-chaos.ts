@@ -26,6 +26,8 @@ export type ChaosOptions = Pick<RigOptions, 'limits'> & {
   intents: number
   people: number
   killsPerPoint: number
+  /** When hours are counted anew: while all happens, or not before everything was published. */
+  rollups: 'throughout' | 'afterwards'
   /** Of each role. */
   processes: number
   /** Of the whole run, but for its start and its judgement. Nothing in it is limited apart: machines are slow at times. */
@@ -57,7 +59,7 @@ const graceDefaultMs = 25_000
 
 /**
  * Publishes while routers and workers are killed at every point, the queue store is wiped, Postgres restarts (and Redis
- * is away for 10 s); then waits until all is done and lets the oracle and the pipeline's own audit judge. Undefined
+ * is away for 10 s); then waits until all is done and every hour is counted, and lets the oracle and the pipeline's own audit judge. Undefined
  * where the queues' server is not installed.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport | undefined> {
@@ -76,11 +78,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport | und
       await sleep(burstPauseMs)
     }
     const endMs = performance.now() + limitMs
+    if (options.rollups === 'throughout') await rig.startRollups()
     const { hits, erased } = await killEverywhere(rig, { ...options, burst, endMs })
     while (told.size < options.intents && performance.now() < endMs) await burst()
-    const { doubts, left } = await settle(rig, { told, endMs })
+    if (options.rollups === 'afterwards') await rig.startRollups()
+    const { doubts, left } = await settle(rig, { told, endMs, rolledUp: true })
     const graceMs = limits ? limits.startWithinMs + limits.callMs : graceDefaultMs
-    const evidence = await evidenceOf(rig, { told, people, erased, graceMs, linesBefore: 0 })
+    const evidence = await evidenceOf(rig, { told, people, erased, graceMs, linesBefore: 0, rolledUp: true })
     const verdict = judge(evidence)
     const report = await audit(rig.installation.db, publishedIn(rig.publisherLog))
     const dossier = [...dossierOf(evidence, Object.values(verdict.broken).flat()), await rig.lastWords()]
