@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { EventPack } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
 import { decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
@@ -75,7 +76,97 @@ const bigQueryColumns = (sql: string) =>
     paths: [...from!.matchAll(/JSON_VALUE\((\w+), '\$\.(\w+)'\)/g)].map(([, of, field]) => `${of}.${field}`),
   }))
 
-test('BigQuery’s view has the columns of ours, each read from a field of the contract', async () => {
+/** The function as DuckDB reads it: the same query, with other names for what JSON, arrays and times are asked by. */
+const inDuckdb = (sql: string): string =>
+  [
+    [
+      /CREATE OR REPLACE TABLE FUNCTION `carillon\.(\w+)`\((\w+) DATE, (\w+) DATE\)\nAS \(/,
+      'create macro $1($2, $3) as table',
+    ],
+    [/\n\);\s*$/, ';'],
+    [/`carillon\.(\w+)`/g, '$1'],
+    [/\[(?:SAFE_)?OFFSET\(/g, '[1 + ('],
+    [/UNNEST\((.*)\) AS slot/, 'UNNEST($1) AS u(slot)'],
+    [/\bTIMESTAMP\(/g, 'midnight('],
+    [/JSON_VALUE/g, 'json_extract_string'],
+    [/TIMESTAMP_MILLIS/g, 'epoch_ms'],
+    [/INT64/g, 'bigint'],
+  ].reduce((text, [from, to]) => text.replace(from as RegExp, to as string), sql)
+
+const dayOf = (n: number) => new Date(Date.UTC(2026, 0, 10 + n)).toISOString().slice(0, 10)
+
+/** Packs of three days, six events a day. */
+const threeDays = (): EventPack[] =>
+  [0, 1, 2].flatMap(n => {
+    const at = Date.UTC(2026, 0, 10 + n, 12)
+    const intents = [intentFacts(`k${n}`, { occurredAt: at, tenant: 'acme', success: n === 1 })]
+    const of = { day: dayOf(n), at, intents }
+    const settled = settledPack(people(2), { ...of, whys: [{ rule: 'rejected', value: 'spam' }] })
+    const rejected = { what: 'rejected', w: 0, called: true, platform: 'ios', version: '8.0', arm: 'a/b' }
+    Object.assign(settled.slots[0]!, rejected)
+    const seen = engagedPack([{ recipient: 'user-1', what: 'seen' }], { ...of, simulated: true })
+    return [decidedPack(people(3), of), settled, seen]
+  })
+
+/** Published soon, and once more: after midnight, or by a clock that is behind just before its day began. */
+const publishedAfterMs = [20, 13 * 3_600_000, -12 * 3_600_000 - 1]
+
+async function openBigQuery(packs: readonly EventPack[]) {
+  const { DuckDBInstance } = await import('@duckdb/node-api')
+  const instance = await DuckDBInstance.create(':memory:')
+  const duckdb = await instance.connect()
+  for (const text of [
+    'create table event_packs (publish_time timestamp, data json)',
+    'create macro JSON_QUERY_ARRAY(given, place) as json_extract(given, place)::json[]',
+    'create macro midnight(date) as date::timestamp',
+    'create macro TIMESTAMP_SUB(instant, span) as instant - span',
+    'create macro TIMESTAMP_ADD(instant, span) as instant + span',
+    inDuckdb(await readFile(folder('bigquery/delivery_events.sql'), 'utf8')),
+  ])
+    await duckdb.run(text)
+  for (const pack of packs)
+    for (const after of publishedAfterMs) {
+      const values = [pack.at + after, JSON.stringify(pack)]
+      await duckdb.run('insert into event_packs values (epoch_ms($1::bigint), $2::json)', values)
+    }
+  return {
+    query: async (text: string) => (await duckdb.runAndReadAll(text)).getRowObjectsJson(),
+    [Symbol.dispose]: () => instance.closeSync(),
+  }
+}
+
+test('BigQuery’s function tells of days what Postgres stores, of each pack once', async () => {
+  await using world = await setup()
+  const { db } = world
+  await ensurePartitions(db, { from: dayOf(0), days: 3 })
+  const packs = threeDays()
+  await storePacks(db, packs)
+  using bigquery = await openBigQuery(packs)
+  const names = bigQueryColumns(await readFile(folder('bigquery/delivery_events.sql'), 'utf8')).map(({ name }) => name)
+  const textsOf = (msOf: (name: string) => string) =>
+    names.map(name => `${/(^|_)at$/.test(name) ? msOf(`"${name}"`) : `"${name}"`}::text as "${name}"`).join(', ')
+  const inOrder = (rows: readonly object[]) => rows.map(row => JSON.stringify(row)).toSorted()
+  for (const [first, last] of [0, 1, 2].flatMap(
+    n =>
+      [
+        [n, n],
+        [0, n],
+      ] as const,
+  )) {
+    const [from, to] = [dayOf(first), dayOf(last)]
+    const told = await bigquery.query(
+      `select ${textsOf(name => `epoch_ms(${name})`)} from delivery_events('${from}'::date, '${to}'::date)`,
+    )
+    const stored = await db.query(
+      `select ${textsOf(name => `(extract(epoch from ${name}) * 1000)::bigint`)} from delivery_events where day between $1 and $2`,
+      [from, to],
+    )
+    assert.equal(stored.length, (last - first + 1) * 6)
+    assert.deepEqual(inOrder(told), inOrder(stored))
+  }
+})
+
+test('BigQuery’s function has the columns of ours, each read from a field of the contract', async () => {
   await using world = await setup()
   const sql = await readFile(folder('bigquery/delivery_events.sql'), 'utf8')
   const columns = await world.db.query<{ name: string }>(

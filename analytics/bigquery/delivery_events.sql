@@ -1,10 +1,17 @@
--- One row for each slot of each pack: the columns of `delivery_events` in Postgres. Pub/Sub delivers at least once and a relay may
--- publish a pack twice, so each pack counts once, by its own id and not by the message's.
-CREATE OR REPLACE VIEW `carillon.delivery_events` AS
+-- One row for each slot of each pack of some days (UTC, of the packs' making, the last one too): the columns of `delivery_events` in
+-- Postgres. `SELECT * FROM `carillon.delivery_events`(DATE '2026-11-20', DATE '2026-11-20')` reads that day's partition, the next one's, and
+-- the hour before it. Pub/Sub delivers at least once and a relay may publish a pack twice, so each pack counts once, by its own id and not by
+-- the message's. A pack that is published more than a day after its own is not told: ask for that day with more room by changing the 48.
+CREATE OR REPLACE TABLE FUNCTION `carillon.delivery_events`(first_day DATE, last_day DATE)
+AS (
 WITH packs AS (
   SELECT data
   FROM `carillon.event_packs`
-  WHERE JSON_VALUE(data, '$.v') = '1'
+  -- Clocks differ; and compared with the parameters alone, so that BigQuery reads no other partition.
+  WHERE publish_time >= TIMESTAMP_SUB(TIMESTAMP(first_day), INTERVAL 1 HOUR)
+    AND publish_time < TIMESTAMP_ADD(TIMESTAMP(last_day), INTERVAL 48 HOUR)
+    AND JSON_VALUE(data, '$.v') = '1'
+    AND CAST(JSON_VALUE(data, '$.day') AS DATE) BETWEEN first_day AND last_day
   QUALIFY ROW_NUMBER() OVER (PARTITION BY JSON_VALUE(data, '$.pack') ORDER BY publish_time) = 1
 ),
 slots AS (
@@ -43,4 +50,5 @@ SELECT
   JSON_VALUE(slot, '$.locale') AS locale,
   JSON_VALUE(slot, '$.called') = 'true' AS called,
   JSON_VALUE(intent, '$.success') = 'true' AS success
-FROM slots;
+FROM slots
+);

@@ -160,19 +160,20 @@ export async function startRig(servers: Servers, options: RigOptions): Promise<R
       interrupted.push(...new Set([...before, ...(await heldBatches(query))]))
     },
     startRollups: async () => {
-      crew.rollups.push(
-        await supervised(() => running.use(startChild({ role: 'rollups', addresses }, { stderr: log.fd }))),
-      )
+      const start = () => running.use(startChild({ role: 'rollups', addresses }, { stderr: log.fd }))
+      crew.rollups.push(await supervised(start))
     },
-    fallen: () =>
-      [...crew.router, ...crew.worker, ...crew.rollups].flatMap(child =>
-        child.ended() === undefined ? [] : [`a ${child.role} ended by itself with ${child.ended()}`],
-      ),
+    fallen: () => fallenOf([...crew.router, ...crew.worker, ...crew.rollups]),
     publisherLog: path.join(folder, `${prefix}.ndjson`),
     lastWords: async () => (await readFile(log.file, 'utf8')).split('\n').slice(-wordsLines).join('\n'),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
+
+const fallenOf = (children: readonly Child[]): string[] =>
+  children.flatMap(child =>
+    child.ended() === undefined ? [] : [`a ${child.role} ended by itself with ${child.ended()}`],
+  )
 
 /** Whatever ends before it works (Postgres may be restarting just then) is started again. */
 async function supervised(start: () => Child): Promise<Child> {
