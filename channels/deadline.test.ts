@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, test } from 'node:test'
 import type { Answer } from '#contracts/outcome.ts'
 import { until } from '#runtime/link.fixture.ts'
+import { parseRule } from '#local/simulators/control.ts'
 import { setup } from '#local/simulators/test-setup.ts'
-import { messageTo, subjects, undoRedirect } from './providers.fixture.ts'
+import { calledBy, messageTo, startSubject, subjects, undoRedirect } from './providers.fixture.ts'
 
 afterEach(undoRedirect)
 
@@ -59,4 +60,29 @@ for (const subject of subjects)
     assert.ok(mute.connections() > 0, 'it was called')
     await until(async () => mute.open() === 0, 'the request ends')
     assert.ok(performance.now() - begun < 10_000, 'and with its call')
+  })
+
+for (const subject of subjects.filter(({ title }) => ['fcm', 'fcm directly', 'apns'].includes(title)))
+  test(`${subject.title}: one that hangs is in doubt alone, what was said of the others by the deadline is told`, async () => {
+    await using running = await startSubject(subject)
+    const { simulators, provider } = running
+    const messages = Array.from({ length: 5 }, (_, n) => messageTo(subject, n + 1))
+    const rule = (n: number, answer: string) =>
+      simulators.script.set(
+        parseRule({
+          provider: subject.name,
+          address: calledBy(subject, messages[n - 1]!),
+          answer,
+          retryAfterSeconds: 61,
+        }),
+      )
+    rule(1, 'hang')
+    rule(3, subject.name === 'fcm' ? 'unregistered' : 'Unregistered')
+    rule(4, subject.name === 'fcm' ? 'unavailable' : 'ServiceUnavailable')
+    // More than one pushes the same device.
+    messages.push({ ...messages[0]!, place: 6 })
+    await provider.send([messages[1]!], { lane: 'default', now: Date.now(), deadlineMs: 5_000 })
+    const answers = await provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs: 1_000 })
+    const told = answers.map(answer => (answer.kind === 'doubt' ? answer.reason : answer.kind))
+    assert.deepEqual(told, ['deadline', 'accepted', 'addressDead', 'retry', 'accepted', 'deadline'])
   })

@@ -9,6 +9,7 @@ import { calledBefore, forAll, isTooLate, notBegun } from '../answer-table.ts'
 import type { Provider, SendOptions } from '../provider.ts'
 import { fcmAnswer, fcmDoubtful, isStaleToken } from './fcm-answers.ts'
 import { fcmDirect, type FcmReply, type SendEachOptions } from './fcm-direct.ts'
+import { sendEach as sendEachByLibrary } from './fcm-library.ts'
 import { messageOf, removalOf } from './fcm-message.ts'
 import { sendFitting } from './fit.ts'
 import { guardTokens, proveContents } from './guard.ts'
@@ -35,7 +36,7 @@ const proofTopic = 'carillon-proof'
 
 /**
  * Firebase Cloud Messaging by the official library, or directly. The library cannot be stopped: after the deadline we only
- * stop waiting, and what it may still send (up to 5 POSTs each) is in doubt.
+ * stop waiting, and what has no answer then, which it may still send (up to 5 POSTs each), is in doubt.
  */
 export function fcmProvider({ serviceAccountFile, perMinute, transport = 'official' }: FcmOptions): Provider<'push'> {
   const clients = renewedClients(name => openClient(transport, accountIn(serviceAccountFile), name))
@@ -82,7 +83,8 @@ type Call = {
 /** Sends, once more under a new OAuth token what was refused for the old one, and looks into what may be our fault. */
 async function sendAll({ clients, messages, contents, options }: Call): Promise<Answer[]> {
   const { now, deadlineMs, startUntilMs } = options
-  const until = { now, untilMs: performance.now() + deadlineMs, startUntilMs }
+  const untilMs = performance.now() + deadlineMs
+  const until = { now, untilMs, startUntilMs: Math.min(startUntilMs ?? untilMs, untilMs) }
   const client = clients.current()
   const answers = await sendEach(client, messages, until)
   const stale = messages.filter((_, at) => isStaleToken(answers[at]!))
@@ -102,7 +104,7 @@ async function sendAll({ clients, messages, contents, options }: Call): Promise<
   return guardTokens(proved, fcmDoubtful.suspects)
 }
 
-type Until = { now: EpochMs; untilMs: number; startUntilMs: number | undefined }
+type Until = { now: EpochMs; untilMs: number; startUntilMs: number }
 /** `sendEach` rejects only when nothing was sent, or with a `DeadlineError`. */
 type Client = {
   sendEach(messages: readonly Message[], options: SendEachOptions): Promise<FcmReply[]>
@@ -123,6 +125,7 @@ async function sendEach(client: Client, messages: readonly TokenMessage[], until
 /** Whether FCM takes each of these for no device at all; it sends none of them. */
 async function valid(client: Client, messages: readonly TokenMessage[], until: Until): Promise<boolean[]> {
   const ms = until.untilMs - performance.now()
+  if (ms <= 0) return messages.map(() => false)
   const asked = messages.map(message => ({ ...message, token: undefined, topic: proofTopic }))
   const replies = await client.sendEach(asked, { ms, dryRun: true }).catch(() => [])
   return messages.map((_, at) => replies[at]?.success ?? false)
@@ -145,8 +148,7 @@ function openClient(transport: Transport, account: Account, name: string): Clien
   const app = initializeApp({ credential }, name)
   const messaging = getMessaging(app)
   return {
-    sendEach: async (messages, { ms, dryRun }) =>
-      (await withDeadline(messaging.sendEach([...messages], dryRun), { ms, what: 'FCM' })).responses,
+    sendEach: (messages, options) => sendEachByLibrary(messaging, messages, options),
     close: () => deleteApp(app),
   }
 }
