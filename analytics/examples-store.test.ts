@@ -17,7 +17,7 @@ import { funnel } from './funnel-store.ts'
 import type { FunnelRow } from './funnel.ts'
 import type { ExamplesAnswer } from './examples-api.ts'
 import type { Stage } from './stages.ts'
-import type { TailLine } from './tail-store.ts'
+import { type TailLine, tailOf } from './tail-store.ts'
 
 const opened = new AsyncDisposableStack()
 let db: Database
@@ -222,4 +222,23 @@ test('the tail tells what came last, newest first, and of nobody', async () => {
   assert.doesNotMatch(JSON.stringify(lines), /user-|intent|Lunch/)
   assert.deepEqual(await tail('channel=email'), [])
   assert.deepEqual(new Set((await tail('type=comment.created')).map(({ type }) => type)), new Set(['comment.created']))
+})
+
+test('of a type that has nothing the latest events are told without reading any', async () => {
+  await db.transaction(async tx => {
+    await tx.query('lock table delivery_events in access exclusive mode')
+    assert.deepEqual(await tailOf(db, { type: 'no.such' }, { now: at + 60_000, groupMin: 1 }), { lines: [], hidden: 0 })
+  })
+})
+
+test('the latest events of a rare type are found in whatever hour of the day they were', async () => {
+  const rare = [20, 3, 2].map(hours => {
+    const intents = [intentFacts(`rare-${hours}`, { type: 'rare.two', occurredAt: at - hours * 3_600_000 })]
+    return decidedPack(people(2), { intents, at: at - hours * 3_600_000 })
+  })
+  await storePacks(db, rare)
+  const tail = async () => (await tailOf(db, { type: 'rare.two' }, { now: at + 60_000, groupMin: 1 })).lines.length
+  assert.equal(await tail(), 6)
+  while (await recomputeHour(db));
+  assert.equal(await tail(), 6)
 })

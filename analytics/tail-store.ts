@@ -1,6 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import type { Database } from '#runtime/postgres.ts'
+import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
+import { hourMs } from './fold.ts'
 import { narrowed } from './narrowed.ts'
 import type { Question } from './question.ts'
 import { eventSentence } from './trace.ts'
@@ -32,9 +33,14 @@ export async function tailOf(
   { now, groupMin }: { now: EpochMs; groupMin: number },
 ): Promise<TailAnswer> {
   return asking(db, async tx => {
+    const hours = await hoursOf(tx, question, now - spansMs.at(-1)!)
     for (const spanMs of spansMs) {
       const since = now - spanMs
       const { where, values, value } = narrowed({ ...question, since, until: undefined })
+      const within = joined(hours.filter(hour => hour + hourMs > since))
+      if (within.length === 0) continue
+      const ranges = within.map(({ from, to }) => [value(new Date(from)), value(new Date(to))] as const)
+      where.push(`(${ranges.map(([from, to]) => `occurred_at >= ${from} and occurred_at < ${to}`).join(' or ')})`)
       const of = `from delivery_events where ${where.join(' and ')}`
       const min = value(groupMin)
       const peopled = `select type from (select distinct type, recipient ${of}) as people group by type`
@@ -51,6 +57,27 @@ export async function tailOf(
     }
     return { lines: [], hidden: 0 }
   })
+}
+
+/** Hours in which there is anything of the type that is asked for, in order: a day of events is not read for one that is rare. */
+async function hoursOf(tx: Queryable, { type }: Question, since: EpochMs): Promise<EpochMs[]> {
+  const asked = `cohort > $1 and ($2::text is null or type = $2)`
+  const rows = await tx.query<{ cohort: Date }>(
+    `select cohort from folded_hours where ${asked} union select cohort from rollup_marks where ${asked} order by cohort`,
+    [new Date(since - hourMs), type ?? null],
+  )
+  return rows.map(({ cohort }) => cohort.getTime())
+}
+
+/** Hours that follow each other are one range. */
+function joined(hours: readonly EpochMs[]): { from: EpochMs; to: EpochMs }[] {
+  const ranges: { from: EpochMs; to: EpochMs }[] = []
+  for (const hour of hours) {
+    const last = ranges.at(-1)
+    if (last?.to === hour) last.to += hourMs
+    else ranges.push({ from: hour, to: hour + hourMs })
+  }
+  return ranges
 }
 
 type Row = Pick<TailLine, 'type' | 'channel' | 'what'> & {
