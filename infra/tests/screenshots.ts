@@ -7,6 +7,7 @@ import { createDashboard } from '#analytics/dashboard.fixture.ts'
 import { createPage, withAnn } from '#preferences/page.fixture.ts'
 import { unsubscribePage } from '#preferences/unsubscribe-page.ts'
 import { openBrowser, type TestBrowser } from './browser.ts'
+import { at, decidedPack, intentFacts, people } from './analytics/packs.fixture.ts'
 import { createBell } from './pages/inbox.fixture.ts'
 
 const screens = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } }
@@ -99,7 +100,7 @@ async function photographUnsubscribing(browser: TestBrowser): Promise<void> {
 await using dashboard = await createDashboard()
 await storeCommunity(dashboard)
 const ofADay = `since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z`
-for (const [name, at, shown] of [
+for (const [name, page, shown] of [
   ['dashboard', `dashboard?${ofADay}`, '.volume'],
   ['dashboard-by-type', `dashboard?${ofADay}&by=type`, '.volume'],
   ['dashboard-lift', `dashboard?${ofADay}&type=comment.created&event=thread.joined&against=arm&live=1`, '.lift'],
@@ -112,8 +113,25 @@ for (const [name, at, shown] of [
   ['sign-in', 'dashboard', '.sign-in'],
 ] as const) {
   const token = name === 'sign-in' ? '' : `#token=${dashboard.token}`
-  await photograph(browser, { name, url: `${dashboard.url}/${at}${token}`, shown, languages: ['en-GB'] })
+  await photograph(browser, { name, url: `${dashboard.url}/${page}${token}`, shown, languages: ['en-GB'] })
 }
+
+// Names as long as they may be, and of other scripts; more types than there are colours.
+const names = [
+  ...['a.name.that.goes.on.'.repeat(10), 'W'.repeat(200), 'שם ארוך מאוד '.repeat(15).trim(), '🎉👩‍👩‍👧‍👦'.repeat(12)],
+  ...Array.from({ length: 26 }, (_, n) => `type.number-${n}`),
+]
+await using named = await createDashboard()
+await named.store(
+  names.map((type, n) => {
+    const intents = [intentFacts(`named-${n}`, { type, occurredAt: at - (n % 10) * 3_600_000 })]
+    return decidedPack(people(60 - n), { intents })
+  }),
+)
+await photograph(browser, {
+  ...{ name: 'dashboard-names', url: `${named.url}/dashboard?${ofADay}&by=type#token=${named.token}` },
+  ...{ shown: '.volume', languages: ['en-GB'] },
+})
 
 type Shot = { name: string; url: string; shown?: string; languages?: readonly string[] }
 
