@@ -71,7 +71,7 @@ label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-
 .running { opacity: .45 } .plot path, .stroke line { fill: none; stroke-width: 2.5px; vector-effect: non-scaling-stroke; stroke-linejoin: round }
 ${colours.map(([light, dark], at) => `.fill-${at} { fill: light-dark(${light}, ${dark}) } .line-${at} { stroke: light-dark(${light}, ${dark}); stroke-dasharray: ${dashes[at]} }`).join('\n')}
 .scroll { overflow: auto; max-height: 26rem; margin-top: .5rem }
-table { border-collapse: collapse; width: 100%; font-size: .8125rem }
+table time { white-space: nowrap } table { border-collapse: collapse; width: 100%; font-size: .8125rem }
 th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; font-weight: 400; max-width: 22rem; overflow-wrap: break-word } thead th { position: sticky; top: 0; background: var(--card); font-weight: 600; white-space: nowrap } .number { text-align: right }
 .asked { grid-template-columns: none; display: flex; flex-wrap: wrap; align-items: end; gap: .75rem } .asked label { flex: 1 1 9rem; max-width: 14rem } .asked .wide { flex: 4 1 16rem; max-width: none } .asked p { flex-basis: 100%; font-size: .875rem }
 .trace h2, .trace h3 { overflow-wrap: anywhere } .part { display: grid; gap: .375rem } .chip-word { padding: .05rem .5rem; border-radius: 1rem; background: var(--fill); font-size: .8125rem; font-weight: 400 }
