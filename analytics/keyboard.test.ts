@@ -80,7 +80,8 @@ for (const page of [
   })
 
 test('by keyboard alone: to the answer, times, Live, a breakdown, numbers, a file, the query', inBrowser, async () => {
-  await using shown = await here.open(`/dashboard?${span}`)
+  // The last 24 hours are those of the server's clock.
+  await using shown = await here.open(`/dashboard?${span}`, { before: tab => tab.clock.setFixedTime(at + 3_600_000) })
   const { tab } = shown
   const press = async (...keys: string[]) => {
     for (const key of keys) await tab.keyboard.press(key)
