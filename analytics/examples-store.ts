@@ -31,8 +31,8 @@ export type Example = {
 const examplesMax = 20
 /** Looking takes no longer than a question may. */
 const limitMs = 20_000
-/** Of more, to tell people apart takes too much memory. */
-const notificationsMax = 25_000_000
+/** What is held in memory until all are there, to tell people apart: as funnels reckon it. */
+const [storyBytes, notificationBytes, peopleBytesMax] = [520, 60, 1.5e9]
 
 /**
  * Some notifications (or people) that a bar of a chart stands for, at most 20, newest first: found and counted as the funnel counts them,
@@ -88,8 +88,8 @@ async function foundPeople(at: Tx, { question, counting, shown }: Asked): Promis
   const { since, until, type } = question
   let held = 0
   await eachFold(at, { since, until, type, each: 'people', fresh: isFresh(question) }, fold => {
-    held += fold.story.length
-    if (held > notificationsMax)
+    held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
+    if (held > peopleBytesMax)
       throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
     people.add(fold)
   })

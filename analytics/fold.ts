@@ -139,17 +139,26 @@ export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }
   const facts = dictionary<NotificationFacts>()
   const codes = dictionary<EventCode>()
   const said = new Map<string, Said>()
-  const stories = dictionary<{ fact: number; code: number[]; at: number[]; shared: number }>()
+  // In columns as they come: an object for each story would take several times the memory.
+  const stories = new Map<string, number>()
+  const [fact, events, codesOf, times] = [numbers(), numbers(), numbers(), numbers()]
   const [story, occurred, person] = [numbers(), numbers(), numbers()]
   let open: { common: string; arm: string; locale: string; success: string; code: number[]; at: number[] } | undefined
   const close = () => {
     if (!open) return
     const { code, at } = open
-    const fact = facts.placeOf([open.common, open.arm, open.locale, open.success].join(fieldsApart), () =>
+    const own = facts.placeOf([open.common, open.arm, open.locale, open.success].join(fieldsApart), () =>
       factsOf(open!),
     )
-    const place = stories.placeOf(`${fact} ${code.join()} ${at.join()}`, () => ({ fact, code, at, shared: 0 }))
-    stories.words[place]!.shared++
+    const key = `${own} ${code.join()} ${at.map(time => time - cohort).join()}`
+    let place = stories.get(key)
+    if (place === undefined) {
+      stories.set(key, (place = stories.size))
+      fact.push(own)
+      events.push(code.length)
+      for (const one of code) codesOf.push(one)
+      for (const time of at) times.push(time)
+    }
     story.push(place)
   }
   return {
@@ -171,14 +180,12 @@ export function startFolding({ cohort, type }: { cohort: EpochMs; type: string }
     },
     done() {
       close()
-      const all = stories.words
+      const shared = new Uint32Array(stories.size)
+      for (const place of story.all()) shared[place]!++
       return {
         ...{ cohort, type, facts: facts.words, codes: codes.words },
-        fact: Uint32Array.from(all, one => one.fact),
-        events: Uint32Array.from(all, one => one.code.length),
-        shared: Uint32Array.from(all, one => one.shared),
-        code: Uint32Array.from(all.flatMap(one => one.code)),
-        at: Float64Array.from(all.flatMap(one => one.at)),
+        ...{ fact: Uint32Array.from(fact.all()), events: Uint32Array.from(events.all()), shared },
+        ...{ code: Uint32Array.from(codesOf.all()), at: times.all().slice() },
         ...{ story: Uint32Array.from(story.all()), occurred: Uint32Array.from(occurred.all()) },
         person: Uint32Array.from(person.all()),
       }
