@@ -25,8 +25,10 @@ const uncalledRetry = (ms: number, reason: string) => ({
   reason,
   spent: reason === 'retry',
 })
-const retry = (ms: number, reason = 'retry') => ({ ...uncalledRetry(ms, reason), called: true })
-const again = (ms: number) => ({ ...retry(ms), maybeSent: true })
+const since = (value: string) => ({ why: { rule: 'tried_again', value } })
+const retry = (ms: number, reason = 'retry') => ({ ...uncalledRetry(ms, reason), called: true, ...since('r') })
+const again = (ms: number, value = 'r') => ({ ...retry(ms), maybeSent: true, ...since(value) })
+const awaited = (ms: number, value: string) => ({ kind: 'doubt', dueInMs: ms, spent: true, ...since(value) })
 const inDoubt = (value: string) => ({ ...closed('in_doubt'), why: { rule: 'maybe_sent', value } })
 const taken = { outcome: 'retracted', why: { rule: 'retracted' } } as const
 const soon: Partial<SlotTerms> = { expiresAt: now + 1 }
@@ -62,7 +64,7 @@ const table: Line[] = [
   ['tried again, the same', r, {}, other, moved('b called', { spent: true })],
   ['not begun, the same', notBegun, {}, other, moved('b unfit', {})],
   ['may have been sent, the same', maybe, {}, { ...other, leaseLeftMs: 0, jitter: 0 }, again(0)],
-  ['in doubt, the same', doubt, waits, { ...sms, ...other }, { kind: 'doubt', dueInMs: 60_000, spent: true }],
+  ['in doubt, the same', doubt, waits, { ...sms, ...other }, awaited(60_000, 'd')],
   ['dead address', { kind: 'addressDead', reason: 'r' }, {}, {}, closed('address_dead')],
   ['opted out there', { kind: 'suppress', reason: 'r' }, {}, {}, closed('suppressed_address')],
   [
@@ -98,7 +100,7 @@ const table: Line[] = [
   ['retry, perhaps sent, too late', maybe, soon, {}, inDoubt('expired')],
   ['retry, perhaps sent, last try', maybe, {}, { tries: 5 }, inDoubt('provider_exhausted')],
   ['retry, perhaps sent, never twice', maybe, never, {}, closed('in_doubt')],
-  ['retry, perhaps sent, receipts', maybe, waits, sms, { kind: 'doubt', dueInMs: 60_000, spent: true }],
+  ['retry, perhaps sent, receipts', maybe, waits, sms, awaited(60_000, 'r')],
   ['retry, perhaps sent, no receipts', maybe, waits, {}, again(15_000)],
   ['pause', { kind: 'pause', afterMs: 7_000, reason: 'r' }, {}, { tries: 9 }, retry(7_000, 'pause')],
   ['pause, too long', { kind: 'pause', afterMs: 7_000, reason: 'r' }, soon, {}, expired],
@@ -108,11 +110,11 @@ const table: Line[] = [
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
   ['not begun', notBegun, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],
   ['not begun, for a wait', notBegun, {}, { unsent: wait }, { ...uncalledRetry(9_000, 'rate'), why: notCalled }],
-  ['doubt, resend after the lease', doubt, {}, {}, again(90_000)],
+  ['doubt, resend after the lease', doubt, {}, {}, again(90_000, 'd')],
   ['doubt, never', doubt, never, {}, closed('in_doubt')],
-  ['doubt, sms', doubt, waits, sms, { kind: 'doubt', dueInMs: 60_000, spent: true }],
-  ['doubt, email', doubt, waits, email, { kind: 'doubt', dueInMs: 600_000, spent: true }],
-  ['doubt, no receipts here', doubt, waits, {}, again(90_000)],
+  ['doubt, sms', doubt, waits, sms, awaited(60_000, 'd')],
+  ['doubt, email', doubt, waits, email, awaited(600_000, 'd')],
+  ['doubt, no receipts here', doubt, waits, {}, again(90_000, 'd')],
   ['doubt, last try', doubt, {}, { tries: 5 }, closed('in_doubt')],
   ['doubt, no time to resend', doubt, soon, {}, closed('in_doubt')],
   ['doubt, no time for a receipt', doubt, { ...waits, ...soon }, sms, closed('in_doubt')],

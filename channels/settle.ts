@@ -31,9 +31,15 @@ export type SlotTerms = { expiresAt?: EpochMs; doubt: DoubtPolicy }
  * What an answer means for its delivery. One that could not be tried again before it expires is closed now.
  */
 export function settle(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResult {
-  const result = resultOf(answer, slot, batch)
+  const result = because(answer, resultOf(answer, slot, batch))
   const isSilent = silent.includes(answer.kind) || 'uncalled' in answer
   return isSilent || result.kind === 'doubt' ? result : { ...result, called: true }
+}
+
+/** What is not done yet tells what was said of it. */
+function because(answer: Answer, result: SlotResult): SlotResult {
+  if (result.kind === 'closed' || result.why || !('reason' in answer)) return result
+  return { ...result, why: { rule: 'tried_again', value: answer.reason } }
 }
 
 /** What was accepted says that it was called; what was not begun, or was taken back, was not. */

@@ -67,6 +67,7 @@ export const rules = [
   'rejected',
   'rerouted',
   'unsendable',
+  'tried_again',
 ] as const
 export type Rule = (typeof rules)[number]
 
@@ -145,6 +146,7 @@ const sentences: { readonly [R in Rule]: (value: string) => string } = {
     return `Not sent yet: it goes by ${route}, since the account before ${why === 'refused' ? 'refuses our settings' : 'is not to be called now'}.`
   },
   unsendable: value => `Not sent: no provider could take it, and none was asked (${value}).`,
+  tried_again: value => `Not done yet: it is tried again (${value === 'deadline' ? 'no answer in time' : value}).`,
   not_allowed_here: () => 'Not sent: the person is not on the list of those who may be told by this installation.',
 }
 

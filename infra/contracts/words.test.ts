@@ -34,6 +34,11 @@ test('every rule has a sentence that names what it looked at', () => {
   for (const [at, rule] of rules.entries()) assert.ok(sentences[at]!.includes('VALUE') !== silent.includes(rule), rule)
 })
 
+test('what is tried again for want of an answer is told so in words', () => {
+  const told = sentence({ rule: 'tried_again', value: 'deadline' })
+  assert.equal(told, 'Not done yet: it is tried again (no answer in time).')
+})
+
 test('the event packs written down are made of the words that are known', () => {
   for (const pack of fixture('event-packs.json') as EventPack[]) {
     assert.equal(pack.day, dayOf(pack.pack.slice(0, 36)))

@@ -130,7 +130,7 @@ export type SlotResult =
       called?: true
     }
   /** Sent or not, nobody knows: wait `dueInMs` for a receipt, then send again. Not `spent`: the call is counted already. */
-  | { kind: 'doubt'; dueInMs: number; spent: boolean }
+  | { kind: 'doubt'; dueInMs: number; spent: boolean; why?: Why }
 
 /** Deliveries that one batch may hold: what `sendEach` takes, and little where a lost worker's doubt would hurt. */
 export const batchSizeMax = (lane: Lane, channel: Channel): number =>

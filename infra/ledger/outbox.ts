@@ -21,7 +21,7 @@ export type BatchRecord = {
 /** The events of a closed batch. Its pack id is the batch and its only closing, so it can never be stored twice. */
 export function settledPack({ batch, results, now, facts }: BatchRecord): EventPack {
   const whys = pack(
-    results.map(result => (result.kind === 'doubt' ? undefined : result.why)),
+    results.map(result => result.why),
     why => (why ? `${why.rule} ${why.value ?? ''}` : ''),
   )
   const explained = whys.values.some(why => why !== undefined)
@@ -40,7 +40,7 @@ export function settledPack({ batch, results, now, facts }: BatchRecord): EventP
       const { recipient, endpoint, intent } = batch.slots[at]!
       const what = result.kind === 'closed' ? result.outcome : 'moved'
       const event: EventSlot = { i: intent, recipient, channel: batch.channel, endpoint, what }
-      if (explained && result.kind !== 'doubt' && result.why) event.w = whys.picks?.[at] ?? 0
+      if (explained && result.why) event.w = whys.picks?.[at] ?? 0
       if (result.kind === 'doubt' || result.called) event.called = true
       return facts?.[at] === undefined ? event : { ...event, ...facts[at] }
     }),
