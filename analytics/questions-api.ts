@@ -30,7 +30,9 @@ export function serveQuestions(app: ReturnType<typeof createHttp>, readerOf: Rea
   return function get<Q>(path: string, { fields, parse, answer }: QuestionPath<Q>): void {
     app.get<Request>(path, async (request, reply) => {
       const reader = await readerOf(request)
-      const problems: string[] = []
+      const problems = Object.keys(request.params)
+        .filter(field => Object.hasOwn(request.query, field))
+        .map(field => `querystring must not have ${field}: the path says it`)
       const asked = onceOf({ ...request.query, ...request.params }, [...new Set([...fields, 'tenant'])], problems)
       const question = parse(withinTenant(asked, reader), problems)
       if (problems.length > 0 || question == null) return refuse(problems)

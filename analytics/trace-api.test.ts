@@ -55,6 +55,7 @@ test('who asks for nothing, for two things, or without a token learns nothing', 
     ['?intent=docs', 1],
     ['?intent=a/b&intent=c/d', 2],
     ['?recipient=%00', 1],
+    [`/${decidedPack([]).intents[0]!.id}?intent=docs/x`, 1],
     ['?intent=docs/x&since=yesterday&order=x', 3],
   ] as const) {
     const { status, body } = await get(query)
