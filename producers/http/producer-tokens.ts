@@ -19,25 +19,34 @@ export const tenantScopes: readonly Scope[] = ['analytics', 'trace']
 export type Producer = { producer: string; types: readonly string[]; tenant?: string | undefined }
 
 /** Narrower than a name on the wire: it is written in paths (`trace PRODUCER/KEY`) and on command lines. */
-export const isProducer = (text: string): boolean => /^[A-Za-z0-9][\w.-]{0,199}$/.test(text)
-export const producerRule = 'a producer is named with 1 to 200 letters, digits and . _ -, the first a letter or digit'
+const isProducer = (text: string): boolean => /^[A-Za-z0-9][\w.-]{0,199}$/.test(text)
+
+/**
+ * Why there can be no such token, in words: the producer or the tenant is not a name, or it opens nothing, may say no type, or is of a
+ * tenant and opens what is of all. Undefined: there can. Pure.
+ */
+export function tokenProblem(token: Producer & { scopes: readonly Scope[] }): string | undefined {
+  const { producer, types, scopes, tenant } = token
+  if (!isProducer(producer))
+    return 'a producer is named with 1 to 200 letters, digits and . _ -, the first a letter or digit'
+  if (scopes.length === 0) return 'a token needs at least one scope'
+  if (scopes.includes('intents') && types.length === 0) return 'a token needs at least one type that it may say'
+  if (tenant === undefined) return undefined
+  if (!isName(tenant)) return 'a tenant is a name of 1 to 200 characters'
+  if (scopes.every(scope => tenantScopes.includes(scope))) return undefined
+  return `a token of a tenant opens ${tenantScopes.join(' and ')} alone`
+}
 
 /**
  * Makes a token for a producer, with the scope `intents` unless told otherwise; only its hash is kept, so this is the one
- * time that it can be read. Throws when the producer or the tenant is not a name, or the token opens nothing, may say no type, or is
- * of a tenant and opens what is of all.
+ * time that it can be read. Throws where `tokenProblem` has one.
  */
 export async function createProducerToken(
   db: Database,
   { producer, types, scopes = ['intents'], tenant }: Producer & { scopes?: readonly Scope[] },
 ): Promise<string> {
-  if (!isProducer(producer)) throw new Error(producerRule)
-  if (scopes.length === 0) throw new Error('a token needs at least one scope')
-  if (scopes.includes('intents') && types.length === 0)
-    throw new Error('a token needs at least one type that it may say')
-  if (tenant !== undefined && !isName(tenant)) throw new Error('a tenant is a name of 1 to 200 characters')
-  if (tenant !== undefined && !scopes.every(scope => tenantScopes.includes(scope)))
-    throw new Error(`a token of a tenant opens ${tenantScopes.join(' and ')} alone`)
+  const wrong = tokenProblem({ producer, types, scopes, tenant })
+  if (wrong !== undefined) throw new Error(wrong)
   const token = `carillon_${randomBytes(32).toString('base64url')}`
   await db.kysely
     .insertInto('producer_tokens')

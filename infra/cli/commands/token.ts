@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { isName } from '#contracts/ids.ts'
-import { createProducerToken, isProducer, producerRule, scopes, tenantScopes } from '#producers/http/producer-tokens.ts'
+import { createProducerToken, scopes, tenantScopes, tokenProblem } from '#producers/http/producer-tokens.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { readConfig } from '#runtime/config.ts'
 import { mintUserToken, userScopes } from '#runtime/user-tokens.ts'
@@ -39,18 +39,17 @@ async function runProducerToken(args: string[]): Promise<number> {
   })
   const [producer, ...rest] = positionals
   if (producer === undefined || rest.length > 0) throw new CommandError('name one producer')
-  if (!isProducer(producer)) throw new CommandError(`"${producer}": ${producerRule}`)
   const { catalogue } = await catalogueFrom(readConfig())
   const types = values.types?.split(',') ?? [...catalogue.types.keys()]
   const unknown = types.filter(type => !catalogue.types.has(type))
   if (unknown.length > 0) throw new CommandError(`the catalogue has no type ${unknown.join(', ')}`)
   const { tenant } = values
   const opened = scopesOf(values.scopes ?? (tenant === undefined ? 'intents' : tenantScopes.join(',')), scopes)
-  if (tenant !== undefined && !isName(tenant)) throw new CommandError('--tenant must be a name')
-  if (tenant !== undefined && !opened.every(scope => tenantScopes.includes(scope)))
-    throw new CommandError(`a token of a tenant opens ${tenantScopes.join(' and ')} alone`)
+  const token = { producer, types, scopes: opened, tenant }
+  const wrong = tokenProblem(token)
+  if (wrong !== undefined) throw new CommandError(wrong)
   await using db = await visitDatabase()
-  console.log(await createProducerToken(db, { producer, types, scopes: opened, tenant }))
+  console.log(await createProducerToken(db, token))
   return 0
 }
 
