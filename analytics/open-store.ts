@@ -1,40 +1,38 @@
 import { sql } from 'kysely'
 import { channels } from '#contracts/channel.ts'
 import { type HoldReason, ruleOfHold } from '#contracts/decision.ts'
-import type { IntentId } from '#contracts/ids.ts'
+import { dayOf, type IntentId } from '#contracts/ids.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { hasMore, type Listed, listed, linesMax } from './listed.ts'
+import { intentsOf } from './tenant-store.ts'
 import { type OpenLine, openSentence } from './trace.ts'
 
 type Condition = ReturnType<typeof sql<boolean>>
 
-/**
- * What the ledger still holds open: deliveries, and what is held. Conditions on `batches b`, `deliveries d` and on `held`. With a
- * tenant only what stored events say is of it, and not how many of others are ahead.
- */
-export async function openLines(
-  db: Database,
-  { tenant, ...of }: { deliveries: Condition; holds: Condition; tenant: string | undefined },
-): Promise<Listed<OpenLine>> {
-  const deliveries = await openDeliveries(db, of.deliveries, tenant === undefined)
-  const holds = await openHolds(db, of.holds)
-  const lines = [...deliveries.lines, ...holds.lines]
-  const own = tenant === undefined ? undefined : await intentsOf(db, lines, tenant)
-  return { lines: lines.filter(({ intent }) => own?.has(intent) ?? true), more: hasMore([deliveries, holds]) }
+/** Conditions on `batches b` and `deliveries d`, and on `held`. */
+export type Open = { deliveries: Condition; holds: Condition }
+
+/** What the ledger still holds open: deliveries, and what is held. `withAhead`: with how many, of whomever, are ahead of them. */
+export async function openLines(db: Database, which: Open, withAhead: boolean): Promise<Listed<OpenLine>> {
+  const deliveries = await openDeliveries(db, which.deliveries, withAhead)
+  const holds = await openHolds(db, which.holds)
+  return { lines: [...deliveries.lines, ...holds.lines], more: hasMore([deliveries, holds]) }
 }
 
-/** Which of the intents of some lines are of a tenant. The ledger does not keep that apart; every event does. */
-async function intentsOf(db: Database, lines: readonly OpenLine[], tenant: string): Promise<Set<IntentId>> {
-  if (lines.length === 0) return new Set()
-  return db.transaction(async tx => {
-    // The planner takes the summarising index for worse than reading everything.
-    await tx.query('set local enable_seqscan = off')
-    const rows = await tx.query<{ intent_id: IntentId }>(
-      `select distinct intent_id from delivery_events where intent_id = any($1::uuid[]) and tenant = $2`,
-      [[...new Set(lines.map(({ intent }) => intent))], tenant],
-    )
-    return new Set(rows.map(row => row.intent_id))
-  })
+/** Of what is open only what stored events say is of a tenant. */
+export async function openOfTenant(db: Database, { deliveries, holds }: Open, tenant: string): Promise<Open> {
+  const { rows } = await sql<{ intent_id: IntentId; set_id: string }>`
+    select d.intent_id, b.set_id from batches b join deliveries d on d.day = b.day and d.batch_id = b.id
+    where b.closed_at is null and ${deliveries}
+    union select intent_id, set_id from held where released_at is null and ${holds}`.execute(db.kysely)
+  // What is open was decided in its set, and not before.
+  const [day] = rows.map(row => dayOf(row.set_id)).sort()
+  const intents = rows.map(row => row.intent_id)
+  const own = [...(await intentsOf(db, intents, { tenant, day }))]
+  return {
+    deliveries: sql<boolean>`${deliveries} and d.intent_id = any(${own}::uuid[])`,
+    holds: sql<boolean>`${holds} and held.intent_id = any(${own}::uuid[])`,
+  }
 }
 
 async function openDeliveries(db: Database, which: Condition, withAhead: boolean): Promise<Listed<OpenLine>> {

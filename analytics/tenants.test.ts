@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { EventPack } from '#contracts/event.ts'
+import type { Why } from '#contracts/decision.ts'
+import type { EventPack, IntentFacts } from '#contracts/event.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { createHttp } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { openPostgres } from '#runtime/postgres.ts'
-import { at, day, decidedPack, engagedPack, intentFacts, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { at, decidedPack, engagedPack, intentFacts, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { inBrowser } from '#tests/browser.ts'
 import { testDatabase } from '#tests/servers.ts'
 import { analyticsApi } from './api.ts'
@@ -15,6 +16,7 @@ import { pagesInBrowser } from './open-page.fixture.ts'
 import type { Reader } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
 import { traceApi } from './trace-api.ts'
+import type { Trace } from './trace.ts'
 
 /** Whose name is anything but a name, and whose people are told by another tenant and by none, too. */
 const mine = `acme' or '1'='1'; drop table delivery_events; -- %_ \u202e${'ß'.repeat(9)} {"tenant":null}`.replaceAll(
@@ -42,6 +44,36 @@ function packsOf(name: string, tenant: string | undefined): EventPack[] {
   for (const slot of settled.slots) Object.assign(slot, { platform: `${name}-platform`, version: `${name}-9` })
   return [decided, settled, engagedPack([{ recipient: 'ada', what: 'opened' }], { intents })]
 }
+/** The day before, when people were told together, or once, what several tenants said. */
+const earlier = at - 86_400_000
+const together = (name: string, tenant: string) =>
+  intentFacts(name, { ...{ type: 'together.type', tenant, occurredAt: earlier }, producer: 'docs' })
+const [spoken, digested, replaced, repeated] = ['own-spoken', 'own-digested', 'own-replaced', 'own-repeated'].map(
+  name => together(name, mine),
+) as [IntentFacts, IntentFacts, IntentFacts, IntentFacts]
+const speaker = together('alien-speaker', theirs)
+
+/** Of each rule that names others what is of this tenant, then what is of another. */
+function namingPacks(): EventPack[] {
+  const when = { day: new Date(earlier).toISOString().slice(0, 10), at: earlier }
+  const [own, other] = ['dee', 'eli']
+  const decided = (recipient: string, intents: IntentFacts[]) => decidedPack([recipient], { ...when, intents })
+  const dropped = (intent: IntentFacts, recipient: string, why: Why) => {
+    const pack = { ...decidedPack([recipient], { ...when, intents: [intent] }), whys: [why] }
+    for (const slot of pack.slots) slot.what = why.rule as 'digested'
+    return pack
+  }
+  const since = `10m since ${new Date(earlier).toISOString()}`
+  return [
+    ...[decided(own, [spoken]), decided(other, [speaker])],
+    ...[[own, spoken] as const, [other, speaker] as const].flatMap(([recipient, by]) => [
+      dropped(digested, recipient, { rule: 'digested', value: by.id }),
+      dropped(replaced, recipient, { rule: 'superseded', value: by.id }),
+      dropped(repeated, recipient, { rule: 'deduplicated', value: since }),
+    ]),
+  ]
+}
+
 /** A word of what others told. */
 const foreign = /alien|none[-./]|fr-CH|"CH"/
 
@@ -54,8 +86,13 @@ let ask: (url: string) => Promise<{ status: number; type: string; text: string }
 before(async () => {
   const { url } = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
-  await ensurePartitions(db, { from: day, days: 2 })
+  await ensurePartitions(db, { from: new Date(earlier).toISOString().slice(0, 10), days: 3 })
   await storePacks(db, [...packsOf('own', mine), ...packsOf('alien', theirs), ...packsOf('none', undefined)])
+  await storePacks(db, namingPacks())
+  await db.query(
+    `insert into retractions (id, kind, successor, occurred_until, follow_up_at) values ($1, 'superseded', $3, now(), now()), ($2, 'superseded', $4, now(), now())`,
+    [replaced.id, repeated.id, speaker.id, spoken.id],
+  )
   while (await recomputeHour(db));
   await db.query(
     `insert into consent_log (at, recipient, kind, wish, source, tenant) select to_timestamp($1 / 1000.0), 'ada', 'level', false, 'api', $2`,
@@ -179,6 +216,37 @@ test('what is of another tenant or of none is unknown, and the look is kept', as
       assert.deepEqual([status, text], [404, unknown.text], url)
       assert.equal((looks[0] as { about: { tenant: string } }).about.tenant, mine)
     }
+})
+
+test('an intent of another tenant is named nowhere, nor when it happened', async () => {
+  reader = { name: 'eve', tenant: mine }
+  const traceOf = async (query: string) => JSON.parse((await ask(`/v1/trace?${query}`)).text) as Trace
+  const toldOf = async (recipient: string) =>
+    (await traceOf(`recipient=${recipient}`)).lines
+      .toSorted((a, b) => (a.what > b.what ? 1 : -1))
+      .map(({ what, value, sentence }) => [what, value, sentence])
+  const since = new Date(earlier).toISOString()
+  assert.deepEqual(await toldOf('dee'), [
+    [
+      ...['deduplicated', `10m since ${since}`],
+      `Not sent: a duplicate of what happened at ${since}; the same is told once in 10m. It is a duplicate of intent ${spoken.id}.`,
+    ],
+    ['deliver', undefined, 'Sent: nothing speaks against it.'],
+    ['digested', spoken.id, `Not sent by itself: told together with others, in intent ${spoken.id}.`],
+    ['superseded', spoken.id, `Not sent: intent ${spoken.id} took its place.`],
+  ])
+  assert.deepEqual(await toldOf('eli'), [
+    ['deduplicated', '10m', 'Not sent: the same was told within 10m.'],
+    ['digested', undefined, 'Not sent by itself: told together with others.'],
+    ['superseded', undefined, 'Not sent: another took its place.'],
+  ])
+  const retractions = await Promise.all(
+    [replaced, repeated].map(async ({ id }) => (await traceOf(`intent=${id}`)).retraction?.sentence),
+  )
+  assert.deepEqual(retractions, [
+    'Superseded by another intent: what was not sent by then never will be, unless it happened later.',
+    `Superseded by intent ${spoken.id}: what was not sent by then never will be, unless it happened later.`,
+  ])
 })
 
 const here = pagesInBrowser({

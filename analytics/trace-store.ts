@@ -6,9 +6,11 @@ import type { Refusal } from '#contracts/intent.ts'
 import type { Schema } from '#db/schema.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { hasMore, type Listed, listed, linesMax } from './listed.ts'
-import { openLines } from './open-store.ts'
+import { openLines, openOfTenant } from './open-store.ts'
+import { intentsOf } from './tenant-store.ts'
 import {
   eventSentence,
+  namedIn,
   type OpenLine,
   type RefusedLine,
   retractionSentence,
@@ -20,6 +22,7 @@ import {
   type Trace,
   reportHours,
   type TraceLine,
+  withoutOthers,
   withOriginals,
   withUnreported,
 } from './trace.ts'
@@ -59,7 +62,7 @@ export async function traceIntent(
   )
   if (tenant !== undefined && events.lines.length === 0) return unknown
   const refused = tenant === undefined ? await refusedOf(db, id) : listed([])
-  const retraction = await retractionOf(db, id)
+  const retraction = await retractionOf(db, id, { tenant })
   const quarantine = await quarantineOf(db, id)
   const removals = await removalsOf(db, [id], recipient)
   const known = {
@@ -79,11 +82,12 @@ export async function traceIntent(
     (channel ?? line.channel) === line.channel &&
     (line.endpoint === undefined || (endpoint ?? line.endpoint) === line.endpoint)
   const to = recipient === undefined ? sql<boolean>`true` : sql<boolean>`recipient = ${recipient}`
-  const open = await openLines(db, {
+  const which = {
     deliveries: sql<boolean>`b.set_id = any(${sets}) and d.intent_id = ${id} and ${to}`,
     holds: sql<boolean>`held.set_id = any(${sets}) and held.intent_id = ${id} and ${to}`,
-    tenant,
-  })
+  }
+  // An intent is of one tenant, and its events have said of which.
+  const open = await openLines(db, which, tenant === undefined)
   const more = hasMore([events, refused, removals, open])
   return { ...known, open: open.lines.filter(ofPart), more, ...(expansion && { expanding: expansion.members }) }
 }
@@ -113,7 +117,7 @@ export async function traceRecipient(
   recipient: string,
   { since, tenant }: { since?: EpochMs | undefined } & Within = {},
 ): Promise<Trace> {
-  const day = since === undefined ? undefined : new Date(since).toISOString().slice(0, 10)
+  const day = since === undefined ? undefined : isoDayOf(since)
   const events = await eventsOf(db, { day, tenant }, query =>
     query
       .where('recipient', '=', recipient)
@@ -121,12 +125,13 @@ export async function traceRecipient(
       .orderBy('at', 'desc')
       .orderBy(kindOrder, 'desc'),
   )
-  const open = await openLines(db, {
+  const which = {
     // The array is asked first: taking all open batches apart would take long.
     deliveries: sql<boolean>`${recipient} = any(b.recipients) and d.recipient = ${recipient}`,
     holds: sql<boolean>`held.recipient = ${recipient}`,
-    tenant,
-  })
+  }
+  const own = tenant === undefined ? which : await openOfTenant(db, which, tenant)
+  const open = await openLines(db, own, tenant === undefined)
   // What was refused is of no recipient: nobody has looked for one in it.
   const intents = [...events.lines, ...open.lines].map(line => line.intent)
   const removals = await removalsOf(db, [...new Set(intents)], recipient)
@@ -141,13 +146,17 @@ async function setsOf(db: Database, id: IntentId): Promise<string[]> {
   return rows.map(row => row.set_id)
 }
 
-async function retractionOf(db: Database, id: IntentId): Promise<Trace['retraction']> {
+async function retractionOf(db: Database, id: IntentId, { tenant }: Within): Promise<Trace['retraction']> {
   const row = await db.kysely
     .selectFrom('retractions')
     .select(['at', 'successor'])
     .where('id', '=', id)
     .executeTakeFirst()
-  return row && { at: row.at.getTime(), sentence: retractionSentence(row) }
+  if (row === undefined) return undefined
+  const at = row.at.getTime()
+  const named = row.successor as IntentId | null
+  const isOwn = named !== null && (tenant === undefined || (await namedOf(db, [named], { tenant, at })).has(named))
+  return { at, sentence: retractionSentence({ successor: named && (isOwn ? `intent ${named}` : 'another intent') }) }
 }
 
 async function quarantineOf(db: Database, id: IntentId): Promise<Trace['quarantine']> {
@@ -248,8 +257,37 @@ async function eventsOf(
   })
   // The report may be among what is not listed.
   const told = more ? lines : withUnreported(lines, line => old.has(line))
-  return { lines: withOriginals(told, await originalsOf(db, told, { tenant })), more }
+  const originalOf = await originalsOf(db, told, { tenant })
+  const own = tenant === undefined ? told : await ownOf(db, told, { tenant, originalOf })
+  return { lines: withOriginals(own, originalOf), more }
 }
+
+/** Lines of a tenant, which may name what is of others: people are told together, and once, whoever says it. */
+async function ownOf(
+  db: Database,
+  lines: readonly TraceLine[],
+  { tenant, originalOf }: { tenant: string; originalOf: (line: TraceLine) => IntentId | undefined },
+): Promise<TraceLine[]> {
+  const naming = lines.flatMap(line => namedIn(line) ?? [])
+  const at = Math.min(...lines.map(line => line.at))
+  const own = await namedOf(db, naming, { tenant, at })
+  return lines.map(line =>
+    withoutOthers(line, named => (named === 'repeated' ? originalOf(line) !== undefined : own.has(named))),
+  )
+}
+
+/** Intents are known for so long; what names another is no older. */
+const knownMs = 35 * 86_400_000
+
+/** Which of the intents that were named at an instant, or later, are of a tenant. */
+const namedOf = (
+  db: Database,
+  named: readonly IntentId[],
+  { tenant, at }: { tenant: string; at: EpochMs },
+): Promise<Set<IntentId>> =>
+  intentsOf(db, named, { tenant, day: named.length === 0 ? undefined : isoDayOf(at - knownMs) })
+
+const isoDayOf = (at: EpochMs): string => new Date(at).toISOString().slice(0, 10)
 
 /** Instants that originals are looked for at; of more duplicates only the time of the original is told. */
 const originalsMax = 100
@@ -281,7 +319,7 @@ async function originalsOf(
         instants.map(at => new Date(at)),
       )
       .where('recipient', 'in', [...new Set(duplicates.map(({ recipient }) => recipient))])
-      .where('day', '>=', new Date(Math.min(...instants) - 86_400_000).toISOString().slice(0, 10))
+      .where('day', '>=', isoDayOf(Math.min(...instants) - 86_400_000))
       .execute()
   })
   const found = new Map(rows.map(row => [keyOf(row, row.occurred_at.getTime()), row.intent_id as IntentId]))

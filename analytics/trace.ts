@@ -2,7 +2,7 @@ import type { Channel } from '#contracts/channel.ts'
 import { type HoldReason, type Rule, ruleOfHold, rules, sentence } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
 import { type WaitReason, waitReasons } from '#contracts/wait.ts'
-import type { EpochMs, IntentId } from '#contracts/ids.ts'
+import { type EpochMs, type IntentId, isUuid } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
 import { type OutcomeOrMoved, outcomes } from '#contracts/outcome.ts'
 import type { ToldStanding } from '#contracts/standing.ts'
@@ -120,6 +120,19 @@ export function repeatedAt({ rule, value }: TraceLine): EpochMs | undefined {
   return Number.isNaN(at) ? undefined : at
 }
 
+/** The intent that something was told in, or replaced by. */
+export const namedIn = ({ rule, value }: TraceLine): IntentId | undefined =>
+  (rule === 'digested' || rule === 'superseded') && isUuid(value) ? (value as IntentId) : undefined
+
+/** What of a line who is of a tenant may know: of others neither which intent it was, nor when it happened. */
+export function withoutOthers(line: TraceLine, isOwn: (named: IntentId | 'repeated') => boolean): TraceLine {
+  const named = namedIn(line) ?? (repeatedAt(line) === undefined ? undefined : 'repeated')
+  if (named === undefined || isOwn(named)) return line
+  const { value, ...told } = line
+  const left = { ...told, ...(named === 'repeated' && { value: value!.split(' since ')[0]! }) }
+  return { ...left, sentence: eventSentence(left) }
+}
+
 /** The sentence of a message that was refused, from the problems that were found. */
 export function refusedSentence(refused: { what: Refusal; problems: string; readmittedAt?: EpochMs }): string {
   const { what, readmittedAt: at } = refused
@@ -131,11 +144,11 @@ export function refusedSentence(refused: { what: Refusal; problems: string; read
   return `Was parked until ${new Date(at).toISOString()}: ${refused.problems}.`
 }
 
-/** The sentence of a tombstone: for what was not sent by then. */
+/** The sentence of a tombstone: for what was not sent by then. `successor`: what took its place, in words. */
 export const retractionSentence = ({ successor }: { successor: string | null }): string =>
   successor === null
     ? `Retracted by its producer: what was not sent by then never will be.`
-    : `Superseded by intent ${successor}: what was not sent by then never will be, unless it happened later.`
+    : `Superseded by ${successor}: what was not sent by then never will be, unless it happened later.`
 
 /**
  * The sentence of a removal. `told`: the devices that need no word any more, because they were sent one, or because it was read

@@ -224,7 +224,14 @@ test('of a tenant what is open is told of its intents alone, when their events a
   }))
   const batches: { id: string }[] = []
   for (const { tenant, id } of ids)
-    batches.push(...(await world.route({ ada: deliver, bob: held }, { intent: id, now, ...(tenant && { tenant }) })))
+    batches.push(
+      ...(await world.route({ ada: deliver, bob: held, cem: held }, { intent: id, now, ...(tenant && { tenant }) })),
+    )
+  const crowd = Array.from({ length: 1001 }, (_, n) => [`cem-${n}`, { ...held, until: until - 60_000 }])
+  await world.route(Object.fromEntries(crowd), { now, tenant: 'alien' })
+  await world.db.query(`update holds set recipients = array_fill('cem'::text, array[1001]) where $1 = any(intents)`, [
+    intent,
+  ])
   const lone = { lane: 'default' as const, messageId: '1', reason: 'conflict' as const, problems: ['another body'] }
   await refuseMessages(world.db, [{ ...lone, intentId: ids[0]!.id }], now)
   const openOf = async (recipient: string, tenant?: string) =>
@@ -236,8 +243,9 @@ test('of a tenant what is open is told of its intents alone, when their events a
   assert.equal((await openOf('ada')).length, 3)
   assert.deepEqual(await openOf('ada', 'acme'), [[acme, undefined]])
   assert.deepEqual(await openOf('bob', 'acme'), [[acme, undefined]])
+  assert.deepEqual(await openOf('cem', 'acme'), [[acme, undefined]], 'however much others have to do for them')
   const own = await traceIntent(world.db, acme, { tenant: 'acme' })
-  assert.deepEqual([own.lines.length, own.open.length, own.refused], [2, 2, []], 'of what was refused no event tells')
+  assert.deepEqual([own.lines.length, own.open.length, own.refused], [3, 3, []], 'of what was refused no event tells')
   const delivery = (at: number) =>
     traceDelivery(world.db, { batch: batches[at]!.id as BatchId, slot: 0 }, { tenant: 'acme' })
   assert.equal((await delivery(0)).open.length, 1)
