@@ -163,3 +163,19 @@ test('claims that were given back without a call cost no try', async () => {
   await world.deliver(batches)
   assert.deepEqual([world.simulators.lines('fcm').length, await world.ends()], [2, { anna: 'sent' }])
 })
+
+test('a device whose push hangs is in doubt by itself: the others of its batch end, and it alone is sent again', async () => {
+  await using world = await worldWithFcm()
+  world.deps.limits = { leaseMs: 60_000, startWithinMs: 10_000, callMs: 1_500 }
+  const people = ['anna', 'ben', 'dead', 'hangs']
+  for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
+  world.simulators.script.set({ provider: 'fcm', address: 'token-dead', answer: 'unregistered' })
+  world.simulators.script.set({ provider: 'fcm', address: 'token-hangs', answer: 'hang' })
+  await world.deliver(await world.write(phones(...people)))
+  assert.deepEqual(await world.ends(), { anna: 'sent', ben: 'sent', dead: 'address_dead', hangs: 'open' })
+  const told = await world.db.query(
+    `select slot->>'recipient' as who, payload::json->'whys'->(slot->>'w')::int as why
+       from outbox, json_array_elements(payload::json->'slots') as slot where slot->>'what' = 'moved'`,
+  )
+  assert.deepEqual(told, [{ who: 'hangs', why: { rule: 'tried_again', value: 'deadline' } }])
+})
