@@ -18,6 +18,7 @@ const accepted: Answer = { kind: 'accepted', providerId: 'p' }
 const doubt: Answer = { kind: 'doubt', reason: 'no answer' }
 const config: Answer = { kind: 'config', reason: 'InvalidProviderToken' }
 const dead = { kind: 'addressDead', reason: 'Unregistered' } as const
+const long: Answer = { kind: 'messageDead', reason: 'no room for its texts', uncalled: true }
 const pause: Answer = { kind: 'pause', afterMs: 1_000, reason: 'HTTP 429' }
 
 const after = (breaker: Breaker, calls: readonly (readonly Answer[])[], now = 0) =>
@@ -38,14 +39,22 @@ test('what failed long ago does not count, and dead addresses and pauses are no 
   assert.equal(admits(after(closedBreaker, [...times(30, [dead]), ...times(30, [pause])]), 0), 'all')
 })
 
-test('what was not begun says nothing of its provider: it opens nothing, and mends nothing', () => {
-  assert.equal(admits(after(closedBreaker, times(30, times(20, notBegun))), 0), 'all')
+test('a call of which nothing was begun failed: it had its time; beside others that was not begun says nothing', () => {
+  assert.equal(after(closedBreaker, times(failing.callsMin, times(20, notBegun))).kind, 'open')
+  assert.equal(after(closedBreaker, times(failing.callsMin, [long, notBegun])).kind, 'open')
+  // Two that hang hold every stream, and the others of their round wait for one.
+  const round = [...times(2, times(400, doubt)), ...times(14, times(500, notBegun))]
+  assert.equal(after(closedBreaker, [...times(4, [accepted]), ...round]).kind, 'open')
+  assert.equal(admits(after(closedBreaker, times(30, [pause, notBegun])), 0), 'all')
+  assert.equal(admits(after(closedBreaker, times(30, [accepted, ...times(20, notBegun)])), 0), 'all')
   const half = [...times(10, [accepted]), ...times(9, [doubt])]
-  assert.equal(admits(after(closedBreaker, [...half, ...times(20, [notBegun])]), 0), 'all')
   assert.equal(after(closedBreaker, [...half, [doubt, ...times(20, notBegun)]]).kind, 'open', 'what was begun counts')
+})
+
+test('what we know by ourselves opens nothing, and mends nothing', () => {
+  assert.equal(admits(after(closedBreaker, times(30, times(20, long))), 0), 'all')
   const open = after(closedBreaker, times(20, [doubt]))
-  const known: Answer = { ...dead, uncalled: true }
-  for (const answer of [notBegun, known])
+  for (const answer of [notBegun, long])
     assert.deepEqual(afterCall(open, { answers: [answer], probe: true }, 1_000), open, answer.kind)
 })
 

@@ -82,18 +82,27 @@ function tallied(tallies: readonly Tally[], answers: readonly Answer[], now: num
 const isOfSome = (answer: Answer): boolean => 'ofSome' in answer && answer.ofSome === true
 const isOurs = (answer: Answer): boolean => answer.kind === 'config' && !isOfSome(answer)
 
-/** A call failed where at least half of its messages have no answer or are to be tried again. */
+/**
+ * A call failed where at least half of its messages have no answer or are to be tried again; and where none of them was begun, since
+ * it had its place for all of its time: calls that hang hold every connection, and would hide behind those that wait for one.
+ */
 function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | 'none' {
   let bad = 0
   let config = 0
   let good = 0
   for (const answer of answers)
-    if (answer.kind === 'pause' || answer.kind === 'notBegun' || 'uncalled' in answer) continue
+    if (saysNothing(answer)) continue
     else if (isOfSome(answer)) good++
     else if (answer.kind === 'retry' || answer.kind === 'doubt') bad++
     else if (answer.kind === 'config') config++
     else good++
-  if (bad + config + good === 0) return 'none'
+  if (bad + config + good === 0) {
+    const isHeldUp = answers.some(({ kind }) => kind === 'notBegun') && !answers.some(({ kind }) => kind === 'pause')
+    return isHeldUp ? 'failed' : 'none'
+  }
   if (bad > 0 && bad >= good + config) return 'failed'
   return config > good ? 'config' : 'good'
 }
+
+const saysNothing = (answer: Answer): boolean =>
+  answer.kind === 'pause' || answer.kind === 'notBegun' || 'uncalled' in answer
