@@ -6,7 +6,7 @@ export type Row =
   /** `atLeast`: also where the provider names a shorter time. */
   | { kind: 'retry'; afterMs: number; atLeast?: true; maybeSent?: true; ofSome?: true }
   | { kind: 'pause'; afterMs: number; ofSome?: true; uncalled?: true }
-  | { kind: 'config'; ofSome?: true }
+  | { kind: 'config'; ofSome?: true; uncalled?: true }
   | { kind: 'messageDead'; uncalled?: true }
   | { kind: 'addressDead' | 'suppress' | 'doubt' }
 /** Every code that a provider may answer a send with. Each provider's file of answers holds one. */

@@ -43,9 +43,10 @@ const wait: Wait = { waitMs: 9_000, reason: 'rate' }
 const waits: Partial<SlotTerms> = { doubt: 'await_receipt' }
 
 const other: Partial<BatchTerms> = { elsewhere: { unfit: 'b', refused: 'c' } }
+const known: Answer = { kind: 'config', reason: 'r', uncalled: true }
 const moved = (value: string, more: object) => ({
   ...{ kind: 'retry', dueInMs: 0, reason: 'route', route: 'b', spent: false },
-  ...{ why: { rule: 'rerouted', value }, ...(!value.endsWith('unfit') && { called: true }), ...more },
+  ...{ why: { rule: 'rerouted', value }, ...(value.endsWith('called') && { called: true }), ...more },
 })
 
 type Line = [what: string, answer: Answer, slot: Partial<SlotTerms>, batch: Partial<BatchTerms>, object]
@@ -60,7 +61,7 @@ const table: Line[] = [
   ],
   ['taken back', { kind: 'takenBack', end: taken }, {}, { channel: 'in_app' }, { kind: 'closed', ...taken }],
   ['paused, and another may be called', { kind: 'pause', afterMs: 1, reason: 'r' }, {}, other, moved('b called', {})],
-  ['refused, the same', { kind: 'config', reason: 'r' }, {}, other, moved('c refused', { route: 'c' })],
+  ['refused, the same', { kind: 'config', reason: 'r' }, {}, other, moved('c refused', { route: 'c', called: true })],
   ['tried again, the same', r, {}, other, moved('b called', { spent: true })],
   ['not begun, the same', notBegun, {}, other, moved('b unfit', {})],
   ['may have been sent, the same', maybe, {}, { ...other, leaseLeftMs: 0, jitter: 0 }, again(0)],
@@ -107,6 +108,8 @@ const table: Line[] = [
   ['pause that nobody was asked in', put, {}, {}, { ...uncalledRetry(7_000, 'pause'), why: notCalled }],
   ['pause that nobody was asked in, and another may be called', put, {}, other, moved('b unfit', {})],
   ['config', { kind: 'config', reason: 'r' }, {}, { tries: 9 }, retry(60_000, 'circuit')],
+  ['config that nobody was asked in', known, {}, {}, { ...uncalledRetry(60_000, 'circuit'), why: notCalled }],
+  ['the same, and another may be called', known, {}, other, moved('c refused', { route: 'c' })],
   ['config, too long', { kind: 'config', reason: 'r' }, soon, {}, expired],
   ['not begun', notBegun, {}, { tries: 9 }, { kind: 'retry', dueInMs: 0, spent: false, why: notCalled }],
   ['not begun, for a wait', notBegun, {}, { unsent: wait }, { ...uncalledRetry(9_000, 'rate'), why: notCalled }],

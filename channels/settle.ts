@@ -61,9 +61,7 @@ function resultOf(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResul
     case 'pause':
       return putOff(answer, slot, batch)
     case 'config':
-      return (
-        leaves('refused', slot, batch) ?? later({ dueInMs: batch.holdMs, reason: 'circuit', spent: false }, slot, batch)
-      )
+      return leaves('refused', slot, batch) ?? later(held(answer, batch), slot, batch)
     case 'retry':
       if (!answer.maybeSent) return spent(leaves('called', slot, batch), batch) ?? retried(answer, slot, batch)
       return doubtOf(slot, batch) === 'resend' ? maybeSent(retried(answer, slot, batch)) : doubtful(slot, batch, true)
@@ -136,6 +134,11 @@ function putOff(
   const waits: Later = { dueInMs: afterMs, reason: 'pause', spent: false, ...(uncalled && { why: notCalled }) }
   return leaves(uncalled ? 'unfit' : 'called', slot, batch) ?? later(waits, slot, batch)
 }
+
+const held = ({ uncalled }: Extract<Answer, { kind: 'config' }>, { holdMs }: BatchTerms): Later => ({
+  ...{ dueInMs: holdMs, reason: 'circuit', spent: false },
+  ...(uncalled && { why: notCalled }),
+})
 
 type Later = Omit<Extract<SlotResult, { kind: 'retry' }>, 'kind'>
 

@@ -65,6 +65,11 @@ test('one bad token opens nothing; many faults of configuration in a row do', ()
   const open = after(more, [[config]])
   assert.ok(open.kind === 'open' && open.cause === 'config')
   assert.deepEqual(admits(open, 0), { waitMs: probeEveryMs.config })
+  // A key that gives no token is known without a call.
+  const known: Answer = { ...config, uncalled: true }
+  assert.deepEqual(after(closedBreaker, times(configFaultsMax, [known])), open)
+  const probed = afterCall(after(closedBreaker, times(20, [doubt])), { answers: [known], probe: true }, 1_000)
+  assert.ok(probed.kind === 'open' && probed.cause === 'config')
 })
 
 test('what some endpoints alone meet opens nothing, however often, and tells that the account is served', () => {

@@ -80,7 +80,10 @@ function tallied(tallies: readonly Tally[], answers: readonly Answer[], now: num
 
 /** What some endpoints alone meet says that the others are served. */
 const isOfSome = (answer: Answer): boolean => 'ofSome' in answer && answer.ofSome === true
-const isOurs = (answer: Answer): boolean => answer.kind === 'config' && !isOfSome(answer)
+const isOurs = (answer: Answer): answer is Extract<Answer, { kind: 'config' }> =>
+  answer.kind === 'config' && !isOfSome(answer)
+const isBad = (answer: Answer): answer is Extract<Answer, { kind: 'retry' | 'doubt' }> =>
+  answer.kind === 'retry' || answer.kind === 'doubt'
 
 /**
  * A call failed where at least half of its messages have no answer or are to be tried again; and where none of them was begun, since
@@ -93,7 +96,7 @@ function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | '
   for (const answer of answers)
     if (saysNothing(answer)) continue
     else if (isOfSome(answer)) good++
-    else if (answer.kind === 'retry' || answer.kind === 'doubt') bad++
+    else if (isBad(answer)) bad++
     else if (answer.kind === 'config') config++
     else good++
   if (bad + config + good === 0) {
@@ -104,5 +107,12 @@ function verdictOf(answers: readonly Answer[]): 'good' | 'failed' | 'config' | '
   return config > good ? 'config' : 'good'
 }
 
+/** A setting that is refused before there is a call is refused all the same: a key that gives no token. */
 const saysNothing = (answer: Answer): boolean =>
-  answer.kind === 'pause' || answer.kind === 'notBegun' || 'uncalled' in answer
+  answer.kind === 'pause' || answer.kind === 'notBegun' || (answer.kind !== 'config' && 'uncalled' in answer)
+
+/** In what words a call opened a circuit for this cause; undefined: only calls before it failed. */
+export function wordOf(cause: Cause, answers: readonly Answer[]): string | undefined {
+  const blamed = cause === 'config' ? answers.find(isOurs) : answers.find(isBad)
+  return blamed?.reason ?? (answers.some(({ kind }) => kind === 'notBegun') ? 'not begun' : undefined)
+}

@@ -45,6 +45,32 @@ test('refused settings open the circuit: what comes waits and spends nothing, a 
   assert.ok(Object.values(await world.ends()).every(end => end === 'sent'))
 })
 
+test('why a circuit opened is said in the words of what opened it', async () => {
+  await using world = await createWorld()
+  const { pace } = world.deps
+  const long: Answer = { kind: 'messageDead', reason: 'no room for its texts', uncalled: true }
+  const badKey: Answer = { kind: 'config', reason: 'app/invalid-credential', uncalled: true }
+  const away: Answer = { kind: 'retry', afterMs: 0, reason: 'ECONNREFUSED' }
+  const cases: [name: string, last: Answer, reason: string][] = [
+    ['fcm', badKey, 'app/invalid-credential'],
+    ['apns', away, 'ECONNREFUSED'],
+    ['webpush', { kind: 'notBegun' }, 'not begun'],
+  ]
+  for (const [name, answer, reason] of cases) {
+    const provider = { ...answering([], () => answer), name }
+    const answers = [long, answer]
+    while (pace.openCircuits().every(circuit => circuit.provider !== name)) {
+      const entry = await pace.enter({ provider, lane: 'default', size: 2 })
+      assert.ok('begin' in entry)
+      using entered = entry
+      const call = await entered.begin([1, 1], Infinity)
+      call!.end(answers)
+    }
+    const { circuit } = pace.pacing(provider)
+    assert.equal(circuit.state !== 'closed' && circuit.reason, reason)
+  }
+})
+
 test('a setting that only some need is told when it is refused, and what is held for it earns no retries', async () => {
   await using world = await createWorld()
   const { pace } = world.deps

@@ -7,7 +7,7 @@ import type { Metrics } from '#runtime/metrics.ts'
 import { configHold, failover } from '../limits.ts'
 import type { Provider } from '../provider.ts'
 import type { Buckets } from './bucket-store.ts'
-import { admits, afterCall, type Breaker, type Cause, closedBreaker, probing } from './breaker.ts'
+import { admits, afterCall, type Breaker, type Cause, closedBreaker, probing, wordOf } from './breaker.ts'
 import { createPlaces, type Places } from './places.ts'
 import { type Pacing, pacingOf } from './pacing.ts'
 import { afterFirstTries, newRetryBudget, type RetryBudget, takeRetries } from './retry-budget.ts'
@@ -65,7 +65,7 @@ export type PaceOptions = {
 type State = {
   provider: Provider
   breaker: Breaker
-  /** The word of the provider that opened its circuit. */
+  /** The word that opened its circuit: the provider's, but for what was not begun. */
   reason?: string | undefined
   pauses: Map<Lane, { from: number; until: number; reason: string }>
   budgets: Map<Lane, RetryBudget>
@@ -290,7 +290,7 @@ function learn(state: State, heard: Heard, { nowMs, log }: { nowMs: () => number
   state.breaker = afterCall(before, heard, now)
   const { breaker } = state
   if (before.kind === 'closed' && breaker.kind === 'open') {
-    state.reason = heard.answers.find(answer => 'reason' in answer && answer.kind !== 'pause')?.reason
+    state.reason = wordOf(breaker.cause, heard.answers)
     const fields = { provider, reason: state.reason }
     if (breaker.cause === 'config')
       log.error(fields, 'the provider refuses our settings: what is for it waits until somebody mends them')

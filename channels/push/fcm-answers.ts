@@ -27,8 +27,8 @@ export const fcmAnswers = {
   'HTTP 403': { kind: 'config' },
   'HTTP 404': { kind: 'config' },
   'HTTP 429': { kind: 'pause', afterMs: 60_000 },
-  'app/invalid-credential': { kind: 'config' },
-  // Google's token service is away: no push was sent, and none of them can be.
+  // Our key, or Google's token service is away: no push was sent, and none of them can be.
+  'app/invalid-credential': { kind: 'config', uncalled: true },
   OAUTH_UNAVAILABLE: { kind: 'pause', afterMs: 10_000, uncalled: true },
   'messaging/invalid-argument': { kind: 'messageDead', uncalled: true },
   'messaging/invalid-payload': { kind: 'messageDead', uncalled: true },

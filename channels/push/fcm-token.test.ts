@@ -49,7 +49,8 @@ for (const transport of ['official', 'direct'] as const)
     assert.deepEqual(await answerBeside(transport, { status: 429, body: { error: 'rate_limit' } }), noToken)
     assert.deepEqual(await answerBeside(transport, undefined), noToken)
     const refused = { status: 400, body: { error: 'invalid_grant', error_description: 'Invalid JWT Signature.' } }
-    assert.deepEqual(await answerBeside(transport, refused), { kind: 'config', reason: 'app/invalid-credential' })
+    const badKey = { kind: 'config', reason: 'app/invalid-credential', uncalled: true }
+    assert.deepEqual(await answerBeside(transport, refused), badKey)
   })
 
 for (const transport of ['official', 'direct'] as const)

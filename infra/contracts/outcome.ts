@@ -59,7 +59,7 @@ export type Answer =
   | { kind: 'messageDead'; reason: string; uncalled?: true }
   | { kind: 'suppress'; reason: string }
   /** `ofSome`: a fault of what some endpoints need, a platform's key; the account itself is served. */
-  | { kind: 'config'; reason: string; ofSome?: true }
+  | { kind: 'config'; reason: string; ofSome?: true; uncalled?: true }
   | { kind: 'doubt'; reason: string }
   /** Our own inbox only: it was retracted or superseded after its claim, or its person erased, and is not there. */
   | { kind: 'takenBack'; end: TakenBack }
