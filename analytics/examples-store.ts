@@ -1,4 +1,3 @@
-import { problem } from '#runtime/http-problem.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
 import { lastTold } from './chain.ts'
@@ -6,7 +5,7 @@ import type { Counting } from './count.ts'
 import { type Judged, openStories, type Shown } from './count-stories.ts'
 import { type Folded, hourMs, startFolding } from './fold.ts'
 import { eachFold, foldedColumns, type Tx } from './fold-store.ts'
-import { countingOf } from './funnel-store.ts'
+import { countingOf, foldsOf, openPeopleLimit } from './funnel-store.ts'
 import type { Question } from './question.ts'
 import { placesOf } from './rollup-store.ts'
 import { findPeople, type Found, keepNewest } from './shown-people.ts'
@@ -31,12 +30,11 @@ export type Example = {
 const examplesMax = 20
 /** Looking takes no longer than a question may. */
 const limitMs = 20_000
-/** What is held in memory until all are there, to tell people apart: as funnels reckon it. */
-const [storyBytes, notificationBytes, peopleBytesMax] = [520, 60, 1.5e9]
 
 /**
  * Some notifications (or people) that a bar of a chart stands for, at most 20, newest first: found and counted as the funnel counts them,
- * so that there is one wherever the funnel, asked the same now, counts one. Throws 503 where that takes more than 20 s.
+ * so that there is one wherever the funnel, asked the same now, counts one that has its events still. After 20 s it tells those that
+ * it has; throws 503 where it has none.
  */
 export async function examplesOf(db: Database, question: Question, shown: Shown): Promise<Example[]> {
   return asking(db, async (tx, connection) => {
@@ -46,8 +44,6 @@ export async function examplesOf(db: Database, question: Question, shown: Shown)
     return examplesFrom(tx, found, { question, counting, shown })
   })
 }
-
-const isFresh = ({ source }: Question): boolean => source !== 'rollup'
 
 type Asked = { question: Question; counting: Counting; shown: Shown }
 
@@ -62,11 +58,8 @@ async function foundNotifications(at: Tx, { question, counting, shown }: Asked):
       if (found.length > 0) break
       throw tookTooLong()
     }
-    const [type, ...others] = types
-    const asked = { since: cohort, until: cohort + hourMs, type: others.length === 0 ? type : undefined }
-    await eachFold(at, { ...asked, each: 'people', fresh: isFresh(question) }, fold => {
-      if (types.includes(fold.type)) keepShown(found, { fold, judged: judge(fold) }, counting)
-    })
+    const asked = { ...foldsOf(question), since: cohort, until: cohort + hourMs, types }
+    await eachFold(at, { ...asked, each: 'people' }, fold => keepShown(found, { fold, judged: judge(fold) }, counting))
   }
   return found
 }
@@ -85,12 +78,9 @@ function keepShown(
 
 async function foundPeople(at: Tx, { question, counting, shown }: Asked): Promise<Found[]> {
   const people = findPeople(counting, shown)
-  const { since, until, type } = question
-  let held = 0
-  await eachFold(at, { since, until, type, each: 'people', fresh: isFresh(question) }, fold => {
-    held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
-    if (held > peopleBytesMax)
-      throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
+  const hold = openPeopleLimit()
+  await eachFold(at, { ...foldsOf(question), each: 'people' }, fold => {
+    hold(fold)
     people.add(fold)
   })
   return people.found(examplesMax)
@@ -104,14 +94,14 @@ async function examplesFrom(tx: Queryable, found: readonly Found[], asked: Asked
   for (const [place, one] of apart.entries()) {
     const names = named.get(place) ?? []
     // Notifications of one person and type may bear the same instants: then each is counted by itself.
-    const isOne = names.length === 1 || asked.question.unit === 'recipient'
-    const shown = isOne
-      ? names.slice(0, 1).map(name => ({ ...name, judged: one.judged }))
-      : await alone(tx, one, { asked, names })
-    examples.push(...shown.map(name => exampleOf(one, name)))
+    const shown = names.length > 1 ? await alone(tx, one, { asked, names }) : asIs(one, names)
+    const isPerson = asked.question.unit === 'recipient'
+    examples.push(...(isPerson ? asIs(one, shown.slice(0, 1)) : shown).map(name => exampleOf(one, name)))
   }
   return examples.toSorted((a, b) => (a.at > b.at ? -1 : 1)).slice(0, examplesMax)
 }
+
+const asIs = ({ judged }: Found, names: readonly Name[]) => names.map(name => ({ ...name, judged }))
 
 /** By what it is found among the events. `first`: when the first of them happened. */
 function keyOf({ fold, n }: Found) {
@@ -137,7 +127,7 @@ async function namesOf(tx: Queryable, found: readonly Found[]): Promise<Name[]> 
      from jsonb_to_recordset($1::jsonb) as u(place int, "ofType" text, by text, within text, who bigint, ms float8, first float8)
      join delivery_events on at = to_timestamp(first / 1000.0) and occurred_at = to_timestamp(ms / 1000.0)
        and type = "ofType" and channel = by and tenant is not distinct from within and hashtextextended(recipient, 0) = who
-     where at = any($2::timestamptz[]) and day >= $3::date - 1`,
+     where at = any($2::timestamptz[]) and day >= $3::date - 1 order by place, intent`,
     [JSON.stringify(keys), times.map(at => new Date(at)), new Date(Math.min(...times)).toISOString().slice(0, 10)],
   )
 }
@@ -168,7 +158,7 @@ async function alone(
     const judged = judge(folding.done())[0]
     return judged ? [{ ...own[0]!, judged }] : []
   })
-  return shownNow.length > 0 ? shownNow : names.slice(0, 1).map(name => ({ ...name, judged: found.judged }))
+  return shownNow.length > 0 ? shownNow : asIs(found, names.slice(0, 1))
 }
 
 function exampleOf(one: Found, { intent, recipient, judged }: Name & { judged: Judged }): Example {

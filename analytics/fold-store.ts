@@ -109,7 +109,8 @@ export async function writeFold(tx: Queryable, fold: StoredFold): Promise<void> 
 export type Asked = {
   since?: number | undefined
   until?: number | undefined
-  type?: string | undefined
+  /** None is all. */
+  types?: readonly string[] | undefined
   each: 'stories' | 'notifications' | 'people'
   /** Hours that are to be counted anew are read from the events, so that what has just come is told: seconds for a large hour. */
   fresh: boolean
@@ -118,7 +119,7 @@ export type Asked = {
 /** Every event of the hours that are asked for, folded, as it is stored. Needs one snapshot: a transaction that is `repeatable read`. */
 export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => void): Promise<void> {
   const { tx, connection } = at
-  const { since, until, type, each, fresh } = asked
+  const { since, until, types, each, fresh } = asked
   const times = [since === undefined ? null : Math.floor(since / hourMs) * hourMs, until ?? null]
   const [from, to] = [
     `coalesce(to_timestamp($1::float8 / 1000.0), '-infinity')`,
@@ -126,18 +127,18 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
   ]
   const dirty = await tx.query<{ cohort: Date; types: string[] }>(
     `select cohort, array_agg(distinct type) as types from rollup_marks
-     where $4 and cohort >= ${from} and cohort < ${to} and ($3::text is null or type = $3) group by cohort`,
-    [...times, type ?? null, fresh],
+     where $4 and cohort >= ${from} and cohort < ${to} and ($3::text[] is null or type = any($3)) group by cohort`,
+    [...times, types ?? null, fresh],
   )
   await tx.query(
-    `select set_config('carillon.from', ${from}::text, true), set_config('carillon.to', ${to}::text, true), set_config('carillon.type', $3, true)`,
-    [...times, type ?? ''],
+    `select set_config('carillon.from', ${from}::text, true), set_config('carillon.to', ${to}::text, true), set_config('carillon.types', $3::text[]::text, true)`,
+    [...times, types ?? []],
   )
   const columnIf = (column: string, wanted: boolean) => (wanted ? column : `''::bytea`)
   const statement = `copy (select cohort, type, words, stories, ${columnIf('notifications', each !== 'stories')},
       ${columnIf('people', each === 'people')} from folded_hours as f
     where cohort >= (select current_setting('carillon.from')::timestamptz) and cohort < (select current_setting('carillon.to')::timestamptz)
-      and (select current_setting('carillon.type')) in ('', type)
+      ${types ? `and type in (select unnest(current_setting('carillon.types')::text[]))` : ''}
       ${fresh ? 'and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))' : ''}
     order by cohort) to stdout (format binary)`
   await eachCopiedRow(copying(connection, copyTo(statement)), 6, (bytes, starts, lengths) => {

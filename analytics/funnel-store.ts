@@ -2,6 +2,7 @@ import { problem } from '#runtime/http-problem.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
 import { byStories, type Counted, type Counting, startCounting, type Took } from './count.ts'
+import type { Folded } from './fold.ts'
 import { eachFold, type Tx } from './fold-store.ts'
 import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { filters, orderingPreset, type Question } from './question.ts'
@@ -62,13 +63,25 @@ async function countFolds(
   const telling = !ofPeople && peopleMost > 1
   const counter = startCounting({ ...counting, ...(telling && { peopleMost }) })
   const each = ofPeople || telling ? 'people' : byStories(counting) ? 'stories' : 'notifications'
-  let held = 0
-  const fresh = question.source !== 'rollup'
-  await eachFold(at, { since, until, type: question.type, each, fresh }, fold => {
-    if (ofPeople) held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
-    if (held > peopleBytesMax)
-      throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
+  const hold = openPeopleLimit()
+  await eachFold(at, { ...foldsOf({ ...question, since, until }), each }, fold => {
+    if (ofPeople) hold(fold)
     counter.add(fold)
   })
   return counter.done()
+}
+
+/** Which folds a question is about. */
+export const foldsOf = ({ since, until, type, source }: Question) => ({
+  ...{ since, until, types: type === undefined ? undefined : [type], fresh: source !== 'rollup' },
+})
+
+/** Is told of each fold that is held to tell its people apart; throws 503 where that takes too much memory. */
+export function openPeopleLimit(): (fold: Folded) => void {
+  let held = 0
+  return fold => {
+    held += fold.fact.length * storyBytes + fold.story.length * notificationBytes
+    if (held > peopleBytesMax)
+      throw problem(503, { detail: 'these are too many events to tell people apart: ask for a shorter time' })
+  }
 }

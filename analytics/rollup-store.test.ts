@@ -11,7 +11,16 @@ import { storePacks } from './event-store.ts'
 import { countsOf, funnel } from './funnel-store.ts'
 import { shapeFunnel } from './funnel.ts'
 import { dimensions, type Question } from './question.ts'
-import { eventsAtOnce, fewEnough, forgetMarks, lagOf, purgeRollups, rawFilters, recomputeHour } from './rollup-store.ts'
+import {
+  eventsAtOnce,
+  fewEnough,
+  forgetMarks,
+  lagOf,
+  placesOf,
+  purgeRollups,
+  rawFilters,
+  recomputeHour,
+} from './rollup-store.ts'
 
 const hour = 3_600_000
 
@@ -214,6 +223,12 @@ test('folds are forgotten with the events, rollups later', async () => {
   assert.deepEqual(await left(), [2, 2])
   assert.equal(await purgeRollups(db, { eventsBefore: at + hour, hoursBefore: at }), false)
   assert.deepEqual(await left(), [1, 2])
+  // What has no events any more has no examples, though its hour is counted.
+  const looked = await placesOf(db, { source: 'rollup' }, { stage: 'intended' })
+  assert.deepEqual(
+    looked.map(({ cohort }) => cohort),
+    [at + hour],
+  )
   await purgeRollups(db, { eventsBefore: at + hour, hoursBefore: at + hour })
   assert.deepEqual(await left(), [1, 1])
 })

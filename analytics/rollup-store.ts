@@ -167,15 +167,16 @@ export async function countRolledUp(
 }
 
 /**
- * Where to look for notifications that a bar stands for, the newest hours first: where the rollups have some, or else everywhere, and
- * where something is to be counted anew, if that is not asked as it was.
+ * Where to look for notifications that a bar stands for, the newest hours first: where the rollups have some and their events are there
+ * still, or else everywhere, and where something is to be counted anew, if that is not asked as it was.
  */
 export async function placesOf(tx: Queryable, question: Question, { stage, what, reason }: Shown): Promise<HourPart[]> {
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
   const { since = -Infinity, until = Infinity, type, source } = question
+  const ofType = value(type ?? null)
   const asked = `cohort >= ${value(timeOf(Math.floor(since / hourMs) * hourMs))} and cohort < ${value(timeOf(until))}
-    and (${value(type ?? null)}::text is null or type = $3)`
+    and (${ofType}::text is null or type = ${ofType})`
   const counted: string[] = []
   // What is asked besides only narrows it.
   const known = isCounted(question)
@@ -189,7 +190,7 @@ export async function placesOf(tx: Queryable, question: Question, { stage, what,
   }
   const rows = await tx.query<{ cohort: Date; types: string[] }>(
     `select cohort, array_agg(distinct type) as types from (
-       select cohort, type from ${known ? 'funnel_hours' : 'folded_hours'} where ${[asked, ...counted].join(' and ')}
+       select cohort, type from folded_hours ${known ? `join funnel_hours using (cohort, type)` : ''} where ${[asked, ...counted].join(' and ')}
        union all select cohort, type from rollup_marks where ${value(source !== 'rollup')} and ${asked}) as places
      group by cohort order by cohort desc`,
     values,

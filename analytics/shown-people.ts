@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Counting } from './count.ts'
 import { openGroups } from './count-groups.ts'
@@ -67,7 +68,10 @@ export function findPeople(counting: Counting, shown: Shown): ShownPeople {
       // Of a person only their stories are known, which others have, too.
       const among: Holders = new Map()
       for (const { spans } of kept) addHolders(among, rarestOf(spans))
-      for (const of of all) eachAsked(of, counting, n => holdOf(among, of.fold, n)?.push({ of, n }))
+      for (const of of all) {
+        await setImmediate()
+        eachAsked(of, counting, n => holdOf(among, of.fold, n)?.push({ of, n }))
+      }
       const found: Found[] = []
       for (const own of [...among.values()].flatMap(holders => [...holders.values()])) {
         const judged = judge(own)

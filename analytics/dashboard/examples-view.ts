@@ -20,7 +20,7 @@ export function examplesView({ examples }: ExamplesAnswer, { of, zone }: Subject
     </header>
     ${
       examples.length === 0
-        ? html`<p class="empty">There is none: they have gone on since.</p>`
+        ? html`<p class="empty">None is there any more: they have gone on since, or their events are forgotten.</p>`
         : scrollTable({
             label: 'Examples',
             head: ['Happened', 'Type', 'Person', 'Channel', 'Came to', 'Ended'],
