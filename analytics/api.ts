@@ -29,7 +29,7 @@ const fieldsOfAll = [
   ...(['since', 'until', 'unit', 'window', 'with_simulated', 'source', 'zone'] as const),
 ] as const
 const tailFields = [...eventFilters, 'with_simulated']
-const liftFields = ['type', 'event', 'compare', 'channel', 'tenant', 'since', 'until', 'window', 'by']
+const liftFields = ['type', 'event', 'compare', 'channel', 'tenant', 'since', 'until', 'zone', 'window', 'by']
 const paths = {
   funnel: { answer: answerFunnel, fields: [...fieldsOfAll, 'by', 'times', 'compare'] },
   series: { answer: answerSeries, fields: [...fieldsOfAll, 'by', 'bucket'] },

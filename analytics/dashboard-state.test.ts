@@ -206,7 +206,7 @@ test('Live asks for what is cheap to count, while somebody looks', inBrowser, as
   assert.deepEqual(await later(0), ['funnel', 'outcomes', 'series', 'tail'])
   await tab.getByText('More filters and lift').click()
   await tab.locator('select[name=unit]').selectOption('recipient')
-  await tab.getByText('Counted from raw events, once').waitFor()
+  await tab.getByText('Counted from the events of each hour, once').waitFor()
   await later(0)
   assert.deepEqual(await later(5_000), ['tail'])
 })

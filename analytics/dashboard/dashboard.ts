@@ -169,9 +169,8 @@ function statusLine(busy: boolean): TemplateResult {
 function sourceOf({ source, newestEvent }: Behind): string {
   if (newestEvent === null) return 'No events are stored yet.'
   if (source === 'rollup') return 'Counted by the hour.'
-  return state.live
-    ? 'Counted from raw events, once: Live goes on with the latest events alone.'
-    : 'Counted from raw events.'
+  const counted = source === 'fold' ? 'Counted from the events of each hour' : 'Counted from all events'
+  return state.live ? `${counted}, once: Live goes on with the latest events alone.` : `${counted}.`
 }
 
 function ageOf({ newestEvent, ageMs, dirty }: Behind): string {

@@ -22,19 +22,22 @@ export const searchOf = (state: State): string => queryText(fields.map(field => 
 /** What the API is asked for a chart. Series are by hours up to three days, else by days, unless it says. */
 export function queryOf(path: Path, state: State): string {
   const { bucket = bucketOf(state), zone, by, event, against, since, until } = state
+  // Times begin where they say, dates in a zone.
+  const zoneOfDates = [since, until].some(time => time && !time.includes('T')) ? zone : undefined
   const narrowed = filters.map(field => [field, state[field]] as const)
   const asked = [
     ...narrowed,
     ...[['since', since] as const, ['until', until] as const],
     ...[['unit', state.unit] as const, ['with_simulated', state.with_simulated] as const],
   ] as const
+  const dated = [...asked, ['zone', zoneOfDates] as const]
   switch (path) {
     case 'funnel':
-      return apiPath('funnel', [...asked, ['by', by]])
+      return apiPath('funnel', [...dated, ['by', by]])
     case 'latency':
-      return apiPath('funnel', [...asked, ['times', 'true']])
+      return apiPath('funnel', [...dated, ['times', 'true']])
     case 'volume':
-      return apiPath('funnel', [...asked, ['by', 'type'], ['compare', 'previous']])
+      return apiPath('funnel', [...dated, ['by', 'type'], ['compare', 'previous']])
     case 'series':
       return apiPath('series', [...asked, ['by', by], ['bucket', bucket], ['zone', zone]])
     case 'outcomes':
@@ -43,7 +46,8 @@ export function queryOf(path: Path, state: State): string {
       return apiPath('lift', [
         ...[['type', state.type] as const, ['event', event] as const, ['compare', against] as const],
         ...[['channel', state.channel] as const, ['tenant', state.tenant] as const],
-        ...[['since', since] as const, ['until', until] as const, ['by', by === 'channel' ? by : undefined] as const],
+        ...[['since', since] as const, ['until', until] as const, ['zone', zoneOfDates] as const],
+        ...[['by', by === 'channel' ? by : undefined] as const],
       ])
     case 'tail':
       return apiPath('tail', [
