@@ -8,6 +8,8 @@ import { audit } from '#ledger/audit.ts'
 import { notBegun } from './answer-table.ts'
 import { sendgridProvider } from './email/sendgrid.ts'
 import { triesMax } from './limits.ts'
+import { postgresBuckets } from './pace/bucket-store.ts'
+import { createPace } from './pace/pace.ts'
 import type { OutMessage } from './provider.ts'
 import { createWorld, device, greeting, mailbox, phones } from './world.fixture.ts'
 
@@ -59,6 +61,24 @@ test('mails that there was no time for go by later claims, however many it takes
   assert.deepEqual([problems, outcomes], [[], { sent: to.length }])
 })
 
+test('mails of one mailbox that meet a setting of ours that is refused cost one request, and all are held', async () => {
+  await using simulators = await startSimulators()
+  await using world = await createWorld()
+  const baseUrl = `http://127.0.0.1:${simulators.ports.sendgrid}/`
+  world.use(sendgridProvider({ ...simulators.credentials.sendgrid, from: 'notify@carillon.test', baseUrl }))
+  await world.addPerson('ops', { endpoints: [mailbox('ops@carillon.test')] })
+  simulators.script.set(parseRule({ provider: 'sendgrid', answer: 'unauthorized' }))
+  const to = Array.from({ length: 8 }, (_, n) => ({ recipient: 'ops', endpoint: 'mail', key: `mail ${n}` }))
+  await world.deliver(await world.write({ channel: 'email', provider: 'sendgrid', to }))
+  assert.equal(simulators.lines('sendgrid').length, 1)
+  const left = await world.db.query(
+    `select sum(n)::int as n, bool_and(due_at > now() + interval '50 s') as held, max(tries) as tries, min(waits_for) as waits_for
+       from batches where closed_at is null`,
+  )
+  assert.deepEqual(left, [{ n: to.length, held: true, tries: 0, waits_for: 'circuit' }])
+  assert.deepEqual(await calledBy(world), new Map([['ops', 1]]))
+})
+
 test('what no request was made for is due at once, as it was, and is told as not called', async () => {
   await using world = await createWorld()
   await world.addPerson('anna', { endpoints: [device('token')] })
@@ -94,6 +114,10 @@ test('whatever is begun and answered: one outcome each, a call told for each req
   const never = people.slice(-2)
 
   await using world = await createWorld({ types: [{ ...greeting, doubt: 'resend' }] })
+  // A minute between any two calls, so that no circuit opens: there is nobody who asks whether it is mended.
+  let ms = 0
+  const nowMs = () => (ms += 60_000)
+  world.deps.pace = createPace({ ...world.deps, buckets: postgresBuckets(world.db), nowMs })
   for (const who of people) await world.addPerson(who, { endpoints: [device(`token-${who}`)] })
   const asked = new Map<string, number>()
   const requests = new Map<string, (keyof typeof kinds)[]>(people.map(who => [who, []]))

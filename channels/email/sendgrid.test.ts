@@ -70,13 +70,16 @@ test('who is asked to wait does not send the second mails of a mailbox', async (
   assert.deepEqual(answers, [pause, pause, { kind: 'notBegun' }, { kind: 'notBegun' }])
 })
 
-test('nor does who is refused for a setting of ours', async () => {
+test('nor does who is refused for a setting of ours: they are held with the first, and no call is told of them', async () => {
   await using server = await startRecorder({ status: 401 })
-  const answers = await server.send(['ann', 'ann'].map(name => mail(`${name}@example.com`, 'news')))
+  const mails = Array.from({ length: 50 }, (_, n) => mail('ops@example.com', `mail ${n}`))
+  const [first, ...others] = await server.send(mails)
   assert.equal(server.requests.length, 1)
+  const refused = { kind: 'config', reason: 'HTTP 401' } as const
+  assert.deepEqual(first, refused)
   assert.deepEqual(
-    answers.map(({ kind }) => kind),
-    ['config', 'notBegun'],
+    others,
+    others.map(() => ({ ...refused, uncalled: true })),
   )
 })
 

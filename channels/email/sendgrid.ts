@@ -129,18 +129,22 @@ type Sending = SendOptions & {
  */
 async function inRounds(messages: Messages, sending: Sending): Promise<Answer[]> {
   const answers: Answer[] = []
-  let over = false
+  let over: Answer | undefined
   for (const places of roundsOf(messages)) {
     const round = places.map(at => messages[at]!)
-    const found: readonly Answer[] = over ? forAll(round, notBegun) : await sendParts(round, sending)
+    const found: readonly Answer[] = over ? forAll(round, over) : await sendParts(round, sending)
     places.forEach((at, position) => (answers[at] = found[position]!))
-    over ||= isTooLate(sending) || isHalfOver(sending) || found.some(stopsOthers)
+    over ??= meantForOthers(found) ?? (isTooLate(sending) || isHalfOver(sending) ? notBegun : undefined)
   }
   return answers
 }
 
-/** It is not about the mails of its request. */
-const stopsOthers = ({ kind }: Answer): boolean => kind === 'pause' || kind === 'config'
+/** What is said of all mails, those of its request or others: a setting that is refused is not mended by the next one. */
+function meantForOthers(found: readonly Answer[]): Answer | undefined {
+  const refused = found.find(({ kind }) => kind === 'config')
+  if (refused?.kind === 'config') return { ...refused, uncalled: true }
+  return found.some(({ kind }) => kind === 'pause') ? notBegun : undefined
+}
 const isHalfOver = ({ untilMs, deadlineMs }: Sending): boolean => performance.now() > untilMs - deadlineMs / 2
 
 /** The places of the first mail of each address, those of the second mails, and so on. */
