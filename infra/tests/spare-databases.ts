@@ -1,13 +1,13 @@
-// A database with its schema costs most tests more than all they do with it. It is made once for each server, and copied;
-// one that a test has left is emptied and given to the next. They are known by their names on the server, so that all test
-// files share them.
+// A database with its schema costs most tests more than all they do with it. It is made once a day for each server, and
+// copied; one that a test has left is emptied and given to the next. They are known by their names on the server, so that all
+// test files share them.
 import { createHash, randomBytes } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Client, escapeIdentifier, Pool } from 'pg'
 import { createDatabase, dropDatabase } from '#local/postgres.ts'
 
-export type TakenDatabase = { name: string; url: string }
+export type TakenDatabase = { name: string; url: string; edition: string }
 
 const migrations = path.join(import.meta.dirname, '..', 'db', 'migrations')
 /** A server that runs longer than one run has those of other versions of the schema. */
@@ -16,77 +16,115 @@ const version = globSync('*.ts', { cwd: migrations })
   .reduce((hash, file) => hash.update(readFileSync(path.join(migrations, file))), createHash('sha256'))
   .digest('hex')
   .slice(0, 8)
-const sparePrefix = `spare_${version}_`
-const original = `original_${version}`
-/** What the tables of those of a server are like that nobody has changed. */
+/** Partitions end a week after the day they were made on: a server that stays up gets new ones each UTC day. */
+const editionAt = (now: number) => `${new Date(now).toISOString().slice(0, 10).replaceAll('-', '')}_${version}`
+const sparePrefixOf = (edition: string) => `spare_${edition}_`
+const originalOf = (edition: string) => `original_${edition}`
+/** What the tables of those of a server and an edition are like that nobody has changed. */
 const shapes = new Map<string, string>()
 const pools = new Map<string, Pool>()
+/** Of whatever is asked of a server: making the original beside other work takes the longest. */
+const limits = { connectionTimeoutMillis: 60_000, query_timeout: 60_000 }
+/** The advisory lock of who makes the original. */
+const originalLock = 0x0419
 
 /** Takes a database with the whole schema and nothing in it, one of the server's spare ones or a new one. */
 export async function takeDatabase(server: string): Promise<TakenDatabase> {
   const name = newName()
-  if (!(await takeSpare(server, name))) await copyOriginal(server, name)
+  let edition = editionAt(Date.now())
+  while (!(await takeSpare(server, { name, edition })) && !(await copyOriginal(server, { name, edition })))
+    edition = await makeOriginal(server)
   const url = urlOf(server, name)
   // Copies have the very same numbers for their tables as the original has: what is true of one is true of all.
-  shapes.set(server, await (shapes.get(server) ?? on(url, shapeOf)))
-  return { name, url }
+  const shape = shapes.get(server + edition) ?? (await on(url, shapeOf))
+  shapes.set(server + edition, shape)
+  return { name, url, edition }
 }
 
 /**
  * Ends the connections to a database, empties it, and leaves it for the next under another name, so that who still works
- * with it fails. One whose tables are not as they were is dropped.
+ * with it fails. One whose tables are not as they were is dropped, and one of another day, and one that somebody keeps locked.
  */
-export async function leaveDatabase(server: string, { name, url }: TakenDatabase): Promise<void> {
+export async function leaveDatabase(server: string, { name, url, edition }: TakenDatabase): Promise<void> {
   const emptied = await on(url, async client => {
     await client.query(endOthers)
-    if ((await shapeOf(client)) !== shapes.get(server)) return false
+    if (edition !== editionAt(Date.now()) || (await shapeOf(client)) !== shapes.get(server + edition)) return false
     await client.query(empty)
     return true
-  }).catch(notThere)
-  const left = emptied && (await rename(server, { from: name, to: `${sparePrefix}${name}` }).catch(inUse))
+  }).catch(unless(notThere, lockNotAvailable))
+  const spare = `${sparePrefixOf(edition)}${name}`
+  const left = emptied && (await rename(server, { from: name, to: spare }).catch(unless(inUse)))
   if (!left) await dropDatabase(server, name)
 }
 
-async function takeSpare(server: string, name: string): Promise<boolean> {
+type Wanted = { name: string; edition: string }
+
+async function takeSpare(server: string, { name, edition }: Wanted): Promise<boolean> {
   const { rows } = await poolOf(server).query<{ datname: string }>(
     `select datname from pg_database where starts_with(datname, $1) order by random()`,
-    [sparePrefix],
+    [sparePrefixOf(edition)],
   )
   for (const { datname } of rows) {
     // Somebody else may have taken it just now.
-    if (await rename(server, { from: datname, to: name }).catch(notThere)) return true
+    if (await rename(server, { from: datname, to: name }).catch(unless(notThere, inUse))) return true
   }
   return false
 }
 
-async function copyOriginal(server: string, name: string): Promise<void> {
-  const copy = () =>
-    poolOf(server).query(`create database ${escapeIdentifier(name)} template ${escapeIdentifier(original)}`)
-  if (await copy().catch(notThere)) return
-  await makeOriginal(server)
-  await copy()
+/** Whether there is an original to copy. */
+async function copyOriginal(server: string, { name, edition }: Wanted): Promise<boolean> {
+  const statement = `create database ${escapeIdentifier(name)} template ${escapeIdentifier(originalOf(edition))}`
+  const copy = () => poolOf(server).query(statement).catch(unless(notThere))
+  try {
+    return Boolean(await copy())
+  } catch (error) {
+    // It ends a vacuum of the original, but waits no longer than 5 s for its end.
+    unless(inUse)(error as { code?: string })
+    return Boolean(await copy())
+  }
 }
 
-async function makeOriginal(server: string): Promise<void> {
-  const name = newName()
-  const url = await createDatabase(server, name)
+/** Gives the edition of the day. One process at a time: who waited for another finds that one's original. */
+async function makeOriginal(server: string): Promise<string> {
+  return on(server, async client => {
+    await client.query('select pg_advisory_lock($1)', [originalLock])
+    const now = Date.now()
+    const edition = editionAt(now)
+    const original = originalOf(edition)
+    const { rows } = await client.query('select from pg_database where datname = $1', [original])
+    if (rows.length > 0) return edition
+    await dropOtherDays(server, edition)
+    const name = newName()
+    const url = await createDatabase(server, name)
+    await fillOriginal(url, now)
+    await on(url, inside => inside.query(endOthers))
+    // Who is connected to it would keep it from being copied. A vacuum may still come.
+    await client.query(`alter database ${escapeIdentifier(name)} allow_connections false`)
+    await rename(server, { from: name, to: original })
+    return edition
+  })
+}
+
+async function fillOriginal(url: string, now: number): Promise<void> {
   // Only here, where it is rare: most test files have no use for these.
   const [{ migrate, openPostgres }, { openQueues }, { preparePartitions }] = await Promise.all([
     import('#runtime/postgres.ts'),
     import('#runtime/queues.ts'),
     import('#cli/installation.ts'),
   ])
-  {
-    await using db = await openPostgres({ url, connectionsMax: 1, name: 'test' })
-    await migrate(db)
-    await preparePartitions(db, Date.now())
-    await using _queues = await openQueues({ postgresUrl: url, prefix: 'test', onError: () => {} })
-  }
-  await on(url, client => client.query(endOthers))
-  // Who is connected to it, a vacuum too, would keep it from being copied.
-  await poolOf(server).query(`alter database ${escapeIdentifier(name)} allow_connections false`)
-  // Another process may have been first; its original is as good as ours.
-  if (!(await rename(server, { from: name, to: original }).catch(nameTaken))) await dropDatabase(server, name)
+  await using db = await openPostgres({ url, connectionsMax: 1, name: 'test' })
+  await migrate(db)
+  await preparePartitions(db, now)
+  await using _queues = await openQueues({ postgresUrl: url, prefix: 'test', onError: () => {} })
+}
+
+/** Other versions of the schema may be at work today; nobody takes what is of another day. */
+async function dropOtherDays(server: string, edition: string): Promise<void> {
+  const { rows } = await poolOf(server).query<{ datname: string }>(
+    `select datname from pg_database where datname ~ '^(original|spare)_[0-9a-f]{8}(_|$)' and split_part(datname, '_', 2) <> $1`,
+    [edition.split('_')[0]],
+  )
+  for (const { datname } of rows) await dropDatabase(server, datname)
 }
 
 /** Does not return before the last of them is gone; a server that takes longer than the limit is given up on. */
@@ -105,6 +143,7 @@ const endOthers = `do $$
 
 /** All but what the migrations themselves wrote down, also what no trigger would let go of; numbers begin anew. */
 const empty = `set session_replication_role = replica;
+  set lock_timeout = '5s';
   do $$
   declare
     filled text;
@@ -136,16 +175,16 @@ async function shapeOf(client: Client): Promise<string> {
   return rows[0]!.shape
 }
 
-const unless = (code: string) => (error: { code?: string }) => {
-  if (error.code === code) return undefined
-  throw error
-}
-/** invalid_catalog_name */
-const notThere = unless('3D000')
-/** object_in_use */
-const inUse = unless('55006')
-/** duplicate_database */
-const nameTaken = unless('42P04')
+const notThere = '3D000' // invalid_catalog_name
+const inUse = '55006' // object_in_use
+const lockNotAvailable = '55P03'
+
+const unless =
+  (...codes: string[]) =>
+  (error: { code?: string }) => {
+    if (error.code !== undefined && codes.includes(error.code)) return undefined
+    throw error
+  }
 
 const rename = (server: string, { from, to }: { from: string; to: string }) =>
   poolOf(server).query(`alter database ${escapeIdentifier(from)} rename to ${escapeIdentifier(to)}`)
@@ -154,7 +193,7 @@ const newName = () => `test_${randomBytes(6).toString('hex')}`
 
 /** For what is asked of the server itself; it keeps no process alive. */
 function poolOf(server: string): Pool {
-  const pool = pools.get(server) ?? new Pool({ connectionString: server, max: 1, allowExitOnIdle: true })
+  const pool = pools.get(server) ?? new Pool({ connectionString: server, max: 1, allowExitOnIdle: true, ...limits })
   if (!pools.has(server))
     pools.set(
       server,
@@ -170,7 +209,7 @@ function urlOf(server: string, name: string): string {
 }
 
 async function on<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url })
+  const client = new Client({ connectionString: url, ...limits })
   client.on('error', () => {})
   try {
     await client.connect()
