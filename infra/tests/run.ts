@@ -3,6 +3,7 @@
 // only if at least one test ran and none failed; with CI=true also only if nothing that is missing here was left out.
 import { globSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
@@ -20,8 +21,8 @@ type Counts = { passed: number; failed: number; skipped: number }
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = ['analytics', 'channels', 'infra', 'preferences', 'producers', 'router']
-/** More than the cores of a small machine: a test waits for servers most of its time. */
-const lotsAtOnce = 4
+/** More than the cores: a test waits for servers most of its time. The server's connections are for eight at most. */
+const lotsAtOnce = Math.max(3, Math.min(8, availableParallelism() + 2))
 /** Neighbours share most of what they load: a process for each costs more than many of them do. */
 const lotFilesMax = 8
 /** They begin, so that none of them is left to run alone at the end. */
@@ -29,8 +30,10 @@ const longest = [
   ...['e2e/replay.test.ts', 'chaos/chaos.test.ts', 'e2e/start.test.ts', 'e2e/roles.test.ts', 'e2e/outcomes.test.ts'],
   ...['chaos/can-fail.long.ts', 'e2e/replay.long.ts', 'chaos/chaos.long.ts'],
 ]
-const fileLimitMs = 8 * 60_000
-const longFileLimitMs = 14 * 60_000
+/** Of one lot, and more where many files are in one. */
+const lotLimitMs = 8 * 60_000
+const longLotLimitMs = 14 * 60_000
+const fileLimitMs = 2 * 60_000
 const interruptedCode = 130
 
 const { values, positionals } = parseArgs({
@@ -123,7 +126,11 @@ async function runLots(lots: readonly Lot[], signal: AbortSignal): Promise<Count
   const tests = run({
     files: lots.map(lot => lot.file),
     concurrency: lotsAtOnce,
-    timeout: values.long ? longFileLimitMs : fileLimitMs,
+    // The runner has one for all of them.
+    timeout: Math.max(
+      values.long ? longLotLimitMs : lotLimitMs,
+      fileLimitMs * Math.max(...lots.map(lot => lot.of.length)),
+    ),
     signal,
   })
   tests.on('test:summary', summary => {
