@@ -95,6 +95,7 @@ async function cloneWith(files: Record<string, string>) {
         CI: undefined,
         [variables.postgres]: undefined,
         [variables.redis]: undefined,
+        [variables.credentials]: undefined,
       }
       const child = spawn(process.execPath, ['infra/tests/run.ts', ...args], {
         cwd: folder.path,
