@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { policiesOf } from '#cli/commands/replay.ts'
-import { replay } from '#cli/replay.ts'
+import { replay, type Replayed } from '#cli/replay.ts'
 import { readConfig } from '#runtime/config.ts'
 import { testPostgresUrl, tracesFolder } from '../servers.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 export type Trace = 'github-2h' | 'college-dm'
 type Expected = Record<string, Record<string, number>>
@@ -33,40 +34,64 @@ export const sampled = 'collapse_leading(60s) then throttle_sliding(10,3600s)'
 
 /** Registers a test for each policy: what the whole pipeline does with a trace equals what was counted apart from it. */
 export function replayTests(trace: Trace, wanted: readonly string[] = cases.map(one => one.count)): void {
-  const folder = tracesFolder()
-  if (folder === undefined) {
-    // The runner says the same loudly, and fails where CI demands the traces.
-    test(`replay of ${trace}`, { skip: 'the recorded traces are not there: set CARILLON_TEST_TRACES' }, () => {})
-    return
-  }
+  const folder = folderOr(`replay of ${trace}`)
+  if (folder === undefined) return
   const expected = (JSON.parse(readFileSync(path.join(folder, 'expected-counts.json'), 'utf8')) as Expected)[trace]!
   for (const { count, given, stopped = [] } of cases.filter(one => wanted.includes(one.count)))
     test(`replay of ${trace}: ${count} is ${expected[count]}`, async () => {
-      const dataDir = await mkdtemp(path.join(os.tmpdir(), 'carillon-replay-test-'))
-      const result = await replay({
-        file: path.join(folder, `${trace}.ndjson.gz`),
-        policies: policiesOf({
-          onlyReason: undefined,
-          dedupe: undefined,
-          throttle: undefined,
-          quiet: undefined,
-          ...given,
-        }),
-        config: { ...readConfig({}), dataDir },
-        serverUrl: await testPostgresUrl(),
-      }).finally(() => rm(dataDir, { recursive: true, force: true }))
-      assert.deepEqual(result.audit.problems, [])
+      const result = await replayed(path.join(folder, `${trace}.ndjson.gz`), given)
       const all = given.onlyReason === undefined ? expected['recipient_notifications']! : expected[count]!
+      if (given.quiet !== undefined) return allDelivered(result, { all, held: expected[count]! })
       assert.equal(result.recipients, all)
-      if (given.quiet !== undefined) {
-        assert.equal(result.decided.held ?? 0, expected[count])
-        assert.equal(result.outcomes.delivered, all, 'what was held is delivered when its hour comes')
-      } else {
-        assert.equal(result.outcomes.delivered ?? 0, expected[count])
-        assert.equal(
-          stopped.reduce((sum, outcome) => sum + (result.decided[outcome] ?? 0), 0),
-          all - expected[count]!,
-        )
-      }
+      assert.equal(result.outcomes.delivered ?? 0, expected[count])
+      assert.equal(
+        stopped.reduce((sum, outcome) => sum + (result.decided[outcome] ?? 0), 0),
+        all - expected[count]!,
+      )
     })
+}
+
+/** Registers a test of quiet hours over a few days of the large trace: all of it takes long, and its counts are of all of it. */
+export function quietDaysTest(days: readonly string[]): void {
+  const name = `replay of ${days.join(', ')} of college-dm with quiet(22-08 UTC)`
+  const folder = folderOr(name)
+  if (folder === undefined) return
+  test(name, async () => {
+    await using own = await temporaryFolder()
+    const lines = gunzipSync(readFileSync(path.join(folder, 'college-dm.ndjson.gz')))
+      .toString()
+      .split('\n')
+    const part = lines.filter(line => days.some(day => line.includes(`"ts": "${day}T`)))
+    const file = path.join(own.path, 'part.ndjson')
+    await writeFile(file, part.join('\n'))
+    const night = part.filter(line => /"ts": "[-\d]+T(22|23|0[0-7]):/.test(line))
+    assert.ok(night.length > 100 && part.length - night.length > 100, `${night.length} of ${part.length} at night`)
+    allDelivered(await replayed(file, { quiet: '22:00-08:00' }), { all: part.length, held: night.length })
+  })
+}
+
+function folderOr(name: string): string | undefined {
+  const folder = tracesFolder()
+  // The runner says the same loudly, and fails where CI demands the traces.
+  if (folder === undefined)
+    test(name, { skip: 'the recorded traces are not there: set CARILLON_TEST_TRACES' }, () => {})
+  return folder
+}
+
+async function replayed(file: string, given: Given): Promise<Replayed> {
+  await using data = await temporaryFolder()
+  const result = await replay({
+    file,
+    policies: policiesOf({ onlyReason: undefined, dedupe: undefined, throttle: undefined, quiet: undefined, ...given }),
+    config: { ...readConfig({}), dataDir: data.path },
+    serverUrl: await testPostgresUrl(),
+  })
+  assert.deepEqual(result.audit.problems, [])
+  return result
+}
+
+function allDelivered(result: Replayed, { all, held }: { all: number; held: number }): void {
+  assert.equal(result.recipients, all)
+  assert.equal(result.decided.held ?? 0, held)
+  assert.equal(result.outcomes.delivered, all, 'what was held is delivered when its hour comes')
 }
