@@ -246,6 +246,7 @@ test('no send starts too long after its claim', async t => {
   t.mock.restoreAll()
   assert.equal(world.simulators.lines('fcm').length, 0)
   delete world.deps.failpoint
+  await world.makeDue()
   await world.deliver(await world.open())
   assert.deepEqual(await world.ends(), { anna: 'sent' })
 })

@@ -21,10 +21,10 @@ import { mayMove, otherRoute, routesElsewhere } from './failover.ts'
 import {
   configHold,
   type DeliveryLimits,
+  inItsTime,
   limitsOf,
   notOursMs,
   recordPauseMs,
-  retryWaitMinMs,
   stoppedMs,
   triesMax,
 } from './limits.ts'
@@ -167,9 +167,8 @@ function unserved({ batch, served }: Claimed, { catalogue, clock, pace, log }: D
   if (batch.lapsed) return undefined
   const wait = pace.retryWait({ provider: served.provider, lane, tries, moved, size: slots.length })
   if (!wait) return undefined
-  // What ends before that is asked about again in the time that it has.
   const leftMs = Math.min(...batch.intents.map(({ expiresAt = Infinity }) => expiresAt - clock.now()))
-  return { ...wait, waitMs: Math.min(wait.waitMs, Math.max(retryWaitMinMs, leftMs / 2)) }
+  return { ...wait, waitMs: inItsTime(wait.waitMs, leftMs) }
 }
 
 /**

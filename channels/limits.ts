@@ -33,6 +33,12 @@ export const configHold = { minMs: 60_000, maxMs: 600_000 }
 export const notOursMs = 15_000
 /** What may not be tried again yet is asked about at most this often. */
 export const retryWaitMinMs = 1_000
+/** What ends before it has waited so long is asked about again in the time that it has. */
+export const inItsTime = (waitMs: number, leftMs: number): number =>
+  Math.min(waitMs, Math.max(retryWaitMinMs, leftMs / 2))
+const comeBackMaxMs: Record<Lane, number> = { critical: 2_000, default: 6_000, bulk: 12_000 }
+/** When what meets an open circuit, or found no turn in its call, comes back. `random`: from 0 to 1. */
+export const comeBackMs = (lane: Lane, random: number): number => (comeBackMaxMs[lane] / 2) * (1 + random)
 /** What an operator has stopped is asked about again after this time. */
 export const stoppedMs = 15_000
 /** Between two attempts to record while the database is away. */

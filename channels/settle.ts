@@ -4,7 +4,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Answer, AnswerKind, DoubtPolicy, Outcome } from '#contracts/outcome.ts'
 import type { Wait, WaitReason } from '#contracts/wait.ts'
 import type { SlotResult } from '#ledger/batch.ts'
-import { backoff, receiptWaitMs, triesMax } from './limits.ts'
+import { backoff, comeBackMs, inItsTime, receiptWaitMs, triesMax } from './limits.ts'
 import type { Leaving } from './failover.ts'
 import { expired } from './recheck.ts'
 
@@ -20,7 +20,7 @@ export type BatchTerms = {
   jitter: number
   /** How long what meets a fault of configuration is held. */
   holdMs: number
-  /** How long what was not begun waits, and why. */
+  /** How long what was not begun waits, and why; undefined: nothing keeps it from being called. */
   unsent: Wait | undefined
   /** The routes by which goes what surely was not sent by this one, by why it leaves. */
   elsewhere?: { readonly [L in Leaving]?: string | undefined }
@@ -71,7 +71,8 @@ function resultOf(answer: Answer, slot: SlotTerms, batch: BatchTerms): SlotResul
       return { kind: 'closed', ...answer.end }
     case 'notBegun':
       return (
-        leaves('unfit', slot, batch) ?? later({ ...waiting(batch.unsent), spent: false, why: notCalled }, slot, batch)
+        leaves('unfit', slot, batch) ??
+        later({ ...waiting(batch.unsent ?? noTurn(slot, batch)), spent: false, why: notCalled }, slot, batch)
       )
     default:
       return answer satisfies never
@@ -134,6 +135,12 @@ function putOff(
   const waits: Later = { dueInMs: afterMs, reason: 'pause', spent: false, ...(uncalled && { why: notCalled }) }
   return leaves(uncalled ? 'unfit' : 'called', slot, batch) ?? later(waits, slot, batch)
 }
+
+/** There was none in its call, and there may be none at once. */
+const noTurn = ({ expiresAt = Infinity }: SlotTerms, { lane, jitter, now }: BatchTerms): Wait => ({
+  waitMs: Math.round(inItsTime(comeBackMs(lane, jitter), expiresAt - now)),
+  reason: 'rate',
+})
 
 const held = ({ uncalled }: Extract<Answer, { kind: 'config' }>, { holdMs }: BatchTerms): Later => ({
   ...{ dueInMs: holdMs, reason: 'circuit', spent: false },

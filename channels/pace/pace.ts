@@ -4,7 +4,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import type { Wait } from '#contracts/wait.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Metrics } from '#runtime/metrics.ts'
-import { configHold, failover } from '../limits.ts'
+import { comeBackMs, configHold, failover } from '../limits.ts'
 import type { Provider } from '../provider.ts'
 import type { Buckets } from './bucket-store.ts'
 import { admits, afterCall, type Breaker, type Cause, closedBreaker, probing, wordOf } from './breaker.ts'
@@ -79,8 +79,6 @@ type State = {
 const enterWaitMs = 500
 /** Its job must be gone by then: while it is there, adding it again would do nothing. */
 const putOffMinMs = 1_000
-/** What meets an open circuit comes back within this time, at the earliest at half of it. */
-const circuitHoldMs: Record<Lane, number> = { critical: 2_000, default: 6_000, bulk: 12_000 }
 const retryWaitMaxMs = 600_000
 /** What is held asks again sooner: who says nothing for so long is served. */
 const refusedOfSomeMs = 2 * configHold.maxMs
@@ -172,8 +170,7 @@ function gateOf({ state, lane, nowMs, random }: Entering): 'all' | 'probe' | Wai
   if (pauseMs > 0) return { waitMs: pauseMs, reason: 'pause' }
   const admitted = admits(state.breaker, now)
   if (typeof admitted !== 'object') return admitted
-  const holdMs = (circuitHoldMs[lane] / 2) * (1 + random())
-  return { waitMs: Math.max(admitted.waitMs, holdMs), reason: 'circuit' }
+  return { waitMs: Math.max(admitted.waitMs, comeBackMs(lane, random())), reason: 'circuit' }
 }
 
 function unfitMs({ breaker, pauses }: State, lane: Lane, now: number): number | undefined {
