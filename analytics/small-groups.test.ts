@@ -56,3 +56,58 @@ test('whatever the numbers: what is missing from any row or column, with its tot
     }),
   )
 })
+
+test('totals of rows and columns do not give a number away that is missing from several', () => {
+  const sizes = [
+    [3, 3, 3, 50],
+    [3, 3, 50, 50],
+    [50, 50, 3, 3],
+    [50, 50, 3, 3],
+  ]
+  assert.equal(isComputed(sizes, hiddenCells(sizes, 5), { group: 0, period: 2 }), false)
+})
+
+test('whatever the numbers: none that is missing can be computed, but where it can be whatever is missing', () => {
+  const few = fc.constantFrom(0, 3, 3, 50, 60, 70, 80)
+  const sparse = fc
+    .tuple(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 2, max: 6 }))
+    .chain(([rows, columns]) =>
+      fc.array(fc.array(few, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows }),
+    )
+  fc.assert(
+    fc.property(sparse, sizes => {
+      const hidden = hiddenCells(sizes, 5)
+      const all = sizes.map(row => row.map(size => size > 0))
+      for (const [group, row] of hidden.entries())
+        for (const [period, isHidden] of row.entries())
+          if (isHidden && isComputed(sizes, hidden, { group, period }))
+            assert.ok(isComputed(sizes, all, { group, period }), `${group}, ${period}`)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+/** Whether a missing number follows from the totals: solves for those that are missing, an equation for each row and column. */
+function isComputed(
+  sizes: readonly (readonly number[])[],
+  hidden: readonly (readonly boolean[])[],
+  asked: { group: number; period: number },
+): boolean {
+  const cells = hidden.flatMap((row, group) => row.flatMap((is, period) => (is ? [{ group, period }] : [])))
+  const own = cells.findIndex(({ group, period }) => group === asked.group && period === asked.period)
+  const equations = [
+    ...sizes.map((_, at) => cells.map(({ group }) => Number(group === at))),
+    ...sizes[0]!.map((_, at) => cells.map(({ period }) => Number(period === at))),
+  ]
+  // What is asked for last: with all others gone, an equation that is left tells it.
+  const others = cells.flatMap((_, at) => (at === own ? [] : [at]))
+  let left = equations
+  for (const at of others) {
+    const by = left.find(equation => equation[at] !== 0)
+    if (by === undefined) continue
+    left = left
+      .filter(equation => equation !== by)
+      .map(equation => equation.map((n, place) => n - (equation[at]! / by[at]!) * by[place]!))
+  }
+  return left.some(equation => Math.abs(equation[own]!) > 1e-9)
+}
