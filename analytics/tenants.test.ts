@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Why } from '#contracts/decision.ts'
 import type { EventPack, IntentFacts } from '#contracts/event.ts'
+import { dayOf } from '#contracts/ids.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { createHttp } from '#runtime/http.ts'
 import { createLog } from '#runtime/log.ts'
@@ -74,6 +75,28 @@ function namingPacks(): EventPack[] {
   ]
 }
 
+/** Of one type, to the same people at the same instants, whoever says it. */
+function sharedPacks(name: string, tenant: string | undefined): EventPack[] {
+  const facts = { type: 'shared.type', occurredAt: earlier, ...(tenant !== undefined && { tenant }) }
+  const of = { day: new Date(earlier).toISOString().slice(0, 10), intents: [intentFacts(`${name}-shared`, facts)] }
+  const decided = decidedPack(both, { ...of, at: earlier })
+  for (const slot of decided.slots)
+    Object.assign(slot, { arm: `${name}/arm`, locale: name === 'own' ? 'de-AT' : 'fr-CH' })
+  return [decided, settledPack(both, { ...of, at: earlier + 1000 })]
+}
+
+const intentOf = (name: string) => intentFacts(`${name}-1`).id
+const told = [
+  { name: 'own', tenant: mine, batch: batchOf(0) },
+  { name: 'alien', tenant: theirs, batch: batchOf(1) },
+  { name: 'none', tenant: undefined, batch: batchOf(2) },
+] as const
+/** A batch of the day that is asked for. */
+function batchOf(n: number): string {
+  const ms = at.toString(16).padStart(12, '0')
+  return `${ms.slice(0, 8)}-${ms.slice(8)}-7000-8000-00000000000${n}`
+}
+
 /** A word of what others told. */
 const foreign = /alien|none[-./]|fr-CH|"CH"/
 
@@ -87,7 +110,14 @@ before(async () => {
   const { url } = opened.use(await testDatabase())
   const db = opened.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
   await ensurePartitions(db, { from: new Date(earlier).toISOString().slice(0, 10), days: 3 })
-  await storePacks(db, [...packsOf('own', mine), ...packsOf('alien', theirs), ...packsOf('none', undefined)])
+  for (const { name, tenant, batch } of told) {
+    await storePacks(db, [...packsOf(name, tenant), ...sharedPacks(name, tenant)])
+    await db.query(
+      `insert into batches (day, id, set_id, lane, channel, provider, sensitive, tries, maybe_sent, due_at, closed_at, n, recipients, endpoints, intents)
+       values ($1, $2, $2, 1, 0, 'fcm', false, 1, false, now(), now(), 1, '{ada}', '{device-1}', array[$3::uuid])`,
+      [dayOf(batch), batch, intentOf(name)],
+    )
+  }
   await storePacks(db, namingPacks())
   await db.query(
     `insert into retractions (id, kind, successor, occurred_until, follow_up_at) values ($1, 'superseded', $3, now(), now()), ($2, 'superseded', $4, now(), now())`,
@@ -118,7 +148,6 @@ before(async () => {
 after(() => opened.disposeAsync())
 
 const ofDay = 'since=2026-11-20&until=2026-11-21'
-const intentOf = (name: string) => intentFacts(`${name}-1`).id
 /** What each path is asked, in so many ways as it answers in. */
 const questions: Record<string, readonly string[]> = {
   '/v1/analytics/funnel': [
@@ -137,7 +166,12 @@ const questions: Record<string, readonly string[]> = {
     `${ofDay}&type=own.type&event=joined&compare=arm&by=channel`,
   ],
   '/v1/trace/examples': [`${ofDay}&stage=accepted`, `${ofDay}&what=holdout`],
-  '/v1/trace': ['recipient=ada', `intent=${intentOf('own')}`, `intent=docs/own-1&recipient=bob`],
+  '/v1/trace': [
+    'recipient=ada',
+    `intent=${intentOf('own')}`,
+    `intent=docs/own-1&recipient=bob`,
+    `delivery=${batchOf(0)}.0`,
+  ],
   '/v1/trace/:intent': ['', 'recipient=bob'],
 }
 const urlOf = (path: string, question: string, more = '') =>
@@ -201,21 +235,43 @@ test('another tenant is refused in one sentence, on every path, however it is sp
 
 test('what is of another tenant or of none is unknown, and the look is kept', async () => {
   reader = { name: 'eve', tenant: mine }
-  for (const name of ['alien', 'none'])
+  for (const { name, batch } of told.slice(1))
     for (const url of [
       `/v1/trace/${intentOf(name)}`,
       `/v1/trace?intent=docs/${name}-1`,
       `/v1/trace?intent=docs/${name}-1&recipient=ada`,
       `/v1/trace?recipient=${name}-person`,
+      `/v1/trace?delivery=${batch}.0`,
     ]) {
       looks.length = 0
       const { status, text } = await ask(url)
-      const unknown = await ask(
-        url.includes('intent') || url.includes('v1/trace/') ? '/v1/trace?intent=docs/x' : '/v1/trace?recipient=x',
-      )
+      const kind = /recipient|delivery/.exec(url.replace(/intent=.*/, ''))?.[0] ?? 'intent'
+      const nobody = { recipient: 'x', delivery: `${batchOf(9)}.0`, intent: 'docs/x' }[kind]
+      const unknown = await ask(`/v1/trace?${kind}=${nobody}`)
       assert.deepEqual([status, text], [404, unknown.text], url)
       assert.equal((looks[0] as { about: { tenant: string } }).about.tenant, mine)
     }
+})
+
+test('what several tenants say of one type, at one instant and to the same people, is told apart', async () => {
+  const of = 'since=2026-11-19&until=2026-11-20&type=shared.type'
+  for (const { name, tenant } of told.slice(0, 2)) {
+    reader = { name: 'eve', tenant }
+    const { groups } = JSON.parse((await ask(`/v1/analytics/lift?${of}&event=joined&compare=arm`)).text) as {
+      groups: { group: string; people: number }[]
+    }
+    assert.deepEqual(
+      groups.map(({ group, people }) => [group, people]),
+      [[`${name}/arm`, 3]],
+    )
+    for (const unit of ['notification', 'recipient']) {
+      const { examples } = JSON.parse((await ask(`/v1/trace/examples?${of}&stage=accepted&unit=${unit}`)).text) as {
+        examples: { intent: string; recipient: string }[]
+      }
+      assert.deepEqual(examples.map(({ recipient }) => recipient).toSorted(), both)
+      assert.deepEqual(new Set(examples.map(({ intent }) => intent)), new Set([intentFacts(`${name}-shared`).id]))
+    }
+  }
 })
 
 test('an intent of another tenant is named nowhere, nor when it happened', async () => {
