@@ -242,3 +242,19 @@ test('the latest events of a rare type are found in whatever hour of the day the
   while (await recomputeHour(db));
   assert.equal(await tail(), 6)
 })
+
+test('the latest events of a tenant are looked for in its hours alone', async () => {
+  const tenant = 'ac\u202eme ß {}'
+  const occurredAt = at - 5 * 3_600_000
+  const intents = [intentFacts('of a tenant', { type: 'rare.two', tenant, occurredAt })]
+  await storePacks(db, [decidedPack(people(2), { intents, at: occurredAt })])
+  const tail = async (of: string, groupMin: number) => tailOf(db, { tenant: of }, { now: at + 60_000, groupMin })
+  assert.equal((await tail(tenant, 2)).lines.length, 2)
+  while (await recomputeHour(db));
+  assert.equal((await tail(tenant, 2)).lines.length, 2)
+  assert.deepEqual(await tail(tenant, 3), { lines: [], hidden: 1 })
+  await db.transaction(async tx => {
+    await tx.query('lock table delivery_events in access exclusive mode')
+    assert.deepEqual(await tail(tenant.slice(1), 1), { lines: [], hidden: 0 })
+  })
+})

@@ -118,6 +118,9 @@ export function packFold({ facts, codes, fact, events, shared, code, at, story, 
   }
 }
 
+/** What stands in the words of a fold where any of it is of a tenant. Pure. */
+export const tenantWords = (tenant: string): string => `"tenant":${JSON.stringify(tenant)}`
+
 /** A row of an event as it comes from the store, by notification and then by time. */
 export type EventRow = {
   /** Whether it is the first of its notification. */

@@ -1,7 +1,7 @@
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
-import { hourMs } from './fold.ts'
+import { hourMs, tenantWords } from './fold.ts'
 import { narrowed } from './narrowed.ts'
 import type { Question } from './question.ts'
 import { eventSentence } from './trace.ts'
@@ -42,29 +42,33 @@ export async function tailOf(
       const ranges = within.map(({ from, to }) => [value(new Date(from)), value(new Date(to))] as const)
       where.push(`(${ranges.map(([from, to]) => `occurred_at >= ${from} and occurred_at < ${to}`).join(' or ')})`)
       const of = `from delivery_events where ${where.join(' and ')}`
-      const min = value(groupMin)
-      const peopled = `select type from (select distinct type, recipient ${of}) as people group by type`
-      const rows = await tx.query<Row>(
-        `select at, type, channel, kind, what, rule, provider ${of} and type in (${peopled} having count(*) >= ${min})
-         order by at desc limit ${linesMax}`,
+      const rows = await tx.query<Row | { hidden: number; at: null }>(
+        `with peopled as materialized (
+           select type, count(*) >= ${value(groupMin)} as told from (select distinct type, recipient ${of}) as people group by type)
+         select hidden, latest.* from (select count(*)::int as hidden from peopled where not told) as small
+         left join (select at, type, channel, kind, what, rule, provider ${of} and type in (select type from peopled where told)
+           order by at desc limit ${linesMax}) as latest on true
+         order by at desc`,
         values,
       )
-      const lines = rows.map(lineOf)
+      const lines = rows.filter(row => row.at !== null).map(lineOf)
       if (lines.length === linesMax) return { lines, hidden: 0 }
-      if (spanMs !== spansMs.at(-1)) continue
-      const small = await tx.query(`${peopled} having count(*) < ${min}`, values)
-      return { lines, hidden: small.length }
+      if (spanMs === spansMs.at(-1)) return { lines, hidden: rows[0]!.hidden }
     }
     return { lines: [], hidden: 0 }
   })
 }
 
-/** Hours in which there is anything of the type that is asked for, in order: a day of events is not read for one that is rare. */
-async function hoursOf(tx: Queryable, { type }: Question, since: EpochMs): Promise<EpochMs[]> {
+/**
+ * Hours in which there is anything of the type or of the tenant that is asked for, in order: a day of events is not read for one that is
+ * rare. Of what is to be counted it is not known of which tenant it is.
+ */
+async function hoursOf(tx: Queryable, { type, tenant }: Question, since: EpochMs): Promise<EpochMs[]> {
   const asked = `cohort > $1 and ($2::text is null or type = $2)`
   const rows = await tx.query<{ cohort: Date }>(
-    `select cohort from folded_hours where ${asked} union select cohort from rollup_marks where ${asked} order by cohort`,
-    [new Date(since - hourMs), type ?? null],
+    `select cohort from folded_hours where ${asked} and ($3::text is null or strpos(words, $3) > 0)
+     union select cohort from rollup_marks where ${asked} order by cohort`,
+    [new Date(since - hourMs), type ?? null, tenant === undefined ? null : tenantWords(tenant)],
   )
   return rows.map(({ cohort }) => cohort.getTime())
 }
@@ -81,6 +85,7 @@ function joined(hours: readonly EpochMs[]): { from: EpochMs; to: EpochMs }[] {
 }
 
 type Row = Pick<TailLine, 'type' | 'channel' | 'what'> & {
+  hidden: number
   at: Date
   kind: 'decided' | 'settled' | 'standing' | 'engaged'
 } & {
@@ -88,10 +93,10 @@ type Row = Pick<TailLine, 'type' | 'channel' | 'what'> & {
   provider: string | null
 }
 
-const lineOf = ({ at, rule, provider, ...line }: Row): TailLine => ({
-  ...{ ...line, at: at.toISOString() },
+const lineOf = ({ at, type, channel, kind, what, rule, provider }: Row): TailLine => ({
+  ...{ at: at.toISOString(), type, channel, kind, what },
   ...(rule !== null && { rule }),
   ...(provider !== null && { provider }),
   // Without its value, and so without a person's words.
-  sentence: eventSentence({ kind: line.kind, what: line.what }),
+  sentence: eventSentence({ kind, what }),
 })
