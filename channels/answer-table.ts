@@ -50,7 +50,7 @@ function answerOf(row: Row, reason: string, { afterMs = 0, asOf }: Said): Answer
 export const notBegun: Answer = { kind: 'notBegun' }
 /** Of what was refused for something that another request would mend, and there is no time to begin one (law 4). */
 export const tooLate: Answer = { kind: 'retry', afterMs: 0, reason: 'no time left to begin' }
-/** What an answer is for what had a request before this one: it was called, and has cost a try. */
+/** What an answer is for what had a request before this one: it was called, and where nothing was begun since it is tried again. */
 export function calledBefore(answer: Answer): Answer {
   if (answer.kind === 'notBegun') return tooLate
   if (!('uncalled' in answer)) return answer

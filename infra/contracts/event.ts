@@ -37,7 +37,8 @@ export type EventSlot = {
   what: 'deliver' | 'held' | OutcomeOrMoved | Deed | ToldStanding
   /** Position in `whys`. */
   w?: number
-  /** settled: a provider was called for it, or may have been. What was accepted says so by itself. Packs of before this field
+  /** settled: a provider was called for it, or may have been; a connection that could not be made is a call.
+   * What was accepted says so by itself. Packs of before this field
    * do not have it: theirs is known where no rule closed or moved it. */
   called?: true
   /** Of a type with arms the one that the person is in, after the experiment's name: `subject-line/b`. */

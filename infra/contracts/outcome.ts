@@ -51,7 +51,7 @@ export type Answer =
   /**
    * `maybeSent`: the provider asks to try again, but has been seen to have sent; the type's doubt policy decides. `ofSome`, here
    * and below: said of this address or of some of them, and the others are served. `uncalled`, below: known without
-   * a request that held it.
+   * a request that held it; a connection that could not be made counts as one.
    */
   | { kind: 'retry'; afterMs: number; reason: string; maybeSent?: true; ofSome?: true }
   | { kind: 'pause'; afterMs: number; reason: string; ofSome?: true; uncalled?: true }
