@@ -32,7 +32,7 @@ export const configHold = { minMs: 60_000, maxMs: 600_000 }
 /** A batch that this worker cannot serve (newer type, provider not configured) is offered again after this time. */
 export const notOursMs = 15_000
 /** What may not be tried again yet is asked about at most this often. */
-export const retryWaitMinMs = 1_000
+const retryWaitMinMs = 1_000
 /** What ends before it has waited so long is asked about again in the time that it has. */
 export const inItsTime = (waitMs: number, leftMs: number): number =>
   Math.min(waitMs, Math.max(retryWaitMinMs, leftMs / 2))
