@@ -7,6 +7,7 @@ import type { Answer } from '#contracts/outcome.ts'
 import { until } from '#runtime/link.fixture.ts'
 import { parseRule } from '#local/simulators/control.ts'
 import { setup } from '#local/simulators/test-setup.ts'
+import { afterCall, type Breaker, closedBreaker, failing } from './pace/breaker.ts'
 import { calledBy, messageTo, startSubject, subjects, undoRedirect } from './providers.fixture.ts'
 
 afterEach(undoRedirect)
@@ -86,3 +87,21 @@ for (const subject of subjects.filter(({ title }) => ['fcm', 'fcm directly', 'ap
     const told = answers.map(answer => (answer.kind === 'doubt' ? answer.reason : answer.kind))
     assert.deepEqual(told, ['deadline', 'accepted', 'addressDead', 'retry', 'accepted', 'deadline'])
   })
+
+test('fcm directly: where calls that hang hold every stream, those that wait for one open the circuit with them', async () => {
+  await using world = await startSubject(subjects.find(({ title }) => title === 'fcm directly')!)
+  const { simulators, provider, send } = world
+  const message = messageTo(subjects[0]!, 1)
+  assert.equal((await send(message)).kind, 'accepted')
+  simulators.script.set({ provider: 'fcm', answer: 'hang' })
+  const options = { lane: 'default', now: Date.now(), deadlineMs: 1_000 } as const
+  const call = Array.from({ length: provider.callSizeMax }, () => message)
+  const said = await Promise.all(Array.from({ length: failing.callsMin }, () => provider.send(call, options)))
+  const begun = said.filter(answers => answers.some(({ kind }) => kind === 'doubt'))
+  assert.ok(begun.length < said.length / 2, `${begun.length} were begun`)
+  const breaker = said.reduce<Breaker>(
+    (state, answers) => afterCall(state, { answers, probe: false }, 0),
+    closedBreaker,
+  )
+  assert.equal(breaker.kind, 'open')
+})
