@@ -5,7 +5,7 @@ import { examplesPath } from './examples-api.ts'
 import { questionIn, type QuestionPath, type ReaderOf, serveQuestions, type Texts } from './questions-api.ts'
 import { askedDelivery, type AskedIntent, askedIntent } from './trace-asked.ts'
 import { type Part, traceDelivery, traceIntent, traceRecipient } from './trace-store.ts'
-import { isUnknown, type Trace } from './trace.ts'
+import { isUnknown, onlyRecipientOf, type Trace } from './trace.ts'
 
 /** Who looked at what: an intent (perhaps of it what went to a person, or to an endpoint), a person, or a delivery. */
 export type Look = { who: string; about: Readonly<Record<string, string>> }
@@ -75,12 +75,6 @@ function aboutOf({ tenant, ...subject }: Asked): Look['about'] {
   }
   const { intent, part } = subject
   return { intent: typeof intent === 'string' ? intent : `${intent.producer}/${intent.key}`, ...part, ...within }
-}
-
-/** The person that all of it is about, where it is one. */
-function onlyRecipientOf({ lines, open }: Trace): string | undefined {
-  const [only, ...others] = new Set([...lines, ...open].map(({ recipient }) => recipient))
-  return others.length === 0 ? only : undefined
 }
 
 /** Reads what is asked. */

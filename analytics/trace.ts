@@ -68,6 +68,12 @@ export type Trace = {
 export const isUnknown = ({ refused, lines, open, expanding, retraction, quarantine }: Trace): boolean =>
   refused.length + lines.length + open.length === 0 && (expanding ?? retraction ?? quarantine) === undefined
 
+/** The person that all of it is about, where it is one. */
+export function onlyRecipientOf({ lines, open }: Trace): string | undefined {
+  const [only, ...others] = new Set([...lines, ...open].map(({ recipient }) => recipient))
+  return others.length === 0 ? only : undefined
+}
+
 type Said = Pick<TraceLine, 'what' | 'rule' | 'value' | 'provider'> & { kind?: EventKind; at?: EpochMs }
 
 /** The sentence of an event: its rule's, else what its outcome or deed means. */

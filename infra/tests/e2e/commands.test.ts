@@ -7,6 +7,7 @@ import { refuseMessages } from '#ledger/admit.ts'
 import { readActs } from '#ledger/operator-log.ts'
 import { openQuarantines } from '#ledger/quarantine.ts'
 import { readPresence, readWatermarks } from '#preferences/preferences.ts'
+import { putEndpoint } from '#preferences/recipient-store.ts'
 import { type Database, migrate, openPostgres } from '#runtime/postgres.ts'
 import { decidedPack, intentFacts } from '../analytics/packs.fixture.ts'
 import { startProgram } from '../program.ts'
@@ -188,7 +189,15 @@ test('a trace takes ids in whatever case, and says in a line what does not go to
   const asked = await Promise.all([id, id.toUpperCase(), 'docs/comment-1'].map(subject => run('trace', subject)))
   for (const [code, out] of asked) assert.deepEqual([code, out], asked[0])
   assert.match(asked[0]![1], /ann · push[^]+bob · push/)
-  assert.match((await run('trace', id.toUpperCase(), '--recipient', 'bob'))[1], /^(?![^]*ann)[^]*bob · push/)
+  await putEndpoint({ db, addressKey: 'key', now: Date.now() }, 'bob', {
+    ...{ id: 'phone', channel: 'push', provider: 'fcm', address: 'token-of-a-phone-1234' },
+  })
+  const ofBob = (await run('trace', id.toUpperCase(), '--recipient', 'bob'))[1]
+  assert.match(
+    ofBob,
+    /^(?![^]*ann)[^]*bob · push[^]*\naddresses of bob now\n {2}push {2}fcm {2}phone {2}…1234 {2}active\n/,
+  )
+  assert.match((await run('trace', 'ann'))[1], /\naddresses of ann now\n {2}in_app {2}inbox {2}inbox {2}active\n$/)
   const unknown = `carillon trace: nothing is known of ${attempt.toUpperCase()}\n`
   assert.deepEqual(await run('trace', attempt.toUpperCase()), [1, unknown])
 
@@ -201,5 +210,5 @@ test('a trace takes ids in whatever case, and says in a line what does not go to
     [['a"b'], 'name one intent (its id, or producer/key), one person or one delivery (batch.slot)'],
   ] as const)
     assert.deepEqual(await run('trace', ...args), [2, `carillon trace: ${said}\n`])
-  assert.equal((await readActs(db, { limit: 20 })).length, 5, 'what is not asked is no look')
+  assert.equal((await readActs(db, { limit: 20 })).length, 6, 'what is not asked is no look')
 })
