@@ -28,6 +28,12 @@ test('what a transaction wrote is there when it ends well, and gone when it thro
   assert.deepEqual(await db.query('select n from wrote'), [{ n: 1 }])
 })
 
+test('who disposes of it keeps no connection, whatever was asked: one that is left holds up the end of a process', async () => {
+  const db = await open()
+  await db[Symbol.asyncDispose]()
+  await assert.rejects(db.query('select 1'), /after calling end/)
+})
+
 test('an outage is told apart from a mistake, and passes', async () => {
   await using link = await openLink(database.url)
   await using db = await open(link.url)

@@ -57,17 +57,22 @@ export async function openPostgres(options: {
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {})
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  const close = async () => {
+    await kysely.destroy()
+    // Kysely ends no pool that it has not used.
+    if (!pool.ending) await pool.end()
+  }
   const database: Database = {
     kysely,
     query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
       (await pool.query<Row>(text, [...values])).rows,
     transaction: work => transaction(pool, work),
-    [Symbol.asyncDispose]: () => kysely.destroy(),
+    [Symbol.asyncDispose]: close,
   }
   try {
     await database.query('select 1')
   } catch (error) {
-    await kysely.destroy()
+    await close()
     // What the driver says of it names nothing that a person has set.
     if (error instanceof Error && error.message.includes('client password must be a string'))
       throw new Error('the server asks for a password, and the URL has none', { cause: error })
