@@ -57,7 +57,7 @@ for (const subject of subjects)
     )
     assert.ok(tookMs >= 295 && tookMs < 2_000, `took ${tookMs} ms`)
     // What goes on may get to its call later, on a busy machine.
-    if (goesOn.includes(subject.title)) return until(() => mute.connections() > 0, 'it is called')
+    if (goesOn.includes(subject.title)) return await until(() => mute.connections() > 0, 'it is called')
     assert.ok(mute.connections() > 0, 'it was called')
     await until(async () => mute.open() === 0, 'the request ends')
     assert.ok(performance.now() - begun < 10_000, 'and with its call')

@@ -31,7 +31,7 @@ export async function runEndpoints(args: string[]): Promise<number> {
     case 'list': {
       if (endpoint !== undefined) throw new CommandError(wrongUse)
       await using db = await visitDatabase()
-      return print(db, user)
+      return await print(db, user)
     }
     case 'put': {
       if (endpoint === undefined) throw new CommandError(`name the endpoint: put ${user} ENDPOINT --channel …`)
@@ -65,7 +65,7 @@ async function put(user: string, named: string, { 'verified-at': verifiedAt, ...
   const { db } = store
   const verifiedBy = parsed.value.verifiedAt === undefined ? {} : { verifiedBy: 'operator' }
   await putEndpoint({ ...store, now: systemClock.now() }, user, { ...parsed.value, ...verifiedBy })
-  return print(db, user)
+  return await print(db, user)
 }
 
 /** What is wrong, by the name of the option. */

@@ -49,7 +49,7 @@ async function runOnce(run: Run) {
   if (audit) console.log(`${await funnelOf(everything, terminal())}\n${printAudit(audit)}`)
   if (run.signal.aborted) run.line.say('Stopped before the end; the next start finishes what is left.')
   else run.line.say('Stopping …')
-  return audit && !run.signal.aborted ? summaryOf(everything, audit) : undefined
+  return audit && !run.signal.aborted ? await summaryOf(everything, audit) : undefined
 }
 
 async function stayUp(run: Run): Promise<undefined> {
@@ -101,7 +101,7 @@ async function playAll(everything: Everything, run: Run): Promise<Audit | undefi
   const looks = await engage(everything, since)
   line.say(`Whether people looked is made up at fixed rates (${looks.toLocaleString('en')} facts), counted only by
   npm run carillon -- funnel --with-simulated\n`)
-  return example.audit()
+  return await example.audit()
 }
 
 /** No recorded data says whether people looked, so this is simulated, and marked. */
