@@ -45,7 +45,7 @@ export function population(count: number): Population {
 function endpointsOf(n: number): Endpoint[] {
   const all = [
     ['phone', 'push', 'fcm', `token-${n}`],
-    ['tablet', 'push', 'apns', n.toString(16).padStart(64, 'a')],
+    ['tablet', 'push', 'apns', n.toString(16).padStart(64, '0')],
     ['number', 'sms', 'twilio', `+1555${String(n).padStart(7, '0')}`],
     ['mail', 'email', 'sendgrid', `r${n}@example.com`],
   ] as const
