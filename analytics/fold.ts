@@ -99,12 +99,15 @@ export function unpackFold({ cohort, type, words, ...stored }: Stored & { cohort
   for (let n = 0; n < times.length; n++) times[n]! += base
   return {
     ...{ cohort, type, facts, codes },
-    ...{ fact: new Uint32Array(fact!), events: new Uint32Array(events!), shared: new Uint32Array(shared!) },
-    ...{ code: new Uint32Array(code!), at: times },
-    ...{ story: new Uint32Array(story ?? []), occurred: new Uint32Array(occurred ?? []) },
-    person: new Uint32Array(person ?? []),
+    ...{ fact: asWords(fact), events: asWords(events), shared: asWords(shared), code: asWords(code), at: times },
+    ...{ story: asWords(story), occurred: asWords(occurred), person: asWords(person) },
   }
 }
+
+type Column = ReturnType<typeof columnsIn>[number]
+/** Those of people are words already: the largest column is not copied once more. */
+const asWords = (column: Column | undefined): Uint32Array =>
+  column instanceof Uint32Array ? column : new Uint32Array(column ?? [])
 
 /** The same to be stored. Pure. */
 export function packFold({ facts, codes, fact, events, shared, code, at, story, occurred, person }: Folded): Stored {
