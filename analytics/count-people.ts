@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Counting } from './count.ts'
 import type { Groups } from './count-groups.ts'
 import { periodOf } from './count-periods.ts'
-import { isByPerson, type Prepared } from './count-prepared.ts'
+import { eachAsked, isByPerson, type Prepared } from './count-prepared.ts'
 import {
   type Briefs,
   brief,
@@ -107,38 +107,22 @@ function inParts(folds: readonly Told[], counting: Counting, groups: Groups): En
   for (let part = 0, sum = 0; part < begins.length; part++) [begins[part], sum] = [sum, sum + begins[part]!]
   const ends = begins.slice()
   const rows = new Uint32Array(all * entryEach)
+  const { edges = [] } = counting
   for (const { of, base } of folds) {
-    const { person, story } = of.fold
-    eachAsked(of, { counting, groups }, (n, own) => {
+    const { person, story, fact, cohort, occurred } = of.fold
+    let period = periodOf(edges, cohort)
+    let own = groups.placesOf(of, period)
+    eachAsked(of, counting, n => {
+      const next = edges.length === 0 ? period : periodOf(edges, cohort + occurred[n]!)
+      if (next !== period) own = groups.placesOf(of, (period = next))
       const row = ends[partOf(person[2 * n]!)]!++ * entryEach
       rows[row] = person[2 * n]!
       rows[row + entry.low] = person[2 * n + 1]!
-      rows[row + entry.group] = own
+      rows[row + entry.group] = own[fact[story[n]!]!]!
       rows[row + entry.story] = base + story[n]!
     })
   }
   return { begins, ends, rows }
-}
-
-type In = { counting: Counting; groups: Groups }
-
-/** The notifications of a fold that are asked for, with their groups. */
-function eachAsked(of: Prepared, { counting, groups }: In, hear: (n: number, group: number) => void): void {
-  const { since = -Infinity, until = Infinity, edges = [] } = counting
-  const { fact, cohort, occurred, story } = of.fold
-  let period = periodOf(edges, cohort)
-  let own = groups.placesOf(of, period)
-  for (let n = 0; n < story.length; n++) {
-    const facts = fact[story[n]!]!
-    if (!of.asked[facts]) continue
-    if (!of.whole || edges.length > 0) {
-      const at = cohort + occurred[n]!
-      if (at < since || at >= until) continue
-      const next = periodOf(edges, at)
-      if (next !== period) own = groups.placesOf(of, (period = next))
-    }
-    hear(n, own[facts]!)
-  }
 }
 
 type Parts = {

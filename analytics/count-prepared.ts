@@ -102,3 +102,15 @@ function startsOf(events: Uint32Array): Uint32Array {
   for (let n = 0; n < events.length; n++) starts[n + 1] = starts[n]! + events[n]!
   return starts
 }
+
+/** The notifications of a fold that are asked for, by their places. */
+export function eachAsked(
+  { fold: { fact, story, cohort, occurred }, asked, whole }: Prepared,
+  { since = -Infinity, until = Infinity }: Counting,
+  tell: (n: number) => void,
+): void {
+  for (let n = 0; n < story.length; n++) {
+    if (!asked[fact[story[n]!]!]) continue
+    if (whole || (cohort + occurred[n]! >= since && cohort + occurred[n]! < until)) tell(n)
+  }
+}

@@ -3,7 +3,7 @@ import type { EpochMs } from '#contracts/ids.ts'
 import type { Counting } from './count.ts'
 import { openGroups } from './count-groups.ts'
 import { openPeople } from './count-people.ts'
-import { prepare, type Prepared } from './count-prepared.ts'
+import { eachAsked, prepare, type Prepared } from './count-prepared.ts'
 import { isShown, type Judged, judgedOf, type Shown } from './count-stories.ts'
 import { copy, newSummaries, type Place, summarizing } from './count-summary.ts'
 import { openUnit, type Span } from './count-unit.ts'
@@ -100,19 +100,6 @@ function addHolders(holders: Holders, { of: { fold }, story }: Span): void {
     const [high, low] = [fold.person[2 * n]!, fold.person[2 * n + 1]!]
     if (own === story) holders.set(high, (holders.get(high) ?? new Map<number, Own[]>()).set(low, []))
   })
-}
-
-/** The notifications of a fold that are asked for. */
-function eachAsked(
-  { fold, asked }: Prepared,
-  { since = -Infinity, until = Infinity }: Counting,
-  tell: (n: number) => void,
-) {
-  const { fact, story, cohort, occurred } = fold
-  for (let n = 0; n < story.length; n++) {
-    const at = cohort + occurred[n]!
-    if (asked[fact[story[n]!]!] && at >= since && at < until) tell(n)
-  }
 }
 
 /** Of a person's notifications the last that is of the bar by itself; where none is, the last. */

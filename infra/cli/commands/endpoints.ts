@@ -1,13 +1,10 @@
 import { parseArgs } from 'node:util'
 import { isName } from '#contracts/ids.ts'
-import { shownEndpoint } from '#preferences/endpoints-api.ts'
-import { readPeople } from '#preferences/preferences.ts'
 import { parseNamedEndpoint, type Problem } from '#preferences/profile.ts'
 import { putEndpoint, removeEndpoints } from '#preferences/recipient-store.ts'
 import { systemClock } from '#runtime/clock.ts'
-import type { Database } from '#runtime/postgres.ts'
 import { CommandError } from '../command.ts'
-import { table } from '../operator.ts'
+import { endpointsTable } from '../endpoints-table.ts'
 import { visitAddresses, visitDatabase } from '../visit.ts'
 
 const text = { type: 'string' } as const
@@ -31,7 +28,8 @@ export async function runEndpoints(args: string[]): Promise<number> {
     case 'list': {
       if (endpoint !== undefined) throw new CommandError(wrongUse)
       await using db = await visitDatabase()
-      return await print(db, user)
+      console.log(await endpointsTable(db, user))
+      return 0
     }
     case 'put': {
       if (endpoint === undefined) throw new CommandError(`name the endpoint: put ${user} ENDPOINT --channel …`)
@@ -65,7 +63,8 @@ async function put(user: string, named: string, { 'verified-at': verifiedAt, ...
   const { db } = store
   const verifiedBy = parsed.value.verifiedAt === undefined ? {} : { verifiedBy: 'operator' }
   await putEndpoint({ ...store, now: systemClock.now() }, user, { ...parsed.value, ...verifiedBy })
-  return await print(db, user)
+  console.log(await endpointsTable(db, user))
+  return 0
 }
 
 /** What is wrong, by the name of the option. */
@@ -76,17 +75,3 @@ export const linesOf = (problems: readonly Problem[]): string =>
     )
     .join('; ')
 const dashed = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-
-async function print(db: Database, user: string): Promise<number> {
-  const at = systemClock.now()
-  const { endpoints } = (await readPeople(db, [user])).get(user)!
-  const rows = endpoints.map(one => {
-    const { id, channel, provider, address, state, why, since, verifiedAt } = shownEndpoint(one, at)
-    return [
-      ...[id, channel, provider, address ?? '', why === undefined ? state : `${state} (${why})`],
-      ...[since ?? '', verifiedAt ?? ''],
-    ]
-  })
-  console.log(table([['endpoint', 'channel', 'provider', 'address', 'state', 'since', 'verified'], ...rows]))
-  return 0
-}

@@ -4,11 +4,10 @@ import { traceDelivery, traceIntent, traceRecipient } from '#analytics/trace-sto
 import { isUnknown, onlyRecipientOf, printTrace, type Trace } from '#analytics/trace.ts'
 import { type Attempt, type EpochMs, isName } from '#contracts/ids.ts'
 import { logAct } from '#ledger/operator-log.ts'
-import { shownEndpoint } from '#preferences/endpoints-api.ts'
-import { readPeople } from '#preferences/preferences.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { CommandError } from '../command.ts'
+import { endpointsTable } from '../endpoints-table.ts'
 import { actorOf } from '../operator.ts'
 import { sinceOf, terminal, visitDatabase } from '../visit.ts'
 
@@ -34,20 +33,8 @@ export async function runTrace(args: string[]): Promise<number> {
   if (isUnknown(trace)) throw new CommandError(`nothing is known of ${subject}`, 1)
   console.log(printTrace(trace, terminal()))
   const only = onlyRecipientOf(trace)
-  if (only !== undefined) console.log(await addressesOf(db, only))
+  if (only !== undefined) console.log(`endpoints of ${only} now\n${await endpointsTable(db, only)}`)
   return 0
-}
-
-/** Where a person is reached now, masked, a line each. */
-async function addressesOf(db: Database, recipient: string): Promise<string> {
-  const { endpoints } = (await readPeople(db, [recipient])).get(recipient)!
-  if (endpoints.length === 0) return `${recipient} has no addresses now`
-  const lines = endpoints.map(endpoint => {
-    const { id, channel, provider, address, state, stateSince, why } = shownEndpoint(endpoint, systemClock.now())
-    const since = state === 'active' ? '' : ` since ${stateSince}${why === undefined ? '' : ` (${why})`}`
-    return `  ${channel}  ${provider}  ${id}${address === undefined ? '' : `  ${address}`}  ${state}${since}`
-  })
-  return [`addresses of ${recipient} now`, ...lines].join('\n')
 }
 
 const wrongUse = 'name one intent (its id, or producer/key), one person or one delivery (batch.slot)'
