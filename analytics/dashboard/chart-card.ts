@@ -16,9 +16,9 @@ type Card = {
   query: string
   /** Whether something else is asked by now. */
   busy: boolean
-  /** Whether the numbers are shown, and who hears that they are, or are not. */
+  /** Whether the numbers are shown, and who hears that it is to be otherwise. */
   open: boolean
-  toggle: (open: boolean) => void
+  toggle: () => void
 }
 
 /** A chart with its numbers as a table, as a file, and the question that gave them. */
@@ -30,8 +30,8 @@ export const chartCard = ({ id, title, note, chart, numbers, wide, query, busy, 
     </header>
     ${chart}
     <footer>
-      <details ?open=${open} @toggle=${(event: Event) => toggle((event.target as HTMLDetailsElement).open)}>
-        <summary>Numbers</summary>
+      <details ?open=${open}>
+        <summary @click=${(event: Event) => instead(event, toggle)}>Numbers</summary>
         ${open ? tableOf(numbers(), title) : nothing}
       </details>
       <button class="plain" aria-label="CSV: ${title}" @click=${() => download(`${id}.csv`, csvOf(numbers()))}>
@@ -40,6 +40,12 @@ export const chartCard = ({ id, title, note, chart, numbers, wide, query, busy, 
       ${queryFold(query, title)}
     </footer>
   </section>`
+
+/** The address says whether it is open, and at once: an element that opens by itself tells so later, when one may have gone Back. */
+function instead(event: Event, act: () => void): void {
+  event.preventDefault()
+  act()
+}
 
 const tableOf = ({ head, rows }: Numbers, title: string): TemplateResult =>
   scrollTable({

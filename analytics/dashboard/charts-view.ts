@@ -81,7 +81,7 @@ type Charts = {
   isAwaited: (path: Path) => boolean
   /** Whether what is asked got none, not even before. */
   isMissing: (path: Path) => boolean
-  toggle: (id: string, open: boolean) => void
+  toggle: (path: Path) => void
 }
 
 export const titleOf = (path: Path): string => cards[path].title
@@ -130,7 +130,7 @@ function card<T>(path: Path, { told, shown }: Card<T>, of: Charts): TemplateResu
     ...{ id: path, title, note: notes.filter(Boolean).join(' '), wide: wide === true, query, busy },
     ...{ chart: draw(value, state), numbers: () => numbers(value, state) },
     open: of.state.numbers?.split('.').includes(path) === true,
-    toggle: open => of.toggle(path, open),
+    toggle: () => of.toggle(path),
   })
 }
 

@@ -79,10 +79,9 @@ function change(changed: State): void {
 }
 
 /** Which numbers are shown is in the address, too, but is no step to go back to. */
-function toggle(id: string, open: boolean): void {
+function toggle(path: Path): void {
   const before = state.numbers?.split('.') ?? []
-  if (before.includes(id) === open) return
-  const numbers = (open ? [...before, id] : before.filter(one => one !== id)).join('.')
+  const numbers = (before.includes(path) ? before.filter(one => one !== path) : [...before, path]).join('.')
   const search = searchOf({ ...state, numbers })
   history.replaceState(null, '', location.pathname + search)
   state = stateOf(search)
