@@ -70,7 +70,8 @@ function rowEnd(bytes: Buffer, from: number, { starts, lengths }: { starts: Int3
   if (bytes.readInt16BE(from) === -1) return from
   for (let field = 0; field < starts.length; field++) {
     if (at + 4 > bytes.length) return at + 4
-    const length = bytes.readInt32BE(at)
+    // By hand: what checks its place takes several times as long, for each field of each row.
+    const length = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
     starts[field] = at + 4
     lengths[field] = length
     at += 4 + Math.max(0, length)

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { startCounting } from './count.ts'
-import { fieldsApart, hourMs, startFolding } from './fold.ts'
+import { hourMs } from './fold.ts'
+import { fieldsApart, startFolding } from './folding.ts'
 
 const zero = Date.UTC(2026, 10, 20)
 const hashOf = (person: number): readonly [number, number] => {
@@ -36,13 +37,9 @@ test('a person is counted as one notification that all events of theirs belong t
   const by = fc.constantFrom([], ['provider'] as const, ['outcome'] as const, ['locale', 'arm'] as const)
   const countedOf = (unit: 'recipient' | 'notification', { told, counting }: { told: Story[]; counting: object }) => {
     const folding = startFolding({ cohort: zero, type: 'social.like' })
-    for (const events of told)
-      events
-        .toSorted((a, b) => a.after - b.after)
-        .forEach(({ said, after }, n) => {
-          const row = { first: n === 0, occurredAt: zero, person: [1, 2] as const, common: inApp }
-          folding.add({ ...row, said, at: zero + after })
-        })
+    for (const [notification, events] of told.entries())
+      for (const { said, after } of events)
+        folding.add({ notification, occurredAt: zero, person: [1, 2], common: inApp, said, at: zero + after })
     const counter = startCounting({ unit, times: true, ...(counting as typeof anyOrdering) })
     counter.add(folding.done())
     return counter.done()
@@ -61,7 +58,7 @@ test('of several devices the last that was told counts; a provider is one that w
   const endOf = async (...events: string[]) => {
     const folding = startFolding({ cohort: zero, type: 'social.like' })
     ;[deliver, ...events].forEach((said, n) =>
-      folding.add({ first: n === 0, occurredAt: zero, person: [1, 2], common, said, at: zero + n }),
+      folding.add({ notification: 0, occurredAt: zero, person: [1, 2], common, said, at: zero + n }),
     )
     const counter = startCounting({ windowMs: 100, graceMs: 0, unit: 'notification', by: ['provider'] })
     counter.add(folding.done())
@@ -84,13 +81,14 @@ test('many people over many hours are each one: in all of the time, in each peri
   const folds = Array.from({ length: hours }, (_, hour) => {
     const cohort = zero + hour * hourMs
     const folding = startFolding({ cohort, type: `social.${hour < span ? 'like' : 'follow'}` })
+    let notification = 0
     for (let person = 0; person < people; person++) {
       if (!told(person, hour)) continue
       const occurredAt = cohort + (person % 3600) * 1000
-      const row = { occurredAt, person: hashOf(person), common }
-      folding.add({ ...row, first: true, said: deliver, at: occurredAt })
-      folding.add({ ...row, first: false, said: sent, at: occurredAt + 1 })
-      if (looked(person, hour)) folding.add({ ...row, first: false, said: opened, at: occurredAt + 2 })
+      const row = { notification: notification++, occurredAt, person: hashOf(person), common }
+      folding.add({ ...row, said: deliver, at: occurredAt })
+      folding.add({ ...row, said: sent, at: occurredAt + 1 })
+      if (looked(person, hour)) folding.add({ ...row, said: opened, at: occurredAt + 2 })
     }
     return folding.done()
   })

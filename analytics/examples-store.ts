@@ -3,8 +3,9 @@ import { asking } from './asking.ts'
 import { lastTold } from './chain.ts'
 import type { Counting } from './count.ts'
 import { type Judged, openStories, type Shown } from './count-stories.ts'
-import { type Folded, hourMs, startFolding } from './fold.ts'
+import { type Folded, hourMs } from './fold.ts'
 import { eachFold, foldedColumns, type Tx } from './fold-store.ts'
+import { startFolding } from './folding.ts'
 import { countingOf, foldsOf, openPeopleLimit } from './funnel-store.ts'
 import type { Question } from './question.ts'
 import { placesOf } from './rollup-store.ts'
@@ -153,8 +154,8 @@ async function alone(
   )
   const shownNow = [...Map.groupBy(events, ({ intent }) => intent).values()].flatMap(own => {
     const folding = startFolding({ cohort, type })
-    for (const [place, { common, said, at }] of own.entries())
-      folding.add({ first: place === 0, occurredAt, person: [0, 0], common, said, at: at.getTime() })
+    for (const { common, said, at } of own)
+      folding.add({ notification: 0, occurredAt, person: [0, 0], common, said, at: at.getTime() })
     const judged = judge(folding.done())[0]
     return judged ? [{ ...own[0]!, judged }] : []
   })

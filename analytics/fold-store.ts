@@ -3,28 +3,45 @@ import type { EpochMs } from '#contracts/ids.ts'
 import { type Connection, copying, type Queryable } from '#runtime/postgres.ts'
 import { purgeStep } from '#runtime/purge-step.ts'
 import { eachCopiedRow, timestampAt } from './copied-rows.ts'
-import { type Folded, type Folding, hourMs, packFold, type Stored, startFolding, unpackFold } from './fold.ts'
+import { type Folded, hourMs, packFold, type Stored, unpackFold } from './fold.ts'
+import { fieldsApart, type Folding, startFolding } from './folding.ts'
+import { type Numbered, openNumbered } from './numbered.ts'
 
 /** A transaction, and its connection for COPY. */
 export type Tx = { tx: Queryable; connection: Connection }
 
-// Separated as `fold.ts` reads them. Without what is not asked of funnels: endpoints, values of rules, places in the ledger.
-const common = `concat_ws(E'\\x1f', category, lane, producer, coalesce(tenant, ''), channel)`
-// What moved to another account without a call is told by the value alone.
-const rule = `case when rule = 'rerouted' and rule_value like '% unfit' then 'unfit' else coalesce(rule, '') end`
-const said = `concat_ws(E'\\x1f', kind, what, ${rule}, coalesce(provider, ''), coalesce(platform, ''),
-  coalesce(app_version, ''), simulated::int::text, coalesce(arm, ''), coalesce(locale, ''), coalesce(called, false)::int::text,
-  coalesce(success::int::text, ''))`
+// Without what is not asked of funnels: endpoints, values of rules, places in the ledger.
+const commonFields = ['category', 'lane', 'producer', 'tenant', 'channel']
+const flag = (column: string) => `case ${column} when true then '1' when false then '0' end`
+const saidFields = [
+  ...['kind', 'what'],
+  // What moved to another account without a call is told by the value alone.
+  `case when rule = 'rerouted' and rule_value like '% unfit' then 'unfit' else rule end`,
+  ...[
+    'provider',
+    'platform',
+    'app_version',
+    flag('simulated'),
+    'arm',
+    'locale',
+    flag('coalesce(called, false)'),
+    flag('success'),
+  ],
+]
+const texts = (fields: readonly string[]) =>
+  `concat_ws(E'\\x1f', ${fields.map(one => `coalesce(${one}, '')`).join(', ')})`
 /** What is told of an event to a folding. */
-export const foldedColumns = { common, said }
-const columns = ['type', 'intent_id', 'hashtextextended(recipient, 0)', common, 'occurred_at', said, 'at']
+export const foldedColumns = { common: texts(commonFields), said: texts(saidFields) }
+const keyFields = ['intent_id', 'hashtextextended(recipient, 0)', 'occurred_at', 'at']
+const columns = [...keyFields, 'type', ...commonFields, ...saidFields]
+const field = { intent: 0, person: 1, occurredAt: 2, at: 3, type: 4, said: 5 + commonFields.length }
 
 // Asked for by a query of its own: a setting is read anew for every row that it is compared with.
 const cohortSet = `current_setting('carillon.cohort')::timestamptz`
 
 /**
- * Reads the events of types in an hour, by the time of their intents, and folds them: told type by type, so that one at a time is in
- * memory. A snapshot's own events, all of them.
+ * Reads the events of types in an hour, by the time of their intents, and folds them, a fold for each type. A snapshot's own events, all
+ * of them, in whatever order they are stored: to have them sorted takes longer than all else.
  */
 export async function foldHour(
   { tx, connection }: Tx,
@@ -39,41 +56,52 @@ export async function foldHour(
   const statement = `copy (select ${columns.join(', ')} from delivery_events
     where occurred_at >= (select ${cohortSet}) and occurred_at < (select ${cohortSet} + interval '1 hour')
       and day >= (select (${cohortSet} at time zone 'utc')::date - 1)
-      and type in (select unnest(current_setting('carillon.types')::text[]))
-    order by type collate "C", intent_id, hashtextextended(recipient, 0), channel collate "C", at) to stdout (format binary)`
-  let open: { type: string; folding: Folding } | undefined
-  const intent = Buffer.alloc(16)
-  let before = { high: -1, low: -1, common: '' }
+      and type in (select unnest(current_setting('carillon.types')::text[]))) to stdout (format binary)`
+  const open = new Map<string, { numbered: Numbered; folding: Folding }>()
+  let kinds = 0
+  const kindOf = openFields(field.type, field.said, ([type, ...common]) => {
+    let of = open.get(type!)
+    if (!of) open.set(type!, (of = { numbered: openNumbered(), folding: startFolding({ cohort, type: type! }) }))
+    return { ...of, kind: kinds++, common: common.join(fieldsApart) }
+  })
+  const saidOf = openFields(field.said, columns.length, said => said.join(fieldsApart))
   await eachCopiedRow(copying(connection, copyTo(statement)), columns.length, (bytes, starts, lengths) => {
-    const text = (field: number) => bytes.toString('utf8', starts[field], starts[field]! + lengths[field]!)
-    const type = text(0)
-    if (open?.type !== type) {
-      if (open) tell(open.folding.done())
-      open = { type, folding: startFolding({ cohort, type }) }
-      before = { high: -1, low: -1, common: '' }
-    }
-    const [high, low] = [bytes.readUInt32BE(starts[2]), bytes.readUInt32BE(starts[2]! + 4)]
-    const own = text(3)
-    const first =
-      high !== before.high ||
-      low !== before.low ||
-      intent.compare(bytes, starts[1], starts[1]! + 16) !== 0 ||
-      own !== before.common
-    if (first) {
-      bytes.copy(intent, 0, starts[1], starts[1]! + 16)
-      before = { high, low, common: own }
-    }
-    const occurredAt = timestampAt(bytes, starts[4]!)
-    open.folding.add({
-      first,
-      occurredAt,
-      person: [high, low],
-      common: own,
-      said: text(5),
-      at: timestampAt(bytes, starts[6]!),
+    const { numbered, folding, kind, common } = kindOf(bytes, starts, lengths)
+    const [intent, person] = [starts[field.intent]!, starts[field.person]!]
+    folding.add({
+      notification: numbered.numberOf(bytes, { intent, person, kind }),
+      occurredAt: timestampAt(bytes, starts[field.occurredAt]!),
+      person: [bytes.readUInt32BE(person), bytes.readUInt32BE(person + 4)],
+      common,
+      said: saidOf(bytes, starts, lengths),
+      at: timestampAt(bytes, starts[field.at]!),
     })
   })
-  if (open) tell((open as { folding: Folding }).folding.done())
+  for (const [type, { folding }] of open) {
+    open.delete(type)
+    tell(folding.done())
+  }
+}
+
+/** What is made of the texts of fields from one on to before another: once of those that are alike. */
+function openFields<T>(from: number, to: number, make: (texts: string[]) => T) {
+  const known = new Map<string, T>()
+  // Most rows say what the one before says.
+  let last: { key: Buffer; made: T } | undefined
+  return (bytes: Buffer, starts: Int32Array, lengths: Int32Array): T => {
+    const endOf = (field: number) => starts[field]! + Math.max(0, lengths[field]!)
+    // With their lengths, which tell where each begins.
+    const [begin, end] = [starts[from]! - 4, endOf(to - 1)]
+    if (last?.key.length === end - begin && last.key.compare(bytes, begin, end) === 0) return last.made
+    const key = bytes.toString('latin1', begin, end)
+    let made = known.get(key)
+    if (made === undefined) {
+      const fields = Array.from({ length: to - from }, (_, nth) => from + nth)
+      known.set(key, (made = make(fields.map(one => bytes.toString('utf8', starts[one], endOf(one))))))
+    }
+    last = { key: Buffer.from(bytes.subarray(begin, end)), made }
+    return made
+  }
 }
 
 /** How many events there are of types in an hour. */
