@@ -75,7 +75,9 @@ test('a token opens what its scope says, for its person', async () => {
   const other = await server.ask(await mint(), { at: '/v1/me/preferences' })
   assert.equal(other.status, 403)
   assert.match(other.headers.get('www-authenticate')!, /insufficient_scope.*preferences/)
-  assert.equal((await server.ask(undefined)).status, 401)
+  const nobody = await server.ask(undefined)
+  assert.deepEqual([nobody.status, nobody.headers.get('www-authenticate')], [401, 'Bearer realm="carillon"'])
+  assert.match(nobody.body.detail, /^send the person’s token/)
 })
 
 test('no other token is believed, and each is told why in words that do not repeat it', async () => {
@@ -109,6 +111,7 @@ test('no other token is believed, and each is told why in words that do not repe
     'a tenant that is no name': handmade({ ...sound, tenant: { id: 'acme' } }),
     'claims exchanged': (await mint()).replace(/\.[^.]+\./, `.${part({ ...sound, sub: 'bob' })}.`),
     'no token at all': 'hello',
+    'two words': 'hello there',
   }
   for (const [what, token] of Object.entries(refused)) {
     const { status, body, headers } = await server.ask(token)

@@ -1,5 +1,6 @@
 import type { EpochMs } from '#contracts/ids.ts'
-import { type FastifyInstance, type FastifyRequest, type onRequestAsyncHookHandler, problem } from './http.ts'
+import { bearerOf, insufficientScope, invalidToken } from './bearer.ts'
+import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from './http.ts'
 import { createRequestLimit } from './request-limit.ts'
 import { TokenError, type TokenRules, type User, type UserScope, userScopes, verifyUserToken } from './user-tokens.ts'
 
@@ -58,27 +59,15 @@ async function userOf(
   request: FastifyRequest,
   { options, scope }: { options: UsersOptions; scope: UserScope },
 ): Promise<Believed> {
-  const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1]
-  if (token === undefined)
-    throw problem(401, {
-      detail: 'send the person’s token: Authorization: Bearer …',
-      headers: { 'www-authenticate': 'Bearer realm="carillon"' },
-    })
+  const token = bearerOf(request.headers.authorization, 'person')
   const now = options.clock.now()
   const linked = scope === 'preferences' ? options.linkUser?.(token, now) : undefined
   if (linked) return { user: { ...linked, through: 'link' }, expiresAt: now + linkTrustMs }
   const { scopes, user, expiresAt } = await verifyUserToken(token, options).catch((error: unknown) => {
-    if (!(error instanceof TokenError)) throw error
-    throw problem(401, {
-      detail: error.message,
-      headers: { 'www-authenticate': 'Bearer realm="carillon", error="invalid_token"' },
-    })
+    throw error instanceof TokenError ? invalidToken(error.message) : error
   })
   if (scopes.includes(scope)) return { user: { ...user, through: 'person' }, expiresAt }
-  throw problem(403, {
-    detail: `the token lacks the scope ${scope} (there are ${userScopes.join(', ')})`,
-    headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },
-  })
+  throw insufficientScope(scope, `the token lacks the scope ${scope} (there are ${userScopes.join(', ')})`)
 }
 
 const allowed = {

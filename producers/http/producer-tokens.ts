@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { isName } from '#contracts/ids.ts'
-import { problem } from '#runtime/http-problem.ts'
+import { bearerOf, insufficientScope, invalidToken } from '#runtime/bearer.ts'
 import type { Database } from '#runtime/postgres.ts'
 
 /**
@@ -61,33 +61,24 @@ export async function revokeProducerTokens(db: Database, producer: string): Prom
 }
 
 /**
- * The producer of an Authorization header. Throws the 401 to answer (a missing token and a wrong one look the same), or
- * the 403 where the token lacks the scope (RFC 6750, section 3.1).
+ * The producer of an Authorization header. Throws the 401 of a missing token or of one that is not known, or the 403 where the
+ * token lacks the scope (RFC 6750, section 3.1).
  */
 export async function producerOf(
   db: Database,
   { authorization }: { authorization?: string | undefined },
   scope: Scope,
 ): Promise<Producer> {
-  const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? '')?.[1]
-  const found =
-    token &&
-    (await db.kysely
-      .selectFrom('producer_tokens')
-      .select(['producer', 'types', 'scopes', 'tenant'])
-      .where('token_hash', '=', hashOf(token))
-      .executeTakeFirst())
-  if (!found)
-    throw problem(401, {
-      detail: 'send the producer’s token: Authorization: Bearer …',
-      headers: { 'www-authenticate': 'Bearer realm="carillon"' },
-    })
+  const token = bearerOf(authorization, 'producer')
+  const found = await db.kysely
+    .selectFrom('producer_tokens')
+    .select(['producer', 'types', 'scopes', 'tenant'])
+    .where('token_hash', '=', hashOf(token))
+    .executeTakeFirst()
+  if (!found) throw invalidToken('the token is not known here: it is mistyped, was revoked, or is of another installation')
   const { producer, types, scopes, tenant } = found
   if (!scopes.includes(scope))
-    throw problem(403, {
-      detail: `the token of ${producer} lacks the scope ${scope}; it has ${scopes.join(', ')}`,
-      headers: { 'www-authenticate': `Bearer realm="carillon", error="insufficient_scope", scope="${scope}"` },
-    })
+    throw insufficientScope(scope, `the token of ${producer} lacks the scope ${scope}; it has ${scopes.join(', ')}`)
   return { producer, types, ...(tenant !== null && { tenant }) }
 }
 

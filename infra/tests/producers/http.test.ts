@@ -137,10 +137,16 @@ test('what is wrong is refused with every problem, before anything is stored', a
 
 test('without a known token there is nothing to see', async () => {
   await using world = await setup()
-  for (const authorization of ['', 'Bearer ', 'Bearer nobody', 'Basic dTpw', `bearer ${world.token}x`]) {
+  const missing = ['Bearer realm="carillon"', /^send the producer’s token/] as const
+  const wrong = ['Bearer realm="carillon", error="invalid_token"', /^the token is not known here/] as const
+  for (const [authorization, [challenge, detail]] of [
+    ...(['', 'Bearer ', 'Basic dTpw'] as const).map(header => [header, missing] as const),
+    ...['Bearer nobody', 'Bearer no token', `bearer ${world.token}x`].map(header => [header, wrong] as const),
+  ]) {
     const answer = await post(world, body, { authorization })
     assert.equal(answer.status, 401, authorization)
-    assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="carillon"')
+    assert.equal(answer.headers.get('www-authenticate'), challenge, authorization)
+    assert.match(String(answer.body['detail']), detail)
     const status = await fetch(`${world.url}/v1/intents/k1/status`, { headers: { authorization } })
     assert.equal(status.status, 401)
   }
@@ -149,7 +155,8 @@ test('without a known token there is nothing to see', async () => {
   assert.ok(!JSON.stringify(rows).includes(world.token), 'the token itself is nowhere')
   assert.equal((await post(world, body)).status, 202)
   await revokeProducerTokens(world.db, 'docs')
-  assert.equal((await post(world, body)).status, 401)
+  const revoked = await post(world, body)
+  assert.deepEqual([revoked.status, revoked.headers.get('www-authenticate')], [401, wrong[0]])
 })
 
 test('a token is for a producer with a plain name', async () => {
