@@ -1,4 +1,4 @@
-import { type createHttp, type FastifyReply, problem } from '#runtime/http.ts'
+import { type createHttp, type FastifyReply, problem, summaryOf } from '#runtime/http.ts'
 import { tooLong } from './too-long.ts'
 import { type Question, questionOf } from './question.ts'
 
@@ -60,7 +60,7 @@ function onceOf(query: Record<string, string | string[]>, fields: readonly strin
 
 function refuse(details: readonly string[]): never {
   const errors = details.map(detail => ({ detail }))
-  throw problem(400, { title: 'Invalid request', detail: `${errors.length} problem(s)`, errors })
+  throw problem(400, { title: 'Invalid request', detail: summaryOf(errors), errors })
 }
 
 /** A question among the fields of a query; adds what is wrong with it to `problems`, and then is undefined. */

@@ -1,14 +1,10 @@
 import { isName } from '#contracts/ids.ts'
-import { problem } from '#runtime/http-problem.ts'
+import { problem, summaryOf } from '#runtime/http-problem.ts'
 import { isObject, notAName, pointerTo, type Problem } from './profile.ts'
 
 /** A body that cannot be used. */
 export const invalid = (errors: readonly Problem[]): Error =>
-  problem(422, {
-    title: 'Invalid',
-    detail: `nothing was changed: ${errors.length === 1 ? '1 problem' : `${errors.length} problems`}`,
-    errors,
-  })
+  problem(422, { title: 'Invalid', detail: `nothing was changed: ${summaryOf(errors)}`, errors })
 
 export const gone = (): Error => problem(410, { detail: 'this person was erased' })
 

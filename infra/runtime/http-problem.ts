@@ -60,9 +60,17 @@ export function problem(
 export function invalidMessage(found: readonly FastifySchemaValidationError[], where: string): ProblemError {
   const errors = found.map((one): ProblemDetail => {
     const { pointer, detail } = fault(one)
-    return where === 'body' ? { detail, pointer: `#${pointer}` } : { detail: `${where} ${pointer.slice(1)} ${detail}` }
+    if (where !== 'body') return { detail: `${where} ${pointer.slice(1)} ${detail}` }
+    return { detail: pointer === '' ? `the body ${detail}` : detail, pointer: `#${pointer}` }
   })
-  return problem(400, { title: 'Invalid request', detail: `${errors.length} problem(s) in the ${where}`, errors })
+  return problem(400, { title: 'Invalid request', detail: summaryOf(errors), errors })
+}
+
+/** What is wrong: the one thing, or how many things there are, each of which `errors` tells. */
+export function summaryOf(errors: readonly ProblemDetail[]): string {
+  if (errors.length !== 1) return `${errors.length} problems`
+  const [{ pointer = '', detail }] = errors as [ProblemDetail]
+  return `${pointer.slice('#/'.length)} ${detail}`.trim()
 }
 
 /** A missing or an unknown field is found in its object; who reads the problem looks for the field. */

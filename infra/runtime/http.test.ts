@@ -30,6 +30,8 @@ async function setup() {
   }
   app.post('/people', { schema: { body: person } }, async request => request.body)
   app.get('/people', { schema: { querystring: { type: 'object', required: ['page'] } } }, async () => [])
+  app.options('/mine/*', async () => '')
+  app.get('/mine/inbox', async () => [])
   app.get('/secrets/:token', async () => {
     throw new Error('canary in the database')
   })
@@ -70,10 +72,30 @@ test('every refusal is a problem document', async () => {
   )
 })
 
+test('a path that takes other methods says which; what is below a path that only browsers ask about is nowhere', async () => {
+  await using api = await setup()
+  for (const [method, path, allow] of [
+    ['DELETE', '/people', 'GET, HEAD, POST'],
+    ['PUT', '/people?page=1', 'GET, HEAD, POST'],
+    ['OPTIONS', '/people', 'GET, HEAD, POST'],
+    ['POST', '/secrets/canary', 'GET, HEAD'],
+    ['DELETE', '/mine/inbox', 'GET, HEAD, OPTIONS'],
+  ] as const) {
+    const { status, detail, response } = await api.problemOf(path, { method })
+    assert.deepEqual([status, response.headers.get('allow')], [405, allow], `${method} ${path}`)
+    assert.match(detail!, new RegExp(`no ${method} at this path: it takes ${allow}`))
+    assert.doesNotMatch(detail!, /canary/)
+  }
+  for (const method of ['GET', 'DELETE']) {
+    const { status, response } = await api.problemOf('/mine/nothing', { method })
+    assert.deepEqual([status, response.headers.get('allow')], [404, null], method)
+  }
+})
+
 test('invalid input is told with all its problems and where they are; nothing is coerced or dropped', async () => {
   await using api = await setup()
-  const { status, errors } = await api.problemOf('/people', json('{"n":"1","extra":true,"why":"x"}'))
-  assert.equal(status, 400)
+  const { status, detail, errors } = await api.problemOf('/people', json('{"n":"1","extra":true,"why":"x"}'))
+  assert.deepEqual([status, detail], [400, '5 problems'])
   assert.deepEqual(
     errors?.toSorted((a, b) => a.pointer!.localeCompare(b.pointer!)),
     [
@@ -84,7 +106,14 @@ test('invalid input is told with all its problems and where they are; nothing is
       { detail: 'must be one of dm, role', pointer: '#/why' },
     ],
   )
-  assert.deepEqual((await api.problemOf('/people')).errors, [{ detail: 'querystring page is missing' }])
+  const paged = await api.problemOf('/people')
+  assert.deepEqual(
+    [paged.detail, paged.errors],
+    ['querystring page is missing', [{ detail: 'querystring page is missing' }]],
+  )
+  // What is the only one is told in the detail, for who reads no further.
+  assert.equal((await api.problemOf('/people', json('{"id":"1"}'))).detail, 'a~1b is missing')
+  assert.equal((await api.problemOf('/people', json('[]'))).detail, 'the body must be object')
 })
 
 test('an unexpected error tells the caller an id and the log the rest, without the path’s token', async () => {

@@ -13,7 +13,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { invalidMessage, type ProblemBody, problem, ProblemError } from './http-problem.ts'
 
-export { problem } from './http-problem.ts'
+export { problem, summaryOf } from './http-problem.ts'
 /** What a route sees; stages know HTTP by this file only. */
 export type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 
@@ -24,12 +24,14 @@ const headersLimitMs = 10_000
 /** A connection on which nothing moves is closed; longer than the idle time of common load balancers (60 s). */
 const idleLimitMs = 75_000
 const readinessLimitMs = 5_000
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 /** A name has 200 characters, each up to nine in a path. */
 const paramLengthMax = 1_800
 
 /**
  * An HTTP server, not listening yet. Every error is `application/problem+json` (RFC 9457): invalid input with all its
- * problems, an unexpected error (500) with nothing but an id that is in the log. JSON bodies up to `bodyLimitBytes`.
+ * problems, a method that a path does not take (405) with those that it does, an unexpected error (500) with nothing but an id that is in
+ * the log. JSON bodies up to `bodyLimitBytes`.
  * Values are not coerced, unknown fields are not removed: a route's schema says what it takes. `proxies`: so many of ours stand in
  * front, each of which adds to X-Forwarded-For whom it was asked by; without any the header is not looked at.
  */
@@ -59,9 +61,7 @@ export function createHttp(options: {
   // Bodies are JSON; a route that takes another type adds its parser.
   app.removeContentTypeParser('text/plain')
   app.setErrorHandler(answer)
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, problem(404, { detail: `there is no ${request.method} at this path` })),
-  )
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, unserved(app, request)))
   app.addHook('onRequest', async (_request, reply) => {
     // Answers are about people, and paths may carry tokens.
     reply.headers({
@@ -116,6 +116,16 @@ function problemOf(error: unknown, request: FastifyRequest, log: Log): ProblemEr
   const { id, method } = request
   log.error({ requestId: id, method, route: request.routeOptions.url, error }, 'a request failed')
   return problem(500, { instance: `urn:uuid:${id}`, detail: 'something went wrong here; the id finds it in the log' })
+}
+
+/** A 405 where the path takes other methods (RFC 9110, section 15.5.6), else a 404. */
+function unserved(app: FastifyInstance, { method, url }: FastifyRequest): ProblemError {
+  // Its type conceals that there may be none.
+  const taken = methods.filter(one => (app.findRoute({ method: one, url }) as object | null) !== null)
+  // OPTIONS is taken below whole paths, whether there is anything or not.
+  if (taken.every(one => one === 'OPTIONS')) return problem(404, { detail: 'there is nothing at this path' })
+  const allow = taken.join(', ')
+  return problem(405, { detail: `there is no ${method} at this path: it takes ${allow}`, headers: { allow } })
 }
 
 /** What to do, where the framework says only what it did not like. */

@@ -3,7 +3,7 @@ import type { Catalogue } from '#contracts/catalogue.ts'
 import { intentId, isName } from '#contracts/ids.ts'
 import { intentBytesMax } from '#contracts/intent.ts'
 import type { Retracted } from '#contracts/retraction.ts'
-import { type createHttp, problem } from '#runtime/http.ts'
+import { type createHttp, problem, summaryOf } from '#runtime/http.ts'
 import { type Database, isOutage } from '#runtime/postgres.ts'
 import { type Clock, systemClock } from '../sdk/clock.ts'
 import { NotStoredError, UnknownError } from '../sdk/errors.ts'
@@ -94,12 +94,7 @@ export async function read(
     const unkeyed = header === undefined && options.key === undefined
     problems.push(...made.problems.map(one => (unkeyed && one.startsWith('key:') ? missingKey : one)))
   }
-  if (!made.ok || problems.length > 0)
-    throw problem(422, {
-      title: 'Refused intent',
-      detail: `nothing was sent: ${problems.length} problem(s)`,
-      errors: problems.map(detail => ({ detail })),
-    })
+  if (!made.ok || problems.length > 0) throw refusal('Refused intent', 'nothing was sent', problems)
   const orderingKey = options.orderingKey as string | undefined
   return { made, orderingKey }
 }
@@ -113,12 +108,12 @@ function keyOfBody(body: unknown): string {
   const problems = Object.keys(rest).map(field => `${field}: is not known here`)
   if (!isName(key)) problems.push('key: must be the key of an intent')
   if (problems.length === 0) return key as string
+  throw refusal('Refused retraction', 'nothing was retracted', problems)
+}
+
+function refusal(title: string, so: string, problems: readonly string[]): Error {
   const errors = problems.map(detail => ({ detail }))
-  throw problem(422, {
-    title: 'Refused retraction',
-    detail: `nothing was retracted: ${errors.length} problem(s)`,
-    errors,
-  })
+  return problem(422, { title, detail: `${so}: ${summaryOf(errors)}`, errors })
 }
 
 /** A string of RFC 8941, as draft-ietf-httpapi-idempotency-key has it; what most clients send, without quotes, will do. */
@@ -139,8 +134,9 @@ async function isKnown(db: Database, { intent }: MadeIntent): Promise<boolean> {
   )
   if (!known) return false
   if (BigInt(known.body_hash) === bodyHash(intent)) return true
-  const errors = [{ detail: 'key: was used for another intent; a key stands for one intent, for 35 days' }]
-  throw problem(422, { title: 'Key used before', detail: 'nothing was sent', errors })
+  throw refusal('Key used before', 'nothing was sent', [
+    'key: was used for another intent; a key stands for one intent, for 35 days',
+  ])
 }
 
 async function store(made: MadeIntent, api: IntentsApi, orderingKey: string | undefined): Promise<void> {
