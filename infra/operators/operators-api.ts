@@ -7,7 +7,7 @@ import { readActs } from '#ledger/operator-log.ts'
 import { listStops } from '#ledger/stops.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
-import { name, why } from './input.ts'
+import { name, uuidOf, why } from './input.ts'
 import { notReadmitted, readmit } from './readmit-act.ts'
 import { requeue } from './requeue-act.ts'
 import { resume, stop, stopProblem } from './stop-acts.ts'
@@ -40,12 +40,12 @@ const requeueBody = {
   additionalProperties: false,
   required: ['why'],
   properties: {
-    batch: { type: 'string', pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$' },
+    batch: uuidOf('7'),
     lane: { enum: lanes },
     why,
   },
 }
-type RequeueRequest = { Body: { batch?: BatchId; lane?: Lane; why: string } }
+type RequeueRequest = { Body: { batch?: string; lane?: Lane; why: string } }
 
 const readmitSchema = {
   params: { type: 'object', properties: { lane: { enum: lanes }, message: name } },
@@ -113,7 +113,7 @@ export function operatorsApi(app: FastifyInstance, { db, catalogue, operatorOf, 
     const { name: who } = await operatorOf(request, 'operate')
     const { batch, lane, why } = request.body
     if ((batch === undefined) === (lane === undefined)) throw problem(422, { detail: 'name either a batch or a lane' })
-    return { deliveries: await requeue(db, { who, why }, lane ? { lane } : { batch: batch! }) }
+    return { deliveries: await requeue(db, { who, why }, lane ? { lane } : { batch: batch!.toLowerCase() as BatchId }) }
   })
   app.get('/v1/operators/log', looks, async () => ({ acts: await readActs(db, { limit: 1_000 }) }))
 }

@@ -3,21 +3,19 @@ import { listBlasts, listQuarantines } from '#ledger/quarantine.ts'
 import { type FastifyInstance, problem } from '#runtime/http.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { actOnBlast, approveBlast } from './blast-acts.ts'
-import { name, why } from './input.ts'
+import { name, uuidOf, why } from './input.ts'
 import type { OperatorsApiOptions } from './operators-api.ts'
 import { act, approve, type NotDone, type QuarantineAct } from './quarantine-acts.ts'
 
-const params = {
-  type: 'object',
-  properties: { intent: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } },
-}
+const params = { type: 'object', properties: { intent: uuidOf() } }
+const intentOf = ({ intent }: { intent: string }) => intent.toLowerCase() as IntentId
 const bodyOf = (more: Record<string, object> = {}) => ({
   type: 'object',
   additionalProperties: false,
   required: ['why', ...Object.keys(more)],
   properties: { why, ...more },
 })
-type Request = { Params: { intent: IntentId }; Body: { why: string; n: number } }
+type Request = { Params: { intent: string }; Body: { why: string; n: number } }
 
 export type QuarantineApiOptions = Pick<OperatorsApiOptions, 'db' | 'operatorOf'> & {
   clock: Clock
@@ -45,7 +43,7 @@ export function quarantineApi(app: FastifyInstance, options: QuarantineApiOption
     },
     async (request, reply) => {
       const { name: who } = await operatorOf(request, 'approve')
-      if (!(await approve(db, { who, why: request.body.why }, request.params.intent)))
+      if (!(await approve(db, { who, why: request.body.why }, intentOf(request.params))))
         throw notDone('not in quarantine')
       return reply.code(204).send()
     },
@@ -67,7 +65,12 @@ export function quarantineApi(app: FastifyInstance, options: QuarantineApiOption
         const failed = await act(
           db,
           { who, why: request.body.why },
-          { intent: request.params.intent, act: doing, now: options.clock.now(), approvalAbove: options.approvalAbove },
+          {
+            intent: intentOf(request.params),
+            act: doing,
+            now: options.clock.now(),
+            approvalAbove: options.approvalAbove,
+          },
         )
         if (failed) throw notDone(failed)
         return reply.code(204).send()

@@ -124,10 +124,11 @@ export async function runRequeue(args: string[]): Promise<number> {
     ...{ args, allowPositionals: true },
     options: { ...actOptions, lane: { type: 'string' } },
   })
-  const [batch, ...rest] = positionals
+  const [subject, ...rest] = positionals
+  const batch = subject?.toLowerCase()
   const lane = lanes.find(one => one === values.lane)
   const wrong = rest.length > 0 || (batch === undefined) === (values.lane === undefined)
-  if (wrong || (batch !== undefined && !isUuid(batch)) || (values.lane !== undefined && !lane))
+  if (wrong || (batch !== undefined && !isBatch(batch)) || (values.lane !== undefined && !lane))
     throw new CommandError(`name one batch by its id, or --lane ${lanes.join('|')}`)
   const by = { who: actorOf(values), why: whyOf(values) }
   await using db = await visitDatabase()
@@ -136,3 +137,6 @@ export async function runRequeue(args: string[]): Promise<number> {
   console.log(`${n.toLocaleString('en')} deliveries are due now`)
   return 0
 }
+
+/** Its id bears the day of its partition; that of an intent is a hash. */
+const isBatch = (id: string): boolean => isUuid(id) && id[14] === '7'

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { intentId, type IntentId, isUuid } from '#contracts/ids.ts'
+import { askedIntent } from '#analytics/trace-asked.ts'
+import { intentId, type IntentId } from '#contracts/ids.ts'
 import {
   type Blasted,
   type BlastRecord,
@@ -82,10 +83,9 @@ const alone =
   'go on; what comes is held on, unless somebody else agrees: quarantine approve --as OTHER before the release'
 
 function intentOf(subject: string): IntentId {
-  const [producer, ...key] = subject.split('/')
-  if (isUuid(subject)) return subject as IntentId
-  if (key.length === 0) throw new CommandError('name one intent: its id, or producer/key')
-  return intentId({ producer: producer!, key: key.join('/') })
+  const asked = askedIntent(subject)
+  if (asked === undefined) throw new CommandError('name one intent: its id, or producer/key')
+  return typeof asked === 'string' ? asked : intentId(asked)
 }
 
 const samplesMax = 1_000_000
@@ -124,13 +124,18 @@ function told(doing: QuarantineAct, subject: string): string {
 
 async function list(json: boolean): Promise<number> {
   await using db = await visitDatabase()
-  const found = await listQuarantines(db)
+  const quarantines = await listQuarantines(db)
   const blasts = await listBlasts(db)
-  if (json) console.log(JSON.stringify(found))
-  else if (found.length === 0) console.log('nothing is in quarantine')
+  if (json) {
+    console.log(JSON.stringify({ quarantines, blasts }))
+    return 0
+  }
+  if (quarantines.length === 0) console.log('nothing is in quarantine')
   else
-    console.log(table([['intent', 'type', 'producer', 'people', 'why', 'since', 'approved by'], ...found.map(rowOf)]))
-  if (!json && blasts.length > 0)
+    console.log(
+      table([['intent', 'type', 'producer', 'people', 'why', 'since', 'approved by'], ...quarantines.map(rowOf)]),
+    )
+  if (blasts.length > 0)
     console.log(
       '\n' + table([['held for its volume', 'producer', 'intents', 'people', 'why', 'since'], ...blasts.map(blastRow)]),
     )

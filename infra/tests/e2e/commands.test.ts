@@ -122,6 +122,12 @@ test('what is held for its volume, and what was refused, goes on or ends from th
     assert.match(err, said[at]!)
     assert.equal(err.trim().split('\n').length, 1, err)
   })
+  const listed = JSON.parse((await run('quarantine', 'list', '--json'))[1]) as {
+    quarantines: { intent: string }[]
+    blasts: { since: string }[]
+  }
+  const blasts = [{ ...of, intents: 2, recipients: 12_000, volume: 12_000, most: 9, since: listed.blasts[0]?.since }]
+  assert.deepEqual([listed.quarantines.length, listed.blasts], [2, blasts])
   const [[needed, asks], [unknown]] = await Promise.all([blast('release', 'ada'), readmit('default/2', ...why)])
   assert.deepEqual([needed, unknown], [1, 1])
   assert.match(asks, /somebody else must agree/)
@@ -142,6 +148,30 @@ test('what is held for its volume, and what was refused, goes on or ends from th
     'ada refused readmit',
     'eve quarantine approve',
   ])
+})
+
+test('an id is taken in whatever case it was copied in, and only where it can be one', limits, async () => {
+  await using world = await setup()
+  const { db, run } = world
+  const intent = intentId({ producer: 'docs', key: 'k' })
+  const held = { type: 'news', producer: 'docs', recipients: 9, more: false, guard: 'recipients', most: 4 } as const
+  await openQuarantines(db, [{ ...held, intent, volume: 0 }])
+  const capitals = intent.toUpperCase()
+  const why = ['--why', 'a test'] as const
+  assert.deepEqual(
+    await Promise.all([
+      run('quarantine', 'discard', capitals, ...why),
+      run('requeue', newBatchId().toUpperCase(), ...why),
+      run('requeue', intent, ...why),
+      run('quarantine', 'discard', 'k', ...why),
+    ]),
+    [
+      [0, `${capitals} is discarded: nobody who is held for it is told\n`],
+      [1, 'carillon requeue: nothing there waits that may be sent\n'],
+      [2, 'carillon requeue: name one batch by its id, or --lane critical|default|bulk\n'],
+      [2, 'carillon quarantine: name one intent: its id, or producer/key\n'],
+    ],
+  )
 })
 
 test('a catalogue is checked against what was stored of the one before', limits, async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { storePacks } from '#analytics/event-store.ts'
 import { pacedProviders } from '#cli/pacings.ts'
+import { newBatchId } from '#contracts/ids.ts'
 import { writePacings } from '#channels/pace/pacing-store.ts'
 import { ensurePartitions } from '#db/partitions.ts'
 import { heldPrunes, markEndpoint } from '#preferences/preferences.ts'
@@ -9,7 +10,7 @@ import { type Scope, tenantScopes } from '#producers/http/producer-tokens.ts'
 import { decidedPack, intentFacts } from '../analytics/packs.fixture.ts'
 import { addressKey, setup } from './served.fixture.ts'
 
-const intent = '00000000-0000-8000-8000-000000000000'
+const intent = '00000000-0000-8000-8000-00000000000a'
 /** What each scope opens, and what a request without a body gets that is let through. */
 const routes: Record<Scope, Record<string, number>> = {
   intents: { 'POST /v1/intents': 400, 'GET /v1/intents/k/status': 200, 'POST /v1/events': 422 },
@@ -115,6 +116,20 @@ test('an intent in quarantine is released over HTTP, above so many people when a
   assert.equal((await post(ada, 'sample', { n: 1 })).status, 204)
   assert.equal((await post(ada, 'discard')).status, 204)
   assert.equal((await post(ada, 'discard')).status, 404)
+})
+
+test('an id in capitals is the same id, and nobody else’s form of one is taken', async () => {
+  await using world = await setup()
+  const ada = await world.tokenOf('observe', 'operate')
+  await world.quarantine(intent)
+  const release = `POST /v1/operators/quarantine/${intent.toUpperCase()}/release`
+  assert.equal((await world.ask(ada, release, { why: 'a test' })).status, 409)
+  const requeue = async (batch: string) => {
+    const { status, text } = await world.ask(ada, 'POST /v1/operators/requeue', { batch, why: 'a test' })
+    return [status, status === 200 && JSON.parse(text)]
+  }
+  assert.deepEqual(await requeue(newBatchId().toUpperCase()), [200, { deliveries: 0 }])
+  assert.deepEqual(await requeue(intent), [400, false])
 })
 
 test('what no column can hold is a wrong body or path, whoever sends it', async () => {
