@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { hasData } from '#local/postgres-cluster.ts'
 import { runningPostgres, startPostgres } from '#local/postgres.ts'
 import { databaseUrlOn } from '#local/stack-database.ts'
 import { checkAddressKey } from '#preferences/suppression-store.ts'
@@ -42,7 +42,7 @@ export async function visitAddresses(): Promise<
 /** The server that runs is left running; one that is started for the time being is nobody else's until it has stopped. */
 async function serverOf(dataDir: string, opened: AsyncDisposableStack): Promise<string> {
   const folder = path.join(dataDir, 'postgres')
-  if (!existsSync(folder)) throw new CommandError('there is no data yet: run `npm start` first, or set DATABASE_URL', 1)
+  if (!hasData(folder)) throw new CommandError('there is no data yet: run `npm start` first, or set DATABASE_URL', 1)
   const claim = opened.use(await claimForQuestion(dataDir))
   const running = await runningPostgres(folder)
   if (running !== undefined) return running

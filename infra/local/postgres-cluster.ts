@@ -49,13 +49,23 @@ export async function runProgram(binaries: PostgresBinaries, command: readonly s
 async function reachable(wantedDir: string, { identity }: PostgresBinaries): Promise<string> {
   await fs.mkdir(path.dirname(wantedDir), { recursive: true })
   if (identity.uid === undefined) return wantedDir
-  const name = createHash('sha256').update(wantedDir).digest('hex').slice(0, 16)
-  const moved = path.join('/var/lib/carillon', name)
+  const moved = movedFrom(wantedDir)
   if (existsSync(moved)) return moved
   if (canEnter(path.dirname(wantedDir), identity)) return wantedDir
   await fs.mkdir(path.dirname(moved), { recursive: true })
   await fs.chmod(path.dirname(moved), 0o711)
   return moved
+}
+
+function movedFrom(wantedDir: string): string {
+  const name = createHash('sha256').update(wantedDir).digest('hex').slice(0, 16)
+  return path.join('/var/lib/carillon', name)
+}
+
+/** Whether there is data in `dataDir`, or where it is for a server whose user cannot get there. */
+export function hasData(dataDir: string): boolean {
+  const wantedDir = path.resolve(dataDir)
+  return [wantedDir, movedFrom(wantedDir)].some(folder => existsSync(path.join(folder, 'PG_VERSION')))
 }
 
 /** Prepares the data aside and renames it into place, so that `dataDir` never holds half a cluster. */

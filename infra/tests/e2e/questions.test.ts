@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { chmod, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,6 +21,28 @@ test('questions at once start the database server and stop it, one after the oth
   for (const question of [one, two, three]) assert.equal(await question.ended, 0, question.said())
   assert.deepEqual(workingIn(folder), [])
 })
+
+const asRoot = process.getuid?.() === 0 ? false : 'only root runs the server as another user'
+
+test(
+  'data is found where it went because the server’s user cannot enter the folder',
+  { ...limits, skip: asRoot },
+  async () => {
+    await using folder = await temporaryFolder()
+    await using early = ask(folder)
+    assert.equal(await early.ended, 1, early.said())
+    assert.match(early.err, /^carillon funnel: there is no data yet/)
+    await chmod(folder.path, 0o700)
+    const dataDir = await withData(folder)
+    try {
+      assert.notEqual(path.dirname(dataDir), folder.path)
+      await using question = ask(folder)
+      assert.equal(await question.ended, 0, question.said())
+    } finally {
+      await rm(dataDir, { recursive: true })
+    }
+  },
+)
 
 test('a start waits for the question that has the folder; later ones ask its server', limits, async () => {
   await using folder = await temporaryFolder()
@@ -97,10 +120,11 @@ test('a funnel takes the options of the API, and says of all that are wrong what
 
 const ask = (folder: TemporaryFolder) => startProgram(['funnel'], { CARILLON_DATA_DIR: folder.path })
 
-/** As a start leaves it: the schema, and nothing in it. */
-async function withData(folder: TemporaryFolder): Promise<void> {
+/** As a start leaves it: the schema, and nothing in it. Gives where the data is. */
+async function withData(folder: TemporaryFolder): Promise<string> {
   await using server = await startPostgres({ dataDir: path.join(folder.path, 'postgres') })
   await createDatabase(server.url, 'carillon')
   await using db = await openPostgres({ url: databaseUrlOn(server.url), connectionsMax: 1, name: 'test' })
   await migrate(db)
+  return server.dataDir
 }
