@@ -14,6 +14,7 @@ import { questionIn, type ReaderOf, serveQuestions, type Texts } from './questio
 import { hiddenCells } from './small-groups.ts'
 import { tailOf } from './tail-store.ts'
 import { csvOf, funnelTable, outcomesTable, seriesTable } from './tables.ts'
+import { unknownOf } from './unknown-store.ts'
 
 export type AnalyticsApiOptions = {
   db: Database
@@ -88,6 +89,7 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
     parse: (texts, problems) => liftOf(texts, { now: clock.now(), problems }),
     answer: async asked => {
       const all = await lift(db, asked)
+      const unknown = all.some(({ converted }) => converted > 0) ? [] : await unknownOf(db, asked)
       // One group too small tells of those it is compared with by what is missing.
       const compared = [...Map.groupBy(all, ({ channel }) => channel).values()]
       const hidden = hiddenCells(
@@ -95,7 +97,8 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
         groupMin,
       )
       const groups = compared.filter((_, at) => !hidden[at]![0]).flat()
-      return { since: isoOf(asked.since), until: isoOf(asked.until), hidden: all.length - groups.length, groups }
+      const time = { since: isoOf(asked.since), until: isoOf(asked.until) }
+      return { ...time, hidden: all.length - groups.length, ...(unknown.length > 0 && { unknown }), groups }
     },
   })
   const { funnel, series, outcomes } = paths

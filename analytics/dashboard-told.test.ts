@@ -62,13 +62,15 @@ test('what is too small to be told is not told as nothing', inBrowser, async () 
   await rare.card('Live').getByText('Too little happened in the last day to be told.').waitFor()
   await using none = await open(`${span}&type=no.such.thing&live=1`)
   for (const [title, text] of [
-    ['Funnel', 'No notifications in this time.'],
+    ['Funnel', 'Nothing that is stored has this type: is it mistyped?'],
     ['Outcomes', 'Nothing in this time.'],
     ['Over time', 'Nothing in this time.'],
     ['Volume by type', 'No notifications in this time, nor in the one before.'],
     ['Live', 'Nothing happened in the last day.'],
   ] as const)
     await none.card(title).getByText(text).waitFor()
+  await using known = await open(`${span}&type=steady.thing&channel=sms`)
+  await known.card('Funnel').getByText('No notifications in this time.').waitFor()
 })
 
 test('a type that is too small now, or was before, is compared with nothing', inBrowser, async () => {

@@ -70,7 +70,12 @@ const behind = object({
   ...{ source: { enum: ['rollup', 'fold', 'raw'] }, newestEvent: { type: ['string', 'null'], format: 'date-time' } },
   ...{ ageMs: { type: ['integer', 'null'] }, dirty: integer },
 })
-const answer = { since: instant, until: instant, behind, hidden: integer }
+const unknown: Schema = {
+  ...list({ enum: ['type', 'category', 'producer', 'provider', 'arm', 'event'] }),
+  description:
+    'Where nothing was counted: of these fields the value is mistyped or new, nothing that is stored has it.',
+}
+const answer = { since: instant, until: instant, behind, hidden: integer, unknown }
 const share: Schema = { type: 'number' }
 const interval = object({ low: share, high: share })
 const costs = object({ unsubscribed: integer, addressDead: integer, complained: integer, smsSent: integer })
@@ -89,17 +94,23 @@ const answers = {
       funnels: list(funnel),
       previous: object({ since: instant, until: instant, hidden: integer, funnels: list(funnel) }),
     },
-    ['previous'],
+    ['previous', 'unknown'],
   ),
-  series: object({
-    ...{ ...answer, edges: list(instant) },
-    series: list(object({ group, stages: counts(list(told)) }, ['group'])),
-  }),
-  outcomes: object({
-    ...{ ...answer, edges: list(instant) },
-    outcomes: list(object({ what: text, reason: text, n: list(told) }, ['reason'])),
-  }),
-  lift: object({ since: instant, until: instant, hidden: integer, groups: list(lifted) }),
+  series: object(
+    {
+      ...{ ...answer, edges: list(instant) },
+      series: list(object({ group, stages: counts(list(told)) }, ['group'])),
+    },
+    ['unknown'],
+  ),
+  outcomes: object(
+    {
+      ...{ ...answer, edges: list(instant) },
+      outcomes: list(object({ what: text, reason: text, n: list(told) }, ['reason'])),
+    },
+    ['unknown'],
+  ),
+  lift: object({ since: instant, until: instant, hidden: integer, unknown, groups: list(lifted) }, ['unknown']),
   tail: object({
     hidden: integer,
     lines: list(

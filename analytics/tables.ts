@@ -13,13 +13,14 @@ const period: Column[] = [
   { name: 'until', type: 'time' },
 ]
 
-/** A row for each stage of each group, and one for each way out of it. */
+/** A row for each stage of each group that anybody tells of there, and one for each way out of it. */
 export function funnelTable({ funnels }: FunnelAnswer): Table {
   const rows = funnels.flatMap(({ group = null, stages: counts, bases, rest, times }): CsvCell[][] => [
-    ...stages.map(stage => {
+    ...stages.flatMap((stage): CsvCell[][] => {
       const { first, previous } = bases[stage]
+      if (first === 0) return []
       const { p50 = null, p90 = null, p99 = null } = times?.[stage] ?? {}
-      return [group, stage, null, null, counts[stage], first, previous, p50, p90, p99]
+      return [[group, stage, null, null, counts[stage], first, previous, p50, p90, p99]]
     }),
     ...rest.map(({ after, what, reason = null, n }) => [group, after, what, reason, n, null, null, null, null, null]),
   ])
@@ -27,10 +28,12 @@ export function funnelTable({ funnels }: FunnelAnswer): Table {
   return { columns: [...['group', 'stage', 'rest', 'reason'].map(text), ...numbers], rows }
 }
 
-/** A row for each stage of each group in each period. */
+/** A row for each stage of each group in each period; not of a stage that nothing passed in any of them. */
 export function seriesTable({ edges, series }: SeriesAnswer): Table {
   const rows = series.flatMap(({ group = null, stages: lines }) =>
-    stages.flatMap(stage => lines[stage].map((n, at): CsvCell[] => [edges[at]!, edges[at + 1]!, group, stage, n])),
+    stages
+      .filter(stage => lines[stage].some(n => n !== 0))
+      .flatMap(stage => lines[stage].map((n, at): CsvCell[] => [edges[at]!, edges[at + 1]!, group, stage, n])),
   )
   return { columns: [...period, text('group'), text('stage'), integer('n')], rows }
 }

@@ -13,9 +13,12 @@ const groupsMax = 12
 
 /** A funnel for each group: a bar for each stage, and under it one for each way by which the rest went. */
 export function funnelView(answer: FunnelAnswer, state: State): TemplateResult {
-  const { funnels, hidden } = answer
+  const { funnels, hidden, unknown } = answer
   const shown = funnels.filter(row => row.stages.intended > 0)
-  if (shown.length === 0) return html`<p class="empty">${emptyText(hidden, 'No notifications in this time.')}</p>`
+  const none = unknown
+    ? `Nothing that is stored has this ${unknown.join(', nor this ')}: is it mistyped?`
+    : 'No notifications in this time.'
+  if (shown.length === 0) return html`<p class="empty">${emptyText(hidden, none)}</p>`
   return html`
     <div class="bar-row head soft" aria-hidden="true">
       <span class="label"></span> <span class="bar-link"></span> <span class="number">number</span>

@@ -37,6 +37,8 @@ export async function runFunnel(args: string[]): Promise<number> {
   const { zone = 'UTC' } = values
   if (asked.since > 0) console.log(`${spanOf(answer, zone)}\n`)
   console.log(printFunnel(funnels, terminal()))
+  for (const field of answer.unknown ?? [])
+    console.log(`nothing that is stored has the ${field} ${values[field as keyof Values]}: is it mistyped?`)
   if (previous) console.log(`${spanOf(previous, zone)}\n\n${printFunnel(previous.funnels, terminal())}`)
   return 0
 }

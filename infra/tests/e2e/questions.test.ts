@@ -109,8 +109,12 @@ test('a funnel takes the options of the API, and says of all that are wrong what
   await using told = funnel(...named, '--compare', '--times', '--source', 'rollup', '--json')
   assert.equal(await told.ended, 0, told.said())
   const answer = JSON.parse(told.out) as Record<string, unknown>
-  assert.deepEqual(Object.keys(answer).toSorted(), ['behind', 'funnels', 'hidden', 'previous', 'since', 'until'])
-  assert.deepEqual(answer.funnels, [])
+  const members = ['behind', 'funnels', 'hidden', 'previous', 'since', 'unknown', 'until']
+  assert.deepEqual(Object.keys(answer).toSorted(), members)
+  assert.deepEqual([answer.funnels, answer.unknown], [[], ['provider']])
+  await using typo = funnel('--producer', 'docz')
+  assert.equal(await typo.ended, 0, typo.said())
+  assert.match(typo.out, /^no notifications\n\nnothing that is stored has the producer docz: is it mistyped\?\n$/)
   const [since, until] = [answer.since, answer.until].map(time => Date.parse(time as string))
   assert.equal(Math.floor((until! - since!) / 86_400_000), 7)
   await using wrong = funnel('--by', 'weather', '--source', 'memory', '--zone', 'Mars/One')
