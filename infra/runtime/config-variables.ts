@@ -114,7 +114,8 @@ export const variables = {
   dataDir: {
     name: 'CARILLON_DATA_DIR',
     parse: (value: string) => path.resolve(value),
-    meaning: 'Folder of the embedded servers. Unset: one for this clone in the user’s data folder.',
+    meaning:
+      'Folder of the embedded servers. Unset: one for this clone in the user’s data folder, of root in /var/lib/carillon.',
   },
   httpHost: { name: 'CARILLON_HTTP_HOST', parse: text, preset: '127.0.0.1', meaning: 'Address to listen on.' },
   httpPort: {
@@ -165,13 +166,14 @@ export const variables = {
     name: 'CARILLON_LANES',
     parse: someOf(lanes),
     preset: lanes.join(','),
-    meaning: 'Lanes that a router or worker process serves.',
+    meaning: 'Lanes that a `router` or `worker` process serves; `npm start` and `all` serve every one.',
   },
   channels: {
     name: 'CARILLON_CHANNELS',
     parse: someOf(channels),
     preset: channels.join(','),
-    meaning: 'Channels that a worker process serves.',
+    meaning:
+      'Channels that a `worker` process serves: what goes by another waits for a worker that does. `npm start` and `all` serve every one; `stop channel email` has none sent.',
   },
   workerConcurrency: {
     name: 'CARILLON_WORKER_CONCURRENCY',
