@@ -75,7 +75,8 @@ export async function producerOf(
     .select(['producer', 'types', 'scopes', 'tenant'])
     .where('token_hash', '=', hashOf(token))
     .executeTakeFirst()
-  if (!found) throw invalidToken('the token is not known here: it is mistyped, was revoked, or is of another installation')
+  if (!found)
+    throw invalidToken('the token is not known here: it is mistyped, was revoked, or is of another installation')
   const { producer, types, scopes, tenant } = found
   if (!scopes.includes(scope))
     throw insufficientScope(scope, `the token of ${producer} lacks the scope ${scope}; it has ${scopes.join(', ')}`)
