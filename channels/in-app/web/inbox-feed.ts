@@ -1,6 +1,6 @@
-import type { InboxChanges, InboxCounts, InboxItem, InboxPage, InboxQuery } from '#contracts/inbox.ts'
+import type { InboxChanges, InboxCounts, InboxItem, InboxMarks, InboxPage, InboxQuery } from '#contracts/inbox.ts'
 import { type Call, CarillonError } from '#browser/access.ts'
-import { type Model, modelOf, withChanges, withOlder } from './inbox-model.ts'
+import { type Model, modelOf, withChanges, withMarks, withOlder } from './inbox-model.ts'
 import { readStream } from './inbox-stream.ts'
 
 /** What there is to show. `live`: it is kept so; else it is what was known last, and is tried again by itself, but for `signedOut`. */
@@ -15,10 +15,13 @@ export type InboxState = {
   hasMore: boolean
 }
 
-type Now = { status: InboxState['status']; query: InboxQuery; model: Model | undefined }
+/** `model`: what the server told last. `marks`: what it does not have in it yet; `number`: the one they were saved by, once they are. */
+type Now = { status: InboxState['status']; query: InboxQuery; model: Model | undefined; marks: readonly Marked[] }
+type Marked = { marks: InboxMarks; number: number }
 export type Feed = {
   now(): Now
-  take(model: Model): void
+  /** Shows these as done from now on. What it gives is told the number that they were saved by, or nothing where they were not. */
+  mark(marks: InboxMarks): (number?: number) => void
   load(): Promise<void>
   more(): Promise<void>
   show(query: InboxQuery): void
@@ -36,10 +39,11 @@ export type InboxAccess = { call: Call; renew: () => void; tenant?: string | und
 
 /** What is known of the inbox, from its start to its stop kept so by a stream. */
 export function feedOf({ call, renew, tenant }: InboxAccess, tell: (state: InboxState) => void): Feed {
-  const now: Now = { status: 'loading', query: {}, model: undefined }
+  const now: Now = { status: 'loading', query: {}, model: undefined, marks: [] }
   let running: AbortController | undefined
   const set = (change: Partial<Now>) => {
     Object.assign(now, change)
+    now.marks = now.marks.filter(({ number }) => number > (now.model?.number ?? 0))
     tell(stateOf(now))
   }
   const page = async (cursor?: string): Promise<InboxPage> =>
@@ -65,7 +69,14 @@ export function feedOf({ call, renew, tenant }: InboxAccess, tell: (state: Inbox
   }
   return {
     now: () => now,
-    take: model => set({ model }),
+    mark(marks) {
+      const mine = { marks, number: Infinity }
+      set({ marks: [...now.marks, mine] })
+      return number => {
+        const others = now.marks.filter(one => one !== mine)
+        set({ marks: number === undefined ? others : [...others, { marks, number }] })
+      }
+    },
     load,
     async more() {
       const { model } = now
@@ -150,11 +161,14 @@ async function follow({ call, renew, tenant, now, set, load }: Live, signal: Abo
 }
 
 const none: InboxCounts = { unseen: 0, unread: 0 }
-export const stateOf = ({ status, query, model }: Now): InboxState => ({
-  ...{ status, query, items: model?.items ?? [] },
-  ...{ counts: model?.counts ?? none, arrived: model?.arrived ?? 0 },
-  hasMore: model?.cursor !== undefined,
-})
+export function stateOf({ status, query, model: told, marks }: Now): InboxState {
+  const model = told && marks.reduce((before, one) => withMarks(before, one.marks), told)
+  return {
+    ...{ status, query, items: model?.items ?? [] },
+    ...{ counts: model?.counts ?? none, arrived: model?.arrived ?? 0 },
+    hasMore: model?.cursor !== undefined,
+  }
+}
 
 const searchOf = (query: InboxQuery & { tenant?: string | undefined }): string =>
   new URLSearchParams(

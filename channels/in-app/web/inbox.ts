@@ -1,7 +1,6 @@
 import type { InboxMarks, InboxQuery } from '#contracts/inbox.ts'
 import { json } from '#browser/access.ts'
 import { feedOf, type InboxAccess, inboxPath, type InboxState, stateOf } from './inbox-feed.ts'
-import { withMarks } from './inbox-model.ts'
 
 export type Inbox = {
   /** Hears the inbox now, and whenever it changes, wherever it was changed. Give back what it gives to hear no more. */
@@ -27,11 +26,13 @@ export function inboxOf(access: InboxAccess): Inbox {
   const listeners = new Set<(state: InboxState) => void>()
   const feed = feedOf(access, state => listeners.forEach(listener => listener(state)))
   const mark = async (marks: InboxMarks) => {
-    const { model } = feed.now()
-    if (model) feed.take(withMarks(model, marks))
+    const saved = feed.mark(marks)
     try {
-      await call(`${inboxPath}/marks`, json('POST', { ...marks, ...(tenant !== undefined && { tenant }) }))
+      const body = { ...marks, ...(tenant !== undefined && { tenant }) }
+      const { number } = (await (await call(`${inboxPath}/marks`, json('POST', body))).json()) as { number: number }
+      saved(number)
     } catch (error) {
+      saved()
       await feed.load().catch(() => {})
       throw error
     }

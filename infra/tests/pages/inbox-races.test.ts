@@ -28,6 +28,30 @@ test('an answer that is older than what the stream has told takes nothing back',
   assert.deepEqual(await titles(page), ['b', 'a'])
 })
 
+test('what one has marked stays so, whatever the stream tells that was before', inBrowser, async () => {
+  await using context = await here.browser.open()
+  const page = await here.bell.visitWith(context, 'pia', ['a', 'b'])
+  await openPanel(page)
+  const held = Promise.withResolvers<void>()
+  await page.route('**/v1/me/inbox/marks', async route => {
+    if (route.request().postData()!.includes('"read"')) await held.promise
+    await route.continue()
+  })
+  await page.locator('.item .read').first().click()
+  await badge(page, '1')
+  // On another device of theirs; then something new comes, and with it this was told.
+  await here.bell.ask('pia', '/marks', { body: { what: 'seen', all: true } })
+  await here.bell.put([inboxMessage('pia', 'c')])
+  await page.locator('.item').nth(2).waitFor()
+  assert.equal(await page.locator('.badge').innerText(), '2')
+  const saved = page.waitForResponse(response => response.request().postData()?.includes('"read"') === true)
+  held.resolve()
+  await saved
+  await here.bell.ask('pia', '/marks', { body: { what: 'read', ids: [itemId('pia', 'a')] } })
+  await badge(page, '1')
+  assert.deepEqual(await page.locator('.item.unread .title').allInnerTexts(), ['c'])
+})
+
 test('an older page that was read before what the stream has told is asked for again', inBrowser, async () => {
   await using context = await here.browser.open()
   const page = await here.bell.visitWith(
