@@ -82,6 +82,7 @@ export class CarillonInbox extends HTMLElement {
     if (open === this.#isOpen) return
     this.#isOpen = open
     this.#asked = undefined
+    if (!open) this.#say(undefined)
     this.#draw()
     ;(open ? this.#first() : this.#root.querySelector<HTMLElement>('.bell'))?.focus()
   }
@@ -156,7 +157,7 @@ export class CarillonInbox extends HTMLElement {
   #outside = (event: Event): void => {
     if (this.#isOpen && !event.composedPath().includes(this)) {
       this.#isOpen = false
-      this.#draw()
+      this.#say(undefined)
     }
   }
 
@@ -201,7 +202,8 @@ export class CarillonInbox extends HTMLElement {
     if (notice) this.#tell(notice.text)
     else this.#said = ''
     clearTimeout(this.#noticeTimer)
-    if (notice) this.#noticeTimer = window.setTimeout(() => this.#say(undefined), noticeMs)
+    // Who takes something back needs the time that they need.
+    if (notice && !notice.undo) this.#noticeTimer = window.setTimeout(() => this.#say(undefined), noticeMs)
     this.#draw()
   }
 

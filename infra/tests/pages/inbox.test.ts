@@ -83,6 +83,25 @@ test('what a mute was before is so again when the mute is taken back', inBrowser
   assert.deepEqual(JSON.parse(ida!.choices), { threads })
 })
 
+test('nobody has to hurry to take something back: it can be until the panel is closed', inBrowser, async () => {
+  await using context = await here.browser.open()
+  await context.clock.install()
+  const page = await here.bell.visitWith(context, 'olga', ['a', 'b'])
+  await openPanel(page)
+  await page.locator('.item .archive').first().click()
+  await page.locator('.undo').waitFor()
+  await page.clock.runFor(10_000)
+  await page.locator('.undo').click()
+  await page.locator('.notice', { hasText: 'Taken back.' }).waitFor()
+  await page.clock.runFor(10_000)
+  await page.locator('.notice').waitFor({ state: 'detached' })
+  await page.locator('.item .archive').first().click()
+  await page.locator('.undo').waitFor()
+  await page.locator('.close').click()
+  await openPanel(page)
+  assert.equal(await page.locator('.notice').count(), 0)
+})
+
 test(
   'by keyboard alone: open, move, read, archive, why, undo, Escape; the focus is never lost',
   inBrowser,
