@@ -324,7 +324,7 @@ async function hasFocus(tab: Awaited<ReturnType<typeof open>>['tab']): Promise<s
   return name!
 }
 
-const waitMs = 15_000
+const waitMs = 60_000
 
 async function until<T>(ask: () => Promise<T>, wanted: T): Promise<void> {
   const end = performance.now() + waitMs

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inBrowser } from '#tests/browser.ts'
+import { until } from '#tests/program.ts'
 import { description, pageInBrowser } from './page-browser.fixture.ts'
 
 const here = pageInBrowser()
@@ -51,6 +52,25 @@ test(
     assert.equal(deleted.length, 1)
   },
 )
+
+test('that it is saved is said when all of it is, not after the first of two changes', inBrowser, async () => {
+  await using shown = await here.open()
+  const { tab } = shown
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let asked = 0
+  await tab.route('**/v1/me/preferences', async route => {
+    if (route.request().method() === 'PATCH') await gates[asked++]!.promise
+    await route.continue()
+  })
+  for (const name of ['Mentions Push', 'Replies Push']) await tab.getByRole('switch', { name }).click()
+  gates[0]!.resolve()
+  await until(() => asked === 2)
+  assert.match(await tab.getByRole('status').innerText(), /^Saving …/)
+  gates[1]!.resolve()
+  await shown.saved()
+  const { mentions, replies } = (await shown.person()).choices.categories!
+  assert.deepEqual([mentions, replies], [{ push: false }, { push: false }])
+})
 
 test('what is on says so where nothing can arrive, and why, in either language', inBrowser, async () => {
   const recipient = `cem-${here.next()}`

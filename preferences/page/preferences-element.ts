@@ -201,7 +201,8 @@ export class CarillonPreferences extends HTMLElement {
     const again = !answer.ok && answer.failure.kind === 'changed'
     if (again && JSON.stringify(undoOf(patch, session.known)) === JSON.stringify(undo))
       answer = await client.save(patch, session.known.tag)
-    if (answer.ok && session === this.#session)
+    // While others are on their way not all is saved.
+    if (answer.ok && session === this.#session && session.asked.length === 1)
       this.#notice = undoes ? { text: this.#texts.undone } : { text: this.#texts.saved, undo }
     // What was refused can be mended where it stands.
     if (!answer.ok && answer.failure.kind !== 'refused' && 'quiet' in patch && !this.#later) delete this.#local.quiet
