@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { inBrowser } from '#tests/browser.ts'
+import { until } from '#tests/program.ts'
 import { pagesInBrowser, span } from './open-page.fixture.ts'
 
 const here = pagesInBrowser()
@@ -20,8 +21,9 @@ test('the query of a chart is a command that gives its answer, and opens it', in
   type Told = { since: string; funnels: { stages: { intended: number } }[] }
   const opened = JSON.parse(await answer.locator('body').innerText()) as Told
   await card.getByRole('button', { name: 'Copy the query: Funnel' }).click()
-  const command = await tab.evaluate(() => navigator.clipboard.readText())
-  assert.equal(command, await card.locator('code').innerText())
+  const command = await card.locator('code').innerText()
+  // It is written a moment after the press.
+  await until(async () => (await tab.evaluate(() => navigator.clipboard.readText())) === command)
   const [, header, url] = /^curl -H "([^"]+)" '([^']+)'$/.exec(command)!
   assert.equal(header, 'Authorization: Bearer $CARILLON_TOKEN')
   const response = await fetch(url!, { headers: { authorization: `Bearer ${here.world.token}` } })
@@ -66,6 +68,7 @@ test('chart, table and file tell times of the zone that is chosen', inBrowser, a
   await tab.goto(`${here.world.url}/dashboard?${span}&zone=Nowhere&live=1`)
   await tab.getByText('Not counted.').first().waitFor()
   await cardOf('Live').getByRole('row').nth(1).waitFor()
+  await tab.locator('.page[aria-busy=false]').waitFor()
   shown.wrong.splice(0)
 })
 

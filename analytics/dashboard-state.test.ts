@@ -12,12 +12,16 @@ const now = at + 3_600_000
 /** The dashboard, with what it asks the API for: paths and fields, and a way to keep answers back until they are let through. */
 async function open(query: string) {
   const asked: URL[] = []
+  const underWay = new Set<unknown>()
   let gate = Promise.resolve()
   const opened = await here.open(`/dashboard?${query}`, {
     async before(tab) {
       // The time of the page stands still, but where a test lets it pass. Until it stands it runs: it must not be past `now` by then.
       await tab.clock.install({ time: at })
       await tab.clock.pauseAt(now)
+      tab.on('request', request => underWay.add(request))
+      tab.on('requestfinished', request => underWay.delete(request))
+      tab.on('requestfailed', request => underWay.delete(request))
       await tab.route('**/v1/analytics/**', async route => {
         const url = new URL(route.request().url())
         if (url.pathname.endsWith('/mark')) return route.fulfill({ body: '' })
@@ -28,13 +32,16 @@ async function open(query: string) {
     },
   })
   const { tab } = opened
+  /** What is asked comes in order: with this all that was asked before, and what the page does with answers that are there is done. */
+  const pass = () => tab.evaluate(async () => (await fetch('/v1/analytics/mark')).text())
   return {
     ...opened,
-    /** The charts that were asked for since, once all that somebody waits for is answered. */
+    /** The charts that were asked for since, once all is answered, also what nobody waits for. */
     async asks() {
       await tab.locator('.page[aria-busy=false]').waitFor()
-      // What is asked comes in order: with this all that was asked before.
-      await tab.evaluate(async () => (await fetch('/v1/analytics/mark')).text())
+      await pass()
+      await until(() => underWay.size === 0)
+      await pass()
       return asked.splice(0).map(({ pathname, searchParams }) => ({
         ...{ chart: pathname.split('/').at(-1)!, fields: Object.fromEntries(searchParams) },
       }))

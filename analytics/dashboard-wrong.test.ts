@@ -6,6 +6,8 @@ import { pagesInBrowser, span, type Tab } from './open-page.fixture.ts'
 const here = pagesInBrowser()
 const alerts = (tab: Tab) => tab.getByRole('alert').allInnerTexts()
 const again = (tab: Tab) => tab.getByRole('button', { name: 'Try again' })
+/** Every chart has its answer, or has none: each goes wrong by itself. */
+const answered = (tab: Tab) => tab.locator('.page[aria-busy=false]').waitFor()
 const funnel = (tab: Tab) => tab.getByRole('list', { name: 'Funnel', exact: true })
 
 test('a device that is offline is told so once, and is answered when it is back', inBrowser, async () => {
@@ -15,11 +17,12 @@ test('a device that is offline is told so once, and is answered when it is back'
   await context.setOffline(true)
   await tab.locator('select[name=channel]').selectOption('push')
   await again(tab).waitFor()
+  await answered(tab)
   assert.deepEqual(await alerts(tab), ['This device is offline.'])
   assert.equal(await tab.locator('.charts').count(), 0)
   await context.setOffline(false)
   await funnel(tab).waitFor()
-  await tab.locator('.page[aria-busy=false]').waitFor()
+  await answered(tab)
   assert.deepEqual(await alerts(tab), [])
   assert.ok(wrong.splice(0).every(text => text.includes('ERR_INTERNET_DISCONNECTED')))
 })
@@ -33,10 +36,11 @@ test(
     })
     const { tab, wrong } = shown
     await again(tab).waitFor()
+    await answered(tab)
     assert.deepEqual(await alerts(tab), ['The server cannot be reached.'])
     await again(tab).focus()
     await tab.keyboard.press('Enter')
-    await tab.locator('.page[aria-busy=false]').waitFor()
+    await answered(tab)
     assert.deepEqual(await alerts(tab), ['The server cannot be reached.'])
     await tab.unroute('**/v1/analytics/**')
     await tab.keyboard.press('Enter')
@@ -55,7 +59,7 @@ test('what goes wrong with some charts names them, and leaves the others', inBro
   const { tab, wrong } = shown
   await again(tab).waitFor()
   await funnel(tab).waitFor()
-  await tab.locator('.page[aria-busy=false]').waitFor()
+  await answered(tab)
   assert.deepEqual(await alerts(tab), ['Latency, Volume by type: The answer took too long: ask for a shorter time.'])
   assert.equal(await tab.getByText('Not counted.').count(), 2)
   assert.deepEqual(await accessibilityFaults(tab), [])
@@ -66,7 +70,7 @@ test('a question that makes no sense is said once, and not asked again', inBrows
   await using shown = await here.open('/dashboard?since=yesterday')
   const { tab, wrong } = shown
   await tab.getByRole('alert').waitFor()
-  await tab.locator('.page[aria-busy=false]').waitFor()
+  await answered(tab)
   const [said, ...more] = await alerts(tab)
   assert.match(said!, /^Since must be [^\n]+\.$/)
   assert.deepEqual(more, [])

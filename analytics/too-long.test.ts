@@ -17,7 +17,7 @@ const paths = [
   'trace/examples?stage=seen&unit=recipient',
 ]
 /** Longer than a question may take. */
-const limits = { timeout: 60_000 }
+const limits = { timeout: 180_000 }
 
 /** The API on a database where everything that is asked stands behind a lock. */
 async function setup() {
