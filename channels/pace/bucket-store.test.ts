@@ -83,19 +83,14 @@ const left: [what: string, bucket: Bucket | undefined, ask: Ask][] = [
   ['of a clock that was put back', { freeAt: 9_000_000, rampFrom: 8_000_000 }, ask('critical', 10)],
   ['asked for one dear message', { freeAt: -10, rampFrom: -90_000 }, ask('bulk', 900, 900)],
 ]
-/** The store's clock moves on between being asked what time it is and being asked for a turn. */
+/** The store's clock moves on between being asked what time it is and being asked for a turn; where it moved on by more, it is done again. */
 const toleranceMs = 150
 
 for (const [name, open] of stores) {
   test(`${name} gives turns as the rule does`, async () => {
     await using store = await open()
     for (const [what, bucket, asked] of left) {
-      const { now } = await store.look(what)
-      const before = bucket && { freeAt: now + bucket.freeAt, rampFrom: now + bucket.rampFrom }
-      if (before) await store.put(what, before)
-      const wanted = reserve(before, asked, now)
-      const grant = await store.buckets.reserve(what, asked)
-      const kept = await store.look(what)
+      const { wanted, grant, kept } = await quickly(store, { what, bucket, asked })
       assert.deepEqual(Object.keys(grant).sort(), Object.keys(wanted.grant).sort(), what)
       for (const [key, value] of Object.entries(wanted.grant))
         assert.ok(
@@ -113,8 +108,11 @@ for (const [name, open] of stores) {
     const flat = { units: 2_500, perMs: 1_000 }
     const asked = askOf(flat, { lane: 'critical', least: 1, most: 100 })
     const turns: { fromMs: number; toMs: number }[] = []
+    // Begun as late and ended as early as it may have been: what is left of a turn was surely its time.
+    const sure = () => turns.filter(({ fromMs, toMs }) => fromMs < toMs).toSorted((a, b) => a.fromMs - b.fromMs)
     const worker = async () => {
-      for (let n = 0; n < 12; n++) {
+      // On a busy machine few are sure.
+      for (let n = 0; n < 12 || sure().length <= 5; n++) {
         const beforeMs = performance.now()
         const grant = await store.buckets.reserve(key, asked)
         const afterMs = performance.now()
@@ -127,10 +125,26 @@ for (const [name, open] of stores) {
       }
     }
     await Promise.all(Array.from({ length: 8 }, worker))
-    // Begun as late and ended as early as it may have been: what is left of a turn was surely its time.
-    const sure = turns.filter(({ fromMs, toMs }) => fromMs < toMs).toSorted((a, b) => a.fromMs - b.fromMs)
-    assert.ok(sure.length > 5)
-    for (const [at, turn] of sure.slice(1).entries())
-      assert.ok(turn.fromMs >= sure[at]!.toMs, `${turn.fromMs} is before ${sure[at]!.toMs}`)
+    const [first, ...others] = sure()
+    let before = first!
+    for (const turn of others) {
+      assert.ok(turn.fromMs >= before.toMs, `${turn.fromMs} is before ${before.toMs}`)
+      before = turn
+    }
   })
+}
+
+type Left = { what: string; bucket: Bucket | undefined; asked: Ask }
+
+/** What is asked of a bucket that was left so, what the rule gives at that time, and what the bucket was afterwards. */
+async function quickly(store: Store, { what, bucket, asked }: Left) {
+  for (let n = 0; ; n++) {
+    const key = `${what} ${n}`
+    const { now } = await store.look(key)
+    const before = bucket && { freeAt: now + bucket.freeAt, rampFrom: now + bucket.rampFrom }
+    if (before) await store.put(key, before)
+    const grant = await store.buckets.reserve(key, asked)
+    const kept = await store.look(key)
+    if (kept.now - now < toleranceMs) return { wanted: reserve(before, asked, now), grant, kept }
+  }
 }

@@ -5,8 +5,10 @@ import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Message } from '@google-cloud/pubsub'
+import { until } from '#tests/program.ts'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { startPubSubServer } from './server.ts'
 import type { Clients } from './world.fixture.ts'
@@ -24,8 +26,12 @@ test('whatever was acknowledged survives kill -9 at any moment, with its id; wha
     await using clients = connect(child.address)
     if (round === 1) await createBoth(clients)
     else await checkBacklog(clients, published, acknowledged)
-    const killed = killWhile(child, async signal => {
-      while (!signal.aborted) await publishSome(clients, published)
+    const enough = published.size + 100
+    const killed = killWhile(child, {
+      enough: () => published.size > enough,
+      work: async signal => {
+        while (!signal.aborted) await publishSome(clients, published)
+      },
     })
     await killed
   }
@@ -194,7 +200,9 @@ async function startChild(dataDir: string, port = '0'): Promise<Child> {
 
 async function createBoth({ publisher, subscriber }: Clients): Promise<void> {
   await publisher.createTopic({ name: topic })
-  await subscriber.createSubscription({ name: subscription, topic, filter: 'attributes:kept' })
+  // What is pulled stays pulled, however long it takes.
+  const settings = { filter: 'attributes:kept', ackDeadlineSeconds: 600 }
+  await subscriber.createSubscription({ name: subscription, topic, ...settings })
 }
 
 let texts = 0
@@ -204,22 +212,27 @@ async function publishSome({ publisher }: Clients, published: Map<string, string
     data: Buffer.from(`text ${(texts += 1)}`),
     attributes: { kept: '1' },
   }))
-  const [{ messageIds }] = await publisher.publish({ topic, messages }, { timeout: 1_000, retry: null })
+  const [{ messageIds }] = await publisher.publish({ topic, messages }, { timeout: waitMs, retry: null })
   messageIds?.forEach((id, index) => published.set(id, messages[index]!.data.toString()))
 }
 
-/** Kills the server while several copies of the work run against it; what fails after the kill does not matter. */
-async function killWhile(child: Child, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+type Killing = { work: (signal: AbortSignal) => Promise<void>; enough: () => boolean }
+
+/** Kills the server while several copies of the work run against it and have done enough; what fails after the kill does not matter. */
+async function killWhile(child: Child, { work, enough }: Killing): Promise<void> {
   const stop = new AbortController()
   const running = Array.from({ length: 4 }, () =>
     work(stop.signal).catch((error: unknown) => {
       if (!stop.signal.aborted) throw error
     }),
   )
-  await new Promise(resolve => setTimeout(resolve, 150 + Math.random() * 100))
+  // With those that fail before: the test is told of it.
+  const failed = Promise.all(running)
+  await Promise.race([until(enough), failed])
+  await sleep(Math.random() * 100)
   stop.abort()
   await child.kill()
-  await Promise.all(running)
+  await failed
 }
 
 /** Pulls everything there is, checks it against what is known, and acknowledges half of it. */

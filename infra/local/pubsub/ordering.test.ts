@@ -68,7 +68,7 @@ test('late acknowledgements do not break the order of what comes again', async (
 })
 
 test('a key waits for its back-off as a whole, other keys do not', async () => {
-  await using world = await startWorld({ ...ordered, retryPolicy: { minimumBackoff: { nanos: 400_000_000 } } })
+  await using world = await startWorld({ ...ordered, retryPolicy: { minimumBackoff: { seconds: 4 } } })
   await publish(world, numbered(3), 'slow')
   using stream = openStream(world)
   await modifyOf(world, [(await stream.until(3))[0]!], 0)

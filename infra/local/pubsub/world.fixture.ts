@@ -11,7 +11,7 @@ process.env.METADATA_SERVER_DETECTION = 'none'
 export const project = 'projects/carillon'
 
 /** How long a test waits for something that must happen. */
-export const waitMs = 20_000
+export const waitMs = 120_000
 
 export function topicName(id: string): string {
   return `${project}/topics/${id}`
