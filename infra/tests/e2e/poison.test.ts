@@ -28,7 +28,7 @@ const greeted = defineNotification({
 const catalogue = catalogueOf('1', [greeted])
 const redeliveries = 2
 /** A pull that gave bad messages back would wait longer than this for the good ones behind them. */
-const goodWithinMs = 8_000
+const goodWithinMs = 30_000
 const each = 5
 const named = (kind: string, text = kind) =>
   Array.from({ length: each }, (_, n) =>

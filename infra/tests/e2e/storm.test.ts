@@ -10,6 +10,7 @@ import { advanceWatermark } from '#preferences/watermark-store.ts'
 import { upsertRecipients } from '#preferences/recipient-store.ts'
 import { ask } from '#producers/sdk/ask.ts'
 import { defineNotification } from '#producers/sdk/define-notification.ts'
+import { until } from '../program.ts'
 import { startWorld } from '../world.ts'
 
 const published = defineNotification({
@@ -21,7 +22,7 @@ const published = defineNotification({
 })
 const people = Array.from({ length: 100 }, (_, n) => `u${n}`)
 const tokenOf = (id: string) => `token-${id}`
-const blasts = 30
+const blastsMin = 30
 
 test('an opt-out storm during a blast: nothing goes out whose withdrawal its claim could see, and nothing long after it', async () => {
   await using world = await startWorld({ catalogue: catalogueOf('1', [published]), routers: 2, workers: 4 })
@@ -30,18 +31,24 @@ test('an opt-out storm during a blast: nothing goes out whose withdrawal its cla
     { db, addressKey, now: Date.now() },
     people.map(id => ({ id, endpoints: [{ channel: 'push', provider: 'fcm', address: tokenOf(id) }] })),
   )
+  const arrived = () => world.simulators.log.entries().filter(line => line.provider === 'fcm' && line.accepted)
+  let blasts = 0
+  let stormed = false
   const blast = async () => {
-    for (let n = 0; n < blasts; n++) {
-      await world.notifier.notifyMany([ask(published, { to: people, data: { n }, key: `k${n}` })])
+    for (; blasts < blastsMin || !stormed; blasts++) {
+      await world.notifier.notifyMany([ask(published, { to: people, data: { n: blasts }, key: `k${blasts}` })])
       await sleep(20)
     }
   }
+  // In the middle of it, however fast or slow the machine is.
   const storm = async () => {
+    await until(() => arrived().length > 0)
     for (const recipient of people) {
       const patch = { categories: { news: { push: false } } }
       const chosen = await changeChoices({ db, now: Date.now() }, recipient, patch)
       assert.equal(chosen.kind, 'chosen')
     }
+    stormed = true
   }
   await Promise.all([blast(), storm()])
   await world.settle()
@@ -63,7 +70,7 @@ test('an opt-out storm during a blast: nothing goes out whose withdrawal its cla
      from consent_log c join deliveries d on d.recipient = c.recipient and d.outcome = 1 where c.kind = 'choice' group by 1`,
   )
   const lastClaim = new Map(claims.map(row => [tokenOf(row.recipient), Number(row.late)]))
-  const arrivals = world.simulators.log.entries().filter(line => line.provider === 'fcm' && line.accepted)
+  const arrivals = arrived()
   assert.equal(arrivals.length, sent)
   for (const { address, at } of arrivals)
     assert.ok(
