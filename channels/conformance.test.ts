@@ -169,7 +169,7 @@ for (const subject of subjects)
       const [answer] = await send(provider, [messageTo(subject, 1)], 200)
       assert.equal(answer!.kind, 'doubt')
       const tookMs = performance.now() - begun
-      assert.ok(tookMs >= 195 && tookMs < 2_000, `took ${tookMs} ms`)
+      assert.ok(tookMs >= 195 && tookMs < 10_000, `took ${tookMs} ms`)
     })
 
     test('where nobody listens nothing is called sent', async () => {

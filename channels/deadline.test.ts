@@ -55,12 +55,12 @@ for (const subject of subjects)
       answers,
       messages.map(() => answer),
     )
-    assert.ok(tookMs >= 295 && tookMs < 2_000, `took ${tookMs} ms`)
+    assert.ok(tookMs >= 295 && tookMs < 10_000, `took ${tookMs} ms`)
     // What goes on may get to its call later, on a busy machine.
     if (goesOn.includes(subject.title)) return await until(() => mute.connections() > 0, 'it is called')
     assert.ok(mute.connections() > 0, 'it was called')
     await until(async () => mute.open() === 0, 'the request ends')
-    assert.ok(performance.now() - begun < 10_000, 'and with its call')
+    assert.ok(performance.now() - begun < 20_000, 'and with its call')
   })
 
 for (const subject of subjects.filter(({ title }) => ['fcm', 'fcm directly', 'apns'].includes(title)))
@@ -82,8 +82,8 @@ for (const subject of subjects.filter(({ title }) => ['fcm', 'fcm directly', 'ap
     rule(4, subject.name === 'fcm' ? 'unavailable' : 'ServiceUnavailable')
     // More than one pushes the same device.
     messages.push({ ...messages[0]!, place: 6 })
-    await provider.send([messages[1]!], { lane: 'default', now: Date.now(), deadlineMs: 5_000 })
-    const answers = await provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs: 1_000 })
+    await provider.send([messages[1]!], { lane: 'default', now: Date.now(), deadlineMs: 20_000 })
+    const answers = await provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs: 3_000 })
     const told = answers.map(answer => (answer.kind === 'doubt' ? answer.reason : answer.kind))
     assert.deepEqual(told, ['deadline', 'accepted', 'addressDead', 'retry', 'accepted', 'deadline'])
   })

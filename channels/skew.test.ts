@@ -15,7 +15,7 @@ const waits = async ({ db }: Awaited<ReturnType<typeof createWorld>>) =>
   ).map(({ s }) => s)
 const about = (found: readonly number[], wanted: readonly number[]) =>
   assert.ok(
-    found.length === wanted.length && found.every((s, at) => s <= wanted[at]! && s > wanted[at]! - 10),
+    found.length === wanted.length && found.every((s, at) => s <= wanted[at]! && s > wanted[at]! - 14),
     `waits ${found.join()} s instead of ${wanted.join()} s`,
   )
 

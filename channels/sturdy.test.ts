@@ -55,12 +55,12 @@ for (const subject of subjects)
   test(`${subject.name} an answer that begins and does not end costs a caller its deadline`, async () => {
     await using simulators = await setup()
     await using provider = subject.open(simulators.credentials, simulators.ports)
-    simulators.script.set(parseRule({ provider: subject.name, answer: 'slowBody', ms: 5_000 }))
+    simulators.script.set(parseRule({ provider: subject.name, answer: 'slowBody', ms: 30_000 }))
     const begun = performance.now()
     const [answer] = await send(provider, [messageTo(subject, 1)], 400)
     const tookMs = performance.now() - begun
     assert.ok(['doubt', 'accepted'].includes(answer!.kind), answer!.kind)
-    assert.ok(tookMs < 2_000, `took ${tookMs} ms`)
+    assert.ok(tookMs < 10_000, `took ${tookMs} ms`)
   })
 
 for (const subject of subjects)

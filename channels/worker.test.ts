@@ -6,7 +6,7 @@ import { inboxProvider } from './in-app/inbox.ts'
 import { startWorker } from './worker.ts'
 import { createWorld } from './world.fixture.ts'
 
-const waitMs = 10_000
+const waitMs = 60_000
 
 test('a worker takes batches off its queues, and ends in order', async () => {
   await using world = await createWorld()

@@ -42,11 +42,11 @@ test('every lane comes back, however the lanes are spread over processes', async
   const to = [{ kind: 'recipient' as const, id: 'u1' }]
   await routeAt(now, [intentOf({ type: 'comment.created', to, occurredAt: now })], { db, types })
   // Nobody would look for it before the lane's patience ends, in a quarter of a minute.
-  await db.query(`update batches set enqueued_at = now() - interval '1 s'`)
+  const startedAt = performance.now()
+  await db.query(`update batches set enqueued_at = now()`)
   await using _ = await startScheduler({ ...parts, lanes: ['critical'] })
   await until(() => queues.sentinel('critical'), 'the first process has begun')
-  const startedAt = performance.now()
   await using __ = await startScheduler({ ...parts, lanes: ['default'] })
   await until(async () => (await queues.waiting({ lane: 'default', channel: 'in_app' })) === 1, 'the batch has its job')
-  assert.ok(performance.now() - startedAt < 8_000)
+  assert.ok(performance.now() - startedAt < 14_000)
 })

@@ -50,7 +50,7 @@ async function* eventsOf(response: Response): AsyncGenerator<Event, undefined> {
 }
 
 async function until(fact: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000
+  const end = performance.now() + 60_000
   while (!(await fact())) {
     assert.ok(performance.now() < end, 'it does not become so')
     await sleep(10)

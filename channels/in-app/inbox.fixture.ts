@@ -107,7 +107,7 @@ export async function createInbox({ clock = systemClock, also = () => {} }: Opti
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(60_000),
       })
       return { status: response.status, headers: response.headers, body: (await response.json()) as never }
     },

@@ -136,7 +136,7 @@ test('a lock left by a crash does not stop the start when its pid belongs to som
   const left = await fs.readFile(lock, 'utf8')
   await crashed[Symbol.asyncDispose]()
   // A process of the server's own user, for another user's the server would not care.
-  const innocent = spawn('sleep', ['60'], { ...ownerOf(await fs.stat(dataDir)), stdio: 'ignore' })
+  const innocent = spawn('sleep', ['300'], { ...ownerOf(await fs.stat(dataDir)), stdio: 'ignore' })
   await once(innocent, 'spawn')
   await fs.writeFile(lock, left.replace(/^\d+/, String(innocent.pid)))
   {
@@ -189,7 +189,7 @@ test('data of another major version is refused with what to do', limits, async (
 })
 
 async function until(fact: () => boolean, what: string): Promise<void> {
-  const deadline = AbortSignal.timeout(20_000)
+  const deadline = AbortSignal.timeout(60_000)
   while (!fact()) {
     assert.ok(!deadline.aborted, what)
     await sleep(20)

@@ -60,7 +60,7 @@ test('a certificate that another authority signed is refused', async () => {
   undo = redirectGoogleApis({ port: simulators.ports.google, caFile: stranger.caFile })
   const session = http2.connect('https://fcm.googleapis.com')
   const request = https.request('https://oauth2.googleapis.com/token')
-  const signal = AbortSignal.timeout(5000)
+  const signal = AbortSignal.timeout(30_000)
   const refused = await Promise.allSettled([once(session, 'error', { signal }), once(request, 'error', { signal })])
   session.destroy()
   request.destroy()

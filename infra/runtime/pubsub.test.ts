@@ -171,7 +171,7 @@ const stories: Record<string, () => Promise<void>> = {
     world.link.freeze()
     const startedAt = performance.now()
     assert.equal(await publisher.publish(Buffer.from('lost?')).catch(kindOf), 'unknown')
-    assert.ok(performance.now() - startedAt < 16_000, 'it said so within its limit')
+    assert.ok(performance.now() - startedAt < 40_000, 'it said so within its limit')
     await world.link.mend()
     await publisher.publish(Buffer.from('after'))
     await publisher.close()

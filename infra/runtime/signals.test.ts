@@ -26,7 +26,7 @@ async function twoOf(process: Process) {
 
 /** Hints may be lost, above all before the other end listens: told until they are heard. */
 async function toldUntil(fact: () => boolean, tell: () => void): Promise<void> {
-  const limit = AbortSignal.timeout(20_000)
+  const limit = AbortSignal.timeout(60_000)
   while (!fact()) {
     limit.throwIfAborted()
     tell()

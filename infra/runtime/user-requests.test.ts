@@ -33,7 +33,7 @@ async function createServer() {
     { at = '/v1/me/inbox', ...init }: { at?: string; method?: string; headers?: Record<string, string> } = {},
   ) => {
     const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...init.headers }
-    const response = await fetch(`${url}${at}`, { ...init, headers, signal: AbortSignal.timeout(10_000) })
+    const response = await fetch(`${url}${at}`, { ...init, headers, signal: AbortSignal.timeout(60_000) })
     const text = await response.text()
     return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) }
   }

@@ -3,15 +3,16 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { chromiumPath } from './chromium.ts'
 
 /** For `test`: leaves it out where there is no browser; the runner says so loudly. */
-export const inBrowser = { skip: chromiumPath() === undefined && 'no Chromium on this machine', timeout: 120_000 }
+export const inBrowser = { skip: chromiumPath() === undefined && 'no Chromium on this machine', timeout: 300_000 }
 
 export type TestBrowser = AsyncDisposable & {
   /** A window of its own, with its own storage. */
   open(options?: Parameters<Browser['newContext']>[0]): Promise<BrowserContext>
 }
 
-const startLimitMs = 60_000
-const actLimitMs = 20_000
+/** A machine may be busy with other things for long. */
+const startLimitMs = 120_000
+const actLimitMs = 60_000
 
 /** A Chromium of the test's own. Disposing closes it with all its windows. */
 export async function openBrowser(): Promise<TestBrowser> {

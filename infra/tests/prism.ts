@@ -19,7 +19,7 @@ export type Prism = AsyncDisposable & {
   read(): number
 }
 
-const startLimitMs = 60_000
+const startLimitMs = 120_000
 const program = fileURLToPath(import.meta.resolve('@stoplight/prism-cli/dist/index.js'))
 
 /** Starts Stoplight's Prism (https://docs.stoplight.io/docs/prism) as a proxy that judges requests and responses. */

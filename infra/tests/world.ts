@@ -31,7 +31,7 @@ import { openQueues, type Queues } from '#runtime/queues.ts'
 import { testCredentials, testDatabase } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-const settleLimitMs = 60_000
+const settleLimitMs = 180_000
 const addressKey = 'a key for tests'
 
 /** The whole pipeline in this process, on its own database, Pub/Sub server and simulators; every part is the real one. */

@@ -24,7 +24,7 @@ async function startTaker(statuses: number[] = []) {
     ...{ received, origin },
     /** Waits for so many. */
     took: async (n: number) => {
-      const deadline = AbortSignal.timeout(10_000)
+      const deadline = AbortSignal.timeout(60_000)
       while (received.length < n) {
         deadline.throwIfAborted()
         await new Promise(resolve => setTimeout(resolve, 5))

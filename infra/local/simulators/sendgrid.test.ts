@@ -97,7 +97,7 @@ test('what ends without an answer is an error without response', async () => {
   await using simulators = await setup()
   const service = mailService(simulators)
   const impatient = mailService(simulators)
-  impatient.setTimeout(200)
+  impatient.setTimeout(2_000)
   for (const [answer, code] of [
     ['hang', 'ECONNABORTED'],
     ['resetBefore', 'ECONNRESET'],

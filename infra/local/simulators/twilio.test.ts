@@ -73,7 +73,7 @@ test('every code of Twilio becomes an error with that code', async () => {
 test('what ends without a good answer is an error without code', async () => {
   await using simulators = await setup()
   const { messages } = client(simulators)
-  const impatient = client(simulators, { timeoutMs: 200 }).messages
+  const impatient = client(simulators, { timeoutMs: 2_000 }).messages
   const table = {
     hang: 'ECONNABORTED',
     resetBefore: 'ECONNRESET',

@@ -22,7 +22,7 @@ export type Child = AsyncDisposable & {
   ended(): string | undefined
 }
 
-const readyLimitMs = 60_000
+const readyLimitMs = 120_000
 
 /** Starts a part as a process of its own. `mutant` breaks one rule in it. `stderr` is a file that takes its log. */
 export function startChild(setup: Setup, options: { stderr: number; mutant?: Mutant | undefined }): Child {

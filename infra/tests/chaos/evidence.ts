@@ -15,7 +15,7 @@ import type { Rig, Servers } from './rig.ts'
 import type { Population } from './workload.ts'
 
 const pollMs = 250
-const logLimitMs = 20_000
+const logLimitMs = 60_000
 
 /**
  * Waits until nothing is on its way, at most until `endMs` of the monotonic clock. Doubts are not waited for: their time is cut short, and they are
@@ -95,7 +95,7 @@ async function countedInEvents(rig: Rig): Promise<ByChannel> {
 /** The simulators' log, once every message that they counted is in the file. Rejects where that does not come true. */
 export async function requestsOf({ ports, simulatorLog }: Servers): Promise<Request[]> {
   for (const endMs = performance.now() + logLimitMs; ; await sleep(pollMs)) {
-    const response = await fetch(`http://127.0.0.1:${ports.control}/counts`, { signal: AbortSignal.timeout(10_000) })
+    const response = await fetch(`http://127.0.0.1:${ports.control}/counts`, { signal: AbortSignal.timeout(60_000) })
     const counts = (await response.json()) as Record<string, { messages: number }>
     const total = Object.values(counts).reduce((sum, one) => sum + one.messages, 0)
     const lines = (await readFile(simulatorLog, 'utf8')).split('\n')

@@ -67,7 +67,7 @@ async function setup() {
     keys,
     /** Waits until `n` messages have come. */
     async arrived(n: number) {
-      const signal = AbortSignal.timeout(20_000)
+      const signal = AbortSignal.timeout(60_000)
       while (keys.length < n) await once(came, 'message', { signal })
     },
     async waiting() {
@@ -124,7 +124,7 @@ test('a relay that is killed between publishing and deleting says the same again
   const child = spawn(process.execPath, [fixture, world.url, world.server.address, prefix], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer]
+  const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(60_000) })) as [Buffer]
   assert.equal(line.toString(), 'published\n')
   assert.equal(
     (await relayOutbox({ db, publisher, lane })).published,
@@ -219,7 +219,7 @@ test('a lane that cannot be published to keeps no other waiting', async () => {
   const publish = async (message: Message) => (message.lane === 'critical' ? critical.resolve() : stop.promise)
   await using relay = startOutboxRelay({ db, publisher: { publish }, pollMs: 20, onError: fail })
   void relay
-  await withDeadline(critical.promise, { ms: 10_000, what: 'the critical row' }).finally(stop.resolve)
+  await withDeadline(critical.promise, { ms: 60_000, what: 'the critical row' }).finally(stop.resolve)
 })
 
 test('a turn takes no more bytes than a publisher holds', async () => {

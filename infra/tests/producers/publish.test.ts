@@ -52,7 +52,7 @@ const notifierAt = (emulator: string, deadlineMs?: number) =>
 async function pulled(pubsub: PubSubPort, lane: 'default' | 'critical', n: number): Promise<PulledMessage[]> {
   const messages: PulledMessage[] = []
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const limit = setTimeout(() => reject(new Error(`only ${messages.length} of ${n} messages came`)), 20_000)
+  const limit = setTimeout(() => reject(new Error(`only ${messages.length} of ${n} messages came`)), 60_000)
   const subscription = pubsub.subscribe(
     routerSubscriptionOf(prefix, lane),
     { maxMessages: 2000, onError: reject },
@@ -136,7 +136,7 @@ test('a server that stays away, or has no such topic, has surely stored nothing'
 test('when the answer is lost, nobody knows: the same key again is the same intent', async () => {
   await using world = await setup()
   await using proxy = await startProxy(world.server.port)
-  const notifier = notifierAt(`127.0.0.1:${proxy.port}`, 500)
+  const notifier = notifierAt(`127.0.0.1:${proxy.port}`, 5_000)
   await notifier.notify(commentCreated, { to: ['u1'], data, key: 'before' })
   proxy.muffle()
   await assert.rejects(notifier.notify(commentCreated, { to: ['u1'], data, key: 'k1' }), (error: UnknownError) => {
