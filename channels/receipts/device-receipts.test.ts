@@ -208,7 +208,7 @@ test('a page of any origin may report, with no rights but the token', async () =
   const refused = await world.post('{}')
   assert.equal(refused.headers.get('access-control-allow-origin'), '*')
   assert.equal((await world.report([anna!, 'shown'])).status, 200)
-  assert.equal((await fetch(url)).status, 404)
+  assert.equal((await fetch(url)).status, 405)
 })
 
 test('an address that floods is asked to come later', async () => {

@@ -195,7 +195,7 @@ test('what says something else, or is nobody’s number, changes nothing; nor do
   // Signed for the address of reports, not for this one; and read by nobody without a signature.
   const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-twilio-signature': 'AAAA' }
   assert.equal((await world.post('/webhooks/twilio/inbound', { headers, body: 'Body=STOP' })).status, 403)
-  assert.equal((await fetch(`${world.url}/webhooks/twilio/inbound`)).status, 404)
+  assert.equal((await fetch(`${world.url}/webhooks/twilio/inbound`)).status, 405)
   assert.deepEqual(await everyRow(world.db), before)
   assert.match(await world.deps.metrics.text(), /texts_total\{word="none"\}/)
 })
