@@ -1,6 +1,5 @@
 import { answerFunnel, answerOutcomes, answerSeries, type Asked } from '#analytics/answers.ts'
 import { examplesOf } from '#analytics/examples-store.ts'
-import { funnel } from '#analytics/funnel-store.ts'
 import { lift } from '#analytics/lift-store.ts'
 import { tailOf } from '#analytics/tail-store.ts'
 import { traceIntent, traceRecipient } from '#analytics/trace-store.ts'
@@ -13,6 +12,7 @@ export type Took = { ms: number; cold: number }
 
 const time = { since: start, until: start + dayMs }
 const rolledUp: Asked = { ...time, source: 'rollup', bucket: 'hour', zone: 'UTC' }
+const raw: Asked = { ...rolledUp, source: 'raw' }
 const told = { now: start + dayMs, groupMin: 5 }
 const ofLift = { ...time, type: typeWithHoldout, event: productEvent, windowMs: dayMs }
 const somebody = nameOf(7)
@@ -43,16 +43,19 @@ export const questions = {
     ...{ label: 'lift of a type, told against holdout', limit: 200 },
     ask: db => lift(db, { ...ofLift, compare: 'holdout' }),
   },
-  raw: { label: 'funnel, from all events', limit: 1000, ask: db => funnel(db, time) },
+  raw: { label: 'funnel, from all events', limit: 1000, ask: db => answerFunnel({ ...told, db }, raw) },
   raw_by_provider: {
     ...{ label: 'the same by provider', limit: 1000 },
-    ask: db => funnel(db, { ...time, by: 'provider' }),
+    ask: db => answerFunnel({ ...told, db }, { ...raw, by: 'provider' }),
   },
   raw_times: {
     ...{ label: 'with times, within another window', limit: 1000 },
-    ask: db => funnel(db, { ...time, windowMs: hourMs, times: true }),
+    ask: db => answerFunnel({ ...told, db }, { ...raw, windowMs: hourMs, times: true }),
   },
-  raw_people: { label: 'of people', limit: 1000, ask: db => funnel(db, { ...time, unit: 'recipient' }) },
+  raw_people: {
+    ...{ label: 'of people', limit: 1000 },
+    ask: db => answerFunnel({ ...told, db }, { ...raw, unit: 'recipient' }),
+  },
   examples: {
     ...{ label: 'examples of a bar' },
     ask: db => examplesOf(db, { ...time, type: typeWithHoldout }, { what: 'sent', stage: 'opened' }),
@@ -71,11 +74,11 @@ export const questions = {
   times_marked: {
     ...{ label: 'with times, as it was counted last, an hour to be counted anew', limit: 1000 },
     prepare: db => markLastHour(db),
-    ask: db => funnel(db, { ...time, source: 'rollup', times: true }),
+    ask: db => answerFunnel({ ...told, db }, { ...rolledUp, times: true }),
   },
   raw_marked: {
     ...{ label: 'funnel, from all events, an hour to be counted anew', limit: 1000 },
-    ask: db => funnel(db, time),
+    ask: db => answerFunnel({ ...told, db }, raw),
   },
 } satisfies Record<string, Question>
 
