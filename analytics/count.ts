@@ -37,7 +37,7 @@ export type Counted = {
   machine: boolean
   n: number
   /** Of how many people their group is, where there are fewer than were asked for. */
-  people?: number
+  people?: number | undefined
 }
 /** How many took so long for a step: `bucket` is a power of the growth, 0 is no time. */
 export type Took = { groups: (string | null)[]; step: number; bucket: number; n: number }

@@ -6,7 +6,7 @@ import type { Folded } from './fold.ts'
 import { eachFold, type Tx } from './fold-store.ts'
 import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { filters, orderingPreset, type Question } from './question.ts'
-import { countRolledUp } from './rollup-store.ts'
+import { countRolledUp, typesOfGroups } from './rollup-store.ts'
 
 /** Rollups, folds as they are stored (both as of when their hours were counted last), or all events. */
 export type Counts = { counted: Counted[]; took: Took[]; from: 'rollup' | 'fold' | 'raw' }
@@ -23,7 +23,7 @@ export async function funnel(db: Database, question: Question = {}): Promise<Fun
 
 /**
  * What the answers are made of. `edges`: ascending instants; the first group is then the place of the period, from 0. `peopleMost`: of
- * notifications tells of each group whether it is of so many people, where folds answer: rollups know of nobody.
+ * notifications tells of each group whether it is of so many people.
  */
 export async function countsOf(
   db: Database,
@@ -32,9 +32,34 @@ export async function countsOf(
 ): Promise<Counts> {
   return asking(db, async (tx, connection) => {
     const rolledUp = await countRolledUp(tx, question, edges)
-    if (rolledUp) return { counted: rolledUp, took: [], from: 'rollup' }
+    if (rolledUp) {
+      const counted = await withPeople({ tx, connection }, question, { counted: rolledUp, edges, peopleMost })
+      return { counted, took: [], from: 'rollup' }
+    }
     const from = question.source === 'rollup' ? 'fold' : 'raw'
     return { ...(await countFolds({ tx, connection }, question, { edges, peopleMost })), from }
+  })
+}
+
+type Given = { counted: readonly Counted[]; edges: readonly number[]; peopleMost: number | undefined }
+
+/** Rollups know whether there are enough people in one hour. Where there are not, folds tell whether they are in all hours together. */
+async function withPeople(at: Tx, question: Question, { counted, edges, peopleMost = 0 }: Given): Promise<Counted[]> {
+  const nameOf = ({ groups }: Counted) => JSON.stringify(groups)
+  const people = new Map<string, number>()
+  for (const one of counted) people.set(nameOf(one), Math.max(one.people!, people.get(nameOf(one)) ?? 0))
+  const few = counted.filter(one => people.get(nameOf(one))! < peopleMost)
+  if (few.length > 0) {
+    const of = [...new Map(few.map(one => [nameOf(one), one.groups])).values()]
+    const types = await typesOfGroups(at.tx, question, { edges, of })
+    const folded = await countFolds(at, question, { edges, peopleMost, types })
+    // Of hours whose events are gone there are no folds.
+    for (const one of folded.counted)
+      people.set(nameOf(one), Math.max(one.people ?? peopleMost, people.get(nameOf(one)) ?? 0))
+  }
+  return counted.map(one => {
+    const own = people.get(nameOf(one))!
+    return { ...one, people: own < peopleMost ? own : undefined }
   })
 }
 
@@ -54,7 +79,7 @@ const [storyBytes, notificationBytes, peopleBytesMax] = [520, 60, 1.5e9]
 async function countFolds(
   at: Tx,
   question: Question,
-  { edges, peopleMost = 0 }: { edges: readonly number[]; peopleMost: number | undefined },
+  { edges, peopleMost = 0, types }: Pick<Given, 'edges' | 'peopleMost'> & { types?: readonly string[] },
 ): Promise<Omit<Counts, 'from'>> {
   const { since = edges[0], until = edges.at(-1) } = question
   const counting = { ...countingOf(question), since, until, edges }
@@ -64,7 +89,7 @@ async function countFolds(
   const counter = startCounting({ ...counting, ...(telling && { peopleMost }) })
   const each = ofPeople || telling ? 'people' : byStories(counting) ? 'stories' : 'notifications'
   const hold = openPeopleLimit()
-  await eachFold(at, { ...foldsOf({ ...question, since, until }), each }, fold => {
+  await eachFold(at, { ...foldsOf({ ...question, since, until }), ...(types && { types }), each }, fold => {
     if (ofPeople) hold(fold)
     counter.add(fold)
   })

@@ -103,7 +103,7 @@ async function replacePart(at: Tx, part: HourPart): Promise<void> {
   const done: { stored: StoredFold; counter: Counter }[] = []
   // A statement of its own: it sees everything whose marks were seen. Nothing can be written while it is read.
   await foldHour(at, part, fold => {
-    const counter = startCounting({ ...orderingPreset, unit: 'notification', by: columns })
+    const counter = startCounting({ ...orderingPreset, unit: 'notification', by: columns, peopleMost })
     counter.add(fold)
     done.push({ stored: storedFold(fold), counter })
   })
@@ -113,15 +113,17 @@ async function replacePart(at: Tx, part: HourPart): Promise<void> {
   }
 }
 
+/** So many people are counted of a group in an hour; of more it is known that there are as many. */
+const peopleMost = 100
 /** Stored the other way round: of hours from before types said whether they name a success, all do. */
 const silentBit = 4
 
 async function writeHour(tx: Queryable, cohort: Date, counted: readonly Counted[]): Promise<void> {
-  const rows = counted.map(({ groups: of, told, reached, fate, reason, machine, n }) => ({
+  const rows = counted.map(({ groups: of, told, reached, fate, reason, machine, n, people = peopleMost }) => ({
     ...Object.fromEntries(columns.map((column, at) => [column, of[at]])),
-    ...{ told: told ^ silentBit, reached, fate, reason, machine, n },
+    ...{ told: told ^ silentBit, reached, fate, reason, machine, n, people },
   }))
-  const all = [...columns, 'told', 'reached', 'fate', 'reason', 'machine', 'n'].join(', ')
+  const all = [...columns, 'told', 'reached', 'fate', 'reason', 'machine', 'n', 'people'].join(', ')
   await tx.query(
     `insert into funnel_hours (cohort, ${all}) select $1, ${all} from jsonb_populate_recordset(null::funnel_hours, $2::jsonb)`,
     [cohort, JSON.stringify(rows)],
@@ -143,13 +145,42 @@ const answers = ({ times, source, since, until, ...asked }: Question): boolean =
 
 const wholeHours = (times: readonly number[]): boolean => times.every(time => time % hourMs === 0)
 
-/** Counts from the rollups; undefined where they do not know the answer. */
+/**
+ * Counts from the rollups; undefined where they do not know the answer. `people`: of how many each group is at least, as far as its hours
+ * tell, each by itself; of hours that were counted before that was told,
+ * notifications.
+ */
 export async function countRolledUp(
   tx: Queryable,
   question: Question,
   edges: readonly number[],
 ): Promise<Counted[] | undefined> {
   if (!answers(question) || !wholeHours(edges)) return undefined
+  const { groups, where, values } = rowsOf(question, edges)
+  return tx.query<Counted>(
+    `select ${groups} as groups, told::int # ${silentBit} as told, reached::int as reached, fate, reason, machine, sum(n)::float8 as n,
+       max(coalesce(people, n))::int as people
+     from funnel_hours where ${where} group by 1, 2, 3, 4, 5, 6`,
+    values,
+  )
+}
+
+/** The types of groups in rollups that know the answer. */
+export async function typesOfGroups(
+  tx: Queryable,
+  question: Question,
+  { edges, of }: { edges: readonly number[]; of: readonly Counted['groups'][] },
+): Promise<string[]> {
+  const { groups, where, values } = rowsOf(question, edges)
+  const rows = await tx.query<{ type: string }>(
+    `select distinct type from funnel_hours where ${where} and to_jsonb(${groups}) in (select jsonb_array_elements($${values.length + 1}::jsonb))`,
+    [...values, JSON.stringify(of)],
+  )
+  return rows.map(({ type }) => type)
+}
+
+/** The rollups that a question is about, and their groups. */
+function rowsOf(question: Question, edges: readonly number[]): { groups: string; where: string; values: unknown[] } {
   const values: unknown[] = []
   const value = (given: unknown) => `$${values.push(given)}`
   const where = ['true']
@@ -159,11 +190,7 @@ export async function countRolledUp(
   if (until !== undefined) where.push(`cohort < ${value(new Date(until))}`)
   const period = `(width_bucket(extract(epoch from cohort)::float8 * 1000, ${edges.length > 0 ? value(edges) : 'null'}::float8[]) - 1)::text`
   const shown = [...(edges.length > 0 ? [period] : []), ...(by === undefined ? [] : [columnOf(by)])]
-  return tx.query<Counted>(
-    `select array[${shown.join(', ')}]::text[] as groups, told::int # ${silentBit} as told, reached::int as reached, fate, reason, machine, sum(n)::float8 as n
-     from funnel_hours where ${where.join(' and ')} group by 1, 2, 3, 4, 5, 6`,
-    values,
-  )
+  return { groups: `array[${shown.join(', ')}]::text[]`, where: where.join(' and '), values }
 }
 
 /**

@@ -54,6 +54,8 @@ export type AnalyticsTables = {
     reason: string | null
     machine: boolean
     n: number
+    /** Of how many people at least, in this hour, its group is; null where it was counted before that was told. */
+    people: number | null
   }
   /** Events by hour and type in columns: see `analytics/fold.ts`. */
   folded_hours: {

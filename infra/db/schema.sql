@@ -229,7 +229,8 @@ create table funnel_hours (
   fate text not null,
   reason text,
   machine boolean not null,
-  n integer not null
+  n integer not null,
+  people smallint
 );
 CREATE INDEX funnel_hours_by_cohort ON public.funnel_hours USING btree (cohort, type);
 

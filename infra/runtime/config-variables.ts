@@ -103,7 +103,7 @@ export const variables = {
     name: 'CARILLON_ANALYTICS_GROUP_MIN',
     parse: number(1, 999_999_999),
     preset: '5',
-    meaning: 'The analytics API tells of no group of fewer notifications, or people, where those are known.',
+    meaning: 'The analytics API tells of no group of fewer notifications, or people.',
   },
   volumeFloor: {
     name: 'CARILLON_VOLUME_FLOOR',
