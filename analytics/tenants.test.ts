@@ -287,7 +287,7 @@ test('an intent of another tenant is named nowhere, nor when it happened', async
       ...['deduplicated', `10m since ${since}`],
       `Not sent: a duplicate of what happened at ${since}; the same is told once in 10m. It is a duplicate of intent ${spoken.id}.`,
     ],
-    ['deliver', undefined, 'Sent: nothing speaks against it.'],
+    ['deliver', undefined, 'To be sent: nothing speaks against it.'],
     ['digested', spoken.id, `Not sent by itself: told together with others, in intent ${spoken.id}.`],
     ['superseded', spoken.id, `Not sent: intent ${spoken.id} took its place.`],
   ])

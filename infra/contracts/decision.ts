@@ -95,9 +95,9 @@ export const ruleOfHold = (reason: HoldReason): Rule => {
 export const sentence = ({ rule, value = '' }: Why): string => sentences[rule](value)
 
 const sentences: { readonly [R in Rule]: (value: string) => string } = {
-  default: () => 'Sent: nothing speaks against it.',
-  mandatory: () => 'Sent: the type is mandatory, opt-outs do not apply.',
-  opted_in: value => `Sent: the person switched ${value} on.`,
+  default: () => 'To be sent: nothing speaks against it.',
+  mandatory: () => 'To be sent: the type is mandatory, opt-outs do not apply.',
+  opted_in: value => `To be sent: the person switched ${value} on.`,
   opted_out: value => `Not sent: the person switched ${value} off.`,
   muted_thread: value => `Not sent: the person muted ${value}.`,
   erased: () => 'Not sent: the person was erased.',

@@ -104,7 +104,7 @@ test('every decision with its reason, then what became of it, in order', async (
   assert.deepEqual(
     trace.lines.map(({ at, recipient, kind, what, sentence }) => [at - now, recipient, kind, what, sentence]),
     [
-      [0, 'ada', 'decided', 'deliver', 'Sent: nothing speaks against it.'],
+      [0, 'ada', 'decided', 'deliver', 'To be sent: nothing speaks against it.'],
       [0, 'bob', 'decided', 'throttled', 'Not sent: more than 10/1h for this person.'],
       [1000, 'ada', 'settled', 'sent', `Sent, and accepted by fcm at ${new Date(now + 1000).toISOString()}.`],
     ],
@@ -347,11 +347,11 @@ test('printed in any width, each entry is there with its sentence', async () => 
     printTrace(trace, { width: 100, colour: false }),
     `intent ${intent}  comment.created
   ada · push
-    2026-11-20 12:00:00.000Z  deliver       Sent: nothing speaks against it.
+    2026-11-20 12:00:00.000Z  deliver       To be sent: nothing speaks against it.
     2026-11-20 12:00:00.000Z  sent          Sent, and accepted by fcm at 2026-11-20T12:00:00.000Z.
                                             (fcm phone-of-ada)
   bob · push
-    2026-11-20 12:00:00.000Z  deliver       Sent: nothing speaks against it.
+    2026-11-20 12:00:00.000Z  deliver       To be sent: nothing speaks against it.
     2026-11-20 12:00:00.000Z  moved         Not done yet: it is tried again. (fcm phone-of-bob)
     now                       queued        Still queued: nothing is ahead of it. (fcm phone-of-bob)
 `,

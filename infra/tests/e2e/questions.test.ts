@@ -73,7 +73,7 @@ test('what a person hears is told with the rule that decides, and a wrong questi
   const about = (...args: string[]) => startProgram(['effective', 'ann', ...args], { CARILLON_DATA_DIR: folder.path })
   await using told = about('--category', 'social', '--channel', 'in_app', '--room', 'r1', '--reason', 'mention')
   assert.equal(await told.ended, 0, told.said())
-  assert.match(told.out, /^social +in_app +on +default +Sent: nothing speaks against it\.\n$/)
+  assert.match(told.out, /^social +in_app +on +default +To be sent: nothing speaks against it\.\n$/)
   await using wrong = about('--channel', 'fax', '--room', '')
   assert.equal(await wrong.ended, 2, wrong.said())
   assert.match(wrong.err, /^carillon effective: --channel is none of push, sms, email, in_app; --room must be a name\n/)

@@ -114,7 +114,7 @@ test('the command answers by a file or by options, and one line says what is wro
   await using wrong = startProgram(['simulate', '--type', 'comment.created', '--to', 'u1', '--data', '{}'], env)
   assert.equal(await filed.ended, 0, filed.said())
   assert.match(filed.out, /^comment\.created, were it stated at 2026-11-21T12:00:00\.000Z:\n {2}u1\n/)
-  assert.match(filed.out, /in_app {2}deliver +Sent: nothing speaks against it\./)
+  assert.match(filed.out, /in_app {2}deliver +To be sent: nothing speaks against it\./)
   assert.equal(await wrong.ended, 2)
   assert.match(wrong.err, /^carillon simulate: the intent would be refused: data\.commentId: .*\n$/)
 })
