@@ -235,8 +235,8 @@ test(
     await tab.getByRole('link', { name: 'All of the intent' }).click()
     await tab.locator('.part').nth(1).waitFor()
     await tab.getByRole('link', { name: 'What default means' }).first().click()
-    await tab.locator('#default').waitFor()
-    assert.match(await tab.locator('#default + dd').innerText(), /nothing speaks against it/)
+    await tab.locator('#rule-default').waitFor()
+    assert.match(await tab.locator('#rule-default').innerText(), /nothing speaks against it/)
   },
 )
 
@@ -274,7 +274,7 @@ for (const at of [
   test(`axe-core finds no fault with ${at} at any width, light and dark`, inBrowser, async () => {
     await using shown = await here.open(at)
     const { tab } = shown
-    await tab.locator('.tail, .part, dt, #examples').first().waitFor()
+    await tab.locator('.tail, .part, .codes-table, #examples').first().waitFor()
     for (const one of await tab.getByText('Numbers', { exact: true }).all()) await one.click()
     for (const width of [375, 768, 1440])
       for (const colorScheme of ['light', 'dark'] as const) {

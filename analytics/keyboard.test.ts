@@ -61,7 +61,7 @@ for (const page of [
   test(`on ${page} Tab reaches all there is, down the page and up again, and is seen`, inBrowser, async () => {
     await using shown = await here.open(page, { viewport: phone })
     const { tab } = shown
-    await tab.locator('.page[aria-busy=false] .tail, .part, dt').first().waitFor()
+    await tab.locator('.page[aria-busy=false] .tail, .part, .codes-table').first().waitFor()
     for (const one of await tab.getByText('Numbers', { exact: true }).all()) await one.click()
     await tab.evaluate(() => (document.activeElement as HTMLElement).blur())
     await tab.getByRole('heading', { level: 1 }).focus()

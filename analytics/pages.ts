@@ -1,12 +1,9 @@
 import path from 'node:path'
-import { rules, sentence } from '#contracts/decision.ts'
-import { escaped } from '#contracts/escaped.ts'
-import { outcomes } from '#contracts/outcome.ts'
 import { importsOf } from '#runtime/browser-code.ts'
 import { sendPage } from '#runtime/browser-page.ts'
 import type { FastifyInstance } from '#runtime/http.ts'
 import { styles } from './dashboard/styles.ts'
-import { deeds, eventSentence, openStates, refusalSentences, standings } from './trace.ts'
+import { rulesPage } from './rules-page.ts'
 
 /** Modules of the pages, to be served under the name `dashboard`. */
 export const dashboardFolder = path.join(import.meta.dirname, 'dashboard')
@@ -16,7 +13,7 @@ type Page = { name: string; title: string; main: string; modules?: readonly stri
 const pages: Record<string, Page> = {
   '/dashboard': { name: 'Dashboard', title: 'Where notifications go', ...drawnBy('dashboard') },
   '/trace': { name: 'Trace', title: 'What happened, and why', ...drawnBy('trace-page') },
-  '/rules': { name: 'Rules', title: 'Rules and outcomes', main: rulesText() },
+  '/rules': { name: 'Rules', title: 'Rules and outcomes', main: rulesPage() },
 }
 
 /**
@@ -63,20 +60,4 @@ function drawnBy(module: string): Pick<Page, 'main' | 'modules'> {
   const main = `<main><noscript>This page needs JavaScript; the API and the command line tell the same.</noscript></main>
 <script type="module" src="${modules[0]}"></script>`
   return { main, modules }
-}
-
-/** What each code means that a trace can show. A function: what it is asked for stands above it. */
-function rulesText(): string {
-  const told = new Map<string, string>(outcomes.map(what => [what, eventSentence({ what })]))
-  for (const [code, meaning] of Object.entries({ ...deeds, ...standings, ...openStates, ...refusalSentences }))
-    told.set(code, told.has(code) ? `${told.get(code)} Of a report: ${meaning}` : meaning)
-  for (const rule of rules) {
-    const before = told.get(rule)
-    const text = sentence({ rule, value: '…' })
-    told.set(rule, before === undefined || before === text ? text : `${before} In one case: ${text}`)
-  }
-  const list = [...told].sort(([a], [b]) => (a < b ? -1 : 1))
-  return `<main id="answer" tabindex="-1"><section class="card" aria-label="What each code means"><dl class="rules">${list
-    .map(([code, text]) => `<dt id="${code}"><code>${code}</code></dt><dd>${escaped(text)}</dd>`)
-    .join('\n')}</dl></section></main>`
 }

@@ -1,10 +1,11 @@
+import type { Channel } from '#contracts/channel.ts'
 import type { EpochMs } from '#contracts/ids.ts'
 import type { Database, Queryable } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
 import { hourMs, tenantWords } from './fold.ts'
 import { narrowed } from './narrowed.ts'
 import type { Question } from './question.ts'
-import { eventSentence } from './trace.ts'
+import { eventSentence } from './trace-words.ts'
 
 /** Something that happened lately, of nobody in particular: no ids of intents, people or endpoints. */
 export type TailLine = {
@@ -97,6 +98,6 @@ const lineOf = ({ at, type, channel, kind, what, rule, provider }: Row): TailLin
   ...{ at: at.toISOString(), type, channel, kind, what },
   ...(rule !== null && { rule }),
   ...(provider !== null && { provider }),
-  // Without its value, and so without a person's words.
-  sentence: eventSentence({ kind, what }),
+  // Without its value, and so without a person's words; who of several said so is in the trace.
+  sentence: eventSentence({ kind, what, channel: channel as Channel }),
 })

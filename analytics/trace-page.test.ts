@@ -102,3 +102,16 @@ test('after Back the form tells what is shown', inBrowser, async () => {
   const form = await Promise.all([kind, of, zone].map(field => field.inputValue()))
   assert.deepEqual(form, ['recipient', 'user-3', 'Europe/Berlin'])
 })
+
+test('each code of a trace leads to what it means', inBrowser, async () => {
+  const rules = await (await fetch(`${here.world.url}/rules`)).text()
+  for (const asked of ['intent=docs/comment.created-0', 'recipient=user-3']) {
+    await using shown = await openTrace(asked)
+    await shown.tab.locator('.lines').first().waitFor()
+    const links = await shown.tab
+      .locator('.codes a[href^="/rules#"]')
+      .evaluateAll(all => all.map(one => one.getAttribute('href')!))
+    assert.ok(links.length > 0)
+    for (const to of new Set(links)) assert.ok(rules.includes(`id="${to.slice('/rules#'.length)}"`), to)
+  }
+})

@@ -8,8 +8,9 @@ import type { Database } from '#runtime/postgres.ts'
 import { hasMore, type Listed, listed, linesMax } from './listed.ts'
 import { openLines, openOfTenant } from './open-store.ts'
 import { intentsOf } from './tenant-store.ts'
+import { eventSentence } from './trace-words.ts'
 import {
-  eventSentence,
+  inOrder,
   namedIn,
   type OpenLine,
   type RefusedLine,
@@ -22,6 +23,7 @@ import {
   type Trace,
   reportHours,
   type TraceLine,
+  withOpened,
   withoutOthers,
   withOriginals,
   withUnreported,
@@ -64,7 +66,8 @@ export async function traceIntent(
   const refused = tenant === undefined ? await refusedOf(db, id) : listed([])
   const retraction = await retractionOf(db, id, { tenant })
   const quarantine = await quarantineOf(db, id)
-  const removals = await removalsOf(db, [id], recipient)
+  const isPushed = (channel ?? 'push') === 'push'
+  const removals = isPushed ? await removalsOf(db, [id], recipient) : listed([])
   const known = {
     ...{ lines: events.lines, refused: refused.lines, removals: removals.lines },
     ...(retraction && { retraction }),
@@ -135,7 +138,7 @@ export async function traceRecipient(
   // What was refused is of no recipient: nobody has looked for one in it.
   const intents = [...events.lines, ...open.lines].map(line => line.intent)
   const removals = await removalsOf(db, [...new Set(intents)], recipient)
-  const found = { refused: [], lines: events.lines.toReversed(), open: open.lines, removals: removals.lines }
+  const found = { refused: [], lines: events.lines, open: open.lines, removals: removals.lines }
   return { ...found, more: hasMore([events, open, removals]) }
 }
 
@@ -182,18 +185,21 @@ async function removalsOf(
 ): Promise<Listed<RemovalLine>> {
   if (intents.length === 0) return listed([])
   const rows = await db.kysely
-    .selectFrom('removals')
-    .select(['intent_id', 'recipient', 'why', 'at', 'told', 'told_at', 'done_at'])
-    .where('intent_id', 'in', intents)
-    .$if(recipient !== undefined, query => query.where('recipient', '=', recipient!))
-    .orderBy('at')
+    .selectFrom('removals as r')
+    .leftJoin('retractions as t', 't.id', 'r.intent_id')
+    .select(['r.intent_id', 'r.recipient', 'r.why', 'r.at', 'r.told', 'r.told_at', 'r.done_at', 't.kind'])
+    .where('r.intent_id', 'in', intents)
+    .$if(recipient !== undefined, query => query.where('r.recipient', '=', recipient!))
+    .orderBy('r.at')
     .limit(linesMax + 1)
     .execute()
   const { lines, more } = listed(rows)
-  const told = lines.flatMap(({ intent_id, recipient, why, at, told, told_at, done_at }) => {
-    const sentence = removalSentence({ why, told, sent: told_at !== null, done: done_at !== null })
+  const told = lines.flatMap(({ intent_id, recipient, why, kind, at, told, told_at, done_at }): RemovalLine[] => {
+    const rule = why === 'read' ? 'read' : kind === 'superseded' ? 'superseded' : 'retracted'
+    const sentence = removalSentence({ rule, told, sent: told_at !== null, done: done_at !== null })
     if (sentence === undefined) return []
-    return [{ at: (told_at ?? at).getTime(), intent: intent_id as IntentId, recipient, sentence }]
+    const of = { at: (told_at ?? at).getTime(), intent: intent_id as IntentId, recipient }
+    return [{ ...of, channel: 'push', what: 'taken_off', rule, sentence }]
   })
   return { lines: told, more }
 }
@@ -256,7 +262,7 @@ async function eventsOf(
     return line
   })
   // The report may be among what is not listed.
-  const told = more ? lines : withUnreported(lines, line => old.has(line))
+  const told = withOpened(inOrder(more ? lines : withUnreported(lines, line => old.has(line))))
   const originalOf = await originalsOf(db, told, { tenant })
   const own = tenant === undefined ? told : await ownOf(db, told, { tenant, originalOf })
   return { lines: withOriginals(own, originalOf), more }
@@ -346,7 +352,7 @@ function lineOf(row: EventRow): TraceLine {
     what,
     ...why,
     sentence: eventSentence({
-      ...{ kind: row.kind as EventKind, what, ...why, at: row.at.getTime() },
+      ...{ kind: row.kind as EventKind, what, ...why, at: row.at.getTime(), channel: row.channel as Channel },
       ...(row.provider !== null && { provider: row.provider }),
     }),
     ...(row.endpoint !== null && { endpoint: row.endpoint }),

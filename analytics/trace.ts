@@ -1,11 +1,11 @@
 import type { Channel } from '#contracts/channel.ts'
-import { type HoldReason, type Rule, ruleOfHold, rules, sentence } from '#contracts/decision.ts'
+import { type HoldReason, type Rule, ruleOfHold, sentence } from '#contracts/decision.ts'
 import type { EventKind } from '#contracts/event.ts'
 import { type WaitReason, waitReasons } from '#contracts/wait.ts'
 import { type EpochMs, type IntentId, isUuid } from '#contracts/ids.ts'
 import type { Refusal } from '#contracts/intent.ts'
-import { type OutcomeOrMoved, outcomes } from '#contracts/outcome.ts'
-import type { ToldStanding } from '#contracts/standing.ts'
+import { withRemovals } from './dashboard/trace-order.ts'
+import { arrivals, eventSentence } from './trace-words.ts'
 
 /** One thing that happened: machine code and sentence both. `what` is a verdict, an outcome, or what the person did. */
 export type TraceLine = {
@@ -44,8 +44,17 @@ export type OpenLine = {
   provider?: string
 }
 
-/** What was read or taken back after a push had shown it: devices are told to take it off. */
-export type RemovalLine = { at: EpochMs; intent: IntentId; recipient: string; sentence: string }
+/** What was read elsewhere, taken back or replaced after a push had shown it: devices are told to take it off. `rule`: why. */
+export type RemovalLine = {
+  at: EpochMs
+  intent: IntentId
+  recipient: string
+  channel: 'push'
+  what: 'taken_off'
+  rule: RemovalRule
+  sentence: string
+}
+export type RemovalRule = Extract<Rule, 'read' | 'retracted' | 'superseded'>
 
 /** A message of the intent that no router could use; `what` is the reason. */
 export type RefusedLine = { at: EpochMs; intent: IntentId; type?: string; what: Refusal; sentence: string }
@@ -74,18 +83,43 @@ export function onlyRecipientOf({ lines, open }: Trace): string | undefined {
   return others.length === 0 ? only : undefined
 }
 
-type Said = Pick<TraceLine, 'what' | 'rule' | 'value' | 'provider'> & { kind?: EventKind; at?: EpochMs }
+const kindsInOrder: readonly EventKind[] = ['decided', 'settled', 'standing', 'engaged']
 
-/** The sentence of an event: its rule's, else what its outcome or deed means. */
-export function eventSentence({ kind, what, rule, value, provider, at }: Said): string {
-  // A younger ledger may know more rules and outcomes than this build.
-  if (rule !== undefined)
-    return isRule(rule) ? sentence(value === undefined ? { rule } : { rule, value }) : `${rule} ${value ?? ''}`.trim()
-  if (kind === 'standing' && isStanding(what)) return standings[what]
-  if (what === 'sent' && at !== undefined)
-    return `Sent, and accepted by ${provider ?? 'its provider'} at ${new Date(at).toISOString()}.`
-  if (isOutcome(what)) return outcomeSentences[what]
-  return Object.hasOwn(deeds, what) ? deeds[what]! : what
+const deliveryOf = ({ intent, recipient, channel, endpoint }: TraceLine, batch?: string): string =>
+  JSON.stringify([intent, recipient, channel, endpoint, batch])
+
+/**
+ * Lines in the order in which it happened: what is told of an attempt comes after it, though its own time may be earlier, for
+ * providers tell whole seconds and clocks differ. What names no attempt comes after the first that was accepted.
+ */
+export function inOrder(lines: readonly TraceLine[]): TraceLine[] {
+  const attempted = new Map<string, EpochMs>()
+  for (const line of lines.filter(({ kind }) => kind === 'settled').toSorted((a, b) => b.at - a.at)) {
+    attempted.set(deliveryOf(line, line.batch), line.at)
+    if (line.what === 'sent' || line.what === 'delivered') attempted.set(deliveryOf(line), line.at)
+  }
+  const happened = (line: TraceLine): EpochMs => {
+    if (line.kind !== 'standing' && line.kind !== 'engaged') return line.at
+    return Math.max(line.at, attempted.get(deliveryOf(line, line.batch)) ?? line.at)
+  }
+  const place = ({ kind }: TraceLine) => kindsInOrder.indexOf(kind)
+  return lines.toSorted((a, b) => happened(a) - happened(b) || place(a) - place(b) || a.at - b.at)
+}
+
+/**
+ * Of a mail or text that was opened its provider need not have told anything: its arrival is told at the instant of the deed. An
+ * opening of the same second as what the provider tells says it as well.
+ */
+export function withOpened(lines: readonly TraceLine[]): TraceLine[] {
+  const momentOf = (line: TraceLine) => `${line.at} ${deliveryOf(line, line.batch)}`
+  const opened = new Set(
+    lines.filter(({ kind, what }) => kind === 'engaged' && what.endsWith('opened')).map(line => momentOf(line)),
+  )
+  return lines.map(line => {
+    const { kind, what, channel } = line
+    if (kind !== 'standing' || what !== 'delivered' || channel === 'push' || !opened.has(momentOf(line))) return line
+    return { ...line, sentence: `${arrivals[channel]}: it was opened.` }
+  })
 }
 
 /** What was not reported by then is unknown. */
@@ -161,19 +195,25 @@ export const retractionSentence = ({ successor }: { successor: string | null }):
  * there; `sent`: at least one was. Undefined: there was nothing to take off.
  */
 export function removalSentence(removal: {
-  why: string
+  rule: RemovalRule
   told: readonly string[]
   sent: boolean
   done: boolean
 }): string | undefined {
-  const { why, told, sent, done } = removal
+  const { rule, told, sent, done } = removal
   if (done && !sent) return undefined
-  const because = why === 'read' ? 'It was read' : 'Its producer took it back or replaced it'
-  const unless = why === 'read' ? ', unless it was read there' : ''
+  const unless = rule === 'read' ? ', unless it was read there' : ''
   const devices = `devices were told to take it off the screen${unless} (${told.toSorted().join(', ')})`
-  if (done) return `${because}: ${devices}.`
-  const left = sent ? `${devices}, others are to be` : 'devices that show it are to take it off'
-  return `${because}: ${left}, within what silent messages they may be sent.`
+  if (done) return `${removalReasons[rule]}: ${devices}.`
+  const left = sent ? `${devices}, others are to be` : 'devices that show it are to take it off the screen'
+  return `${removalReasons[rule]}: ${left}, within what silent messages they may be sent.`
+}
+
+/** Why something is taken off the screens that show it. */
+const removalReasons: Record<RemovalRule, string> = {
+  read: 'The person has read it elsewhere',
+  retracted: 'Its producer took it back',
+  superseded: 'Something newer took its place',
 }
 
 export function quarantineSentence(found: {
@@ -240,7 +280,7 @@ const waitReason = (reason: string | null | undefined): string =>
 export function printTrace(trace: Trace, { width, colour }: { width: number; colour: boolean }): string {
   const paint = (code: string, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
   const out: string[] = []
-  const entries = [...trace.refused, ...trace.lines, ...trace.open]
+  const entries = [...trace.refused, ...withRemovals(trace), ...trace.open]
   const columns = { width, what: Math.max(12, ...entries.map(entry => whatOf(entry).length)) }
   for (const [intent, ofIntent] of Map.groupBy(entries, entry => entry.intent)) {
     const type = ofIntent.flatMap(entry => ('type' in entry && entry.type) || [])[0]
@@ -254,12 +294,8 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
         out.push(...printEntry(entry, columns).map(line => ('state' in entry ? paint('33', line) : line)))
     }
   }
-  const { removals, retraction, quarantine, expanding } = trace
-  const ofAll = [
-    ...removals.map(({ at, recipient, sentence }) => ({ at, sentence: `${recipient}: ${sentence}` })),
-    ...(retraction ? [retraction] : []),
-    ...(quarantine ? [quarantine] : []),
-  ]
+  const { retraction, quarantine, expanding } = trace
+  const ofAll = [...(retraction ? [retraction] : []), ...(quarantine ? [quarantine] : [])]
   for (const { at, sentence } of ofAll.toSorted((a, b) => a.at - b.at))
     out.push(`${new Date(at).toISOString().replace('T', ' ')}  ${sentence}`)
   if (expanding !== undefined)
@@ -270,14 +306,15 @@ export function printTrace(trace: Trace, { width, colour }: { width: number; col
   return `${out.length > 0 ? out.join('\n') : 'nothing is known of it'}\n`
 }
 
-type Entry = RefusedLine | TraceLine | OpenLine
+type Entry = RefusedLine | TraceLine | RemovalLine | OpenLine
 
 const whatOf = (entry: Entry): string => ('state' in entry ? entry.state : entry.what)
 
 function printEntry(entry: Entry, { width, what }: { width: number; what: number }): string[] {
   const when = 'state' in entry ? 'now' : new Date(entry.at).toISOString().replace('T', ' ')
   // The inbox is its own provider.
-  const by = 'recipient' in entry ? [...new Set([entry.provider, entry.endpoint])].filter(Boolean).join(' ') : ''
+  const by =
+    'kind' in entry || 'state' in entry ? [...new Set([entry.provider, entry.endpoint])].filter(Boolean).join(' ') : ''
   const marks = `${by === '' ? '' : ` (${by})`}${'simulated' in entry ? ' (simulated)' : ''}`
   const head = `    ${when.padEnd(24)}  ${whatOf(entry).padEnd(what)}  `
   const text = `${entry.sentence}${marks}`
@@ -298,76 +335,4 @@ function wrapped(text: string, width: number): string[] {
     else lines.push(word)
   }
   return lines
-}
-
-const isRule = (rule: string): rule is Rule => (rules as readonly string[]).includes(rule)
-const isStanding = (what: string): what is ToldStanding => Object.hasOwn(standings, what)
-const isOutcome = (what: string): what is OutcomeOrMoved => (outcomes as readonly string[]).includes(what)
-
-/** The states of what is open. */
-export const openStates: Record<string, string> = {
-  ...{
-    queued: 'Still queued: it waits for a worker.',
-    leased: 'A worker has it.',
-    waiting: 'It is tried again later.',
-  },
-  ...{ doubt: 'It may have been sent: a receipt is awaited.', held: 'Held: it waits for its time.' },
-}
-
-/** What people did, and verdicts, by the words of events. */
-export const deeds: Record<string, string> = {
-  deliver: 'To be sent.',
-  held: 'Held.',
-  seen: 'Shown on a screen.',
-  opened: 'Opened.',
-  read: 'Read.',
-  acted: 'Acted on.',
-  dismissed: 'Dismissed without being opened.',
-  machine_opened: 'Its link was followed by a machine, as scanners of mail do.',
-}
-
-/** What a provider or a device said afterwards. */
-export const standings: Record<ToldStanding, string> = {
-  delivered: 'It arrived: the device, its provider, or who opened it, said so.',
-  undelivered: 'Its provider says that it did not arrive.',
-  bounced: 'It came back: the mailbox does not take mail. The address is not used any more.',
-  complained: 'The person called it spam. The address is not used any more.',
-}
-
-/** Why no router could use a message. */
-export const refusalSentences: Record<Refusal, string> = {
-  malformed: 'Refused: the message is not an intent.',
-  conflict: 'Refused: it says something else than the intent whose id or key it has.',
-  unknown: 'Refused: it is of a version that was not known here.',
-  parked: 'Waits for a build that can route it.',
-}
-
-const outcomeSentences: Record<OutcomeOrMoved, string> = {
-  moved: 'Not done yet: it is tried again.',
-  sent: 'Sent, and accepted by its provider.',
-  delivered: 'It is in the inbox.',
-  rejected: 'Not sent: the provider refused the message.',
-  address_dead: 'Not sent: the provider says that the address no longer exists.',
-  expired: 'Not sent: it was worth nothing any more.',
-  suppressed_preference: 'Not sent: the person does not want it.',
-  suppressed_mute: 'Not sent: the person muted it.',
-  suppressed_address: 'Not sent: the address must not be used.',
-  suppressed_read: 'Not sent: the person had read it.',
-  suppressed_active: 'Not sent: the person was there and saw it.',
-  superseded: 'Not sent: something newer took its place.',
-  deduplicated: 'Not sent: the same was told before.',
-  throttled: 'Not sent: it was one too many for this person.',
-  over_budget: 'Not sent: the person had enough notifications for the day.',
-  digested: 'Told in a digest.',
-  escalation_stopped: 'Not sent: an earlier channel was enough.',
-  holdout: 'Not sent: the person is in a holdout group.',
-  no_endpoint: 'Not sent: the person has no usable address.',
-  killed: 'Not sent: an operator stopped it.',
-  retracted: 'Not sent: the product took it back.',
-  discarded: 'Not sent: it was discarded from quarantine.',
-  dry_run: 'Not sent: only a trial.',
-  not_allowed_here: 'Not sent: this installation may not send to that address.',
-  template_error: 'Not sent: its template failed.',
-  provider_exhausted: 'Given up: the provider failed at every try.',
-  in_doubt: 'Nobody knows whether it was sent; it is not sent again.',
 }

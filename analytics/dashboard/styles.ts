@@ -49,7 +49,7 @@ label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-
 .funnel { display: grid; gap: .625rem }
 .bar-row { display: grid; grid-template-columns: minmax(8rem, 13rem) minmax(0, 1fr) 5.5rem 4rem 4rem; gap: .125rem .75rem; align-items: center; font-size: .9375rem }
 .bar-row .label { overflow-wrap: anywhere } .bar-row > .number, .share { text-align: right }
-.funnel > li > .bar-row .label, .funnel > li > .bar-row > .number { font-weight: 600 }
+.of { display: block; font-size: .75rem; font-weight: 400 } .funnel > li > .bar-row .label, .funnel > li > .bar-row > .number { font-weight: 600 }
 .funnel ul { display: grid; gap: .25rem; margin-top: .25rem }
 .bar-row.head { margin-bottom: -.75rem; font-size: .75rem } .branch { font-size: .8125rem; color: var(--soft) } .branch .label { padding-left: 1rem } .branch .number { font-weight: 400 }
 .bar { display: block; width: 100%; height: 1.625rem } .branch .bar { height: .75rem }
@@ -80,12 +80,14 @@ th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); 
 .lines .good { --tone: light-dark(#007a58, #2fc49a) } .lines .good::before { background: var(--tone) } .lines .open { --tone: light-dark(#8a5d00, #f0b43c) } .lines .open::before { border-style: dashed } .lines .bad { --tone: light-dark(#b34700, #ef8239) } .lines .bad::before { border-radius: 2px }
 .when { display: flex; flex-wrap: wrap; gap: 0 .75rem; justify-content: space-between; align-content: start; color: var(--soft); font-size: .875rem } .kind { color: var(--tone); font-weight: 600; font-size: .8125rem } .said { display: grid; gap: .25rem; overflow-wrap: anywhere } .codes { display: flex; flex-wrap: wrap; gap: .25rem .625rem; align-items: baseline; font-size: .8125rem; color: var(--soft) } .codes code { padding: .05rem .4rem; border-radius: .375rem; background: var(--fill); color: var(--act) }
 .besides li { padding: .25rem 0 }
-.rules { display: grid; gap: 0 } .rules dt { padding-top: .75rem; border-top: 1px solid var(--line) } .rules dt:first-child { border: 0 } .rules dd { margin: 0; padding-bottom: .75rem } .rules dt:target, .rules dt:target + dd { background: light-dark(#fff3d1, #3d3212) }
+.kinds ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem } .kinds { font-size: .875rem }
+.codes-table { table-layout: fixed; font-size: .875rem } .codes-table th:first-child { width: 13rem } .codes-table :is(th, td) { vertical-align: top; max-width: none; padding: .5rem 1rem .5rem 0; overflow-wrap: anywhere } .codes-table tr:target > * { background: light-dark(#fff3d1, #3d3212) } .codes-table tr { scroll-margin-top: 2.5rem } .codes-table thead th { z-index: 1 }
 @media (max-width: 46rem) {
   .bar-row { grid-template-columns: minmax(0, 1fr) auto 3.5rem 3.5rem; column-gap: .5rem } .bar-row .bar-link { grid-row: 2; grid-column: 1 / -1 }
   .spans .tick { flex-basis: 100% } .row { grid-template-columns: minmax(0, 1fr) repeat(3, 3.75rem); padding: .375rem 0 } .row > svg, .row > .keys { grid-row: 2; grid-column: 1 / -1 } .plot > .axis text:nth-child(even) { display: none }
   .branch .label { padding-left: 0 } .bar { height: 1.125rem } .branch .bar { height: .5rem }
   .asked label, .asked .wide { flex-basis: 100%; max-width: none } .lines li { grid-template-columns: minmax(0, 1fr) } .when { justify-content: start } .fields { grid-template-columns: repeat(2, minmax(0, 1fr)) } .filters > .fields > :nth-child(-n + 2) { grid-column: 1 / -1 }
+  .codes-table thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } .codes-table, .codes-table tbody, .codes-table tr, .codes-table :is(tbody th, td) { display: block; width: auto } .codes-table tbody tr { padding: .625rem 0; border-bottom: 1px solid var(--line) } .codes-table :is(tbody th, td) { padding: .125rem 0; border: 0 } .codes-table tbody th code { font-size: .9375rem; font-weight: 600 } .codes-table td:nth-child(n + 3)::before { content: attr(data-head) ": "; color: var(--soft) }
   .chip > .last { position: absolute; clip-path: inset(50%) } .spans > .chip { flex: 1 1 0; padding: 0 .25rem }
 }
 @media (prefers-reduced-motion: no-preference) { .card > * { transition: opacity .15s } }

@@ -1,5 +1,6 @@
 import { html, type TemplateResult } from 'lit-html'
 import type { TailAnswer } from '../tail-store.ts'
+import { codeLink, meaningOf } from './meaning-link.ts'
 import type { Numbers } from './numbers.ts'
 import type { State } from './state.ts'
 import { scrollTable } from './table.ts'
@@ -16,15 +17,13 @@ export function tailView({ lines, hidden }: TailAnswer, { zone = 'UTC' }: State)
     ...{ label: 'Latest events', kind: 'tail' },
     head: [`Time (${zone})`, 'Type', 'Channel', 'What', 'Why', 'By'],
     rows: lines.map(
-      ({ at, type, channel, what, sentence, rule, provider }) =>
+      ({ at, type, channel, kind, what, sentence, rule, provider }) =>
         html`<tr>
           <td><time datetime=${at}>${clock(at)}</time></td>
           <td>${type}</td>
           <td>${channel}</td>
           <td>${sentence}</td>
-          <td>
-            <a href="/rules#${encodeURIComponent(rule ?? what)}"><code>${rule ?? what}</code></a>
-          </td>
+          <td>${rule === undefined ? codeLink(what, meaningOf({ kind, what })) : codeLink(rule, `rule-${rule}`)}</td>
           <td>${provider ?? ''}</td>
         </tr>`,
     ),

@@ -1,18 +1,18 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { ToldTrace } from '../trace-api.ts'
+import { codeLink, meaningOf } from './meaning-link.ts'
 import { scrollTable } from './table.ts'
+import { withRemovals } from './trace-order.ts'
 import { searchOf, type Subject } from './trace-subject.ts'
 import { sentenceIn, timeIn } from './when.ts'
 
 /** A trace: a card for each intent, in it what went to each person on each channel, in order; then what is of all of it. */
 export function traceView(trace: ToldTrace, subject: Subject): TemplateResult {
-  const { refused, lines, open, removals, retraction, quarantine, expanding, more, addresses } = trace
-  const entries = [...refused, ...lines, ...open] as Entry[]
-  const ofAll = [
-    ...removals.map(({ at, recipient, sentence }) => ({ at, sentence: `${recipient}: ${sentence}` })),
-    ...(retraction ? [retraction] : []),
-    ...(quarantine ? [quarantine] : []),
-  ].toSorted((a, b) => (a.at < b.at ? -1 : 1))
+  const { refused, open, retraction, quarantine, expanding, more, addresses } = trace
+  const entries = [...refused, ...withRemovals(trace), ...open] as Entry[]
+  const ofAll = [...(retraction ? [retraction] : []), ...(quarantine ? [quarantine] : [])].toSorted((a, b) =>
+    a.at < b.at ? -1 : 1,
+  )
   return html`
     ${narrowedTo(subject)}
     ${[...Map.groupBy(entries, ({ intent }) => intent)].map(([intent, all]) => intentCard(intent, all, subject))}
@@ -97,6 +97,7 @@ const channelNames: Record<string, string> = { push: 'Push', sms: 'SMS', email: 
 function kindOf({ kind, state, what, recipient }: Entry): { name: string; tone: string } {
   if (state !== undefined) return { name: state === 'held' ? 'Hold' : 'Open', tone: 'open' }
   if (recipient === undefined) return { name: 'Message', tone: 'bad' }
+  if (what === 'taken_off') return { name: 'Removal', tone: 'good' }
   if (kind === 'standing') return { name: 'Receipt', tone: what === 'delivered' ? 'good' : 'bad' }
   if (kind === 'engaged') return { name: 'Person', tone: 'good' }
   const tone = tones[what!] ?? 'bad'
@@ -120,14 +121,8 @@ function lineOf(line: Entry, subject: Subject): TemplateResult {
     <span class="said">
       <span class="sentence">${sentenceIn(sentence, zone)}</span>
       <span class="codes">
-        <a href="/rules#${encodeURIComponent(code)}" aria-label="What ${code} means"><code>${code}</code></a>
-        ${
-          rule === undefined || rule === code
-            ? nothing
-            : html`<a href="/rules#${encodeURIComponent(rule)}" aria-label="What ${rule} means"
-                ><code>${rule}</code></a
-              >`
-        }
+        ${codeLink(code, meaningOf(line))}
+        ${rule === undefined || rule === code ? nothing : codeLink(rule, `rule-${rule}`)}
         ${by === undefined ? nothing : html`<span>by ${by}</span>`}
         ${
           endpoint === undefined || recipient === undefined

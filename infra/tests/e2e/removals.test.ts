@@ -111,7 +111,12 @@ test('what is read leaves each screen that shows it, and no other, and moves the
   const { removals } = await traceIntent(world.db, idOf('a'))
   assert.deepEqual(
     removals.map(({ recipient, sentence }) => [recipient, sentence]),
-    [['anna', 'It was read: devices were told to take it off the screen, unless it was read there (iphone, phone).']],
+    [
+      [
+        'anna',
+        'The person has read it elsewhere: devices were told to take it off the screen, unless it was read there (iphone, phone).',
+      ],
+    ],
   )
   assert.equal(await world.open(), 0)
   // Sets that decide one channel each admit the intent once and again.
