@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { outcomes } from '#contracts/outcome.ts'
-import { at, decidedPack, people } from '#tests/analytics/packs.fixture.ts'
+import { at, decidedPack, engagedPack, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { inBrowser } from '#tests/browser.ts'
 import { createDashboard, type Dashboard } from './dashboard.fixture.ts'
 import type { ExamplesAnswer } from './examples-api.ts'
@@ -47,6 +47,8 @@ test('each time stands under the bar that it names', inBrowser, async () => {
   await using shown = await openCharts('&bucket=hour')
   const { tab } = shown
   await tab.getByRole('group', { name: /^Notifications over time/ }).waitFor()
+  // A card that comes before it puts it elsewhere.
+  await tab.locator('.page[aria-busy=false]').waitFor()
   const texts = await textsOf(tab, 'series')
   const hours = ['20 Nov', '03:00', '06:00', '09:00', '12:00', '15:00', '18:00', '21:00']
   assert.deepEqual(
@@ -143,4 +145,78 @@ test('Tab reaches one bar of a chart, where the keys had come to, or the first',
   assert.deepEqual(await reached(), ['0'])
   await chooseBucket('hour', 14)
   assert.deepEqual(await reached(), ['5'])
+})
+
+test('of the bars of a funnel Tab reaches one, arrows the others; each group has its own', inBrowser, async () => {
+  await using shown = await openCharts('&by=type')
+  const { tab } = shown
+  const funnels = tab.getByRole('list', { name: /^Funnel of / })
+  const [first, second] = [funnels.nth(0), funnels.nth(1)]
+  await second.waitFor()
+  const focused = () =>
+    tab.evaluate(() => (document.activeElement!.getAttribute('aria-label') ?? '').replace(/: .*/, ''))
+  const press = async (...keys: string[]) => {
+    for (const key of keys) await tab.keyboard.press(key)
+    return focused()
+  }
+  assert.ok((await first.getByRole('link').count()) > 6)
+  for (const one of [first, second]) assert.equal(await one.locator('[tabindex="0"]').count(), 1)
+  await first.locator('[tabindex="0"]').focus()
+  assert.equal(await focused(), 'Intended')
+  assert.equal(await press('ArrowDown'), 'held')
+  assert.equal(await press('End'), 'Acted')
+  assert.equal(await press('ArrowDown', 'Home', 'ArrowUp'), 'Intended')
+  assert.equal(await press('ArrowDown', 'ArrowDown', 'ArrowDown'), 'Decided to send')
+  const inSecond = () => second.evaluate(list => list.contains(document.activeElement))
+  assert.equal(await press('Tab'), 'Intended')
+  assert.equal(await inSecond(), true)
+  assert.equal(await press('ArrowDown', 'Shift+Tab'), 'Decided to send')
+  assert.equal(await inSecond(), false)
+  await tab.keyboard.press('Enter')
+  await tab.getByRole('heading', { name: /^Examples/ }).waitFor()
+})
+
+test('what a share is of stands beside it, where that is not the number above', inBrowser, async () => {
+  await using mixed = await createDashboard()
+  const mails = people(20).map(recipient => ({ i: 0, recipient, channel: 'email' as const, endpoint: 'mailbox' }))
+  const mail = settledPack([], { provider: 'sendgrid', slots: mails.map(one => ({ ...one, what: 'sent' as const })) })
+  await mixed.store([
+    decidedPack(people(980)),
+    settledPack(people(970)),
+    decidedPack([], { slots: mails.map(one => ({ ...one, what: 'deliver' as const })) }),
+    mail,
+    {
+      ...mail,
+      kind: 'standing',
+      pack: 'said',
+      slots: mails.slice(0, 15).map(one => ({ ...one, what: 'delivered' as const })),
+    },
+    engagedPack([{ recipient: 'user-1', what: 'seen' }]),
+  ])
+  await using shown = await openCharts('&numbers=funnel', mixed)
+  const { tab } = shown
+  const row = (stage: string) => tab.locator('.funnel > li > .bar-row', { hasText: stage })
+  const textsOf = async (stage: string) => (await row(stage).innerText()).split(/\s*\n\s*/)
+  await row('Delivered').waitFor()
+  assert.deepEqual(await textsOf('Accepted by provider'), ['Accepted by provider', '990', '99.0 %', '100 %'])
+  assert.deepEqual(await textsOf('Delivered'), [
+    'Delivered',
+    'without push',
+    '15',
+    '75.0 %',
+    'of 20',
+    '75.0 %',
+    'of 20',
+  ])
+  assert.deepEqual(await textsOf('Seen'), ['Seen', 'without email and SMS', '1', '0.1 %', 'of 980', '0.1 %', 'of 970'])
+  const cells = tab.getByRole('region', { name: 'Funnel: numbers' }).getByRole('row', { name: /Delivered/ })
+  assert.deepEqual(await cells.locator('th, td').allInnerTexts(), [
+    'All',
+    'Delivered',
+    '15',
+    '75.0 %',
+    '75.0 %',
+    '20',
+    '20',
+  ])
 })

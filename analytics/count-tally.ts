@@ -3,7 +3,7 @@ import type { Counted, Counting, Took } from './count.ts'
 import type { Groups } from './count-groups.ts'
 import type { UnitJudge } from './count-unit.ts'
 import { type Words, wordsMax } from './count-words.ts'
-import { durationGrowth } from './stages.ts'
+import { durationGrowth, stages } from './stages.ts'
 
 export type Tally = {
   /** Counts so many units like the one that was judged last in a group. Gives whose its units are, for those to be added. */
@@ -18,6 +18,7 @@ const bucketsMax = 1 << 12
 /** What is known of units alone makes groups of a group. */
 const ownMax = 1 << 26
 const growth = Math.log(durationGrowth)
+const acceptedAt = stages.indexOf('accepted')
 
 type Of = { unit: UnitJudge; groups: Groups; words: Words }
 
@@ -41,7 +42,10 @@ export function openTally({ edges = [], times = false, peopleMost = 0 }: Countin
       if (!times) return cell.people
       for (let step = 1; step <= reached; step++) {
         if (!tells(told, step)) continue
-        const ms = Math.max(1, moments[step]! - moments[step - 1]!)
+        const tookMs = moments[step]! - moments[step - 1]!
+        // An attempt is known by its answer: one that was accepted at once is told together with that, and nobody measured the call.
+        if (step === acceptedAt && tookMs === 0) continue
+        const ms = Math.max(1, tookMs)
         const bucket = step * bucketsMax + Math.ceil(Math.log(ms) / growth)
         took.set(bucket, (took.get(bucket) ?? 0) + n)
       }

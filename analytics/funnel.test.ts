@@ -77,6 +77,18 @@ test('what nobody tells of is in no base: a rate is of those who could have told
   assert.deepEqual(bases.seen, { first: 100, previous: 100 })
   assert.deepEqual(bases.opened, { first: 142, previous: 72 })
   assert.equal(machineOpened, 2)
+  // Where a rate is of another number than the one above, that is told.
+  const text = printFunnel([row!], { width: 80, colour: false })
+  assert.ok(
+    text.endsWith(`
+  rates of                               all     prev.
+  delivered, without push                 42        42
+  seen, without email and SMS            100       100
+  opened                                 142        72
+  acted, of types with a success         100         0
+`),
+    text,
+  )
 })
 
 test('without a breakdown there is one funnel, also of nothing', () => {
@@ -97,7 +109,7 @@ test('a terminal of 80 columns', () => {
   assert.equal(
     text,
     `                                                                of all  of prev.
-  intended              1,260  █████████████████████████████   100.0 %
+  intended              1,260  █████████████████████████████     100 %
     held: quiet_hours      30  ░                                 2.4 %
     throttled              20  ░                                 1.6 %
   decided to send       1,210  ███████████████████████████▉     96.0 %    96.0 %
@@ -106,19 +118,24 @@ test('a terminal of 80 columns', () => {
     rejected                2  ░                                 0.2 %
   accepted by provider  1,201  ███████████████████████████▋     95.3 %    99.8 %
   seen                      1  ▏                                <0.1 %    <0.1 %
-  opened                    1  ▏                                <0.1 %   100.0 %
-  acted                     1  ▏                                <0.1 %   100.0 %
+  opened                    1  ▏                                <0.1 %     100 %
+  acted                     1  ▏                                <0.1 %     100 %
 `,
   )
 })
 
 test('how long each step took stands below', () => {
-  const times = { attempted: { n: 9, p50: 40, p90: 1_230, p99: 65_000 }, opened: { n: 1, p50: 0, p90: 7e6, p99: 2e8 } }
+  const times = {
+    attempted: { n: 9, p50: 40, p90: 1_230, p99: 65_000 },
+    accepted: { n: 2, p50: 30_000, p90: 60_000, p99: 60_000 },
+    opened: { n: 1, p50: 0, p90: 7e6, p99: 2e8 },
+  }
   const text = printFunnel([{ ...shapeFunnel(ofA, undefined)[0]!, times }], { width: 80, colour: false })
   assert.ok(
     text.endsWith(`
   took                    median       p90       p99
   attempted                 40ms      1.2s      1.1m
+  accepted on retry          30s        1m        1m
   opened                     0ms      1.9h      2.3d
 `),
     text,

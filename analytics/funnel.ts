@@ -1,6 +1,8 @@
 import { tells } from './chain.ts'
 import type { Counted, Took } from './count.ts'
-import { stageNames } from './dashboard/words.ts'
+import { percent } from './dashboard/numbers.ts'
+import { basesOf } from './dashboard/bases.ts'
+import { leftOut, stageNames, stepNames } from './dashboard/words.ts'
 import type { Dimension, Question } from './question.ts'
 import { percentileOf, type Stage, stages } from './stages.ts'
 
@@ -20,7 +22,7 @@ export type FunnelRow = {
 }
 /** `after`: the last stage that was passed. `what`: an outcome, or held, queued, retrying, too_late. `reason`: why it is held. */
 export type Rest = { after: Stage; what: string; reason?: string; n: number }
-/** From the stage before, in ms, each to within 1 %. */
+/** From the stage before, in ms, each to within 1 %; of `accepted` only what was not at the first try. */
 export type Times = { n: number; p50: number; p90: number; p99: number }
 
 /** Counts as funnels, the largest first. Without a breakdown there is always one, be it empty. */
@@ -96,7 +98,9 @@ export function printFunnel(rows: readonly FunnelRow[], { width, colour }: { wid
       const title = row.group === undefined ? [] : [paint('1', cut(row.group ?? '(none)', layout.width))]
       const head = heads === '' || at > 0 ? [] : [paint('2', heads)]
       const lines = linesOf(row).map(line => printLine(line, layout, paint))
-      return [...title, ...head, ...lines, ...tookLines(row, layout, paint), ''].join('\n')
+      return [...title, ...head, ...lines, ...baseLines(row, layout, paint), ...tookLines(row, layout, paint), ''].join(
+        '\n',
+      )
     })
     .join('\n')
 }
@@ -109,12 +113,10 @@ const widthMin = 24
 const bars = { max: 50, min: 8 }
 const percentWidth = 10
 
-function linesOf({ stages: counts, bases, rest }: FunnelRow): Line[] {
-  return stages.flatMap((stage, at) => {
+function linesOf(row: FunnelRow): Line[] {
+  const { stages: counts, rest } = row
+  return [...basesOf(row)].flatMap(([stage, { first, previous }], at) => {
     const n = counts[stage]
-    const { first, previous } = bases[stage]
-    // Nobody tells of it here, or hardly anybody could.
-    if (first === 0) return []
     const line: Line = { label: nameOf(stage), n, ofAll: n / first, rest: false }
     if (at > 0 && previous > 0) line.ofPrevious = n / previous
     const lost = rest
@@ -129,19 +131,42 @@ function linesOf({ stages: counts, bases, rest }: FunnelRow): Line[] {
   })
 }
 
+/** What rates are of that are not of the numbers above: some tell nothing of a stage. */
+function baseLines(row: FunnelRow, { width, number, percents }: Layout, paint: Paint): string[] {
+  const others = [...basesOf(row)].filter(([, { ofOthers }]) => ofOthers.first || ofOthers.previous)
+  if (others.length === 0 || percents === 0) return []
+  const line = columnsOf({ width, labelMax: 34, columns: 2, least: number + 1 })
+  return [
+    '',
+    paint('2', line('  rates of', ['all', 'prev.'])),
+    ...others.map(([stage, { first, previous, ofOthers }]) => {
+      const left = ofOthers.first && leftOut[stage]
+      return line(`  ${nameOf(stage)}${left ? `, ${left}` : ''}`, [first, previous].map(thousands))
+    }),
+  ]
+}
+
 /** How long each step took, from the one before it. */
 function tookLines({ times = {} }: FunnelRow, { width }: Layout, paint: Paint): string[] {
-  const took = stages.flatMap(stage => (times[stage] === undefined ? [] : [[nameOf(stage), times[stage]] as const]))
+  const took = stages.flatMap(stage =>
+    times[stage] === undefined ? [] : [[stepNames[stage].toLowerCase(), times[stage]] as const],
+  )
   if (took.length === 0) return []
-  const column = Math.max(6, Math.min(10, Math.floor((width - 20) / 3)))
-  const left = Math.min(22, width - column * 3)
-  const line = (name: string, cells: readonly string[]) =>
-    `${cut(name, left).padEnd(left)}${cells.map(cell => cell.padStart(column)).join('')}`.trimEnd()
+  const line = columnsOf({ width, labelMax: 22, columns: 3, least: 6 })
   return [
     '',
     paint('2', line('  took', ['median', 'p90', 'p99'])),
     ...took.map(([name, { p50, p90, p99 }]) => line(`  ${name}`, [p50, p90, p99].map(duration))),
   ]
+}
+
+/** Lines of a small table: a label, and numbers to its right. */
+function columnsOf(of: { width: number; labelMax: number; columns: number; least: number }) {
+  const { width, labelMax, columns, least } = of
+  const column = Math.max(least, Math.min(10, Math.floor((width - 20) / columns)))
+  const left = Math.min(labelMax, width - column * columns)
+  return (name: string, cells: readonly string[]): string =>
+    `${cut(name, left).padEnd(left)}${cells.map(cell => cell.padStart(column)).join('')}`.trimEnd()
 }
 
 /** Short, for people: 12ms, 3.4s, 5m, 2h, 1.5d. */
@@ -185,16 +210,10 @@ function printLine({ label, n, ofAll, ofPrevious, rest }: Line, layout: Layout, 
   const bar =
     barWidth > 0 ? `  ${paint(rest ? '33' : '36', rest ? shade(ofAll, barWidth) : solid(ofAll, barWidth))}` : ''
   const percents = [ofAll, ...(ofPrevious === undefined ? [] : [ofPrevious])].slice(0, layout.percents)
-  return `${text}${bar}${percents.map(share => percent(share).padStart(percentWidth)).join('')}`
+  return `${text}${bar}${percents.map(share => percent(share, 1).padStart(percentWidth)).join('')}`
 }
 
 const thousands = (n: number): string => n.toLocaleString('en-US')
-
-function percent(share: number): string {
-  if (share > 0 && share < 0.001) return '<0.1 %'
-  if (share < 1 && share > 0.999) return '>99.9 %'
-  return `${(share * 100).toFixed(1)} %`
-}
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 /** A bar to an eighth of a column; what is there is seen, however small. */

@@ -44,7 +44,7 @@ const fields = {
   ],
   bucket: [{ enum: buckets }, 'The length of a period.'],
   zone: [{ type: 'string' }, 'The time zone of days.'],
-  times: [flag, 'Tells how long each step took.'],
+  times: [flag, 'Tells how long each step took; of accepted, of what was not at the first try.'],
   compare: [{ enum: ['previous'] }, 'The time of the same length before it as well.'],
 } satisfies Record<string, [Schema, string]>
 type Field = keyof typeof fields

@@ -44,7 +44,8 @@ const whole = ({ edges }: { edges: readonly string[] }): Span => ({ since: edges
 const cards: { [P in Path]: Shown<Answers[P]> } = {
   funnel: {
     ...{ title: 'Funnel', draw: funnelView, numbers: funnelNumbers, time: asked, wide: true },
-    note: () => 'How far they got. Under each stage, where those went that did not pass to the next.',
+    note: () =>
+      'How far they got. Under each stage, where those went that did not pass to the next. Of the bars of a chart Tab reaches one, arrows the others.',
   },
   outcomes: {
     ...{ title: 'Outcomes', draw: outcomesView, numbers: outcomesNumbers, time: whole },
@@ -57,7 +58,8 @@ const cards: { [P in Path]: Shown<Answers[P]> } = {
   },
   latency: {
     ...{ title: 'Latency', draw: latencyView, numbers: latencyNumbers, time: asked },
-    note: () => 'How long each step took from the one before. From line to line it is about ten times as long.',
+    note: () =>
+      'How long each step took from the one before; what was accepted at the first try is told together with the attempt. From line to line it is about ten times as long.',
   },
   volume: {
     ...{ title: 'Volume by type', draw: volumeView, numbers: volumeNumbers, time: asked },

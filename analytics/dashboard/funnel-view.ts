@@ -3,10 +3,12 @@ import type { FunnelAnswer } from '../answers.ts'
 import type { FunnelRow, Rest } from '../funnel.ts'
 import type { Stage } from '../stages.ts'
 import { nameView } from './name-view.ts'
-import { count, type Numbers, percent, shareCell } from './numbers.ts'
+import { type Base, basesOf } from './bases.ts'
+import { count, type Numbers, percent, shareCell, short } from './numbers.ts'
 import { barLink, type BarOf } from './bar-link.ts'
+import { type Place, reachedIn, tabindexOf, walk } from './roving.ts'
 import type { State } from './state.ts'
-import { emptyText, fateOf, groupOf, hiddenText, stageNames } from './words.ts'
+import { emptyText, fateOf, groupOf, hiddenText, leftOut, stageNames } from './words.ts'
 
 const stages = Object.keys(stageNames) as Stage[]
 const groupsMax = 12
@@ -38,37 +40,67 @@ type Of = { answer: FunnelAnswer; state: State }
 
 function oneFunnel(row: FunnelRow, { answer, state }: Of): TemplateResult {
   const { by } = state
-  const hrefOf: HrefOf = bar => barLink(state, answer, { group: row.group, ...bar })
-  // A stage that nobody tells of here is no empty one.
-  const told = stages.filter(stage => row.bases[stage].first > 0)
+  const name = `Funnel${by === undefined ? '' : ` of ${groupOf(row.group)}`}`
+  const hrefOf: HrefOf = of => barLink(state, answer, { group: row.group, ...of })
+  const bases = basesOf(row)
+  const told = [...bases.keys()]
+  // As the bars stand one under another: of all of them Tab reaches one.
+  const places = told.flatMap(stage => [stage, ...restAfter(row, stage)]).map((of, n) => ({ of, x: 0, y: -n }))
+  const reached = reachedIn(name, places)
+  const keysOf: KeysOf = of => {
+    const place = places.find(one => one.of === of)!
+    return { ...place, tabindex: tabindexOf(place === reached) }
+  }
+  const rows = told.map((stage, at) =>
+    stageRow(row, { stage, base: bases.get(stage)!, next: told[at + 1], hrefOf, keysOf }),
+  )
   return html`${by === undefined ? nothing : html`<h3>${nameView(groupOf(row.group))}</h3>`}
-    <ol class="funnel" aria-label="Funnel${by === undefined ? '' : ` of ${groupOf(row.group)}`}">
-      ${told.map((stage, at) => stageRow(row, { stage, next: told[at + 1], hrefOf }))}
+    <ol class="funnel" aria-label=${name} @keydown=${(event: KeyboardEvent) => walk(event, name)}>
+      ${rows}
     </ol>`
 }
 
-type HrefOf = (bar: BarOf) => string | undefined
-type Place = { stage: Stage; next: Stage | undefined; hrefOf: HrefOf }
+const restAfter = ({ rest }: FunnelRow, stage: Stage): Rest[] => rest.filter(({ after }) => after === stage)
 
-function stageRow(row: FunnelRow, { stage, next, hrefOf }: Place): TemplateResult {
+type HrefOf = (bar: BarOf) => string | undefined
+type Keys = Place & { tabindex: string }
+type KeysOf = (of: Stage | Rest) => Keys
+type Row = { stage: Stage; base: Base; next: Stage | undefined; hrefOf: HrefOf; keysOf: KeysOf }
+
+function stageRow(row: FunnelRow, { stage, base, next, hrefOf, keysOf }: Row): TemplateResult {
   const n = row.stages[stage]
-  const { first, previous } = row.bases[stage]
-  const width = (part: number) => (100 * part) / row.stages.intended
+  const { first, previous, ofOthers } = base
+  const whole = row.stages.intended
+  const width = (part: number) => (100 * part) / whole
   let from = next === undefined ? 0 : Math.min(row.stages[next], n)
-  const branches = row.rest
-    .filter(({ after }) => after === stage)
-    .map(rest => {
-      const branch = branchRow(rest, { x: width(from), width: width(rest.n), whole: row.stages.intended, hrefOf })
-      from += rest.n
-      return branch
-    })
+  const branches = restAfter(row, stage).map(rest => {
+    const branch = branchRow(rest, { x: width(from), width: width(rest.n), whole, hrefOf, keysOf })
+    from += rest.n
+    return branch
+  })
+  const left = ofOthers.first && leftOut[stage]
+  const ofWhat = (of: 'first' | 'previous') =>
+    ofOthers[of] ? html`<span class="soft of">of ${short(base[of])}</span>` : nothing
   return html`<li>
     <div class="bar-row">
-      <span class="label">${stageNames[stage]}</span>
-      ${bar({ x: 0, width: width(n), kind: 'stage', href: hrefOf({ stage }), label: `${stageNames[stage]}: ${count(n)}` })}
+      <span class="label">${stageNames[stage]}${left ? html`<span class="soft of">${left}</span>` : nothing}</span>
+      ${bar({
+        ...{ x: 0, width: width(n), kind: 'stage', keys: keysOf(stage) },
+        ...{ href: hrefOf({ stage }), label: `${stageNames[stage]}: ${count(n)}` },
+      })}
       <span class="number">${count(n)}</span>
-      <span class="share" title="Of the first stage">${percent(n, first)}</span>
-      <span class="share soft" title="Of the stage before">${stage === 'intended' ? '' : percent(n, previous)}</span>
+      <span class="share" title="Of ${count(first)}, as many as tell of it"
+        >${percent(n, first)}${ofWhat('first')}</span
+      >
+      ${
+        stage === 'intended'
+          ? html`<span class="share"></span>`
+          : html`<span
+              class="share soft"
+              title="Of ${count(previous)} that passed the stage before, as many as tell of it"
+              >${percent(n, previous)}${ofWhat('previous')}</span
+            >`
+      }
     </div>
     ${
       branches.length > 0
@@ -80,13 +112,13 @@ function stageRow(row: FunnelRow, { stage, next, hrefOf }: Place): TemplateResul
   </li>`
 }
 
-type Branch = { x: number; width: number; whole: number; hrefOf: HrefOf }
+type Branch = { x: number; width: number; whole: number; hrefOf: HrefOf; keysOf: KeysOf }
 
-const branchRow = (rest: Rest, { x, width, whole, hrefOf }: Branch): TemplateResult =>
+const branchRow = (rest: Rest, { x, width, whole, hrefOf, keysOf }: Branch): TemplateResult =>
   html`<li class="bar-row branch">
     <span class="label">${fateOf(rest)}</span>
     ${bar({
-      ...{ x, width, kind: waits.has(rest.what) ? 'waits' : 'lost' },
+      ...{ x, width, kind: waits.has(rest.what) ? 'waits' : 'lost', keys: keysOf(rest) },
       ...{ href: hrefOf({ what: rest.what, reason: rest.reason }), label: `${fateOf(rest)}: ${count(rest.n)}` },
     })}
     <span class="number">${count(rest.n)}</span>
@@ -97,16 +129,32 @@ const branchRow = (rest: Rest, { x, width, whole, hrefOf }: Branch): TemplateRes
 /** Not at an end. */
 const waits = new Set(['held', 'queued', 'retrying'])
 
-type Bar = { x: number; width: number; kind: 'stage' | 'lost' | 'waits'; href: string | undefined; label: string }
+type Bar = {
+  x: number
+  width: number
+  kind: 'stage' | 'lost' | 'waits'
+  keys: Keys
+  href: string | undefined
+  label: string
+}
 
-function bar({ x, width, kind, href, label }: Bar): TemplateResult {
+function bar({ x, width, kind, keys, href, label }: Bar): TemplateResult {
   const drawn = html`<svg class="bar" aria-hidden="true">
     ${svg`<rect class="track" width="100%" height="100%" rx="3"/>
       <rect class=${kind === 'stage' ? 'stage' : ''} fill=${kind === 'stage' ? '' : `url(#${kind})`} x="${Math.min(x, 99.6)}%" width="${Math.max(width, width > 0 ? 0.4 : 0)}%" height="100%" rx="3"/>`}
   </svg>`
   return href === undefined
     ? html`<span class="bar-link" role="img" aria-label=${label}>${drawn}</span>`
-    : html`<a class="bar-link" href=${href} aria-label="${label}. Examples" title="Examples">${drawn}</a>`
+    : html`<a
+        class="bar-link"
+        href=${href}
+        data-x=${keys.x}
+        data-y=${keys.y}
+        tabindex=${keys.tabindex}
+        aria-label="${label}. Examples"
+        title="Examples"
+        >${drawn}</a
+      >`
 }
 
 /** The same as a table: stages, then branches. */
@@ -117,14 +165,16 @@ export function funnelNumbers({ funnels }: FunnelAnswer): Numbers {
       ...stages.map(stage => {
         const { first, previous } = row.bases[stage]
         const n = row.stages[stage]
-        return [group, stageNames[stage], n, shareCell(n, first), shareCell(n, previous)]
+        return [group, stageNames[stage], n, shareCell(n, first), shareCell(n, previous), first, previous]
       }),
-      ...row.rest.map(rest => [
-        ...[group, `after ${stageNames[rest.after].toLowerCase()}: ${fateOf(rest)}`, rest.n],
-        ...[shareCell(rest.n, row.stages.intended), shareCell(rest.n, row.stages[rest.after])],
-      ]),
-      [group, 'opened by a machine only', row.machineOpened, '', ''],
+      ...row.rest.map(rest => {
+        const [first, previous] = [row.stages.intended, row.stages[rest.after]]
+        const what = `after ${stageNames[rest.after].toLowerCase()}: ${fateOf(rest)}`
+        return [group, what, rest.n, shareCell(rest.n, first), shareCell(rest.n, previous), first, previous]
+      }),
+      [group, 'opened by a machine only', row.machineOpened, '', '', '', ''],
     ]
   })
-  return { head: ['Group', 'What', 'Number', 'Of the first', 'Of the stage before'], rows }
+  const shares = ['Of the first', 'Of the stage before', 'First that tell of it', 'Before that tell of it']
+  return { head: ['Group', 'What', 'Number', ...shares], rows }
 }

@@ -28,18 +28,23 @@ export const pointsCell = (share: number): Cell => ({ kept: share, told: points(
 
 /** `1,234`. */
 export const count = (n: number): string => n.toLocaleString('en-GB')
-/** `12.3 %`; nothing of nothing. */
-export const percent = (part: number, whole: number): string =>
-  whole === 0 ? '–' : `${((100 * part) / whole).toFixed(part === whole || part === 0 ? 0 : 1)} %`
+/** `12.3 %`; nothing of nothing. What is more than nothing is never told as nothing, nor what is not all as all. */
+export function percent(part: number, whole: number): string {
+  if (whole === 0) return '–'
+  const share = part / whole
+  if (share > 0.999 && share < 1) return '>99.9 %'
+  return share === 1 ? '100 %' : `${tenths(share)} %`
+}
 /** `+12.3 %` against what was before. */
 export const change = (now: number, before: number): string =>
-  before === 0
-    ? now === 0
-      ? '–'
-      : 'new'
-    : `${now > before ? '+' : ''}${((100 * (now - before)) / before).toFixed(1)} %`
+  before === 0 ? (now === 0 ? '–' : 'new') : `${signed((now - before) / before)} %`
 /** A difference of shares, in points: `+1.2 pp`. */
-export const points = (share: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)} pp`
+export const points = (share: number): string => `${signed(share)} pp`
+
+/** Of a hundred, to a tenth. */
+const tenths = (share: number): string =>
+  share === 0 ? '0' : Math.abs(share) < 0.001 ? '<0.1' : (100 * Math.abs(share)).toFixed(1)
+const signed = (share: number): string => `${share > 0 ? '+' : share < 0 ? '-' : ''}${tenths(share)}`
 
 const units = [
   ...([['d', 86_400_000] as const, ['h', 3_600_000] as const] as const),

@@ -1,5 +1,6 @@
 import { html, svg, type TemplateResult } from 'lit-html'
 import { short } from './numbers.ts'
+import { type Place, reachedIn, tabindexOf, walk } from './roving.ts'
 
 /** As many as colours and patterns can be told apart; the last is for all others. */
 export const layersMax = 8
@@ -20,11 +21,11 @@ type Plot = {
 export type Tick = { at: number; text: string }
 
 /** What tells a number at a place of its own, and leads to examples where they can be asked for. */
-export type Bar = { x: number; y: number; label: string; href?: string | undefined; mark: TemplateResult }
+export type Bar = Place & { label: string; href?: string | undefined; mark: TemplateResult }
 
 /** The frame of a chart over time: scale, grid and times around bars that are placed by parts of a hundred. */
 export function plotOf({ id, label, scale, ticks, under, bars }: Plot): TemplateResult {
-  const reached = bars.find(bar => placeOf(bar) === places.get(id)) ?? bars[0]
+  const reached = reachedIn(id, bars)
   return html`<div class="plot">
     <svg class="scale" aria-hidden="true">
       ${scale.map(({ at, n }) => svg`<text x="100%" y=${part(1 - at)} text-anchor="end">${short(n)}</text>`)}
@@ -50,49 +51,11 @@ export const axisOf = (ticks: readonly Tick[]): TemplateResult =>
   </svg>`
 
 function barOf({ x, y, label, href, mark }: Bar, reached: boolean): TemplateResult {
-  // An object is written at every drawing; of a text lit would believe that it is there still, when `walk` has moved it.
-  const tabindex = Object(reached ? '0' : '-1') as string
+  const tabindex = tabindexOf(reached)
   const inside = svg`${mark}<title>${label}</title>`
   return href === undefined
     ? svg`<g role="img" data-x=${x} data-y=${y} tabindex=${tabindex} aria-label=${label}>${inside}</g>`
     : svg`<a href=${href} data-x=${x} data-y=${y} tabindex=${tabindex} aria-label="${label}. Examples">${inside}</a>`
-}
-
-const placeOf = ({ x, y }: { x: number; y: number }): string => `${x} ${y}`
-
-/** Where in each chart the keys have come to. */
-const places = new Map<string, string>()
-
-/** Of many bars one is reached by Tab, the others from it by arrows, as in a grid; Enter follows the link of the one. */
-function walk(event: KeyboardEvent, id: string): void {
-  const step = steps[event.key]
-  const from = (event.target as Element).closest<SVGElement>('[data-x]')
-  if (!step || !from) return
-  event.preventDefault()
-  const [x, y] = coordinates(from)
-  const all = [...(event.currentTarget as Element).querySelectorAll<SVGElement>('[data-x]')]
-  const [dx, dy] = step
-  const ahead = all.filter(one => {
-    const [ox, oy] = coordinates(one)
-    return dx === 0 ? ox === x && Math.sign(oy - y) === dy : Math.sign(ox - x) === dx
-  })
-  const far = (one: SVGElement) => {
-    const [ox, oy] = coordinates(one)
-    return Math.abs(ox - x) * 1_000 + Math.abs(oy - y)
-  }
-  const [next] = ahead.toSorted((a, b) => far(a) - far(b))
-  if (!next) return
-  const [nx, ny] = coordinates(next)
-  places.set(id, placeOf({ x: nx, y: ny }))
-  for (const one of all) one.setAttribute('tabindex', one === next ? '0' : '-1')
-  next.focus()
-}
-
-const coordinates = ({ dataset }: SVGElement) => [Number(dataset['x']), Number(dataset['y'])] as const
-
-const steps: Record<string, readonly [number, number]> = {
-  ...{ ArrowLeft: [-1, 0], ArrowRight: [1, 0] },
-  ...{ ArrowUp: [0, 1], ArrowDown: [0, -1] },
 }
 
 /** Fills that differ by pattern as well as by colour: `fill="url(#layer-3)"`. Once in a page. */

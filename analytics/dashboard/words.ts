@@ -13,6 +13,16 @@ export const stageNames: Record<Stage, string> = {
   acted: 'Acted',
 }
 
+/** What a rate of a stage leaves out, since nobody tells of it there. */
+export const leftOut: Partial<Record<Stage, string>> = {
+  delivered: 'without push',
+  seen: 'without email and SMS',
+  acted: 'of types with a success',
+}
+
+/** What took time. What was accepted at the first try is told together with the attempt: only later tries are a step of their own. */
+export const stepNames: Record<Stage, string> = { ...stageNames, accepted: 'Accepted on retry' }
+
 /** A machine code for people: `suppressed_mute` is “suppressed mute”; the reason of a hold stands behind it. */
 export const fateOf = ({ what, reason }: { what: string; reason?: string }): string =>
   `${what.replaceAll('_', ' ')}${reason === undefined ? '' : `: ${reason.replaceAll('_', ' ')}`}`
