@@ -50,7 +50,8 @@ test(
     ])
     const csv = readFileSync(await file.path(), 'utf8').split('\r\n')
     assert.equal(csv.length, 1 + 8 + rest.length + 1 + 1)
-    assert.ok(csv.includes(`All,Intended,${stages['intended']},1,1`))
+    const all = stages['intended']!
+    assert.ok(csv.includes(`All,Intended,${all},1,1,${all},${all}`))
     await tab.getByRole('group', { name: /Outcomes over time: .*sent/ }).waitFor()
     await tab.getByRole('group', { name: /Notifications over time: Intended/ }).waitFor()
   },
@@ -213,7 +214,7 @@ test(
     await muted.getByText('20 Nov 2026, 12:00:00').waitFor()
     assert.equal(here.world.looks.length, before)
     await tab.getByRole('link', { name: 'What muted_thread means' }).first().click()
-    await tab.locator('#muted_thread').waitFor()
+    await tab.locator('#rule-muted_thread').waitFor()
     await tab.goBack()
     await tab.getByRole('heading', { name: 'comment.created' }).waitFor()
     await tab.getByRole('combobox', { name: 'Of' }).selectOption('recipient')
