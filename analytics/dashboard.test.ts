@@ -50,7 +50,7 @@ test(
     ])
     const csv = readFileSync(await file.path(), 'utf8').split('\r\n')
     assert.equal(csv.length, 1 + 8 + rest.length + 1 + 1)
-    const all = stages['intended']!
+    const all = stages['intended']
     assert.ok(csv.includes(`All,Intended,${all},1,1,${all},${all}`))
     await tab.getByRole('group', { name: /Outcomes over time: .*sent/ }).waitFor()
     await tab.getByRole('group', { name: /Notifications over time: Intended/ }).waitFor()
