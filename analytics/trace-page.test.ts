@@ -115,3 +115,40 @@ test('each code of a trace leads to what it means', inBrowser, async () => {
     for (const to of new Set(links)) assert.ok(rules.includes(`id="${to.slice('/rules#'.length)}"`), to)
   }
 })
+
+test(
+  'the skip link leads to the answer alone: nothing is looked at anew, and what was typed stays',
+  inBrowser,
+  async () => {
+    await using shown = await openTrace('recipient=user-3')
+    const { tab, of, look } = shown
+    await tab.locator('.lines').first().waitFor()
+    await of.fill('user-2')
+    const looks = here.world.looks.length
+    await tab.getByRole('link', { name: 'Skip to the answer' }).press('Enter')
+    await tab.waitForURL(/#answer$/)
+    await tab.goBack()
+    await tab.waitForURL(/user-3$/)
+    assert.equal(await of.inputValue(), 'user-2')
+    await look()
+    await shown.status.getByText(/^Found/).waitFor()
+    assert.deepEqual(
+      here.world.looks.slice(looks).map(({ about }) => about['recipient']),
+      ['user-2'],
+    )
+  },
+)
+
+test('a look that found nothing is not looked at again by itself', inBrowser, async () => {
+  await using shown = await here.open('/trace?recipient=nobody')
+  const { tab, context, wrong } = shown
+  const alert = tab.getByRole('alert')
+  await alert.getByText('Nothing is known of this person.').waitFor()
+  const looks = here.world.looks.length
+  await context.setOffline(true)
+  await context.setOffline(false)
+  await Promise.all([tab.waitForResponse(/\/v1\/trace\?/), tab.getByRole('button', { name: 'Look' }).click()])
+  await alert.getByText('Nothing is known of this person.').waitFor()
+  assert.equal(here.world.looks.length, looks + 1)
+  assert.ok(wrong.splice(0).every(text => text.includes('404')))
+})

@@ -1,9 +1,9 @@
 /**
  * An answer of the API, or what went wrong, in words for the person in front of the page. `signedOut`: the token is not good (any more).
- * `refused`: it makes no sense to ask that again. `later`: it may.
+ * `never`: it makes no sense to ask that again. `later`: it may.
  */
 export type Answer<T> = { ok: true; value: T } | ({ ok: false } & Wrong)
-export type Wrong = { kind: 'signedOut' | 'refused' | 'later'; why: string }
+export type Wrong = { kind: 'signedOut' | 'never' | 'later'; why: string }
 
 const kept = 'carillon token'
 const limitMs = 30_000
@@ -47,7 +47,7 @@ function wrongOf({ status, headers }: Response, { detail = '', errors = [] }: Pr
   // Without a challenge the token is good, and was asked for too much.
   if (status === 403 && headers.has('www-authenticate'))
     return { kind: 'signedOut', why: why || 'This token may not look here.' }
-  const kind = status === 429 || status >= 500 ? 'later' : 'refused'
+  const kind = status === 429 || status >= 500 ? 'later' : 'never'
   return { kind, why: why || `The server answered ${status}.` }
 }
 

@@ -42,12 +42,14 @@ const pathsOf = ({ type, event, live }: State): Path[] => [
 const ofPaths = <T extends object>(all: T, keep: (path: Path) => boolean): T =>
   Object.fromEntries(Object.entries(all).filter(([path]) => keep(path as Path))) as T
 
-/** Asks, unless that is being asked, or was answered; `again`: what was answered, too. */
+/** Asks, unless that is being asked, was answered, or never will be; `again`: what was answered, too. */
 function askFor(path: Path, again = false): void {
   const query = queryOf(path, state)
   if (asking.get(path)?.query === query) return
   stopAsking(path)
-  const answered = loaded[path]?.query === query && failed[path] === undefined
+  const wrong = failed[path]
+  if (wrong?.kind === 'never' && wrong.query === query) return
+  const answered = loaded[path]?.query === query && wrong === undefined
   if (again || !answered) void get(path, { query, awaited: !again, stop: new AbortController() })
 }
 

@@ -13,6 +13,8 @@ import { wrongView } from './wrong-view.ts'
 
 const main = document.querySelector('main')!
 let subject = subjectOf(location.search)
+/** The address that was followed last, without its fragment. */
+let followed: string | undefined
 let trace: Answer<ToldTrace | ExamplesAnswer> | undefined
 let signedOut: string | undefined = ''
 let asking = new AbortController()
@@ -58,6 +60,7 @@ function go(next: Subject): void {
   subject = next
   if (searchOf(next) !== searchOf(subjectOf(location.search)))
     history.pushState(null, '', location.pathname + searchOf(next))
+  followed = location.search
   if (trace?.ok && pathOf(before) === pathOf(next) && before.zone !== next.zone) draw()
   else void load()
 }
@@ -159,7 +162,10 @@ function answered(): TemplateResult | typeof nothing {
 /** The address says whose trace; a link's fragment who asks, in a tab that shows the page already, too. */
 function follow(): void {
   const given = takeToken()
-  subject = subjectOf(location.search)
+  // Within the page, to the answer or back from there.
+  if (!given && followed === location.search) return
+  followed = location.search
+  subject = subjectOf(followed)
   if (!hasToken()) return signOut(signedOut ?? '')
   if (given || signedOut === '') signedOut = undefined
   void load()
@@ -179,4 +185,4 @@ function fill(): void {
 
 follow()
 addEventListener('popstate', follow)
-addEventListener('online', () => trace && !trace.ok && void load())
+addEventListener('online', () => trace?.ok === false && trace.kind === 'later' && void load())
