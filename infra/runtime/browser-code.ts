@@ -32,15 +32,14 @@ export function serveBrowserCode(app: FastifyInstance, folders: Readonly<Record<
 }
 
 /**
- * Where all is that a module of a folder imports, all the way down: a page that names it to browsers gets it at once, not one file after
- * another. `name` is what the folder is served by.
+ * Where all is that a module of a folder imports, all the way down within the folder: a page that names it to browsers gets it at once,
+ * not one file after another. `name` is what the folder is served by.
  */
 export function importsOf({ name, folder, module }: { name: string; folder: string; module: string }): string[] {
   const found = new Set([`/ui/${name}/${module}.js`])
   for (const at of found) {
-    const [, file] = new RegExp(`^/ui/${name}/(.+)\\.js$`).exec(at) ?? []
-    if (file === undefined) continue
-    const code = browserModule(readFileSync(path.join(folder, `${file}.ts`), 'utf8'))
+    if (path.posix.dirname(at) !== `/ui/${name}`) continue
+    const code = browserModule(readFileSync(path.join(folder, `${path.posix.basename(at, '.js')}.ts`), 'utf8'))
     for (const [, to] of code.matchAll(/^import [^']*'(\.[^']+)'/gm))
       found.add(path.posix.join(path.posix.dirname(at), to!))
   }
@@ -87,7 +86,19 @@ function serveModule(app: FastifyInstance, at: string, code: string): void {
     reply.headers(headers)
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     reply.type('text/javascript; charset=utf-8')
-    const takesPacked = request.headers['accept-encoding']?.includes('gzip')
-    return takesPacked ? reply.header('content-encoding', 'gzip').send(packed) : reply.send(code)
+    return takesGzip(request.headers['accept-encoding'])
+      ? reply.header('content-encoding', 'gzip').send(packed)
+      : reply.send(code)
   })
+}
+
+/** Reads `accept-encoding`: a weight of 0 is none. */
+function takesGzip(accepted = ''): boolean {
+  const weights = new Map(
+    accepted.split(',').map(one => {
+      const [coding = '', weight = 'q=1'] = one.split(';').map(part => part.trim().toLowerCase())
+      return [coding, Number(weight.replace(/^q=/, ''))]
+    }),
+  )
+  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
 }
