@@ -160,7 +160,7 @@ const questions: readonly Command[] = [
     name: 'funnel',
     usage: `funnel [--type T] [--category C] [--channel CH] [--provider P] [--lane L] [--producer P] [--tenant T] [--arm A] [--platform P] [--app-version V] [--country C] [--locale L] [--since 24h] [--until TIME] [--zone Europe/Berlin] [--by ${dimensions.join('|')}] [--unit notification|recipient] [--window 7d] [--source raw|rollup] [--times] [--compare] [--with-simulated] [--json]`,
     summary:
-      'Shows how far notifications (or people) came, and where the rest went. --times tells how long each step took (median, 90th and 99th of 100; what was accepted at the first try is part of the attempt), --compare shows the time of the same length before it (the last 7 days where --since is not said). Dates begin in --zone (UTC). --source rollup is quicker, and some seconds behind.',
+      'Shows how far notifications (or people) came, and where the rest went. --times tells how long each step took (median, 90th and 99th of 100; what was accepted at the first try is part of the attempt), --compare shows the time of the same length before it (7 days where --since is not said). Dates begin in --zone (UTC). --source rollup is quicker, and some seconds behind.',
     example: 'funnel --since 24h --by channel',
     run: async args => (await import('./commands/funnel.ts')).runFunnel(args),
   },

@@ -55,8 +55,7 @@ function spanOf({ since, until }: { since: string; until: string }, zone: string
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
 function questionFrom(values: Values, now: number): Question & { since: number; until: number } {
-  // The time before all time there is would be none.
-  const { since = values.compare ? '7d' : undefined, times, until, by, unit, window, zone, source } = values
+  const { since, times, until, by, unit, window, zone, source } = values
   const ago = since !== undefined && /^\d+[mhd]$/.test(since) ? sinceOf(since, now) : undefined
   const given = Object.fromEntries(
     filters.map(filter => [filter, values[optionOf(filter)]]).filter(([, value]) => value !== undefined),
@@ -75,10 +74,16 @@ function questionFrom(values: Values, now: number): Question & { since: number; 
     field => `--${field.replace('_', '-')}`,
   )
   if (Array.isArray(question)) throw new CommandError(question.join('; '))
-  return { ...question, since: ago ?? question.since ?? 0, until: question.until ?? now + aheadMs }
+  const end = question.until ?? now + aheadMs
+  // The time before all time there is would be none.
+  const start = ago ?? question.since ?? (values.compare ? end - comparedMs : 0)
+  if (start > end) throw new CommandError('--since must not be after --until, which is now where it is not said')
+  return { ...question, since: start, until: end }
 }
 
 const optionOf = (filter: Filter) => (filter === 'app_version' ? 'app-version' : filter)
 
+/** What is compared where no time is said: a week. */
+const comparedMs = 7 * 86_400_000
 /** The clocks of producers may be ahead of ours. */
 const aheadMs = 60_000

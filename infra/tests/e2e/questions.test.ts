@@ -117,6 +117,13 @@ test('a funnel takes the options of the API, and says of all that are wrong what
   assert.match(typo.out, /^no notifications\n\nnothing that is stored has the producer docz: is it mistyped\?\n$/)
   const [since, until] = [answer.since, answer.until].map(time => Date.parse(time as string))
   assert.equal(Math.floor((until! - since!) / 86_400_000), 7)
+  await using past = funnel('--compare', '--until', '2026-10-01', '--json')
+  assert.equal(await past.ended, 0, past.said())
+  const before = JSON.parse(past.out) as Record<string, unknown>
+  assert.deepEqual([before.since, before.until], ['2026-09-24T00:00:00.000Z', '2026-10-01T00:00:00.000Z'])
+  await using backwards = funnel('--since', '24h', '--until', '2026-10-01')
+  assert.equal(await backwards.ended, 2, backwards.said())
+  assert.match(backwards.err, /^carillon funnel: --since must not be after --until, /)
   await using wrong = funnel('--by', 'weather', '--source', 'memory', '--zone', 'Mars/One')
   assert.equal(await wrong.ended, 2, wrong.said())
   assert.match(wrong.err, /^carillon funnel: .*--zone .*; .*--by .*; .*--source must be one of raw, rollup/)
