@@ -83,6 +83,7 @@ export function analyticsApi(app: ReturnType<typeof createHttp>, options: Analyt
     fields: tailFields,
     parse: questionIn,
     answer: question => tailOf(db, question, told()),
+    shorter: () => 'try again in a moment',
   })
   get('/v1/analytics/lift', {
     fields: liftFields,

@@ -17,6 +17,8 @@ export type QuestionPath<Q> = {
   /** Reads what is asked, and adds all that is wrong with it to `problems`; then what it gives is not used. */
   parse: (texts: Texts, problems: string[]) => Q
   answer: (question: NonNullable<Q>, by: { reader: Reader; reply: FastifyReply }) => Promise<unknown>
+  /** What to do where a shorter time cannot be asked for. */
+  shorter?: (question: NonNullable<Q>) => string | undefined
 }
 
 type Request = { Params: Record<string, string>; Querystring: Record<string, string | string[]> }
@@ -27,7 +29,7 @@ type Request = { Params: Record<string, string>; Querystring: Record<string, str
  * 9457: 401 and 403 of `readerOf`, 403 where another tenant is asked for, 400 with all problems, 503 where it took too long.
  */
 export function serveQuestions(app: ReturnType<typeof createHttp>, readerOf: ReaderOf) {
-  return function get<Q>(path: string, { fields, parse, answer }: QuestionPath<Q>): void {
+  return function get<Q>(path: string, { fields, parse, answer, shorter }: QuestionPath<Q>): void {
     app.get<Request>(path, async (request, reply) => {
       const reader = await readerOf(request)
       const problems = Object.keys(request.params)
@@ -36,7 +38,7 @@ export function serveQuestions(app: ReturnType<typeof createHttp>, readerOf: Rea
       const asked = onceOf({ ...request.query, ...request.params }, [...new Set([...fields, 'tenant'])], problems)
       const question = parse(withinTenant(asked, reader), problems)
       if (problems.length > 0 || question == null) return refuse(problems)
-      return answer(question, { reader, reply }).catch(tooLong)
+      return answer(question, { reader, reply }).catch(error => tooLong(error, shorter?.(question)))
     })
   }
 }

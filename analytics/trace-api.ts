@@ -1,10 +1,10 @@
-import { type Attempt, type EpochMs, isName } from '#contracts/ids.ts'
+import { type EpochMs, isName } from '#contracts/ids.ts'
 import { type createHttp, problem } from '#runtime/http.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { examplesPath } from './examples-api.ts'
 import { questionIn, type QuestionPath, type ReaderOf, serveQuestions, type Texts } from './questions-api.ts'
-import { askedDelivery, type AskedIntent, askedIntent } from './trace-asked.ts'
-import { type Part, traceDelivery, traceIntent, traceRecipient } from './trace-store.ts'
+import { aboutOf, askedDelivery, askedIntent, type AskedTrace } from './trace-asked.ts'
+import { traceOf } from './trace-store.ts'
 import { isUnknown, onlyRecipientOf, type Trace } from './trace.ts'
 
 /** Who looked at what: an intent (perhaps of it what went to a person, or to an endpoint), a person, or a delivery. */
@@ -26,12 +26,6 @@ export type TraceApiOptions = {
   addressesOf: (recipient: string, tenant: string | undefined) => Promise<readonly ShownAddress[]>
 }
 
-type Asked = { tenant: string | undefined } & (
-  | { intent: AskedIntent; part: Omit<Part, 'tenant'> }
-  | { recipient: string; since?: EpochMs }
-  | { delivery: Attempt }
-)
-
 /**
  * `GET /v1/trace`: `?intent=` (its UUID, or `PRODUCER/KEY`), of it with `recipient` and `endpoint` only what went there; `?recipient=`
  * alone (perhaps with `since`); `?delivery=BATCH.SLOT`, as providers name it; of each with `tenant` only what is known to be of it. `GET
@@ -41,7 +35,7 @@ type Asked = { tenant: string | undefined } & (
 export function traceApi(app: ReturnType<typeof createHttp>, options: TraceApiOptions): void {
   const { db, readerOf, logLook, addressesOf } = options
   const get = serveQuestions(app, readerOf)
-  const path: QuestionPath<Asked | undefined> = {
+  const path: QuestionPath<AskedTrace | undefined> = {
     fields: ['intent', 'recipient', 'endpoint', 'delivery', 'since'],
     parse: subjectOf,
     async answer(subject, { reader }) {
@@ -51,34 +45,21 @@ export function traceApi(app: ReturnType<typeof createHttp>, options: TraceApiOp
       const recipient = onlyRecipientOf(trace)
       return toldOf(trace, recipient === undefined ? [] : await addressesOf(recipient, subject.tenant))
     },
+    shorter(subject) {
+      if ('intent' in subject && subject.part.recipient === undefined) return 'ask for one recipient'
+      return 'recipient' in subject ? undefined : 'try again in a moment'
+    },
   }
   get('/v1/trace', path)
   get('/v1/trace/:intent', path)
   get('/v1/trace/examples', examplesPath(options))
 }
 
-function traceOf(db: Database, { tenant, ...subject }: Asked): Promise<Trace> {
-  if ('intent' in subject) return traceIntent(db, subject.intent, { ...subject.part, tenant })
-  if ('delivery' in subject) return traceDelivery(db, subject.delivery, { tenant })
-  return traceRecipient(db, subject.recipient, { since: subject.since, tenant })
-}
-
-const kindOf = (subject: Asked): string =>
+const kindOf = (subject: AskedTrace): string =>
   'intent' in subject ? 'intent' : 'delivery' in subject ? 'delivery' : 'person'
 
-function aboutOf({ tenant, ...subject }: Asked): Look['about'] {
-  const within: Look['about'] = tenant === undefined ? {} : { tenant }
-  if ('delivery' in subject) return { delivery: `${subject.delivery.batch}.${subject.delivery.slot}`, ...within }
-  if (!('intent' in subject)) {
-    const { recipient, since } = subject
-    return { recipient, ...(since !== undefined && { since: isoOf(since) }), ...within }
-  }
-  const { intent, part } = subject
-  return { intent: typeof intent === 'string' ? intent : `${intent.producer}/${intent.key}`, ...part, ...within }
-}
-
 /** Reads what is asked. */
-function subjectOf(texts: Texts, problems: string[]): Asked | undefined {
+function subjectOf(texts: Texts, problems: string[]): AskedTrace | undefined {
   const { intent, recipient, endpoint, delivery } = texts
   const given = [intent, delivery, intent === undefined ? recipient : undefined].filter(one => one !== undefined)
   if (given.length !== 1 || (delivery !== undefined && recipient !== undefined))

@@ -9,6 +9,7 @@ import { hasMore, type Listed, listed, linesMax } from './listed.ts'
 import { openLines, openOfTenant } from './open-store.ts'
 import { intentsOf } from './tenant-store.ts'
 import { eventSentence } from './trace-words.ts'
+import type { AskedTrace } from './trace-asked.ts'
 import {
   inOrder,
   namedIn,
@@ -33,6 +34,13 @@ import {
 type Within = { tenant?: string | undefined }
 /** What of an intent is asked: what went to a person, on a channel, to one of their endpoints. */
 export type Part = { recipient?: string; channel?: Channel; endpoint?: string } & Within
+
+/** The trace of what is asked; empty where nothing is known of it. */
+export function traceOf(db: Database, { tenant, ...asked }: AskedTrace): Promise<Trace> {
+  if ('intent' in asked) return traceIntent(db, asked.intent, { ...asked.part, tenant })
+  if ('delivery' in asked) return traceDelivery(db, asked.delivery, { tenant })
+  return traceRecipient(db, asked.recipient, { since: asked.since, tenant })
+}
 
 /**
  * Everything that happened to an intent, for all its recipients or to a part of them, in order, what the ledger still holds

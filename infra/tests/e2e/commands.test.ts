@@ -237,5 +237,14 @@ test('a trace takes ids in whatever case, and says in a line what does not go to
     [['a"b'], 'name one intent (its id, or producer/key), one person or one delivery (batch.slot)'],
   ] as const)
     assert.deepEqual(await run('trace', ...args), [2, `carillon trace: ${said}\n`])
-  assert.equal((await readActs(db, { limit: 20 })).length, 6, 'what is not asked is no look')
+  assert.deepEqual(
+    (await readActs(db, { limit: 20 })).map(({ about }) => JSON.stringify(about)).toSorted(),
+    [
+      ...[{ delivery: attempt }, { intent: 'docs/comment-1' }, { intent: id }, { intent: id }],
+      ...[{ intent: id, recipient: 'bob' }, { recipient: 'ann' }],
+    ]
+      .map(about => JSON.stringify(about))
+      .toSorted(),
+    'ids as they are stored; what is not asked is no look',
+  )
 })
