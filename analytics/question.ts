@@ -1,6 +1,7 @@
 import { type Channel, channels, type Lane, lanes } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
-import { type Filter, filters, isZone } from './dashboard/fields.ts'
+import { isZone } from '#contracts/zone.ts'
+import { type Filter, filters } from './dashboard/fields.ts'
 import { type Ordering, type Unit, units } from './stages.ts'
 
 export { type Filter, filters } from './dashboard/fields.ts'

@@ -10,6 +10,7 @@ import {
 } from '#contracts/channel.ts'
 import { type EpochMs, isName } from '#contracts/ids.ts'
 import type { QuietHours } from '#contracts/quiet-hours.ts'
+import { isZone } from '#contracts/zone.ts'
 import { providerOf, readAddress, serving } from './address.ts'
 import { checkQuiet, noQuiet } from './quiet-windows.ts'
 
@@ -174,17 +175,6 @@ export const pointerTo = (...path: string[]): string =>
 function isLocale(value: unknown): boolean {
   try {
     return typeof value === 'string' && value.length <= 35 && Intl.getCanonicalLocales(value).length === 1
-  } catch {
-    return false
-  }
-}
-
-function isZone(value: unknown): boolean {
-  // Of a time with an offset or a zone, or of a bare offset, Temporal takes a zone too; but it is not the name of one.
-  if (typeof value !== 'string' || !/^[A-Za-z][\w+/-]*$/.test(value)) return false
-  try {
-    const { timeZoneId } = Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(value)
-    return timeZoneId.toLowerCase() === value.toLowerCase()
   } catch {
     return false
   }

@@ -9,12 +9,3 @@ export type Filter = (typeof filters)[number]
 export const eventFilters = [
   ...(['type', 'category', 'channel', 'lane', 'producer', 'tenant'] as const),
 ] as const satisfies readonly Filter[]
-
-/** Whether this build knows a zone: Europe/Berlin, UTC, +05:30. */
-export function isZone(text: string): boolean {
-  try {
-    return Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
-}

@@ -1,5 +1,4 @@
 import { html, type TemplateResult } from 'lit-html'
-import { isZone } from './fields.ts'
 
 /** The zone of the window. */
 export const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone
@@ -50,4 +49,10 @@ export const sentenceIn = (sentence: string, zone: string): (string | TemplateRe
     .map((part, at) => (at % 2 === 1 && !Number.isNaN(Date.parse(part)) ? timeIn(part, zone) : part))
 
 /** The zone, or UTC where this browser does not know it: addresses may say anything. */
-export const knownZone = (zone: string): string => (isZone(zone) ? zone : 'UTC')
+export function knownZone(zone: string): string {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone: zone }) && zone
+  } catch {
+    return 'UTC'
+  }
+}
