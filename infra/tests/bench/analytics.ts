@@ -52,7 +52,9 @@ export function missed({ sink, asked }: AnalyticsFigures): string[] {
     ([name, { limit = Infinity }]) => asked[name as QuestionName].ms > limit,
   )
   return [
-    ...(sink.times_fanout < timesFanoutMin ? [`the sink drains ${sink.times_fanout} times what fan-out makes`] : []),
+    ...(sink.times_fanout < timesFanoutMin
+      ? [`the sink drains ${sink.times_fanout} times what fan-out makes, not ${timesFanoutMin}`]
+      : []),
     ...late.map(([name, { label, limit }]) => `${label}: ${asked[name as QuestionName].ms} ms, not ${limit}`),
   ]
 }

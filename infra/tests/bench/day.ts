@@ -15,7 +15,8 @@ export const typeWithHoldout = types[0]!
 /** What some people do after they were told. */
 export const productEvent = 'invite.accepted'
 const people = 200_000
-export const nameOf = (person: number): string => `user-${person}`
+const namePrefix = 'user-'
+export const nameOf = (person: number): string => `${namePrefix}${person}`
 /** An intent of the day, in the order of time. */
 export const intentAt = (n: number) => intentId({ producer: 'bench', key: String(n) })
 
@@ -47,8 +48,8 @@ export async function storeDay(
   const cpuUs = (cpuOfTree(pid) - cpu + user + system - makingCpu) / stored
   await db.query(
     `insert into product_events (recipient, event, at)
-     select 'user-' || p, $1, $2::timestamptz + interval '1 day' * (p * 7919 % 200000) / 200000 from generate_series(0, $3::int - 1, 5) p`,
-    [productEvent, new Date(start), people],
+     select $4 || p, $1, $2::timestamptz + interval '1 day' * (p * 7919 % $3::int) / $3::int from generate_series(0, $3::int - 1, 5) p`,
+    [productEvent, new Date(start), people, namePrefix],
   )
   return { events_per_s: Math.round(stored / seconds), cpu_us: Math.round(cpuUs * 10) / 10, intents }
 }

@@ -23,7 +23,7 @@ export async function setup() {
   const installation = opened.use(
     await openInstallation({
       addresses: {
-        ...{ databaseUrl, databaseDirectUrl: databaseUrl, prefix: 'scopes' },
+        ...{ databaseUrl, databaseDirectUrl: databaseUrl, prefix: 'served' },
         pubsub: { projectId: 'carillon-test', emulator: address },
       },
       ...{ addressKey, catalogue, log: createLog({ role: 'test', write: () => {} }) },
