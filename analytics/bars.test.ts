@@ -43,6 +43,15 @@ test('the scale of latency stands under the lines that it names', inBrowser, asy
   for (const [n, { x, text }] of texts.entries()) isAt(x, lines[2 * n]!, text)
 })
 
+test('a type of which there is nothing now leads nowhere', inBrowser, async () => {
+  const hour = 'since=2026-11-20T12:00:00Z&until=2026-11-20T13:00:00Z'
+  await using shown = await here.open(`/dashboard?${hour}`)
+  const rows = shown.tab.getByRole('list', { name: 'Volume by type' }).getByRole('listitem')
+  await rows.getByText('build.failed').waitFor()
+  assert.deepEqual(await rows.locator('.label').allInnerTexts(), ['comment.created', 'build.failed'])
+  assert.deepEqual(await rows.getByRole('link').locator('.label').allInnerTexts(), ['comment.created'])
+})
+
 test('each time stands under the bar that it names', inBrowser, async () => {
   await using shown = await openCharts('&bucket=hour')
   const { tab } = shown

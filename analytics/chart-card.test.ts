@@ -69,6 +69,10 @@ test('chart, table and file tell times of the zone that is chosen', inBrowser, a
   await tab.getByText('Not counted.').first().waitFor()
   await cardOf('Live').getByRole('row').nth(1).waitFor()
   await tab.locator('.page[aria-busy=false]').waitFor()
+  assert.equal(await cardOf('Live').getByRole('columnheader').first().innerText(), 'Time (UTC)')
+  await tab.goto(`${here.world.url}/trace?recipient=user-3&zone=Nowhere`)
+  await tab.getByText('20 Nov 2026, 12:00:00').first().waitFor()
+  assert.equal(await tab.getByLabel('Times in').inputValue(), 'UTC')
   shown.wrong.splice(0)
 })
 

@@ -179,6 +179,17 @@ test(
   },
 )
 
+test('a date stands in the field for times in UTC where it begins in UTC', inBrowser, async () => {
+  for (const [query, said] of [
+    ['since=2026-11-19', '2026-11-19T00:00'],
+    ['since=2026-11-19&zone=Asia/Tokyo', ''],
+    ['since=2026-11-19T00:00:00%2B09:00&zone=Asia/Tokyo', '2026-11-18T15:00'],
+  ] as const) {
+    await using shown = await open(query)
+    assert.equal(await shown.tab.getByLabel('From (UTC)').inputValue(), said, query)
+  }
+})
+
 test('only charts whose question is another are asked for', inBrowser, async () => {
   await using shown = await open(`${span}&type=comment.created`)
   const { tab } = shown

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { at, decidedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { inBrowser } from '#tests/browser.ts'
+import { createDashboard, type Dashboard } from './dashboard.fixture.ts'
 import { pagesInBrowser, span } from './open-page.fixture.ts'
 
 const dayMs = 86_400_000
@@ -49,8 +50,26 @@ function heldOut() {
   return [decidedPack([], { intents, slots, whys: [{ rule: 'default' }] })]
 }
 
-async function open(query: string) {
-  const opened = await here.open(`/dashboard?${query}`)
+/** By the hour: seven types of many, and three of fewer, two of which are too few at first and then more. */
+function byTheHour() {
+  const sizes = {
+    ...Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`many.${n}`, [40, 40, 40]])),
+    ...{ 'few.a': [9, 3, 9], 'few.b': [9, 4, 9], 'few.c': [8, 8, 8] },
+  }
+  const told = Object.entries(sizes).map(([type, hours]) => ({ type, hours, lane: 'bulk' as const }))
+  return [...told, { type: 'lone.thing', hours: [3, 50, 3], lane: 'critical' as const }].flatMap(
+    ({ type, hours, lane }) =>
+      hours.map((size, n) => {
+        const occurredAt = at - (2 - n) * 3_600_000
+        return decidedPack(people(size), {
+          ...{ intents: [intentFacts(`${type}-${n}`, { type, lane, occurredAt })], at: occurredAt },
+        })
+      }),
+  )
+}
+
+async function open(query: string, of?: Dashboard) {
+  const opened = await here.open(`/dashboard?${query}`, of && { of })
   await opened.tab.locator('.page[aria-busy=false] .card').first().waitFor()
   return { ...opened, card: (title: string) => opened.tab.getByRole('region', { name: title, exact: true }) }
 }
@@ -131,4 +150,34 @@ test('each chart says which time it tells of, and what it leaves aside', inBrows
     assert.match(await noteOf(title), /From 13 Nov 2026, 00:00 to 21 Nov 2026, 00:00 \(UTC\)\.$/, title)
   for (const title of ['Lift', 'Live'])
     assert.match(await noteOf(title), /Not narrowed by provider, platform\.$/, title)
+})
+
+const hours = 'since=2026-11-20T10:00:00Z&until=2026-11-20T13:00:00Z&bucket=hour'
+
+test('a sum of which a part is not told is not told', inBrowser, async () => {
+  await using world = await createDashboard({ groupMin: 5 })
+  await world.store(byTheHour())
+  await using shown = await open(`${hours}&by=type&lane=bulk`, world)
+  const card = shown.card('Over time')
+  const bars = card.getByRole('group', { name: /^Notifications over time/ }).getByRole('link')
+  const labels = await bars.evaluateAll(all => all.map(one => one.getAttribute('aria-label')!))
+  assert.deepEqual(
+    labels.map(label => /3 others (.*)\. Examples$/.exec(label)?.[1]),
+    ['too few', 'too few', '26'],
+  )
+  await card.getByText('In 2 periods not everything is told: what is missing is of too few,').waitFor()
+})
+
+test('what is told between what is not is seen', inBrowser, async () => {
+  await using world = await createDashboard({ groupMin: 5 })
+  await world.store(byTheHour())
+  await using shown = await open(`${hours}&lane=critical`, world)
+  const card = shown.card('Over time')
+  await card.getByText('In 2 periods not everything is told: what is missing is of too few,').waitFor()
+  const plot = card.locator('.plot')
+  const drawn = await plot.screenshot()
+  await plot.locator('path').evaluateAll(all => {
+    for (const one of all as SVGPathElement[]) one.style.visibility = 'hidden'
+  })
+  assert.ok(!drawn.equals(await plot.screenshot()))
 })

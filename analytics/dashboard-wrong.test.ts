@@ -67,13 +67,13 @@ test('what goes wrong with some charts names them, and leaves the others', inBro
   assert.ok(wrong.splice(0).every(text => text.includes('503')))
 })
 
-test('a question that makes no sense is said once', inBrowser, async () => {
-  await using shown = await here.open('/dashboard?since=yesterday')
+test('a question that makes no sense is said once, of fields as the page names them', inBrowser, async () => {
+  await using shown = await here.open('/dashboard?since=yesterday&unit=dog')
   const { tab, wrong } = shown
   await tab.getByRole('alert').waitFor()
   await answered(tab)
   const [said, ...more] = await alerts(tab)
-  assert.match(said!, /^Since must be [^\n]+\.$/)
+  assert.match(said!, /^From \(UTC\) must be [^\n]+; Count must be one of notification, recipient\.$/)
   assert.deepEqual(more, [])
   assert.equal(await again(tab).count(), 0)
   assert.ok(wrong.splice(0).every(text => text.includes('400')))

@@ -223,7 +223,7 @@ test(
     await tab.getByRole('heading', { name: 'invoice.due' }).first().waitFor()
     assert.deepEqual(here.world.looks.at(-1), { who: 'eve', about: { recipient: 'user-1' } })
     await tab.getByRole('region', { name: 'Addresses of the person' }).getByText('…f00d').waitFor()
-    await tab.getByLabel('Since (UTC)').fill('2026-11-20T12:00')
+    await tab.getByLabel('From (UTC)').fill('2026-11-20T12:00')
     await tab.getByRole('button', { name: 'Look' }).click()
     await tab.getByRole('heading', { name: 'invoice.due' }).first().waitFor({ state: 'detached' })
     await tab.getByRole('heading', { name: 'comment.created' }).first().waitFor()

@@ -148,6 +148,17 @@ test('an answer that comes leaves the focus on the bar that it was on, or at its
   await tab.goForward()
   await nothing.waitFor()
   assert.equal((await focusOf(tab)).name, 'Outcomes')
+  // Of another outcome alone, whose bar is drawn where the first was.
+  await tab.goBack()
+  await tab.locator('select[name=channel]').selectOption('email')
+  await tab.locator('.page[aria-busy=false]').waitFor()
+  await tab.goBack()
+  await mute.waitFor()
+  await bars.first().focus()
+  await tab.goForward()
+  await tab.locator('.page[aria-busy=false]').waitFor()
+  await mute.waitFor({ state: 'detached' })
+  assert.equal((await focusOf(tab)).name, 'Outcomes')
 })
 
 test('what is read out is that something is counted, and not each event that comes', inBrowser, async () => {

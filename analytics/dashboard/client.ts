@@ -1,3 +1,5 @@
+import { labels } from './controls.ts'
+
 /**
  * An answer of the API, or what went wrong, in words for the person in front of the page. `signedOut`: the token is not good (any more).
  * `never`: it makes no sense to ask that again. `later`: it may.
@@ -51,8 +53,8 @@ function wrongOf({ status, headers }: Response, { detail = '', errors = [] }: Pr
   return { kind, why: why || `The server answered ${status}.` }
 }
 
-/** A field is named as a part of the request; of the page it is one that people see. */
+/** What the API says of its fields, of those that people see on the page. */
 function sentenceOf(detail: string): string {
-  const text = detail.replaceAll('querystring ', '')
+  const text = detail.replaceAll(/querystring (\w+)/g, (_, word: string) => labels[word] ?? word)
   return text === '' ? '' : `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }

@@ -9,13 +9,13 @@ export function controlsOf(
   change: (changed: State) => void,
 ): {
   text: (field: Field, name?: string, placeholder?: string) => TemplateResult
-  time: (field: 'since' | 'until', name: string) => TemplateResult
-  choice: (field: Field, name: string, all: Choice) => TemplateResult
-  tick: (field: Field, name: string, value: string) => TemplateResult
+  time: (field: 'since' | 'until') => TemplateResult
+  choice: (field: Field, all: Choice) => TemplateResult
+  tick: (field: Field, value: string) => TemplateResult
 } {
-  const text = (field: Field, name = wordOf(field), placeholder = 'All') =>
+  const text = (field: Field, placeholder = 'All') =>
     html`<label
-      >${name}
+      >${wordOf(field)}
       <input
         name=${field}
         autocomplete="off"
@@ -26,25 +26,28 @@ export function controlsOf(
         @change=${(event: Event) => change({ [field]: (event.target as HTMLInputElement).value.trim() })}
       />
     </label>`
-  const time = (field: 'since' | 'until', name: string) =>
+  // A date begins in the zone of the page, where a browser cannot be asked what that is in UTC.
+  const timeIn = ({ zone = 'UTC', ...times }: State, field: 'since' | 'until') =>
+    zone === 'UTC' || times[field]?.includes('T') ? localOf(times[field]) : ''
+  const time = (field: 'since' | 'until') =>
     html`<label
-      >${name}
+      >${wordOf(field)}
       <input
         name=${field}
         type="datetime-local"
         step="3600"
-        .value=${localOf(state[field])}
+        .value=${timeIn(state, field)}
         @change=${(event: Event) => change({ [field]: isoOf((event.target as HTMLInputElement).value) })}
       />
     </label>`
-  const choice = (field: Field, name: string, all: Choice) =>
+  const choice = (field: Field, all: Choice) =>
     html`<label
-      >${name}
+      >${wordOf(field)}
       <select name=${field} @change=${(event: Event) => change({ [field]: (event.target as HTMLSelectElement).value })}>
         ${all.map(([value, words]) => html`<option value=${value} .selected=${(state[field] ?? '') === value}>${words}</option>`)}
       </select>
     </label>`
-  const tick = (field: Field, name: string, value: string) =>
+  const tick = (field: Field, value: string) =>
     html`<label class="tick"
       ><input
         name=${field}
@@ -52,14 +55,22 @@ export function controlsOf(
         .checked=${state[field] === value}
         @change=${(event: Event) => change({ [field]: (event.target as HTMLInputElement).checked ? value : '' })}
       />
-      ${name}</label
+      ${wordOf(field)}</label
     >`
   return { text, time, choice, tick }
 }
 
-/** `app_version` is “App version”. */
+/** What fields are called whose names say too little. */
+export const labels: Readonly<Record<string, string>> = {
+  ...{ since: 'From (UTC)', until: 'Until (UTC)', by: 'Broken down by', unit: 'Count', bucket: 'Each bar is a' },
+  ...{ zone: 'Times in', with_simulated: 'With simulated engagement' },
+  // Another name for what the API calls `compare`.
+  ...{ event: 'Lift: product event', against: 'Lift against', compare: 'Lift against' },
+}
+
+/** What a field is called on the pages: `app_version` is “App version”. */
 export function wordOf(field: string): string {
-  const words = field.replaceAll('_', ' ')
+  const words = labels[field] ?? field.replaceAll('_', ' ')
   return `${words[0]!.toUpperCase()}${words.slice(1)}`
 }
 

@@ -2,6 +2,7 @@ import { html, type TemplateResult } from 'lit-html'
 import { type Choice, controlsOf, wordOf } from './controls.ts'
 import { filters } from './fields.ts'
 import type { Field, State } from './state.ts'
+import { ownZone } from './when.ts'
 
 const channels: Choice = [
   ['', 'All'],
@@ -65,33 +66,29 @@ export function filtersView({ state, types, change }: Filters): TemplateResult {
             <span class="last">Last </span>${name}
           </button>`,
       )}
-      ${tick('with_simulated', 'With simulated engagement', 'true')} ${tick('live', 'Live', '1')}
+      ${tick('with_simulated', 'true')} ${tick('live', '1')}
     </div>
     <div class="fields">
-      ${time('since', 'From (UTC)')} ${time('until', 'Until (UTC)')} ${text('type')} ${text('category')}
-      ${choice('channel', 'Channel', channels)} ${choice('by', 'Broken down by', groups)}
+      ${time('since')} ${time('until')} ${text('type')} ${text('category')} ${choice('channel', channels)}
+      ${choice('by', groups)}
     </div>
     <datalist id="types">${types.map(type => html`<option value=${type}></option>`)}</datalist>
     <details class="more" ?open=${unfolded}>
       <summary>More filters and lift${set > 0 ? ` (${set})` : ''}</summary>
       <div class="fields">
-        ${text('provider')} ${choice('lane', 'Lane', lanes)} ${text('producer')} ${text('tenant')}
-        ${text('arm', 'Arm', 'experiment/arm')} ${text('platform')} ${text('app_version')} ${text('country')}
-        ${text('locale')} ${choice('unit', 'Count', units)} ${choice('bucket', 'Each bar is a', buckets)}
-        ${choice('zone', 'Times in', zones(state))} ${text('event', 'Lift: product event', 'None')}
-        ${choice('against', 'Lift against', comparisons)}
+        ${text('provider')} ${choice('lane', lanes)} ${text('producer')} ${text('tenant')}
+        ${text('arm', 'experiment/arm')} ${text('platform')} ${text('app_version')} ${text('country')} ${text('locale')}
+        ${choice('unit', units)} ${choice('bucket', buckets)} ${choice('zone', zones(state))} ${text('event', 'None')}
+        ${choice('against', comparisons)}
       </div>
     </details>
   </form>`
 }
 
-const zones = ({ zone }: State): Choice => {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone
-  return [
-    ['', 'UTC'],
-    ...[...new Set([own, zone ?? 'UTC'])].filter(one => one !== 'UTC').map(one => [one, one] as const),
-  ]
-}
+const zones = ({ zone = 'UTC' }: State): Choice => [
+  ['', 'UTC'],
+  ...[...new Set([ownZone, zone])].filter(one => one !== 'UTC').map(one => [one, one] as const),
+]
 
 const hourMs = 3_600_000
 /** Whole hours are counted already. */

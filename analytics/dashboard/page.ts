@@ -17,12 +17,13 @@ export function drawPage(body: TemplateResult, leave?: () => void): void {
 export const focusTitle = (): void => title.focus()
 
 /**
- * The keys stay on the link that they were on, wherever it is drawn now; if it is gone, they are where its card begins. Drawing
- * anew may leave the focus on an element that has become another link, or on none.
+ * The keys stay on the link that they were on, wherever it is drawn now, or on what stands for the same of another time; if that is gone,
+ * they are where its card begins. Drawing anew may leave the focus on an element that has become another link, or on none.
  */
 function keepingFocus(draw: () => void): void {
   const before = document.activeElement
   const href = before?.getAttribute('href')
+  const meant = untimed(before)
   const card = before?.closest('.card')?.getAttribute('aria-labelledby')
   draw()
   const at = document.activeElement
@@ -31,5 +32,15 @@ function keepingFocus(draw: () => void): void {
   const links = heading?.closest('.card')?.querySelectorAll('a') ?? []
   const same = href && [...links].find(link => link.getAttribute('href') === href)
   if (same) same.focus()
-  else if (at === document.body) (heading ?? document.getElementById('answer') ?? title).focus()
+  else if (at === document.body || untimed(at) !== meant)
+    (heading ?? document.getElementById('answer') ?? title).focus()
+}
+
+/** What a link leads to, whenever that was. */
+function untimed(link: Element | null): string | undefined {
+  const href = link?.getAttribute('href')
+  if (href == null) return undefined
+  const url = new URL(href, location.href)
+  for (const time of ['since', 'until']) url.searchParams.delete(time)
+  return url.href
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { colours } from './styles.ts'
+import { colours, grounds } from './styles.ts'
 
 type Colour = readonly [red: number, green: number, blue: number]
 
-const grounds = ['#ffffff', '#1c1d22'] as const
 /** Machado, Oliveira and Fernandes 2009, of severity 1: what eyes without one kind of cone make of a colour. */
 const eyes: Record<string, readonly Colour[]> = {
   all: [

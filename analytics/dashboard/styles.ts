@@ -3,12 +3,14 @@ export const colours = [
   ...(['#0072b2 #4ba3dc', '#b78f1c #f0b42a', '#43a67b #26c887', '#8e3a7a #f9a8c1'] as const),
   ...(['#439ad0 #8fd3fe', '#993f07 #ef8136', '#927625 #efe445', '#757984 #92959f'] as const),
 ].map(pair => pair.split(' ') as [light: string, dark: string])
+/** What charts are drawn on. */
+export const grounds = ['#ffffff', '#1c1d22'] as const
 /** Of lines, beside their colours; of bars there are patterns. */
 const dashes = ['none', '8 4', '2 4', '12 4 2 4', '16 6', '4 4', '1 6', '6 2']
 
 /** The sheet of the pages; they hold it, so that they need no other file before they can be looked at. */
 export const styles = `
-:root { color-scheme: light dark; --ink: light-dark(#1a1b1f, #f1f2f4); --soft: light-dark(#5a5d66, #a9acb5); --ground: light-dark(#f3f4f6, #121316); --card: light-dark(#fff, #1c1d22); --line: light-dark(#dcdee3, #33353c); --fill: light-dark(#f0f1f4, #272930); --act: light-dark(#005f95, #6cb9ec); --on-act: light-dark(#fff, #06202f); --bad: light-dark(#a8281c, #ff9d91); background: var(--ground); color: var(--ink) }
+:root { color-scheme: light dark; --ink: light-dark(#1a1b1f, #f1f2f4); --soft: light-dark(#5a5d66, #a9acb5); --ground: light-dark(#f3f4f6, #121316); --card: light-dark(${grounds.join()}); --line: light-dark(#dcdee3, #33353c); --fill: light-dark(#f0f1f4, #272930); --act: light-dark(#005f95, #6cb9ec); --on-act: light-dark(#fff, #06202f); --bad: light-dark(#a8281c, #ff9d91); background: var(--ground); color: var(--ink) }
 *, ::before, ::after { box-sizing: border-box }
 body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums }
 .top, main { max-width: 84rem; margin: 0 auto; padding: 0 clamp(.75rem, 3vw, 2rem) } .top { padding-block: clamp(.75rem, 3vw, 2rem) 1rem } main { padding-bottom: 4rem }
@@ -68,7 +70,7 @@ label { display: grid; gap: .25rem; font-size: .875rem; color: var(--soft); min-
 .lift td, .lift th { vertical-align: middle; white-space: nowrap } .lift td:nth-child(2) { min-width: 12rem; width: 40% } .lift tfoot td { border: 0 } .bar-link { display: block; border-radius: 4px } .bar-link:hover { opacity: .8 } .tail { max-height: 22rem } .tail td { white-space: nowrap } .tail td:nth-child(4) { white-space: normal; min-width: 12rem }
 .more > .fields { margin-top: .75rem } .chip[aria-pressed=true] { border-color: var(--act); background: var(--act); color: var(--on-act) }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .875rem } .legend li { display: flex; gap: .4rem; align-items: center; min-width: 0 } .legend svg { flex: none; width: .875rem; height: .875rem } .legend .stroke { width: 1.375rem } .legend span { overflow-wrap: anywhere }
-.running { opacity: .45 } .plot path, .stroke line { fill: none; stroke-width: 2.5px; vector-effect: non-scaling-stroke; stroke-linejoin: round }
+.plot path, .stroke line { fill: none; stroke-width: 2.5px; vector-effect: non-scaling-stroke; stroke-linejoin: round } .plot .running { stroke-width: 1.25px } .plot .dot { stroke-width: 6px; stroke-linecap: round; stroke-dasharray: none }
 ${colours.map(([light, dark], at) => `.fill-${at} { fill: light-dark(${light}, ${dark}) } .line-${at} { stroke: light-dark(${light}, ${dark}); stroke-dasharray: ${dashes[at]} }`).join('\n')}
 .scroll { overflow: auto; max-height: 26rem; margin-top: .5rem }
 table time { white-space: nowrap } table { border-collapse: collapse; width: 100%; font-size: .8125rem }

@@ -4,7 +4,7 @@ import { codeLink, meaningOf } from './meaning-link.ts'
 import type { Numbers } from './numbers.ts'
 import type { State } from './state.ts'
 import { scrollTable } from './table.ts'
-import { clockOf, rfc3339Of } from './when.ts'
+import { clockOf, knownZone, rfc3339Of } from './when.ts'
 
 /** What happened last, as it comes. */
 export function tailView({ lines, hidden }: TailAnswer, { zone = 'UTC' }: State): TemplateResult {
@@ -15,7 +15,7 @@ export function tailView({ lines, hidden }: TailAnswer, { zone = 'UTC' }: State)
   const clock = clockOf(zone)
   return scrollTable({
     ...{ label: 'Latest events', kind: 'tail' },
-    head: [`Time (${zone})`, 'Type', 'Channel', 'What', 'Why', 'By'],
+    head: [`Time (${knownZone(zone)})`, 'Type', 'Channel', 'What', 'Why', 'By'],
     rows: lines.map(
       ({ at, type, channel, kind, what, sentence, rule, provider }) =>
         html`<tr>
@@ -33,7 +33,7 @@ export function tailView({ lines, hidden }: TailAnswer, { zone = 'UTC' }: State)
 export function tailNumbers({ lines }: TailAnswer, { zone = 'UTC' }: State): Numbers {
   const [clock, kept] = [clockOf(zone), rfc3339Of(zone)]
   return {
-    head: [`Time (${zone})`, 'Type', 'Channel', 'Kind', 'What', 'Rule', 'Provider'],
+    head: [`Time (${knownZone(zone)})`, 'Type', 'Channel', 'Kind', 'What', 'Rule', 'Provider'],
     rows: lines.map(({ at, type, channel, kind, what, rule, provider }) => [
       ...[{ kept: kept(at), told: clock(at) }, type, channel, kind, what, rule ?? '', provider ?? ''],
     ]),

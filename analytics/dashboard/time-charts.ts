@@ -9,7 +9,7 @@ import { type Bar, layersMax, part, plotOf } from './plot.ts'
 import { type BarOf, barLink } from './bar-link.ts'
 import type { Span, State } from './state.ts'
 import { timeAxisOf } from './time-axis.ts'
-import { rfc3339Of } from './when.ts'
+import { knownZone, rfc3339Of } from './when.ts'
 import { emptyText, fateOf, gapsText, groupOf, hiddenText, stageNames } from './words.ts'
 
 /** A line or a layer of a chart: a number for each period (null: of too few to be told), and what its bars stand for; several together lead nowhere. */
@@ -53,13 +53,13 @@ export const outcomesView = (answer: OutcomesAnswer, state: State): TemplateResu
     stacksOf,
   )
 
-/** The largest, and the others as one. */
+/** The largest, and the others as one: of which nothing is told where one of them is not. */
 function fewest(layers: readonly Layer[]): Layer[] {
   if (layers.length <= layersMax) return [...layers]
   const others = layers.slice(layersMax - 1)
   const n = others[0]!.n.map((_, at) => {
-    const own = others.map(one => one.n[at]!)
-    return own.every(one => one === null) ? null : sum(own)
+    const own = others.map(one => one.n[at] ?? null)
+    return own.includes(null) ? null : sum(own)
   })
   return [...layers.slice(0, layersMax - 1), { name: `${others.length} others`, n }]
 }
@@ -117,16 +117,22 @@ function linesOf({ layers, edges, names, ended, state }: Chart): Drawn {
   const top = topOf(Math.max(...layers.flatMap(({ n }) => n.map(one => one ?? 0))))
   // One period alone is a level.
   const alone = names.length === 1
+  const xOf = (at: number) => (1000 * (at + (alone ? 0 : 0.5))) / periods
+  const yOf = (n: number) => 200 - (200 * n) / top
   const pathOf = (n: Layer['n'], from: number) =>
     line<number | null>()
       .defined(one => one !== null)
-      .x((_, at) => (1000 * (from + at + (alone ? 0 : 0.5))) / periods)
-      .y(one => 200 - (200 * one!) / top)(n)
+      .x((_, at) => xOf(from + at))
+      .y(one => yOf(one!))(n)
+  // What is told between what is not is no line.
+  const dotsOf = (n: Layer['n']) =>
+    n.map((one, at) => (one === null || n[at - 1] != null || n[at + 1] != null ? '' : `M${xOf(at)},${yOf(one)}h0`))
   const paths = layers.map(({ n }, at) => {
     const done = alone ? [n[0]!, n[0]!] : n.slice(0, ended)
     const running = alone ? [] : n.slice(Math.max(0, ended - 1), names.length)
     return svg`<path class="line-${at}" d=${pathOf(done, 0) ?? ''}/>
-      <path class="running line-${at}" d=${pathOf(running, Math.max(0, ended - 1)) ?? ''}/>`
+      <path class="running line-${at}" d=${pathOf(running, Math.max(0, ended - 1)) ?? ''}/>
+      <path class="dot line-${at}" d=${alone ? '' : dotsOf(n.slice(0, names.length)).join('')}/>`
   })
   const under = svg`<svg viewBox="0 0 1000 200" preserveAspectRatio="none" width="100%" height="100%">${paths}</svg>`
   const asked = layers.length === 1 ? layers[0]!.bar! : { stage: 'intended' }
@@ -191,7 +197,7 @@ export const outcomesNumbers = (answer: OutcomesAnswer, state: State): Numbers =
   rows: fromsOf(answer, state).map((from, at) => [from, ...answer.outcomes.map(({ n }) => n[at]!)]),
 })
 
-const fromHead = ({ zone = 'UTC' }: State): string => `From (${zone})`
+const fromHead = ({ zone = 'UTC' }: State): string => `From (${knownZone(zone)})`
 
 /** When each period begins: as on the axis, and in a file as programs read it. */
 function fromsOf(answer: Answer, { zone }: State): Cell[] {

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { ExamplesAnswer } from '../examples-api.ts'
 import type { ToldTrace } from '../trace-api.ts'
-import { isoOf, localOf } from './controls.ts'
+import { isoOf, localOf, wordOf } from './controls.ts'
 import { type Answer, ask, forgetToken, hasToken, takeToken } from './client.ts'
 import { type Kind, kinds, nameOf, pathOf, searchOf, type Subject, subjectOf } from './trace-subject.ts'
 import { examplesView } from './examples-view.ts'
@@ -124,7 +124,7 @@ function asked(): TemplateResult {
     ${
       kind === 'recipient'
         ? html`<label
-            >Since (UTC)
+            >${wordOf('since')}
             <input name="since" type="datetime-local" .value=${localOf(since)} />
           </label>`
         : nothing

@@ -1,4 +1,4 @@
-import { ownZone } from './when.ts'
+import { knownZone, ownZone } from './when.ts'
 
 /** Whose trace is shown, and times of which zone; all of it is in the address of the page. */
 export type Subject = {
@@ -25,15 +25,15 @@ export const nameOf = (kind: Kind): string => (kinds.find(one => one.kind === ki
 /** Reads an address. Of examples, `of` is the question. */
 export function subjectOf(search: string): Subject {
   const given = new URLSearchParams(search)
+  const zone = knownZone(given.get('zone') ?? ownZone)
   if (given.has('stage') || given.has('what')) {
-    const zone = given.get('zone') ?? ownZone
     given.delete('zone')
     return { kind: 'examples', of: given.toString(), zone }
   }
   const kind = (['intent', 'delivery', 'recipient'] as const).find(one => given.has(one)) ?? 'intent'
   const optional = (name: string) => given.get(name) ?? undefined
   return {
-    ...{ kind, of: given.get(kind) ?? '', zone: given.get('zone') ?? ownZone },
+    ...{ kind, of: given.get(kind) ?? '', zone },
     ...(kind === 'intent' && { recipient: optional('recipient'), endpoint: optional('endpoint') }),
     ...(kind === 'recipient' && { since: optional('since') }),
   }

@@ -21,22 +21,18 @@ export function volumeView(answer: FunnelAnswer, state: State): TemplateResult {
     svg`<rect class=${kind} width=${part(n > 0 ? Math.max(0.004, scale(n)) : 0)} y=${kind === 'stage' ? 0 : '60%'} height=${kind === 'stage' ? '56%' : '40%'} rx="2"/>`
   return html`<div class="rows volume">
       <ul aria-label="Volume by type">
-        ${types.slice(0, typesMax).map(
-          ({ type, now, before }) =>
-            html`<li>
-              <a
-                class="row"
-                href=${examplesOf(state, answer, { ...(type && { type }), stage: 'intended' })}
-                title="Examples"
-              >
-                <span class="label">${nameView(groupOf(type))}</span>
-                <svg class="pair" aria-hidden="true">${bar(now ?? 0, 'stage')}${bar(before ?? 0, 'before')}</svg>
-                <span class="number">${shown(now)}</span>
-                <span class="number soft"><span class="unseen">before</span> ${shown(before)}</span>
-                <span class="number">${changed(now, before)}</span>
-              </a>
-            </li>`,
-        )}
+        ${types.slice(0, typesMax).map(({ type, now, before }) => {
+          const row = html`<span class="label">${nameView(groupOf(type))}</span>
+            <svg class="pair" aria-hidden="true">${bar(now ?? 0, 'stage')}${bar(before ?? 0, 'before')}</svg>
+            <span class="number">${shown(now)}</span>
+            <span class="number soft"><span class="unseen">before</span> ${shown(before)}</span>
+            <span class="number">${changed(now, before)}</span>`
+          const href = examplesOf(state, answer, { ...(type && { type }), stage: 'intended' })
+          // Of nothing there are no examples.
+          return now === 0
+            ? html`<li><div class="row">${row}</div></li>`
+            : html`<li><a class="row" href=${href} title="Examples">${row}</a></li>`
+        })}
       </ul>
       <div class="row foot soft" aria-hidden="true">
         <span class="label"></span>

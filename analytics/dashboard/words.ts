@@ -39,8 +39,8 @@ export const hiddenText = (hidden: number): string =>
     ? 'One group is too small to be told.'
     : `${count(hidden)} groups are too small to be told, or would give away one that is.`
 
-/** The same of periods. */
+/** The same of periods, or of groups in them. */
 export const gapsText = (periods: number): string =>
   periods === 1
-    ? 'One period is not told: too few are in it, or it would tell of one that is.'
-    : `${count(periods)} periods are not told: too few are in them, or they would tell of one that is.`
+    ? 'In one period not everything is told: what is missing is of too few, or would give away what is.'
+    : `In ${count(periods)} periods not everything is told: what is missing is of too few, or would give away what is.`
