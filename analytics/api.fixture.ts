@@ -1,15 +1,12 @@
 import { ensurePartitions } from '#db/partitions.ts'
-import { createHttp, problem } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
+import { problem } from '#runtime/http.ts'
 import { openPostgres } from '#runtime/postgres.ts'
-import { at, day, decidedPack, people, settledPack } from '#tests/analytics/packs.fixture.ts'
+import { day, decidedPack, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
-import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
 import type { ReaderOf } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
-import { traceApi } from './trace-api.ts'
+import { serveAnalytics } from './served.fixture.ts'
 
 const readerOf: ReaderOf = async ({ headers }) => {
   if (headers.authorization !== 'Bearer good') throw problem(401, {})
@@ -23,14 +20,8 @@ export async function setup() {
   const db = started.use(await openPostgres({ url, connectionsMax: 2, name: 'test' }))
   await ensurePartitions(db, { from: day, days: 2 })
   await storePacks(db, [decidedPack(people(3)), settledPack(people(2))])
-  const app = createHttp({
-    log: createLog({ role: 'api', write: () => {} }),
-    metrics: createMetrics(),
-    bodyLimitBytes: 1024,
-  })
+  const { app } = serveAnalytics({ db, readerOf, groupMin: 2 })
   started.defer(() => app.close())
-  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, readerOf, groupMin: 2 })
-  traceApi(app, { db, readerOf, logLook: async () => {}, addressesOf: async () => [] })
   const running = started.move()
   return {
     rollUp: async () => {

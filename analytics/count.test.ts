@@ -81,7 +81,7 @@ const whats = [
   'engaged machine_opened',
 ] as const
 const split = (what: string) => what.split(' ') as [EventKind, EventSlot['what']]
-const happened = fc.record({
+const fact = fc.record({
   person: fc.constantFrom<string>('ada', 'bob', 'eve'),
   intent: fc.constantFrom<string>('k1', 'k2'),
   channel: fc.constantFrom(...channels),
@@ -89,12 +89,12 @@ const happened = fc.record({
   after: fc.integer({ min: 0, max: 12 }),
   ruled: fc.boolean(),
 })
-type Happened = typeof happened extends fc.Arbitrary<infer T> ? T : never
+type Fact = typeof fact extends fc.Arbitrary<infer T> ? T : never
 
 /** The type of one intent names no success. */
 const success = (intent: string) => intent !== 'k2'
 
-const packOf = ({ person, intent, channel, what: said, after, ruled }: Happened, n: number): EventPack => {
+const packOfFact = ({ person, intent, channel, what: said, after, ruled }: Fact, n: number): EventPack => {
   const [kind, what] = split(said)
   return {
     ...{
@@ -120,9 +120,9 @@ const count = (db: Database, counting: Counting) =>
 const byNumber = (a: number, b: number) => a - b
 
 /** The same by the reference, in memory. */
-function expected(events: readonly Happened[], unit: Unit, ordering: Ordering): Map<string, number[]> {
+function expected(events: readonly Fact[], unit: Unit, ordering: Ordering): Map<string, number[]> {
   const found = new Map<string, number[]>()
-  const keyOf = (one: Happened) => (unit === 'recipient' ? one.person : `${one.person} ${one.intent} ${one.channel}`)
+  const keyOf = (one: Fact) => (unit === 'recipient' ? one.person : `${one.person} ${one.intent} ${one.channel}`)
   for (const [key, own] of Map.groupBy(events, keyOf)) {
     const told = stages.map(stage =>
       own.some(({ channel, intent }) => !untold[channel].includes(stage) && (stage !== 'acted' || success(intent))),
@@ -144,9 +144,9 @@ test('the store counts as the reference does, whatever happened in whatever orde
     { windowMs: 8, graceMs: 2 },
   )
   await fc.assert(
-    fc.asyncProperty(fc.array(happened, { maxLength: 40 }), orderings, async (events, ordering) => {
+    fc.asyncProperty(fc.array(fact, { maxLength: 40 }), orderings, async (events, ordering) => {
       await db.query('truncate event_packs, delivery_events, rollup_marks, folded_hours, funnel_hours')
-      await storePacks(db, events.map(packOf))
+      await storePacks(db, events.map(packOfFact))
       const ways = expected(events, 'notification', ordering)
       // Folded for the question, and then from what is stored.
       for (const stored of [false, true]) {
@@ -177,8 +177,8 @@ test('how long a step took, to within 1 %', async () => {
   await storePacks(
     db,
     people.flatMap((person, n) => [
-      packOf({ ...base, person, what: 'decided deliver', after: 0 }, n),
-      packOf({ ...base, person, what: 'settled delivered', after: (n + 1) * 10 }, n + 10_000),
+      packOfFact({ ...base, person, what: 'decided deliver', after: 0 }, n),
+      packOfFact({ ...base, person, what: 'settled delivered', after: (n + 1) * 10 }, n + 10_000),
     ]),
   )
   const [row] = await funnel(db, { times: true })
@@ -197,9 +197,9 @@ test('how long a step took, to within 1 %', async () => {
     people
       .slice(0, 10)
       .flatMap((person, n) => [
-        packOf({ ...base, intent: 'k2', person, what: 'decided deliver', after: 0 }, n + 20_000),
-        packOf({ ...base, intent: 'k2', person, what: 'settled in_doubt', after: 100 }, n + 30_000),
-        packOf({ ...base, intent: 'k2', person, what: 'settled delivered', after: 30_100 }, n + 40_000),
+        packOfFact({ ...base, intent: 'k2', person, what: 'decided deliver', after: 0 }, n + 20_000),
+        packOfFact({ ...base, intent: 'k2', person, what: 'settled in_doubt', after: 100 }, n + 30_000),
+        packOfFact({ ...base, intent: 'k2', person, what: 'settled delivered', after: 30_100 }, n + 40_000),
       ]),
   )
   const [retried] = await funnel(db, { times: true, source: 'raw' })

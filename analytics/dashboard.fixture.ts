@@ -1,46 +1,35 @@
 import { randomBytes } from 'node:crypto'
 import { ensurePartitions } from '#db/partitions.ts'
 import { serveBrowserCode } from '#runtime/browser-code.ts'
-import { createHttp, listen, problem } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
+import { listen, problem } from '#runtime/http.ts'
 import { openPostgres } from '#runtime/postgres.ts'
 import { at, decidedPack, engagedPack, intentFacts, people, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { testDatabase } from '#tests/servers.ts'
-import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
 import { analyticsPages, dashboardFolder } from './pages.ts'
 import type { ReaderOf } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
-import { type Look, traceApi } from './trace-api.ts'
+import { serveAnalytics } from './served.fixture.ts'
 
 /** The pages and what they ask, on a port of their own and a real database. The clock stands an hour after `at`. */
 export async function createDashboard({ groupMin = 1, tenant }: { groupMin?: number; tenant?: string } = {}) {
   await using opened = new AsyncDisposableStack()
-  const { url: databaseUrl } = opened.use(await testDatabase())
-  const db = opened.use(await openPostgres({ url: databaseUrl, connectionsMax: 4, name: 'test' }))
+  const database = opened.use(await testDatabase())
+  const db = opened.use(await openPostgres({ url: database.url, connectionsMax: 4, name: 'test' }))
   await ensurePartitions(db, { from: '2026-11-19', days: 3 })
-  const app = createHttp({
-    log: createLog({ role: 'test', write() {} }),
-    metrics: createMetrics(),
-    bodyLimitBytes: 1_024,
-  })
   const token = randomBytes(16).toString('base64url')
-  const looks: Look[] = []
   const readerOf: ReaderOf = async ({ headers }) => {
     if (headers.authorization !== `Bearer ${token}`) throw problem(401, {})
     return { name: 'eve', tenant }
   }
-  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, readerOf, groupMin })
-  const phone = { id: 'phone', channel: 'push', provider: 'fcm', state: 'active', address: '…f00d' }
-  traceApi(app, { db, readerOf, logLook: async look => void looks.push(look), addressesOf: async () => [phone] })
+  const { app, looks } = serveAnalytics({ db, readerOf, groupMin })
   analyticsPages(app)
   serveBrowserCode(app, { dashboard: dashboardFolder })
   const url = await listen(app, { port: 0, host: '127.0.0.1' })
   opened.defer(() => app.close())
   const running = opened.move()
   return {
-    ...{ db, databaseUrl, url, token, looks },
+    ...{ db, url, token, looks },
     async store(packs: Parameters<typeof storePacks>[1]) {
       await storePacks(db, packs)
       while (await recomputeHour(db));

@@ -4,19 +4,16 @@ import type { Why } from '#contracts/decision.ts'
 import type { EventPack, IntentFacts } from '#contracts/event.ts'
 import { dayOf } from '#contracts/ids.ts'
 import { ensurePartitions } from '#db/partitions.ts'
-import { createHttp } from '#runtime/http.ts'
-import { createLog } from '#runtime/log.ts'
-import { createMetrics } from '#runtime/metrics.ts'
 import { openPostgres } from '#runtime/postgres.ts'
 import { at, decidedPack, engagedPack, intentFacts, settledPack } from '#tests/analytics/packs.fixture.ts'
 import { inBrowser } from '#tests/browser.ts'
 import { testDatabase } from '#tests/servers.ts'
-import { analyticsApi } from './api.ts'
 import { storePacks } from './event-store.ts'
 import { pagesInBrowser } from './open-page.fixture.ts'
 import type { Reader } from './questions-api.ts'
 import { recomputeHour } from './rollup-store.ts'
-import { traceApi } from './trace-api.ts'
+import { serveAnalytics } from './served.fixture.ts'
+import type { Look } from './trace-api.ts'
 import type { Trace } from './trace.ts'
 
 /** Whose name is anything but a name, and whose people are told by another tenant and by none, too. */
@@ -101,7 +98,7 @@ function batchOf(n: number): string {
 const foreign = /alien|none[-./]|fr-CH|"CH"/
 
 const opened = new AsyncDisposableStack()
-const looks: unknown[] = []
+let looks: Look[]
 let reader: Reader = { name: 'eve' }
 let paths: string[]
 let ask: (url: string) => Promise<{ status: number; type: string; text: string }>
@@ -128,18 +125,11 @@ before(async () => {
     `insert into consent_log (at, recipient, kind, wish, source, tenant) select to_timestamp($1 / 1000.0), 'ada', 'level', false, 'api', $2`,
     [at + 1, theirs],
   )
-  const app = createHttp({
-    log: createLog({ role: 'api', write() {} }),
-    metrics: createMetrics(),
-    bodyLimitBytes: 1024,
-  })
+  const served = serveAnalytics({ db, readerOf: async () => reader, groupMin: 1 })
+  const { app } = served
   opened.defer(() => app.close())
-  const served: string[] = []
-  app.addHook('onRoute', ({ method, url }) => void (method === 'GET' && served.push(url)))
-  const readerOf = async () => reader
-  analyticsApi(app, { db, clock: { now: () => at + 3_600_000 }, readerOf, groupMin: 1 })
-  traceApi(app, { db, readerOf, logLook: async look => void looks.push(look), addressesOf: async () => [] })
-  paths = served.filter(path => path !== '/v1/analytics/openapi.json')
+  looks = served.looks
+  paths = served.paths.filter(path => path !== '/v1/analytics/openapi.json')
   ask = async url => {
     const answer = await app.inject({ url })
     return { status: answer.statusCode, type: String(answer.headers['content-type']), text: answer.payload }
@@ -249,7 +239,7 @@ test('what is of another tenant or of none is unknown, and the look is kept', as
       const nobody = { recipient: 'x', delivery: `${batchOf(9)}.0`, intent: 'docs/x' }[kind]
       const unknown = await ask(`/v1/trace?${kind}=${nobody}`)
       assert.deepEqual([status, text], [404, unknown.text], url)
-      assert.equal((looks[0] as { about: { tenant: string } }).about.tenant, mine)
+      assert.equal(looks[0]!.about['tenant'], mine)
     }
 })
 
