@@ -22,4 +22,7 @@ test('what is no time and no zone is told, all at once', () => {
     (problems as string[]).map(text => text.split(' ')[0]),
     ['zone', 'window', 'since', 'until', 'by'],
   )
+  // An offset is no zone: it says nothing of the days on which clocks change.
+  for (const zone of ['+05:30', '2026-11-20T00:00:00+01:00[Europe/Berlin]', ''])
+    assert.ok(Array.isArray(questionOf({ zone })), zone)
 })

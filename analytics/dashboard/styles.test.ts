@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { colours, grounds } from './styles.ts'
+import { colours, grounds, styles } from './styles.ts'
 
 type Colour = readonly [red: number, green: number, blue: number]
 
@@ -35,6 +35,12 @@ test('each layer stands out from its ground, and from each other for people of a
           assert.ok(far(a!, b!) > 0.07, `${one} and ${other}: ${name} ${far(a!, b!)}`)
         }
   }
+})
+
+test('lines are as strong as their colours: what tells of a period that runs is thinner, not paler', () => {
+  for (const [rule] of styles.matchAll(/\.(?:running|dot|line-\d)[^{}]*\{[^}]*\}/g))
+    assert.doesNotMatch(rule, /opacity/)
+  assert.match(styles, /\.running \{ stroke-width/)
 })
 
 const linear = (hex: string): Colour =>

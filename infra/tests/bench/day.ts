@@ -48,7 +48,7 @@ export async function storeDay(
   const cpuUs = (cpuOfTree(pid) - cpu + user + system - makingCpu) / stored
   await db.query(
     `insert into product_events (recipient, event, at)
-     select $4 || p, $1, $2::timestamptz + interval '1 day' * (p * 7919 % $3::int) / $3::int from generate_series(0, $3::int - 1, 5) p`,
+     select $4::text || p, $1, $2::timestamptz + interval '1 day' * (p * 7919 % $3::int) / $3::int from generate_series(0, $3::int - 1, 5) p`,
     [productEvent, new Date(start), people, namePrefix],
   )
   return { events_per_s: Math.round(stored / seconds), cpu_us: Math.round(cpuUs * 10) / 10, intents }
