@@ -72,7 +72,7 @@ test('the same packs in several transactions at the same time, in any order, are
 
 test('a set that fails leaves nothing behind, and the connection is as good as new', async () => {
   await using world = await setup()
-  const stray = settledPack(people(2), { day: '2026-12-24' })
+  const stray = settledPack(people(2), { day: '2001-12-24' })
   await assert.rejects(storePacks(world.db, [settledPack(people(2)), stray]), /no partition/)
   const nul = decidedPack(people(2), { intents: [intentFacts('k', { type: 'a\0b' })] })
   await assert.rejects(storePacks(world.db, [settledPack(people(2)), nul]), /invalid byte sequence/)

@@ -109,7 +109,7 @@ function assertHarmless(
     assert.ok(!said.includes(text), `an answer's reason tells "${text}": ${said}`)
 }
 
-const send = (provider: Provider, messages: OutMessage[], deadlineMs = 5000) =>
+const send = (provider: Provider, messages: OutMessage[], deadlineMs = 20_000) =>
   provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs })
 
 for (const subject of subjects)

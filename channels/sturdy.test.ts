@@ -14,7 +14,7 @@ const connections = (): number => process.getActiveResourcesInfo().filter(name =
 const reasonsIn = (answers: readonly Answer[]): string =>
   JSON.stringify(answers.map(answer => ('reason' in answer ? answer.reason : '')))
 
-const send = (provider: Provider, messages: OutMessage[], deadlineMs = 5_000) =>
+const send = (provider: Provider, messages: OutMessage[], deadlineMs = 20_000) =>
   provider.send(messages, { lane: 'default', now: Date.now(), deadlineMs })
 
 for (const subject of subjects)

@@ -19,7 +19,7 @@ import { emptyLedger, intentOf, typeOf } from './routing.fixture.ts'
 const prefix = 'outage'
 const lane = 'default'
 /** Less than the wait for a connection that a database does not answer, let alone the pauses between two tries. */
-const promptMs = 5_000
+const promptMs = 9_000
 
 test('a router that waits for its database stops promptly', async () => {
   await using opened = new AsyncDisposableStack()

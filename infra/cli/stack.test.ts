@@ -7,7 +7,7 @@ import { startProgram, until } from '#tests/program.ts'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { simulatedBeside, simulatorsFile } from './simulators-beside.ts'
 
-test('simulators beside are found while they run, and only then', { timeout: 120_000 }, async () => {
+test('simulators beside are found while they run, and only then', { timeout: 300_000 }, async () => {
   await using folder = await temporaryFolder()
   const config = { ...readConfig({}), dataDir: folder.path }
   const file = simulatorsFile(folder.path)
@@ -30,7 +30,7 @@ test('simulators beside are found while they run, and only then', { timeout: 120
 
 test(
   'local Pub/Sub servers take any free port and say which, unless they are told one',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     await using one = await temporaryFolder()
     await using two = await temporaryFolder()

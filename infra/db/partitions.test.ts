@@ -85,7 +85,7 @@ test('a detach that was cut off half-way is finished by the next drop', async ()
   await world.db.transaction(async reader => {
     // A reader that holds the parent makes the second half of the detach wait, and the wait is cut off.
     await reader.query('select from sets')
-    await using hasty = await openPostgres({ url: world.url, connectionsMax: 1, name: 'test', statementLimitMs: 200 })
+    await using hasty = await openPostgres({ url: world.url, connectionsMax: 1, name: 'test', statementLimitMs: 2_000 })
     await assert.rejects(
       hasty.query(`alter table sets detach partition sets_20260220 concurrently`),
       /statement timeout/,

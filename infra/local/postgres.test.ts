@@ -10,7 +10,7 @@ import { Client } from 'pg'
 import { temporaryFolder } from '#tests/temporary-folder.ts'
 import { createDatabase, dropDatabase, startPostgres } from './postgres.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const asRoot = process.getuid?.() === 0 ? false : 'only root runs the server as another user'
 
 test('data survives a stop, and a second start finds it again', limits, async () => {

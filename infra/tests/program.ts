@@ -19,7 +19,7 @@ export type Program = AsyncDisposable & {
 }
 
 const main = path.resolve(import.meta.dirname, '../cli/main.ts')
-const untilLimitMs = 120_000
+const untilLimitMs = 240_000
 const pollMs = 20
 
 /** Starts it with nothing configured but `env`, whatever the environment of the tests says. */
@@ -51,7 +51,7 @@ export function startProgram(args: readonly string[], env: Record<string, string
   return program
 }
 
-/** Waits for a fact, at most two minutes. */
+/** Waits for a fact, at most four minutes: a machine may be busy with other things for long. */
 export async function until(fact: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = AbortSignal.timeout(untilLimitMs)
   while (!(await fact())) {

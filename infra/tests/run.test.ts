@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { variables } from './servers.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const root = path.join(import.meta.dirname, '..', '..')
 const passing = `import { test } from 'node:test'; test('passes', () => {})`
 

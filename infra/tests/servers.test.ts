@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { Client } from 'pg'
 import { testDatabase, testPostgresUrl, tracesFolder, variables } from './servers.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 
 test('every test has a database of its own, gone when it ends', limits, async () => {
   await using one = await testDatabase()

@@ -7,7 +7,7 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 type Spare = typeof import('./spare-databases.ts')
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const dayMs = 86_400_000
 
 test('processes that begin at once make the original once, and every day a new one', limits, async t => {

@@ -279,7 +279,7 @@ async function compile(folder: string): Promise<string> {
     execFile(
       process.execPath,
       [tsc, '-p', folder, '--pretty', 'false'],
-      { timeout: 120_000 },
+      { timeout: 300_000 },
       (_error, stdout, stderr) => resolve(stdout + stderr),
     )
   })

@@ -16,13 +16,13 @@ import { population, type Work } from './workload.ts'
 
 const people = population(40)
 /** A claim is lost soon, and nothing of the stories takes longer than its lease. */
-const limits = { leaseMs: 4_000, startWithinMs: 2_000, callMs: 2_000 }
+const limits = { leaseMs: 10_000, startWithinMs: 4_000, callMs: 4_000 }
 /** For what must happen while a lease lasts. */
 const longLimits = { leaseMs: 60_000, startWithinMs: 40_000, callMs: 2_000 }
 /** Each story gets there, on a busy machine later; only what is to be lost is not waited for as long. */
-const settleLimitMs = 90_000
+const settleLimitMs = 120_000
 const lostLimitMs = 20_000
-const hitLimitMs = 60_000
+const hitLimitMs = 120_000
 
 type Told = { rig: Rig; publisher: Publisher; erased: Map<string, number> }
 /** What happens to an intent or some between two routers and two workers. */

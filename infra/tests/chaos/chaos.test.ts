@@ -8,7 +8,7 @@ const seed = Number(process.env.CARILLON_TEST_SEED ?? Math.floor(Math.random() *
 test(`killed at every point, queues wiped, Postgres restarted: nothing is lost (seed ${seed})`, async () => {
   const report = await runChaos({
     ...{ seed, limits: shorterLeases, queues: 'postgres', intents: 2_000, people: 100 },
-    ...{ killsPerPoint: 2, processes: 2, limitMs: 240_000, rollups: 'throughout' },
+    ...{ killsPerPoint: 2, processes: 2, limitMs: 400_000, rollups: 'throughout' },
   })
   assert.ok(report)
   assertProved(report)

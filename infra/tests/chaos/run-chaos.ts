@@ -20,7 +20,7 @@ export const points: Readonly<Record<string, CrewRole>> = {
 }
 
 /** Shorter leases than in production: what a killed worker held is taken over sooner. */
-export const shorterLeases = { leaseMs: 12_000, startWithinMs: 3_000, callMs: 8_000 }
+export const shorterLeases = { leaseMs: 20_000, startWithinMs: 3_000, callMs: 8_000 }
 
 export type ChaosOptions = Pick<RigOptions, 'limits'> & {
   queues: 'postgres' | 'redis'

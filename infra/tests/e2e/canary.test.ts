@@ -20,7 +20,7 @@ import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { catalogue, words } from './canary-catalogue.ts'
 
-const limits = { timeout: 240_000 }
+const limits = { timeout: 480_000 }
 const secret = 'persimmon accordion, a secret of more than 32 characters'
 /** What every address of its kind has in it. */
 const addresses = {

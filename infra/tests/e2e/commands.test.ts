@@ -13,7 +13,7 @@ import { decidedPack, intentFacts } from '../analytics/packs.fixture.ts'
 import { startProgram } from '../program.ts'
 import { testDatabase } from '../servers.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 
 /** The program, asked of a database that has nothing in it but the schema. */
 async function setup() {

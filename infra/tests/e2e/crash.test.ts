@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { startProgram, until, workingIn } from '../program.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 /** What a client library throws out of turn, with what it knows. */
 const crash = `process.once('SIGUSR2', () => { throw Object.assign(new Error('out of turn'), { request: { key: 'canary' } }) })`
 

@@ -12,7 +12,7 @@ import { accessibilityFaults, inBrowser, openBrowser } from '../browser.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const limit = { timeout: 120_000 }
+const limit = { timeout: 300_000 }
 const pollMs = 250
 
 /** Everything in this process as `carillon start` has it, on a database of its own. `keys`: the product signs tokens itself. */

@@ -10,7 +10,7 @@ import { startProgram } from '../program.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const addressKey = 'a secret of at least thirty-two characters'
 
 async function setup() {

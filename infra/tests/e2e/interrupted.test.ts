@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startProgram, until, workingIn } from '../program.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 
 test('a command that is told to end while its database server starts leaves none behind', limits, async () => {
   await using folder = await temporaryFolder()

@@ -10,7 +10,7 @@ import { enqueue } from '#router/router.ts'
 import { openQueues } from '#runtime/queues.ts'
 import { startProgram, until } from '../program.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const people = 15
 
 /** People with numbers, a text for each of them, workers that are started with a key, and the command. */

@@ -10,7 +10,7 @@ import { migrate, openPostgres } from '#runtime/postgres.ts'
 import { startProgram, until, workingIn } from '../program.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 
 test('questions at once start the database server and stop it, one after the other', limits, async () => {
   await using folder = await temporaryFolder()

@@ -119,7 +119,7 @@ test('a mark never moves back, goes with its person, and marks the inbox: items 
   assert.equal(await mark(), undefined)
 })
 
-test('the commands say the same, and refuse what makes no sense in a line', { timeout: 120_000 }, async () => {
+test('the commands say the same, and refuse what makes no sense in a line', { timeout: 300_000 }, async () => {
   await using world = await setup()
   const { db, now } = world
   const run = async (...args: string[]) => {

@@ -7,7 +7,7 @@ import { startRedis } from '#local/redis.ts'
 import { startProgram, until, workingIn } from '../program.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
-const limits = { timeout: 240_000 }
+const limits = { timeout: 480_000 }
 
 test('replays at once have servers of their own and leave nothing behind', limits, async () => {
   await using folder = await temporaryFolder()

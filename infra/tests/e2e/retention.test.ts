@@ -9,7 +9,7 @@ import { createMetrics } from '#runtime/metrics.ts'
 import { until } from '../program.ts'
 import { startWorld } from '../world.ts'
 
-const limits = { timeout: 120_000 }
+const limits = { timeout: 300_000 }
 const dayMs = 86_400_000
 
 test(

@@ -13,7 +13,7 @@ import { type Program, startProgram, until } from '../program.ts'
 import { testDatabase } from '../servers.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const limits = { timeout: 240_000 }
+const limits = { timeout: 480_000 }
 const people = Array.from({ length: 20 }, (_, n) => `person-${n}`)
 const intentsPerWave = 20
 const recipientsEach = 5

@@ -138,7 +138,7 @@ const cases: Record<string, Case> = {
   },
 }
 
-const limits = { timeout: 120_000, concurrency: true }
+const limits = { timeout: 300_000, concurrency: true }
 
 test(
   'each answer that support needs is told by the API, the command line and the page, as text and as codes',

@@ -126,11 +126,11 @@ test('a server that stays away, or has no such topic, has surely stored nothing'
     return true
   })
   await away.close()
-  const pubsub = { projectId, emulator: world.server.address, prefix: 'nobody' }
+  const pubsub = { projectId, emulator: world.server.address, prefix: 'nobody', deadlineMs: 60_000 }
   await using lost = createNotifier({ producer: 'docs', catalogue, pubsub })
   const started = performance.now()
   await assert.rejects(lost.notify(commentCreated, { to: ['u1'], data, key: 'k1' }), NotStoredError)
-  assert.ok(performance.now() - started < 5000, 'a topic that is missing is not waited for')
+  assert.ok(performance.now() - started < 30_000, 'a topic that is missing is not waited for')
 })
 
 test('when the answer is lost, nobody knows: the same key again is the same intent', async () => {
