@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createPostgresBackend, Queue, runMigrations, withBackend, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { Pool } from 'pg'
@@ -33,6 +34,7 @@ const statementLimitMs = 30_000
 /** A socket that owes an answer for so long is dead; longer than a worker's blocking wait. */
 const socketLimitMs = 15_000
 const blockingWaitS = 5
+const openAgainMs = 50
 const reconnectMaxMs = 1_000
 /** Nobody reads BullMQ's own events. */
 const eventsKept = 100
@@ -125,11 +127,12 @@ export async function openPostgresStore(
     throw error
   }
   return {
-    queue: async name => {
-      const queue = listened(new bullmq.Queue<JobData>(name, { ...queueOptions, connection: producer }), () => {})
-      await queue.waitUntilReady()
-      return queue
-    },
+    queue: name =>
+      atLast(async () => {
+        const queue = listened(new bullmq.Queue<JobData>(name, { ...queueOptions, connection: producer }), () => {})
+        await queue.waitUntilReady()
+        return queue
+      }),
     worker: async (name, { concurrency, run }) => {
       const options = { ...workerOptions, connection: worker, concurrency }
       const made = listened(new bullmq.Worker<JobData>(name, run, options), onError)
@@ -140,6 +143,16 @@ export async function openPostgresStore(
     answers: () => producer.query('select 1').then(yes, no),
     close,
   }
+}
+
+/** A server that answers may take longer at first than a producer ever waits. */
+async function atLast<T>(open: () => Promise<T>): Promise<T> {
+  for (const end = performance.now() + statementLimitMs; ; await sleep(openAgainMs))
+    try {
+      return await open()
+    } catch (error) {
+      if (performance.now() > end) throw error
+    }
 }
 
 /** After a lost connection BullMQ would trust in NOTIFY alone for an hour, by a timer that keeps a process from ending. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import net from 'node:net'
 import { after, test } from 'node:test'
 import { channels, lanes } from '#contracts/channel.ts'
 import { newBatchId } from '#contracts/ids.ts'
 import { bareDatabase, testRedisUrl } from '#tests/servers.ts'
 import { openLink, until } from './link.fixture.ts'
-import { openQueues, type QueueName, type Queues } from './queues.ts'
+import { openQueues, type QueueJob, type QueueName, type Queues } from './queues.ts'
 
 const push: QueueName = { lane: 'critical', channel: 'push' }
 const redisUrl = await testRedisUrl()
@@ -49,23 +51,23 @@ const stories: Record<string, (backend: Backend) => Promise<void>> = {
     await using _ = queues
     const ran: string[] = []
     const added = jobs(500)
-    await queues.add(push, added)
-    assert.equal(await queues.waiting(push), 500)
+    await add(queues, push, added)
+    assert.equal(await waiting(queues, push), 500)
     await queues.work(push, { concurrency: 8 }, async ({ batchId }) => void ran.push(batchId))
     await until(() => ran.length >= 500, 'all 500 jobs ran')
-    await until(async () => (await queues.waiting(push)) === 0, 'nothing waits')
+    await until(async () => (await waiting(queues, push)) === 0, 'nothing waits')
     assert.deepEqual(ran.toSorted(), added.map(job => job.batchId as string).toSorted())
   },
 
   'each lane and channel has a queue of its own': async backend => {
     const { queues } = await setup(backend)
     await using _ = queues
-    for (const lane of lanes) for (const channel of channels) await queues.add({ lane, channel }, jobs(1))
+    for (const lane of lanes) for (const channel of channels) await add(queues, { lane, channel }, jobs(1))
     const ran: string[] = []
     await queues.work(push, { concurrency: 4 }, async ({ batchId }) => void ran.push(batchId))
     await until(() => ran.length === 1, 'the one job of critical push ran')
-    assert.equal(await queues.waiting({ lane: 'critical', channel: 'sms' }), 1)
-    assert.equal(await queues.waiting({ lane: 'bulk', channel: 'push' }), 1)
+    assert.equal(await waiting(queues, { lane: 'critical', channel: 'sms' }), 1)
+    assert.equal(await waiting(queues, { lane: 'bulk', channel: 'push' }), 1)
     await assert.rejects(
       queues.work(push, { concurrency: 1 }, async () => {}),
       /has a worker in this process/,
@@ -76,14 +78,14 @@ const stories: Record<string, (backend: Backend) => Promise<void>> = {
     const { queues } = await setup(backend)
     await using _ = queues
     const again = jobs(1)
-    await queues.add(push, again)
-    await queues.add(push, again)
-    assert.equal(await queues.waiting(push), 1)
+    await add(queues, push, again)
+    await add(queues, push, again)
+    assert.equal(await waiting(queues, push), 1)
     const ran: string[] = []
     await queues.work(push, { concurrency: 1 }, async ({ batchId }) => void ran.push(batchId))
     await until(() => ran.length === 1, 'it ran')
     await until(async () => {
-      await queues.add(push, again)
+      await add(queues, push, again)
       return ran.length >= 2
     }, 'it ran again')
   },
@@ -97,11 +99,11 @@ const stories: Record<string, (backend: Backend) => Promise<void>> = {
       ran.push(batchId)
       if (batchId === bad!.batchId) throw new Error('this batch is broken')
     })
-    await queues.add(push, [bad!, good!])
+    await add(queues, push, [bad!, good!])
     await until(() => ran.length === 2, 'both ran')
     assert.deepEqual(errors, [{ message: 'this batch is broken', batch: bad!.batchId }])
     await until(async () => {
-      await queues.add(push, [bad!])
+      await add(queues, push, [bad!])
       return ran.length >= 3
     }, 'a job whose handler threw is gone and can be added again')
   },
@@ -115,14 +117,14 @@ const stories: Record<string, (backend: Backend) => Promise<void>> = {
     await Promise.all([queues, other].map(one => one.setSentinel('critical')))
     assert.deepEqual(await known(), [true, true, false])
     const ran: string[] = []
-    await queues.add({ lane: 'bulk', channel: 'email' }, jobs(3))
+    await add(queues, { lane: 'bulk', channel: 'email' }, jobs(3))
     await queues.work(push, { concurrency: 2 }, async ({ batchId }) => void ran.push(batchId))
     await queues.flush()
-    assert.equal(await queues.waiting({ lane: 'bulk', channel: 'email' }), 0)
+    assert.equal(await waiting(queues, { lane: 'bulk', channel: 'email' }), 0)
     assert.deepEqual(await known(), [false, false, false])
     await queues.setSentinel('critical')
     assert.deepEqual(await known(), [true, true, false])
-    await queues.add(push, jobs(1))
+    await add(queues, push, jobs(1))
     await until(() => ran.length === 1, 'a job ran after the wipe')
   },
 
@@ -137,14 +139,14 @@ const stories: Record<string, (backend: Backend) => Promise<void>> = {
       await release.promise
       ended.push(batchId)
     })
-    await queues.add(push, jobs(3))
+    await add(queues, push, jobs(3))
     await running.promise
     const closed = worker.close().then(() => [...ended])
-    await queues.add(push, jobs(1))
+    await add(queues, push, jobs(1))
     assert.deepEqual(ended, [])
     release.resolve()
     assert.equal((await closed).length, 1)
-    assert.equal(await queues.waiting(push), 3)
+    assert.equal(await waiting(queues, push), 3)
     const ran: string[] = []
     await queues.work(push, { concurrency: 1 }, async ({ batchId }) => void ran.push(batchId))
     await until(() => ran.length === 3, 'a new worker of this process takes the rest')
@@ -164,7 +166,7 @@ async function outage(backend: Backend, trouble: 'cut' | 'freeze'): Promise<void
   await using others = await backend.open({ url: backend.url, prefix, onError: () => {} })
   const ran: string[] = []
   await queues.work(push, { concurrency: 2 }, async ({ batchId }) => void ran.push(batchId))
-  await queues.add(push, jobs(1))
+  await add(queues, push, jobs(1))
   await until(() => ran.length === 1, 'a job runs')
   await link[trouble]()
   for (const call of [() => queues.add(push, jobs(1)), () => queues.sentinel('bulk'), () => queues.waiting(push)]) {
@@ -173,7 +175,7 @@ async function outage(backend: Backend, trouble: 'cut' | 'freeze'): Promise<void
     assert.ok(performance.now() - startedAt < 10_000, 'it failed, and waited for nothing')
   }
   const [meanwhile] = jobs(1)
-  await others.add(push, [meanwhile!])
+  await add(others, push, [meanwhile!])
   await link.mend()
   await until(() => ran.includes(meanwhile!.batchId), 'a job that others added meanwhile runs')
   const before = ran.length
@@ -184,6 +186,22 @@ async function outage(backend: Backend, trouble: 'cut' | 'freeze'): Promise<void
 async function works(queues: Queues, ran: () => boolean): Promise<boolean> {
   await queues.add(push, jobs(1)).catch(() => {})
   return ran()
+}
+
+/** A busy machine may take longer than a producer waits: added again it is the same. */
+const add = (queues: Queues, queue: QueueName, added: QueueJob[]): Promise<void> =>
+  until(
+    () =>
+      queues.add(queue, added).then(
+        () => true,
+        () => false,
+      ),
+    'it is added',
+  )
+async function waiting(queues: Queues, queue: QueueName): Promise<number> {
+  let found: number | undefined
+  await until(async () => (found = await queues.waiting(queue).catch(() => undefined)) !== undefined, 'it is counted')
+  return found!
 }
 
 const freshPrefix = () => `test-${randomBytes(5).toString('hex')}`
@@ -197,6 +215,29 @@ test('on PostgreSQL: queues do not open without the server', async () => {
   await using link = await openLink(postgres.url)
   await link.cut()
   await assert.rejects(setup(postgres, link.url))
+})
+
+test('on PostgreSQL: queues open although the server is slow to take a producer in', async () => {
+  const target = new URL(postgres.url)
+  let connections = 0
+  const server = net.createServer(near => {
+    near.on('error', () => {})
+    // The first is for the schema; the second gets no answer.
+    if (++connections === 2) {
+      near.resume()
+      return
+    }
+    const far = net.connect(Number(target.port), target.hostname).on('error', () => near.destroy())
+    near.pipe(far).pipe(near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(postgres.url)
+  url.port = String((server.address() as net.AddressInfo).port)
+  const { queues } = await setup(postgres, url.href)
+  await queues[Symbol.asyncDispose]()
+  server.close()
+  assert.ok(connections > 2)
 })
 
 test('on Redis: queues open without the server and work once it is there', { skip: !redis && 'no Redis' }, async () => {
