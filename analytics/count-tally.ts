@@ -8,6 +8,8 @@ import { durationGrowth, stages } from './stages.ts'
 export type Tally = {
   /** Counts so many units like the one that was judged last in a group. Gives whose its units are, for those to be added. */
   add(group: number, n: number): Set<number>
+  /** Whether a group has fewer people than were asked for. */
+  isShort: () => boolean
   result(): { counted: Counted[]; took: Took[] }
 }
 
@@ -51,6 +53,7 @@ export function openTally({ edges = [], times = false, peopleMost = 0 }: Countin
       }
       return cell.people
     },
+    isShort: () => cells.values().some(({ people }) => people.size < peopleMost),
     result() {
       const all = Array.from(cells, ([place, cell]) => ({ ...cell, groups: valuesOf(place) }))
       const counted = all.flatMap(({ groups, alike, people: { size: people } }) =>

@@ -113,7 +113,7 @@ const packOfFact = ({ person, intent, channel, what: said, after, ruled }: Fact,
 const count = (db: Database, counting: Counting) =>
   asking(db, async (tx, connection) => {
     const counter = startCounting(counting)
-    await eachFold({ tx, connection }, { each: 'people', fresh: true }, counter.add)
+    await eachFold({ tx, connection }, { each: 'people', marked: 'anew' }, counter.add)
     return counter.done()
   })
 

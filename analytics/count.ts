@@ -42,8 +42,15 @@ export type Counted = {
 /** How many took so long for a step: `bucket` is a power of the growth, 0 is no time. */
 export type Took = { groups: (string | null)[]; step: number; bucket: number; n: number }
 
-/** `done` is to be called once; it lets others work between the parts of many people. */
-export type Counter = { add: (fold: Folded) => void; done: () => Promise<{ counted: Counted[]; took: Took[] }> }
+export type Counter = {
+  add: (fold: Folded) => void
+  /** Of a fold that was added without them. */
+  addPeople: (fold: Folded) => void
+  /** Whether a group has fewer people than were asked for, of those who were added. */
+  isShort: () => boolean
+  /** To be called once; it lets others work between the parts of many people. */
+  done: () => Promise<{ counted: Counted[]; took: Took[] }>
+}
 
 /**
  * Counts folds as they are added: notifications at once, people when all are there, for they may be in any of them. Takes no order.
@@ -57,23 +64,34 @@ export function startCounting(counting: Counting): Counter {
   const summarize = summarizing(known)
   const people = openPeople(counting, { summarize, groups })
   const summary = { of: newSummaries(1), at: 0 }
+  /** `counts`: how often each is counted. */
+  const addNotifications = (of: Prepared, counts: 0 | 1) => {
+    const { fold } = of
+    for (const { period, shared, has } of weigh(of, counting)) {
+      const group = groups.placesOf(of, period)
+      const people: (Set<number> | undefined)[] = []
+      for (let story = 0; story < shared.length; story++) {
+        const facts = fold.fact[story]!
+        if (shared[story] === 0 || !of.asked[facts]) continue
+        summarize.story(summary, of, story)
+        if (unit.judge(summary, () => [{ of, story }]))
+          people[story] = tally.add(group[facts]!, counts * shared[story]!)
+      }
+      addPeople({ fold, has, people }, counting)
+    }
+  }
   return {
     add(fold) {
       const of = prepare(fold, counting, known)
       if (of === undefined) return
-      if (counting.unit === 'recipient') return people.add(of)
-      for (const { period, shared, has } of weigh(of, counting)) {
-        const group = groups.placesOf(of, period)
-        const people: (Set<number> | undefined)[] = []
-        for (let story = 0; story < shared.length; story++) {
-          const facts = fold.fact[story]!
-          if (shared[story] === 0 || !of.asked[facts]) continue
-          summarize.story(summary, of, story)
-          if (unit.judge(summary, () => [{ of, story }])) people[story] = tally.add(group[facts]!, shared[story]!)
-        }
-        addPeople({ fold, has, people }, counting)
-      }
+      if (counting.unit === 'recipient') people.add(of)
+      else addNotifications(of, 1)
     },
+    addPeople(fold) {
+      const of = prepare(fold, counting, known)
+      if (of !== undefined) addNotifications(of, 0)
+    },
+    isShort: tally.isShort,
     async done() {
       await people.each((person, { group, spans }) => void (unit.judge(person, spans) && tally.add(group, 1)))
       return tally.result()
@@ -109,8 +127,8 @@ function addPeople(
   { fold, has, people }: { fold: Folded; has: Weighed['has']; people: readonly (Set<number> | undefined)[] },
   { peopleMost = 0 }: Counting,
 ): void {
-  if (!people.some(own => own !== undefined && own.size < peopleMost)) return
   const { story, person } = fold
+  if (person.length === 0 || !people.some(own => own !== undefined && own.size < peopleMost)) return
   for (let n = 0; n < story.length; n++) {
     const own = people[story[n]!]
     // As many bits of the hash as a number holds.

@@ -134,20 +134,20 @@ export async function writeFold(tx: Queryable, fold: StoredFold): Promise<void> 
   )
 }
 
-export type Asked = {
+export type AskedFolds = {
   since?: number | undefined
   until?: number | undefined
   /** None is all. */
   types?: readonly string[] | undefined
   each: 'stories' | 'notifications' | 'people'
-  /** Hours that are to be counted anew are read from the events, so that what has just come is told: seconds for a large hour. */
-  fresh: boolean
+  /** Hours that are to be counted anew: told as they were counted last, read from the events (seconds for a large hour), or left out. */
+  marked: 'as_counted' | 'anew' | 'left_out'
 }
 
 /** Every event of the hours that are asked for, folded, as it is stored. Needs one snapshot: a transaction that is `repeatable read`. */
-export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => void): Promise<void> {
+export async function eachFold(at: Tx, asked: AskedFolds, tell: (fold: Folded) => void): Promise<void> {
   const { tx, connection } = at
-  const { since, until, types, each, fresh } = asked
+  const { since, until, types, each, marked } = asked
   const times = [since === undefined ? null : Math.floor(since / hourMs) * hourMs, until ?? null]
   const [from, to] = [
     `coalesce(to_timestamp($1::float8 / 1000.0), '-infinity')`,
@@ -156,7 +156,7 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
   const dirty = await tx.query<{ cohort: Date; types: string[] }>(
     `select cohort, array_agg(distinct type) as types from rollup_marks
      where $4 and cohort >= ${from} and cohort < ${to} and ($3::text[] is null or type = any($3)) group by cohort`,
-    [...times, types ?? null, fresh],
+    [...times, types ?? null, marked === 'anew'],
   )
   await tx.query(
     `select set_config('carillon.from', ${from}::text, true), set_config('carillon.to', ${to}::text, true), set_config('carillon.types', $3::text[]::text, true)`,
@@ -167,7 +167,7 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
       ${columnIf('people', each === 'people')} from folded_hours as f
     where cohort >= (select current_setting('carillon.from')::timestamptz) and cohort < (select current_setting('carillon.to')::timestamptz)
       ${types ? `and type in (select unnest(current_setting('carillon.types')::text[]))` : ''}
-      ${fresh ? 'and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))' : ''}
+      ${marked !== 'as_counted' ? 'and not exists (select from rollup_marks m where (m.cohort, m.type) = (f.cohort, f.type))' : ''}
     order by cohort) to stdout (format binary)`
   await eachCopiedRow(copying(connection, copyTo(statement)), 6, (bytes, starts, lengths) => {
     const field = (at: number) => bytes.subarray(starts[at], starts[at]! + lengths[at]!)
@@ -179,6 +179,20 @@ export async function eachFold(at: Tx, asked: Asked, tell: (fold: Folded) => voi
     )
   })
   for (const { cohort, types } of dirty) await foldHour(at, { cohort: cohort.getTime(), types }, tell)
+}
+
+/** The hours that have folds, the newest first. */
+export async function foldedHours(
+  tx: Queryable,
+  { since, until, types }: Pick<AskedFolds, 'since' | 'until' | 'types'>,
+): Promise<EpochMs[]> {
+  const rows = await tx.query<{ ms: number }>(
+    `select distinct extract(epoch from cohort)::float8 * 1000 as ms from folded_hours
+     where cohort >= coalesce(to_timestamp($1::float8 / 1000.0), '-infinity') and cohort < coalesce(to_timestamp($2::float8 / 1000.0), 'infinity')
+       and ($3::text[] is null or type = any($3)) order by ms desc`,
+    [since === undefined ? null : Math.floor(since / hourMs) * hourMs, until ?? null, types ?? null],
+  )
+  return rows.map(({ ms }) => ms)
 }
 
 /** Forgets folds whose events are gone, in small steps. True when there is more. */

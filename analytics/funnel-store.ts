@@ -1,9 +1,9 @@
 import { problem } from '#runtime/http-problem.ts'
 import type { Database } from '#runtime/postgres.ts'
 import { asking } from './asking.ts'
-import { byStories, type Counted, type Counting, startCounting, type Took } from './count.ts'
-import type { Folded } from './fold.ts'
-import { eachFold, type Tx } from './fold-store.ts'
+import { byStories, type Counted, type Counter, type Counting, startCounting, type Took } from './count.ts'
+import { type Folded, hourMs } from './fold.ts'
+import { type AskedFolds, eachFold, foldedHours, type Tx } from './fold-store.ts'
 import { type FunnelRow, shapeFunnel } from './funnel.ts'
 import { filters, orderingPreset, type Question } from './question.ts'
 import { countRolledUp, typesOfGroups } from './rollup-store.ts'
@@ -87,18 +87,33 @@ async function countFolds(
   // Of one there always is.
   const telling = !ofPeople && peopleMost > 1
   const counter = startCounting({ ...counting, ...(telling && { peopleMost }) })
-  const each = ofPeople || telling ? 'people' : byStories(counting) ? 'stories' : 'notifications'
+  const each = ofPeople ? 'people' : byStories(counting) ? 'stories' : 'notifications'
   const hold = openPeopleLimit()
-  await eachFold(at, { ...foldsOf({ ...question, since, until }), ...(types && { types }), each }, fold => {
+  const folds = { ...foldsOf({ ...question, since, until }), ...(types && { types }) }
+  await eachFold(at, { ...folds, each }, fold => {
     if (ofPeople) hold(fold)
     counter.add(fold)
   })
+  if (telling) await addPeople(at, counter, folds)
   return counter.done()
+}
+
+/** Reads the people of more and more hours, until each group has as many as are asked for: most have them in an hour. */
+async function addPeople(at: Tx, counter: Counter, folds: Omit<AskedFolds, 'each'>): Promise<void> {
+  // What was counted anew had its people with it.
+  const marked = folds.marked === 'anew' ? 'left_out' : folds.marked
+  const hours = await foldedHours(at.tx, folds)
+  for (let from = 0, many = 1; from < hours.length && counter.isShort(); from += many, many *= 2) {
+    const some = hours.slice(from, from + many)
+    const span = { since: some.at(-1)!, until: some[0]! + hourMs }
+    await eachFold(at, { ...folds, ...span, marked, each: 'people' }, counter.addPeople)
+  }
 }
 
 /** Which folds a question is about. */
 export const foldsOf = ({ since, until, type, source }: Question) => ({
-  ...{ since, until, types: type === undefined ? undefined : [type], fresh: source !== 'rollup' },
+  ...{ since, until, types: type === undefined ? undefined : [type] },
+  marked: source === 'rollup' ? ('as_counted' as const) : ('anew' as const),
 })
 
 /** Is told of each fold that is held to tell its people apart; throws 503 where that takes too much memory. */

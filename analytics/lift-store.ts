@@ -64,7 +64,7 @@ function groupOf(one: Compared, base: Compared | undefined, byChannel: boolean):
 async function compare(at: Tx, question: LiftQuestion): Promise<Compared[]> {
   const { type, event, since, until, tenant } = question
   const comparison = startComparing(question)
-  await eachFold(at, { since, until, types: [type], each: 'people', fresh: false }, fold => {
+  await eachFold(at, { since, until, types: [type], each: 'people', marked: 'as_counted' }, fold => {
     comparison.add(fold)
     if (comparison.people > peopleMax)
       throw problem(503, { detail: 'these are too many people to tell apart: ask for a shorter time' })

@@ -217,7 +217,7 @@ const toldByFunnel = (db: Database): Promise<string[]> =>
   asking(db, async (tx, connection) => {
     const ever = 100 * 366 * 86_400_000
     const counter = startCounting({ unit: 'notification', windowMs: ever, graceMs: ever, by: shared })
-    await eachFold({ tx, connection }, { each: 'stories', fresh: true }, counter.add)
+    await eachFold({ tx, connection }, { each: 'stories', marked: 'anew' }, counter.add)
     const { counted } = await counter.done()
     return counted.flatMap(({ groups, reached, n }) =>
       Array.from({ length: n }, () => `${reached} ${groups.map(String).join()}`),
