@@ -34,7 +34,7 @@ const texts = (fields: readonly string[]) =>
 export const foldedColumns = { common: texts(commonFields), said: texts(saidFields) }
 const keyFields = ['intent_id', 'hashtextextended(recipient, 0)', 'occurred_at', 'at']
 const columns = [...keyFields, 'type', ...commonFields, ...saidFields]
-const field = { intent: 0, person: 1, occurredAt: 2, at: 3, type: 4, said: 5 + commonFields.length }
+const field = { intent: 0, person: 1, occurredAt: 2, at: 3, type: 4 }
 
 // Asked for by a query of its own: a setting is read anew for every row that it is compared with.
 const cohortSet = `current_setting('carillon.cohort')::timestamptz`
@@ -57,23 +57,28 @@ export async function foldHour(
     where occurred_at >= (select ${cohortSet}) and occurred_at < (select ${cohortSet} + interval '1 hour')
       and day >= (select (${cohortSet} at time zone 'utc')::date - 1)
       and type in (select unnest(current_setting('carillon.types')::text[]))) to stdout (format binary)`
-  const open = new Map<string, { numbered: Numbered; folding: Folding }>()
-  let kinds = 0
-  const kindOf = openFields(field.type, field.said, ([type, ...common]) => {
+  const open = new Map<string, { numbered: Numbered; folding: Folding; kinds: Map<string, number> }>()
+  const toldOf = openFields(field.type, columns.length, ([type, ...texts]) => {
+    const said = texts.splice(commonFields.length).join(fieldsApart)
+    const common = texts.join(fieldsApart)
     let of = open.get(type!)
-    if (!of) open.set(type!, (of = { numbered: openNumbered(), folding: startFolding({ cohort, type: type! }) }))
-    return { ...of, kind: kinds++, common: common.join(fieldsApart) }
+    if (!of) {
+      of = { numbered: openNumbered(), folding: startFolding({ cohort, type: type! }), kinds: new Map() }
+      open.set(type!, of)
+    }
+    const kind = of.kinds.get(common) ?? of.kinds.size
+    of.kinds.set(common, kind)
+    return { ...of, kind, common, said }
   })
-  const saidOf = openFields(field.said, columns.length, said => said.join(fieldsApart))
   await eachCopiedRow(copying(connection, copyTo(statement)), columns.length, (bytes, starts, lengths) => {
-    const { numbered, folding, kind, common } = kindOf(bytes, starts, lengths)
+    const { numbered, folding, kind, common, said } = toldOf(bytes, starts, lengths)
     const [intent, person] = [starts[field.intent]!, starts[field.person]!]
     folding.add({
       notification: numbered.numberOf(bytes, { intent, person, kind }),
+      common,
+      said,
       occurredAt: timestampAt(bytes, starts[field.occurredAt]!),
       person: [bytes.readUInt32BE(person), bytes.readUInt32BE(person + 4)],
-      common,
-      said: saidOf(bytes, starts, lengths),
       at: timestampAt(bytes, starts[field.at]!),
     })
   })
