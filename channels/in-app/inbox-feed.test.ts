@@ -5,6 +5,7 @@ import { inboxDeeds } from '#contracts/engagement.ts'
 import { countMax } from '#contracts/inbox.ts'
 import { attemptId, type DeliveryId, deliveryId, intentId, newBatchId, type RecipientId } from '#contracts/ids.ts'
 import { type Database, openPostgres } from '#runtime/postgres.ts'
+import { randomFrom } from '#tests/chaos/workload.ts'
 import { testDatabase } from '#tests/servers.ts'
 import type { OutMessage } from '../provider.ts'
 import { forgetInbox } from './forget-store.ts'
@@ -53,9 +54,11 @@ function follower(db: Database, recipient: string) {
   }
 }
 
-const shuffled = <T>(list: readonly T[]): T[] => list.toSorted(() => Math.random() - 0.5)
+const seed = Number(process.env.CARILLON_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const random = randomFrom(seed)
+const shuffled = <T>(list: readonly T[]): T[] => list.toSorted(() => random() - 0.5)
 
-test('whatever happens at once, who follows the numbers of a person has their inbox, and its counts', async () => {
+test(`whatever happens at once, who follows the numbers of a person has their inbox, and its counts (seed ${seed})`, async () => {
   await using world = await setup(10)
   const { db } = world
   const people = ['anna', 'ben', 'cem', 'dora']
@@ -85,10 +88,10 @@ test('whatever happens at once, who follows the numbers of a person has their in
         put,
         put,
         () => db.transaction(tx => markOwnItems(tx, { ...mark, deliveries: ids(who) })),
-        () => db.transaction(tx => markOwnItems(tx, { ...mark, upToNumber: Math.floor(Math.random() * 60) })),
+        () => db.transaction(tx => markOwnItems(tx, { ...mark, upToNumber: Math.floor(random() * 60) })),
         () => db.transaction(tx => removeInboxItems(tx, { deliveries: some.flatMap(ids).slice(0, 6) })),
       ]
-      await acts[Math.floor(Math.random() * acts.length)]!()
+      await acts[Math.floor(random() * acts.length)]!()
     }
   }
   const followers = people.map(recipient => follower(db, recipient))
