@@ -14,10 +14,11 @@ import { twilioAnswers } from './sms/twilio-answers.ts'
 
 /** What a provider says, in its own words as they travel, and what it means: the documentation once more, as data. */
 type Row = [status: number, body: string, meaning: AnswerKind, more?: More]
-type More = { headers?: Record<string, string>; afterMs?: number; maybeSent?: true }
+/** `resetS`: seconds until the instant at which a limit ends. */
+type More = { headers?: Record<string, string>; resetS?: number; afterMs?: number; maybeSent?: true }
 
 const hour = 3_600_000
-/** Where rows name a time of day, it is of when this file was loaded. */
+/** A second is not told in parts, and a busy machine takes its time. */
 const toleranceMs = 60_000
 const html = '<html><h1>no</h1></html>'
 
@@ -93,7 +94,6 @@ const apns: Row[] = [
 ]
 
 const blaming = (field: string | null) => JSON.stringify({ errors: [{ message: 'no', field, help: null }] })
-const inSeconds = (seconds: number) => String(Math.ceil(Date.now() / 1000) + seconds)
 const sendgrid: Row[] = [
   [202, '', 'accepted', { headers: { 'x-message-id': 'm1' } }],
   [202, '', 'doubt'],
@@ -109,7 +109,7 @@ const sendgrid: Row[] = [
   ]),
   ...[401, 403, 404, 405, 415].map((status): Row => [status, blaming(null), 'config']),
   [413, blaming(null), 'messageDead'],
-  [429, blaming(null), 'pause', { headers: { 'x-ratelimit-reset': inSeconds(120) }, afterMs: 120_000 }],
+  [429, blaming(null), 'pause', { resetS: 120, afterMs: 120_000 }],
   [429, blaming(null), 'pause', { headers: { 'retry-after': '30' }, afterMs: 30_000 }],
   [429, '', 'pause', { headers: { 'retry-after': 'soon' }, afterMs: 60_000 }],
   [418, '', 'messageDead'],
@@ -180,12 +180,15 @@ for (const subject of subjects)
   test(`${subject.title}: each answer, as it travels, has the meaning that is written here`, async () => {
     await using world = await startSubject(subject)
     for (const [n, [status, body, meaning, more = {}]] of rows[subject.name].entries()) {
-      const reply: Reply = { status, body, headers: { 'content-type': 'application/json', ...more.headers } }
+      // Told as an instant: counted from when it is said.
+      const reset = more.resetS && { 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + more.resetS) }
+      const headers = { 'content-type': 'application/json', ...more.headers, ...reset }
+      const reply: Reply = { status, body, headers }
       const what = `${status} ${body.slice(0, 90)} ${JSON.stringify(more.headers ?? {})}`
       const answer = await world.told(messageTo(subject, n + 1), reply)
       assert.equal(answer.kind, meaning, what)
       const { afterMs = Number.NaN } = answer as { afterMs?: number }
-      const offMs = more.headers?.['x-ratelimit-reset'] === undefined ? 0 : toleranceMs
+      const offMs = reset === undefined ? 0 : toleranceMs
       if (more.afterMs !== undefined) assert.ok(Math.abs(afterMs - more.afterMs) <= offMs, `${what}: ${afterMs}`)
       assert.equal('maybeSent' in answer, more.maybeSent ?? false, what)
     }
