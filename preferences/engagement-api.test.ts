@@ -50,7 +50,7 @@ async function createApi() {
       const { errors = [] } = (text === '' ? {} : JSON.parse(text)) as { errors?: { pointer: string }[] }
       return [response.status, ...errors.map(error => error.pointer)]
     },
-    rows: (table: string) => db.query<Record<string, unknown>>(`select * from ${table} order by 1, 2`),
+    rows: (table: string) => db.query<Record<string, unknown>>(`select * from ${table} t order by t::text`),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -57,12 +57,17 @@ test('what waited is not throttled by its own intent, which left on another chan
   await told(morning - 20 * minute)
   await releaseAll(db, { types, now: morning + minute / 2 })
   await told(morning + minute)
-  assert.deepEqual(await decisionsIn(db), [
-    ...['u1 deliver', 'u1 held'],
-    ...['u1 throttled', 'u1 held'],
-    ...['u1 deliver', 'u1 throttled'],
-    ...['u1 throttled', 'u1 throttled'],
-  ])
+  const decided = await decisionsIn(db)
+  // The two that waited are due at one instant.
+  assert.deepEqual(
+    [...decided.slice(0, 4), ...decided.slice(4, 6).toSorted(), ...decided.slice(6)],
+    [
+      ...['u1 deliver', 'u1 held'],
+      ...['u1 throttled', 'u1 held'],
+      ...['u1 deliver', 'u1 throttled'],
+      ...['u1 throttled', 'u1 throttled'],
+    ],
+  )
 })
 
 const phone = JSON.stringify([{ id: 'p', channel: 'push', provider: 'fcm', address: 'x', state: 'active', since: 0 }])

@@ -67,11 +67,14 @@ export function createReceipts({ twilio, sendgrid }: LocalCredentials): Receipts
       if (!targets.twilio || !sms.callback) return
       const { pathname, search } = new URL(sms.callback)
       const url = new URL(pathname + search, targets.twilio).href
+      // Each arrives before the next is sent.
+      let before: Promise<unknown> = Promise.resolve()
       for (const { word, ms } of planOf(rules, { provider: 'twilio', address: sms.to, usual: usual.twilio }))
         later(ms, () => {
           const form = statusForm(sms, word, twilio.accountSid)
           const of = { provider: 'twilio' as const, receipts: [word] }
-          return post(of, { url, ...signedForm({ url: sms.callback!, form, authToken: twilio.authToken }) })
+          const signed = signedForm({ url: sms.callback!, form, authToken: twilio.authToken })
+          return (before = before.then(() => post(of, { url, ...signed })))
         })
     },
     mailTaken: mails => {

@@ -34,7 +34,9 @@ async function setup() {
     later: (ms: number) => clock.set(clock.now() + ms),
     /** `seen opened acted`, after everything that was told by then. */
     async counts() {
-      const rows = await db.query<{ payload: string }>('delete from outbox returning payload')
+      const rows = await db.query<{ payload: string }>(
+        'with gone as (delete from outbox returning id, payload) select payload from gone order by id',
+      )
       const packs = rows.map(row => JSON.parse(row.payload) as EventPack)
       for (const day of new Set(packs.map(pack => pack.day))) await ensurePartitions(db, { from: day, days: 1 })
       // A name may be told twice; the sink takes the first.

@@ -190,7 +190,7 @@ test('what has not arrived is told by the ledger: queued, with a worker, waiting
   assert.deepEqual(await states('nobody'), {})
 
   const { open } = await traceIntent(world.db, intent)
-  const [ada] = open
+  const ada = open.find(line => line.recipient === 'ada')
   const dueAt = ada!.until
   assert.ok(dueAt >= now + 600_000 && dueAt < Date.now() + 600_000, 'waits from the record on')
   const iso = new Date(dueAt).toISOString()
