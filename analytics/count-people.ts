@@ -27,7 +27,8 @@ export type People = {
 
 /** So many notifications are put together at once: what is known of their people stays in the processor's cache. */
 const partSize = 1 << 14
-const partsMax = 256
+// More of them are written to at once than the processor knows the pages of.
+const partsMax = 64
 
 /**
  * Gathers the notifications of each person and group. A person is known by a hash, by the first bits of which they are divided
