@@ -27,7 +27,7 @@ export type People = {
 
 /** So many notifications are put together at once: what is known of their people stays in the processor's cache. */
 const partSize = 1 << 14
-// More of them are written to at once than the processor knows the pages of.
+// All are written to in turns: of more the processor does not keep the pages at hand.
 const partsMax = 64
 
 /**
