@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openPostgres } from '#runtime/postgres.ts'
+import { testDatabase } from '#tests/servers.ts'
 import { setup } from './api.fixture.ts'
+import { unknownOf } from './unknown-store.ts'
 
 test('where nothing is counted it is told which values nothing has: mistyped, or not there yet', async () => {
   await using world = await setup()
@@ -32,6 +35,16 @@ test('where nothing is counted it is told which values nothing has: mistyped, or
   assert.deepEqual(await unknown('lift', 'type=comment.created&event=invite.acepted&tenant=acme', ofDay), undefined)
   await world.did('ann', 'invite.accepted')
   assert.deepEqual(await unknown('lift', 'type=comment.created&event=invite.accepted', ofDay), undefined)
+})
+
+test('an answer does not wait for long to tell what is mistyped', async () => {
+  await using database = await testDatabase()
+  await using db = await openPostgres({ url: database.url, connectionsMax: 3, name: 'test' })
+  assert.deepEqual(await unknownOf(db, { event: 'invite.acepted' }), ['event'])
+  await db.transaction(async tx => {
+    await tx.query('lock table product_events in access exclusive mode')
+    assert.deepEqual(await unknownOf(db, { event: 'invite.acepted' }), [])
+  })
 })
 
 test('a file has no rows of which nobody tells anything', async () => {
